@@ -1,0 +1,5 @@
+"""The conversation: a pure state machine, and the flows, prompts, routes and hours (YAML) it runs.
+
+No I/O beyond loading a bundle, no clock, no asyncio: events and the time come in, actions come out. May import the value
+types of `nlu` and `caller_id` and nothing else of ours.
+"""

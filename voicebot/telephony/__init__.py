@@ -1,0 +1,1 @@
+"""Legs: one module per kind of telephone line, all behind the small contract in `voicebot.telephony.leg`."""
