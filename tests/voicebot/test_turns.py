@@ -1,0 +1,114 @@
+"""Turn taking: when speech starts, pauses, goes on and ends."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialogs.events import Expect
+from voicebot.pipeline.turns import WINDOW_S, Patience, Signal, TurnSettings, TurnTracker, is_backchannel, patience_for
+
+SPEECH, QUIET = 0.9, 0.05
+
+
+def signals(
+    probabilities: list[float], *, expect: Expect = Expect.OPEN, patience: Patience = Patience.NEUTRAL, over_bot: bool = False
+) -> list[tuple[int, Signal]]:
+    tracker = TurnTracker(TurnSettings())
+    found = [(i, tracker.window(p, expect, patience, over_bot)) for i, p in enumerate(probabilities)]
+    return [(i, signal) for i, signal in found if signal is not None]
+
+
+def windows(seconds: float) -> int:
+    return round(seconds / WINDOW_S)
+
+
+def test_a_click_is_not_speech() -> None:
+    assert signals([QUIET, SPEECH, QUIET, QUIET]) == []
+
+
+def test_speech_over_the_bot_needs_one_window_more_than_speech_into_silence() -> None:
+    assert signals([SPEECH, SPEECH])[0] == (1, Signal.STARTED)
+    assert signals([SPEECH, SPEECH], over_bot=True) == []
+    assert signals([SPEECH] * 3, over_bot=True)[0] == (2, Signal.STARTED)
+
+
+def test_a_short_breath_pauses_and_resumes_without_ending_the_turn() -> None:
+    kinds = [s for _, s in signals([SPEECH] * 10 + [QUIET] * windows(0.3) + [SPEECH] * 10)]
+    assert kinds == [Signal.STARTED, Signal.PAUSED, Signal.RESUMED]
+
+
+@pytest.mark.parametrize(
+    ("expect", "patience", "silence_s"),
+    [
+        (Expect.OPEN, Patience.NEUTRAL, 0.75),
+        (Expect.OPEN, Patience.DECIDED, 0.40),
+        (Expect.OPEN, Patience.HESITANT, 1.5),
+        (Expect.OPEN, Patience.MID_NUMBER, 1.3),
+        (Expect.YES_NO, Patience.NEUTRAL, 0.45),
+        (Expect.DIGITS, Patience.NEUTRAL, 1.3),
+    ],
+)
+def test_the_silence_that_ends_a_turn_adapts(expect: Expect, patience: Patience, silence_s: float) -> None:
+    spoken = 10
+    found = signals([SPEECH] * spoken + [QUIET] * 100, expect=expect, patience=patience)
+    ended = next(i for i, signal in found if signal is Signal.ENDED)
+    assert (ended - spoken + 1) * WINDOW_S == pytest.approx(silence_s, abs=WINDOW_S)
+
+
+def test_a_turn_that_never_stops_is_ended() -> None:
+    found = signals([SPEECH] * windows(21))
+    assert Signal.ENDED in [signal for _, signal in found]
+
+
+@given(st.lists(st.floats(0, 1), max_size=400))
+def test_signals_always_alternate_properly(probabilities: list[float]) -> None:
+    """Whatever the probabilities: a turn starts before it pauses, pauses before it resumes, and ends once."""
+    allowed = {
+        None: {Signal.STARTED},
+        Signal.STARTED: {Signal.PAUSED, Signal.ENDED},
+        Signal.PAUSED: {Signal.RESUMED, Signal.ENDED},
+        Signal.RESUMED: {Signal.PAUSED, Signal.ENDED},
+        Signal.ENDED: {Signal.STARTED},
+    }
+    before: Signal | None = None
+    for _, signal in signals(probabilities):
+        assert signal in allowed[before]
+        before = signal
+
+
+@pytest.mark.parametrize(
+    ("text", "decided", "expected"),
+    [
+        ("zgubiłam kartę", True, Patience.DECIDED),
+        ("zgubiłam kartę", False, Patience.NEUTRAL),
+        ("chciałabym żeby", False, Patience.HESITANT),
+        ("chciałam zapytać o...", True, Patience.HESITANT),
+        ("mój numer to sześćset dwa", True, Patience.MID_NUMBER),
+        ("przelew na tysiąc", False, Patience.MID_NUMBER),
+        ("I'd like to", False, Patience.HESITANT),
+        ("it's about my", False, Patience.HESITANT),
+        ("no", False, Patience.NEUTRAL),
+        ("lista", False, Patience.NEUTRAL),
+        ("nie mam karty", False, Patience.NEUTRAL),
+        ("", False, Patience.NEUTRAL),
+    ],
+)
+def test_patience_follows_the_last_word(text: str, decided: bool, expected: Patience) -> None:
+    assert patience_for(text, decided) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expect", "expected"),
+    [
+        ("mhm", Expect.OPEN, True),
+        ("no tak", Expect.OPEN, True),
+        ("Aha, aha.", Expect.OPEN, True),
+        ("no tak", Expect.YES_NO, False),
+        ("mhm", Expect.YES_NO, True),
+        ("tak", Expect.OPEN, False),
+        ("karta", Expect.OPEN, False),
+        ("no tak bo ja zgubiłam kartę", Expect.OPEN, False),
+    ],
+)
+def test_signs_of_attention_are_no_answers(text: str, expect: Expect, expected: bool) -> None:
+    assert is_backchannel(text, expect) is expected

@@ -1,0 +1,57 @@
+"""The conversation of last resort: when the dialogue or the driver broke, the caller still reaches a human.
+
+Announce, hand over to the default queue, and if that fails apologise and hang up. It has no data and no way to fail.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dialogs.events import (
+    Action,
+    Decided,
+    Event,
+    Failed,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    HungUp,
+    Interrupted,
+    Prompt,
+    PromptFinished,
+    Say,
+)
+
+ANNOUNCE = "rescue.connecting"
+APOLOGY = "rescue.apology"
+
+
+class RescueConversation:
+    """Takes over a call in the middle; `begin` gives the first actions, then it is driven like any dialogue."""
+
+    def __init__(self, queue: str, language: str) -> None:
+        self._queue = queue
+        self._language = language
+        self._handing_over = False
+
+    def begin(self) -> list[Action]:
+        """What to do first."""
+        return [Decided("human", "something broke on our side"), self._say(ANNOUNCE)]
+
+    def handle(self, event: Event, now: datetime) -> list[Action]:
+        """Go on; `now` plays no part."""
+        match event:
+            case HungUp():
+                return []
+            case HandOffResult(ok=True):
+                return [HangUp("handed_over")]
+            case HandOffResult():
+                return [self._say(APOLOGY), HangUp("apology")]
+            case PromptFinished() | Interrupted() | Failed() if not self._handing_over:
+                self._handing_over = True
+                return [HandOff(self._queue, language=self._language, reason="rescue")]
+            case _:
+                return []
+
+    def _say(self, prompt_id: str) -> Say:
+        return Say((Prompt(prompt_id),), self._language, mark=prompt_id, barge_in=False)

@@ -1,0 +1,64 @@
+"""One call's pipeline: assembled, run with a runner of its own, and brought down within our own deadline.
+
+One runner per call: a long-lived one keeps an entry of every finished call (10 MB each, measured on pipecat 1.14).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import structlog
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.workers.runner import WorkerRunner
+
+log = structlog.get_logger(__name__)
+
+START_DEADLINE_S = 5.0
+SHUTDOWN_DEADLINE_S = 3.0
+
+
+class CallPipeline:
+    """Runs processors over one leg. Inside `async with` the pipeline runs; leaving brings it down, always in bounded time."""
+
+    def __init__(self, processors: Sequence[FrameProcessor], sample_rate: int) -> None:
+        self._worker = PipelineWorker(
+            Pipeline(list(processors)),
+            params=PipelineParams(audio_in_sample_rate=sample_rate, audio_out_sample_rate=sample_rate),
+            enable_rtvi=False,
+            enable_turn_tracking=False,
+            idle_timeout_secs=None,
+            cancel_runner_on_idle_timeout=False,
+        )
+        self._runner = WorkerRunner(handle_sigint=False)
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> CallPipeline:
+        """Start, and wait until every processor has seen the start. Raises TimeoutError."""
+        started = asyncio.Event()
+
+        @self._worker.event_handler("on_pipeline_started")
+        async def _started(_worker: PipelineWorker, _frame: object) -> None:
+            started.set()
+
+        await self._runner.add_workers(self._worker)
+        self._running = asyncio.create_task(self._runner.run())
+        await asyncio.wait_for(started.wait(), START_DEADLINE_S)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Cancel the worker; what does not end in time is cancelled itself."""
+        if self._running is None:
+            return
+        try:
+            async with asyncio.timeout(SHUTDOWN_DEADLINE_S):
+                await self._runner.cancel()
+                await asyncio.shield(self._running)
+        except TimeoutError:
+            log.error("pipeline did not end in time", code="pipeline.shutdown")
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running

@@ -1,0 +1,192 @@
+"""The Ear: voice activity, turn taking and the recogniser's stream of one call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from audio.errors import AudioError
+from audio.types import Reading, Recogniser, RecogniserStream, Recognition
+from audio.vad import VoiceActivity
+from dialogs.events import Expect, Listen
+from voicebot.pipeline.frames import (
+    EarFailedFrame,
+    HeardFrame,
+    ListenFrame,
+    PausePlaybackFrame,
+    PlaybackStartedFrame,
+    PlaybackStoppedFrame,
+    SpeechStartedFrame,
+)
+from voicebot.pipeline.turns import Patience, Signal, TurnSettings, TurnTracker, patience_for
+
+PRE_ROLL_S = 0.4
+FINISH_DEADLINE_S = 8.0
+
+Recognisers = Callable[[str], Recogniser | None]
+"""The recogniser of a language, or None when there is none."""
+
+Decides = Callable[[str, str], bool]
+"""Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
+
+
+class Ear(FrameProcessor):
+    """Turns the caller's audio into `HeardFrame`s. Audio goes no further than here.
+
+    Speech over the bot pauses it at once; whether it was an answer, Steering decides when it is known what was said.
+    """
+
+    def __init__(
+        self, *, recognisers: Recognisers, activity: VoiceActivity, decides: Decides, settings: TurnSettings | None = None
+    ) -> None:
+        super().__init__(enable_direct_mode=True)
+        self._recognisers = recognisers
+        self._activity = activity
+        self._decides = decides
+        self._turn = TurnTracker(settings or TurnSettings())
+        self._listen = Listen()
+        self._deaf = False
+        self._bot_speaks = False
+        self._bot_yields = True
+        self._over_bot = False
+        self._patience = Patience.NEUTRAL
+        self._stream: RecogniserStream | None = None
+        self._recent = bytearray()
+        self._finishing: set[asyncio.Task[None]] = set()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Hear audio; follow what the bot says and what kind of answer is awaited."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            await self._hear(frame.audio)
+            return
+        if isinstance(frame, ListenFrame):
+            self._listen_for(frame.listen)
+            return
+        if isinstance(frame, PlaybackStartedFrame):
+            self._bot_speaks, self._bot_yields = True, frame.barge_in
+        elif isinstance(frame, PlaybackStoppedFrame):
+            self._bot_speaks = False
+        elif isinstance(frame, InputDTMFFrame):
+            self._forget_turn()
+        elif isinstance(frame, EndFrame | CancelFrame):
+            await self._stop()
+        await self.push_frame(frame, direction)
+
+    async def cleanup(self) -> None:
+        """Drop the utterance under way."""
+        await self._stop()
+        await super().cleanup()
+
+    # ------------------------------------------------------------------ listening
+
+    def _listen_for(self, listen: Listen | None) -> None:
+        if listen is None:
+            self._deaf = True
+            self._forget_turn()
+            return
+        self._deaf = False
+        self._listen = listen
+
+    async def _hear(self, pcm: bytes) -> None:
+        if self._deaf or self._recognisers(self._listen.language) is None:
+            return
+        if self._stream is not None:
+            self._stream.feed(pcm)
+        self._remember(pcm)
+        for probability in self._activity.feed(pcm):
+            signal = self._turn.window(probability, self._listen.expect, self._patience, self._bot_speaks)
+            if signal is not None:
+                await self._on_signal(signal)
+
+    def _remember(self, pcm: bytes) -> None:
+        """Keep the last moments, so that the first sounds of a turn are not lost to the time it takes to notice speech."""
+        self._recent += pcm
+        excess = len(self._recent) - int(PRE_ROLL_S * self._activity.sample_rate) * 2
+        if excess > 0:
+            del self._recent[:excess]
+
+    async def _on_signal(self, signal: Signal) -> None:
+        if signal is Signal.STARTED:
+            await self._start_turn()
+        elif self._stream is None:
+            return
+        elif signal is Signal.PAUSED:
+            self._stream.pause()
+        elif signal is Signal.RESUMED:
+            self._stream.resume()
+        elif signal is Signal.ENDED:
+            self._end_turn()
+
+    async def _start_turn(self) -> None:
+        self._over_bot = self._bot_speaks and self._bot_yields
+        self._patience = Patience.NEUTRAL
+        if self._over_bot:
+            await self.push_frame(PausePlaybackFrame())
+        await self.push_frame(SpeechStartedFrame(over_bot=self._over_bot))
+        recogniser = self._recognisers(self._listen.language)
+        if recogniser is None:
+            return
+        try:
+            self._stream = recogniser.open(
+                language=self._listen.language,
+                sample_rate=self._activity.sample_rate,
+                expect=self._listen.expect.value,
+                on_partial=self._on_partial,
+            )
+            self._stream.feed(bytes(self._recent))
+        except AudioError as error:
+            await self._fail(error.code)
+
+    def _on_partial(self, text: str) -> None:
+        decided = self._listen.expect is Expect.OPEN and self._decides(text, self._listen.language)
+        self._patience = patience_for(text, decided)
+        partial = HeardFrame(recognition=Recognition((Reading(text, 0.0),)), final=False, over_bot=self._over_bot)
+        self._spawn(self.push_frame(partial))
+
+    def _end_turn(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            ended_at = time.monotonic() - self._turn.silence_s
+            self._spawn(self._finish(stream, self._turn.speech_s, ended_at, self._over_bot))
+
+    async def _finish(self, stream: RecogniserStream, speech_s: float, ended_at: float, over_bot: bool) -> None:
+        try:
+            recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
+        except AudioError as error:
+            await self._fail(error.code)
+        except TimeoutError:
+            await self._fail("audio.recogniser")
+        except Exception:  # an engine may raise anything; the call goes on with keys
+            await self._fail("audio.recogniser")
+        else:
+            await self.push_frame(HeardFrame(recognition=recognition, over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
+        finally:
+            stream.close()
+
+    async def _fail(self, code: str) -> None:
+        """The recogniser is of no use to this call any more: stop listening, let the dialogue go on with keys."""
+        self._deaf = True
+        self._forget_turn()
+        await self.push_frame(EarFailedFrame(code=code))
+
+    def _forget_turn(self) -> None:
+        self._turn.reset()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task: asyncio.Task[None] = self.create_task(work)
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+    async def _stop(self) -> None:
+        self._deaf = True
+        self._forget_turn()
+        for task in list(self._finishing):
+            await self.cancel_task(task)

@@ -1,0 +1,170 @@
+"""Turn taking as arithmetic on speech probabilities: when speech starts, pauses, goes on, and when the turn is over.
+
+Pure: windows of 32 ms and the words heard so far come in, signals come out. How long a silence ends the turn depends on what
+was said: short when the words already decide the matter, long after a hesitation or in the middle of a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from dialogs.events import Expect
+
+WINDOW_S = 0.032
+
+
+class Signal(Enum):
+    """What a window of audio meant for the turn."""
+
+    STARTED = auto()
+    PAUSED = auto()
+    RESUMED = auto()
+    ENDED = auto()
+
+
+class Patience(Enum):
+    """How the words heard so far change the wait for more."""
+
+    DECIDED = auto()
+    NEUTRAL = auto()
+    HESITANT = auto()
+    MID_NUMBER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """Seconds and probabilities of turn taking; the defaults are for 8 kHz telephone speech."""
+
+    start_probability: float = 0.55
+    start_windows: int = 2
+    start_windows_over_bot: int = 3
+    stop_probability: float = 0.35
+    pause_s: float = 0.16
+    decided_s: float = 0.40
+    neutral_s: float = 0.75
+    hesitant_s: float = 1.5
+    number_s: float = 1.3
+    yes_no_s: float = 0.45
+    max_turn_s: float = 20.0
+
+    def end_silence_s(self, expect: Expect, patience: Patience) -> float:
+        """The silence that ends a turn, in seconds."""
+        if patience is Patience.HESITANT:
+            return self.hesitant_s
+        if patience is Patience.MID_NUMBER or expect is Expect.DIGITS:
+            return self.number_s
+        if patience is Patience.DECIDED:
+            return self.decided_s
+        return self.yes_no_s if expect in (Expect.YES_NO, Expect.CHOICE) else self.neutral_s
+
+
+class TurnTracker:
+    """Follows one caller's speech, window by window."""
+
+    def __init__(self, settings: TurnSettings) -> None:
+        self.settings = settings
+        self.speaking = False
+        self.speech_s = 0.0
+        self.silence_s = 0.0
+        self._loud_windows = 0
+        self._paused = False
+        self._turn_s = 0.0
+
+    def window(self, probability: float, expect: Expect, patience: Patience, over_bot: bool) -> Signal | None:
+        """Take one 32 ms window's speech probability; say what it meant, if anything."""
+        if not self.speaking:
+            return self._wait_for_start(probability, over_bot)
+        self._turn_s += WINDOW_S
+        if self._turn_s >= self.settings.max_turn_s:
+            return self._end()
+        if probability >= self.settings.start_probability:
+            return self._speech()
+        if probability < self.settings.stop_probability or self.silence_s > 0:
+            return self._silence(expect, patience)
+        self.speech_s += WINDOW_S
+        return None
+
+    def reset(self) -> None:
+        """Forget the turn under way (a key was pressed, the dialogue moved on)."""
+        self.speaking = self._paused = False
+        self.speech_s = self.silence_s = self._turn_s = 0.0
+        self._loud_windows = 0
+
+    def _wait_for_start(self, probability: float, over_bot: bool) -> Signal | None:
+        loud = probability >= self.settings.start_probability
+        self._loud_windows = self._loud_windows + 1 if loud else 0
+        needed = self.settings.start_windows_over_bot if over_bot else self.settings.start_windows
+        if self._loud_windows < needed:
+            return None
+        self.reset()
+        self.speaking = True
+        self.speech_s = self._turn_s = needed * WINDOW_S
+        return Signal.STARTED
+
+    def _speech(self) -> Signal | None:
+        self.speech_s += WINDOW_S
+        self.silence_s = 0.0
+        if self._paused:
+            self._paused = False
+            return Signal.RESUMED
+        return None
+
+    def _silence(self, expect: Expect, patience: Patience) -> Signal | None:
+        self.silence_s += WINDOW_S
+        if not self._paused and self.silence_s >= self.settings.pause_s:
+            self._paused = True
+            return Signal.PAUSED
+        if self._paused and self.silence_s >= self.settings.end_silence_s(expect, patience):
+            return self._end()
+        return None
+
+    def _end(self) -> Signal:
+        self.speaking = False
+        self._loud_windows = 0
+        return Signal.ENDED
+
+
+# What people say while they look for words, and words no sentence ends with.
+_HESITATIONS = frozenset(
+    (
+        "y yy yyy e ee eee em um uh uhm hmm hm mm wie znaczy więc że żeby bo ale albo lub i oraz a do na w z ze dla od po przy o "
+        "mój moja moje moją mojego ten ta tę to jest the an and or but so because my of for with from on in like i'm is"
+    ).split()
+)
+_NUMBER_WORD = re.compile(
+    r"^(\d+|zero|jeden|jedna|dwa|dwie|trzy|cztery|pięć|sześć|siedem|osiem|dziewięć|dziesięć|\w*naście|\w*dzieścia|\w*dziesiąt|"
+    r"sto|dwieście|trzysta|czterysta|(pięć|sześć|siedem|osiem|dziewięć)set|tysiąc\w*|"
+    r"one|two|three|four|five|six|seven|eight|nine|ten|\w+teen|(twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|oh)$"
+)
+_HUMS = frozenset("mhm mm mmm yhm uhm hmm hm aha acha uh-huh".split())
+_NODS = frozenset("no|no tak|no no|tak tak|dobrze|dobra|okej|ok|okay|right|sure|yeah|i see|uh huh".split("|"))
+
+
+def plain_words(text: str) -> list[str]:
+    """Lower-case words without punctuation."""
+    return re.findall(r"[\w'-]+", text.lower())
+
+
+def patience_for(text: str, decided: bool) -> Patience:
+    """How long to wait for more, judged by the last word heard and by whether the words already decide the matter."""
+    words = plain_words(text)
+    if not words or text.rstrip().endswith(("...", "…")):
+        return Patience.HESITANT if words else Patience.NEUTRAL
+    if _NUMBER_WORD.match(words[-1]):
+        return Patience.MID_NUMBER
+    if decided:
+        return Patience.DECIDED
+    return Patience.HESITANT if words[-1] in _HESITATIONS else Patience.NEUTRAL
+
+
+def is_backchannel(text: str, expect: Expect) -> bool:
+    """Whether words said over the bot are only a listener's sign of attention ("mhm", "no tak"), no answer.
+
+    While a yes or no is awaited a nod in words is an early answer, so only hums count as attention there.
+    """
+    words = plain_words(text)
+    if all(word in _HUMS for word in words):
+        return True
+    return expect is Expect.OPEN and " ".join(words) in _NODS
