@@ -29,6 +29,7 @@ from dialogs.events import (
     PromptFinished,
     Say,
     Silence,
+    StopRecording,
     Wait,
 )
 from nlu.types import Hypothesis
@@ -217,6 +218,8 @@ class CallDriver:
             case HangUp():
                 self._hang_up_reason = action.reason
                 await self._hang_up_when_silent()
+            case StopRecording():
+                await self._stage.stop_recording()
             case Authorise():
                 self._facts.put_nowait(AuthorisationResult(confirmed=False, reason="not_available"))
             case _:

@@ -31,6 +31,10 @@ class Stage(Protocol):
         """Hear speech with these expectations from now on; None: keys only."""
         ...
 
+    async def stop_recording(self) -> None:
+        """Stop the recording and keep nothing of it."""
+        ...
+
     async def hang_up(self) -> None:
         """End the call."""
         ...

@@ -25,6 +25,7 @@ from voicebot.pipeline.frames import (
 from voicebot.pipeline.turns import Patience, Signal, TurnSettings, TurnTracker, patience_for
 
 PRE_ROLL_S = 0.4
+SLICE_S = 0.06
 FINISH_DEADLINE_S = 8.0
 
 Recognisers = Callable[[str], Recogniser | None]
@@ -95,6 +96,11 @@ class Ear(FrameProcessor):
     async def _hear(self, pcm: bytes) -> None:
         if self._deaf or self._recognisers(self._listen.language) is None:
             return
+        step = int(SLICE_S * self._activity.sample_rate) * 2
+        for start in range(0, len(pcm), step):  # after a delay much arrives at once; a turn may begin in its middle
+            await self._hear_slice(pcm[start : start + step])
+
+    async def _hear_slice(self, pcm: bytes) -> None:
         if self._stream is not None:
             self._stream.feed(pcm)
         self._remember(pcm)

@@ -34,9 +34,10 @@ class Steering(FrameProcessor):
     A key silences the bot right here, before the driver's queue is looked at.
     """
 
-    def __init__(self, hang_up: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, *, hang_up: Callable[[], Awaitable[None]], drop_recording: Callable[[], Awaitable[None]]) -> None:
         super().__init__(enable_direct_mode=True)
         self._hang_up_leg = hang_up
+        self._drop_recording = drop_recording
         self._says: dict[str, Say] = {}
         self._driver: CallDriver | None = None
 
@@ -96,6 +97,10 @@ class Steering(FrameProcessor):
     async def listen(self, listen: Listen | None) -> None:
         """Hear speech with these expectations from now on."""
         await self.push_frame(ListenFrame(listen=listen), FrameDirection.UPSTREAM)
+
+    async def stop_recording(self) -> None:
+        """Stop the recording and keep nothing of it."""
+        await self._drop_recording()
 
     async def hang_up(self) -> None:
         """End the call; bounded, whatever the leg does."""
