@@ -18,7 +18,8 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """The final result: readings best first (none at all: nothing was understood), and how long decoding took after the end of
-    the turn, in seconds."""
+    the turn, in seconds.
+    """
 
     readings: tuple[Reading, ...] = ()
     late_s: float = 0.0
@@ -38,7 +39,8 @@ class RecogniserStream(Protocol):
 
     def pause(self) -> None:
         """The caller paused: perhaps the end of the turn. An engine that decodes whole utterances starts now, so that its
-        result is ready when the turn ends; the text comes through `on_partial`."""
+        result is ready when the turn ends; the text comes through `on_partial`.
+        """
         ...
 
     def resume(self) -> None:

@@ -3,3 +3,10 @@
 No I/O beyond loading a bundle, no clock, no asyncio: events and the time come in, actions come out. May import the value
 types of `nlu` and `caller_id` and nothing else of ours.
 """
+
+from dialogs.bundle import Bundle, load_bundle
+from dialogs.dialog import Dialog
+from dialogs.errors import BundleError, Problem, PromptMissing
+from dialogs.prompts import PromptText
+
+__all__ = ["Bundle", "BundleError", "Dialog", "Problem", "PromptMissing", "PromptText", "load_bundle"]

@@ -12,18 +12,52 @@ from enum import StrEnum
 from caller_id.types import Caller
 from nlu.types import Understanding
 
+# ---------------------------------------------------------------- live conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A live decision of a person: `name` is "surge" or "closure", `who` set it, `since` is ISO 8601.
+
+    A closure closes `queue` ("" closes every queue but the emergency ones). `prompt` is the approved announcement to play.
+    """
+
+    name: str
+    who: str
+    since: str
+    queue: str = ""
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is true of the queues now: expected waits in seconds, only for queues with a figure behind it, and switches."""
+
+    waits: tuple[tuple[str, float], ...] = ()
+    switches: tuple[Switch, ...] = ()
+
+
 # ---------------------------------------------------------------- what happened
 
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
     """The call is answered. `line` is the dialled line's name in the bundle; `without` names what is out of order from
-    the first second ("recogniser", "classifier")."""
+    the first second ("recogniser", "classifier").
+
+    `last_queue` is where this number was put through earlier the same day. `preferences` are remembered for the number
+    ("slow", "patient", "keys"). `channel` is "voice" or "chat". `recorded`: the call is being recorded, so the notice is due.
+    """
 
     caller: Caller
     line: str = "main"
     language: str | None = None
     without: tuple[str, ...] = ()
+    last_queue: str | None = None
+    preferences: tuple[str, ...] = ()
+    channel: str = "voice"
+    recorded: bool = False
+    conditions: Conditions = Conditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +121,17 @@ class HandOffResult:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A stage failed and the call goes on without it: "recogniser", "classifier", "voice", "state"."""
+    """A stage failed and the call goes on without it: "recogniser", "classifier", "voice", "state", "max_length"."""
 
     stage: str
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionsChanged:
+    """Waits or switches changed while the call runs."""
+
+    conditions: Conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +151,7 @@ Event = (
     | AuthorisationResult
     | HandOffResult
     | Failed
+    | ConditionsChanged
     | HungUp
 )
 
@@ -200,6 +242,8 @@ class HandOff:
 
     `words` are the caller's own, redacted. `tried` lists the steps taken so far, oldest first. `call_back` asks the queue for a
     callback to this E.164 number that keeps the caller's place, instead of a transfer.
+    `kind` is "transfer", "callback" or "message" (the caller's message is in `words`); `due` is the earliest time of a callback
+    (ISO 8601), "" for as soon as the place comes up.
     """
 
     queue: str
@@ -214,6 +258,23 @@ class HandOff:
     reason: str = ""
     call_back: str | None = None
     entities: tuple[tuple[str, str], ...] = field(default=())
+    kind: str = "transfer"
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The caller does not want to be recorded: stop, and keep nothing of what was recorded so far."""
+
+    why: str = "opted_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep this preference for the caller's number ("slow", "patient", "keys"), or forget it (`on` False)."""
+
+    preference: str
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,4 +284,4 @@ class HangUp:
     reason: str = "done"
 
 
-Action = Say | Listen | CollectKeys | Wait | Decided | Authorise | HandOff | HangUp
+Action = Say | Listen | CollectKeys | Wait | Decided | Authorise | HandOff | StopRecording | Remember | HangUp

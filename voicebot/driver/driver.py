@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -63,12 +64,13 @@ IDLE_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class DriverSettings:
-    """Bounds of one call in seconds, and the queue that takes any call we cannot steer."""
+    """Bounds of one call in seconds, the queue that takes any call we cannot steer, and the time of day the dialogue is told."""
 
     default_queue: str
     language: str = "pl"
     max_call_s: float = 600.0
     max_say_s: float = 90.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class CallDriver:
@@ -188,7 +190,7 @@ class CallDriver:
         """Give the dialogue an event and do what it answers."""
         if not (isinstance(event, KeyPressed) and self._keys is not None and self._keys.secret):
             self._journal.happened(event)
-        await self._do_all(self._conversation.handle(event, datetime.now(UTC)))
+        await self._do_all(self._conversation.handle(event, self._settings.clock()))
 
     async def _do_all(self, actions: list[Action]) -> None:
         for action in actions:

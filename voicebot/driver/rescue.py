@@ -25,6 +25,14 @@ from dialogs.events import (
 ANNOUNCE = "rescue.connecting"
 APOLOGY = "rescue.apology"
 
+TEXTS = {
+    (ANNOUNCE, "pl"): "Przepraszam, mamy drobny kłopot. Już łączę z konsultantem.",
+    (ANNOUNCE, "en"): "Sorry, something isn't working on our side. I'm putting you through to an advisor.",
+    (APOLOGY, "pl"): "Przepraszam, nie udało się połączyć. Proszę zadzwonić ponownie za chwilę.",
+    (APOLOGY, "en"): "I'm sorry, I couldn't put you through. Please call again in a moment.",
+}
+"""What is said when the bundle has no such prompts: this conversation must not depend on anything."""
+
 
 class RescueConversation:
     """Takes over a call in the middle; `begin` gives the first actions, then it is driven like any dialogue."""

@@ -40,7 +40,7 @@ class CallPipeline:
         """Start, and wait until every processor has seen the start. Raises TimeoutError."""
         started = asyncio.Event()
 
-        @self._worker.event_handler("on_pipeline_started")
+        @self._worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator]
         async def _started(_worker: PipelineWorker, _frame: object) -> None:
             started.set()
 

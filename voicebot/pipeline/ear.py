@@ -81,7 +81,7 @@ class Ear(FrameProcessor):
     async def cleanup(self) -> None:
         """Drop the utterance under way."""
         await self._stop()
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
 
     # ------------------------------------------------------------------ listening
 

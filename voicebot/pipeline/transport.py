@@ -53,7 +53,7 @@ class LegInput(FrameProcessor):
     async def cleanup(self) -> None:
         """Release the reading tasks."""
         await self._stop()
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
 
     async def _stop(self) -> None:
         readers, self._readers = self._readers, []
@@ -128,7 +128,7 @@ class LegOutput(FrameProcessor):
     async def cleanup(self) -> None:
         """Release the playing task."""
         await self._stop()
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
 
     async def _stop(self) -> None:
         player, self._player = self._player, None

@@ -51,7 +51,7 @@ class Voice(FrameProcessor):
     async def cleanup(self) -> None:
         """Release the speaking task."""
         await self._stop()
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
 
     async def _stop(self) -> None:
         worker, self._worker = self._worker, None

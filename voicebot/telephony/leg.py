@@ -1,4 +1,6 @@
-"""The contract every leg keeps: facts come in order through one queue, commands go out; audio is read and written without blocking."""
+"""The contract every leg keeps: facts come in order through one queue, commands go out; audio is read and written without
+blocking.
+"""
 
 from __future__ import annotations
 

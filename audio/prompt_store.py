@@ -1,0 +1,242 @@
+"""Prompts as sound: a recording where there is one, else synthesised once, kept on disk and in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+import wave
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import soundfile  # type: ignore[import-untyped]
+
+from .errors import PromptMissing, SynthesisError
+from .loudness import levelled, resampled, to_floats, to_pcm, trimmed
+from .synthesis import Sound, Voice, read_wav
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = "1"  # of the cached sound; another number when trimming or levelling changes
+_REST_S = 30.0  # how long a voice that failed is left alone, when there is another
+
+
+class PromptStore:
+    """Sound for texts. One per process; all methods are called on its event loop."""
+
+    def __init__(
+        self,
+        cache_dir: Path | None,
+        voices: Mapping[str, Sequence[Voice]],
+        *,
+        memory_bytes: int = 64 << 20,
+        disk_bytes: int = 1 << 30,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`voices` lists for each language the voices to try, best first. Without a `cache_dir` nothing is kept on disk."""
+        self._disk = _Disk(cache_dir, disk_bytes) if cache_dir is not None else None
+        self._memory = _Memory(memory_bytes)
+        self._voices = voices
+        self._clock = clock
+        self._rests_until: dict[str, float] = {}
+        self._making: dict[tuple[str, ...], asyncio.Task[Sound]] = {}
+        self._unreadable: set[Path] = set()
+
+    async def pcm(
+        self,
+        text: str,
+        language: str,
+        sample_rate: int,
+        speed: float = 1.0,
+        recording: Path | None = None,
+        private: bool = False,
+    ) -> bytes:
+        """16-bit mono PCM of the prompt at `sample_rate` Hz.
+
+        `recording` (WAV, FLAC, Ogg) is played where it can be read, whatever `speed` says. `private` speech (a phone number read
+        back) is kept nowhere. Raises PromptMissing without text and recording, SynthesisError when every voice failed.
+        """
+        key = (str(recording or ""), text, language, f"{speed:g}", str(sample_rate))
+        if (kept := self._memory.get(key)) is not None:
+            return kept
+        sound = await self._recorded(recording) if recording is not None else None
+        if sound is None:
+            if not text.strip():
+                raise PromptMissing(
+                    f"a prompt has neither text nor a recording in {language!r}: write one in prompts/{language}.yml"
+                )
+            sound = await self._spoken(text, language, speed, private)
+        pcm = await asyncio.to_thread(_at_rate, sound, sample_rate)
+        if not private:
+            self._memory.put(key, pcm)
+        return pcm
+
+    async def warm(
+        self,
+        prompts: Iterable[tuple[str, str]],
+        sample_rate: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[SynthesisError]:
+        """Make ready the (text, language) pairs; `progress(done, total)` after each. Returns what failed, one error a text."""
+        wanted = list(dict.fromkeys(prompts))
+        failed: list[SynthesisError] = []
+        for done, (text, language) in enumerate(wanted, 1):
+            try:
+                await self.pcm(text, language, sample_rate)
+            except SynthesisError as error:
+                failed.append(error)
+            if progress is not None:
+                progress(done, len(wanted))
+        return failed
+
+    async def close(self) -> None:
+        """Stop the voices; harmless when repeated."""
+        for task in list(self._making.values()):
+            task.cancel()
+        for voice in {id(voice): voice for voices in self._voices.values() for voice in voices}.values():
+            await voice.close()
+
+    async def _recorded(self, recording: Path) -> Sound | None:
+        try:
+            return await asyncio.to_thread(_read_recording, recording)
+        except (OSError, RuntimeError) as error:  # soundfile's error is a RuntimeError
+            if recording not in self._unreadable:
+                self._unreadable.add(recording)
+                _log.warning("the recording %s cannot be played (%s): the text is synthesised instead", recording, error)
+            return None
+
+    async def _spoken(self, text: str, language: str, speed: float, private: bool) -> Sound:
+        """Of the same text asked for by several calls at once only the first is synthesised."""
+        key = (text, language, f"{speed:g}", str(private))
+        task = self._making.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._synthesised(text, language, speed, private))
+            self._making[key] = task
+            task.add_done_callback(lambda _: self._making.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _synthesised(self, text: str, language: str, speed: float, private: bool) -> Sound:
+        voices = self._voices.get(language, ())
+        if not voices:
+            raise SynthesisError(f"there is no voice for the language {language!r}: name one in the configuration")
+        reasons = []
+        for voice in self._in_order(voices):
+            name = cache_name(voice.name, text, speed)
+            if self._disk is not None and not private and (kept := await asyncio.to_thread(self._disk.read, name)):
+                return kept
+            try:
+                raw = await voice.synthesise(text, speed)
+            except SynthesisError as error:
+                self._rests_until[voice.name] = self._clock() + _REST_S
+                reasons.append(f"{voice.name}: {error}")
+                _log.warning("the voice %s failed: %s", voice.name, error)
+                continue
+            sound = await asyncio.to_thread(_conditioned, raw)
+            if self._disk is not None and not private:
+                await asyncio.to_thread(self._disk.write, name, sound)
+            return sound
+        raise SynthesisError("; ".join(reasons))
+
+    def _in_order(self, voices: Sequence[Voice]) -> list[Voice]:
+        """Those that failed lately come last."""
+        now = self._clock()
+        return sorted(voices, key=lambda voice: self._rests_until.get(voice.name, now) > now)
+
+
+def cache_name(voice: str, text: str, speed: float) -> str:
+    """The file name of synthesised speech: a hash of everything that makes the sound."""
+    parts = "\x00".join((_FORMAT, voice, f"{speed:g}", text))
+    return f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.wav"
+
+
+class _Memory:
+    """The PCM used last, bounded in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._kept: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+
+    def get(self, key: tuple[str, ...]) -> bytes | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def put(self, key: tuple[str, ...], pcm: bytes) -> None:
+        self._size += len(pcm) - len(self._kept.pop(key, b""))
+        self._kept[key] = pcm
+        while self._size > self._limit:
+            self._size -= len(self._kept.popitem(last=False)[1])
+
+
+class _Disk:
+    """Synthesised speech as WAV files. A folder that cannot be read or written costs time, never a prompt."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._size: int | None = None
+        self._told = False
+
+    def read(self, name: str) -> Sound | None:
+        path = self._folder / name
+        try:
+            sound = read_wav(path.read_bytes(), "the cache")
+            os.utime(path)
+        except (OSError, SynthesisError):
+            return None
+        return sound
+
+    def write(self, name: str, sound: Sound) -> None:
+        partial = self._folder / f".{name}.{os.getpid()}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with wave.open(str(partial), "wb") as file:
+                    file.setparams((1, 2, sound.sample_rate, 0, "NONE", ""))
+                    file.writeframes(sound.pcm)
+                partial.replace(self._folder / name)
+            finally:
+                partial.unlink(missing_ok=True)
+            self._keep_within_limit(len(sound.pcm))
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                _log.warning(
+                    "prompts cannot be kept in %s (%s): they are synthesised again after each start", self._folder, error
+                )
+
+    def _keep_within_limit(self, added: int) -> None:
+        """Drop what was not played for longest until a tenth of the limit is free."""
+        self._size = added + self._size if self._size is not None else self._limit + 1
+        if self._size <= self._limit:
+            return
+        files = sorted(((entry.stat(), entry) for entry in self._folder.glob("*.wav")), key=lambda pair: pair[0].st_mtime)
+        self._size = sum(status.st_size for status, _ in files)
+        room = self._limit if self._size <= self._limit else self._limit * 9 // 10
+        for status, path in files:
+            if self._size <= room:
+                break
+            path.unlink(missing_ok=True)
+            self._size -= status.st_size
+
+
+def _read_recording(path: Path) -> Sound:
+    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    if not samples.size:
+        raise OSError("it is empty")
+    return Sound(to_pcm(samples.mean(axis=1)), int(sample_rate))
+
+
+def _conditioned(sound: Sound) -> Sound:
+    samples = trimmed(to_floats(sound.pcm), sound.sample_rate)
+    return Sound(to_pcm(levelled(samples, sound.sample_rate)), sound.sample_rate)
+
+
+def _at_rate(sound: Sound, sample_rate: int) -> bytes:
+    if sound.sample_rate == sample_rate:
+        return sound.pcm
+    return to_pcm(resampled(to_floats(sound.pcm), sound.sample_rate, sample_rate))

@@ -1,0 +1,190 @@
+"""Worker threads for decoding: bounded in number, in what waits, and in how long anything may take.
+
+An engine's C code cannot be interrupted. A worker that misses the deadline is given up and replaced, so that one hang costs
+one thread and one answer, not the calls behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from audio.errors import RecogniserError
+
+T = TypeVar("T")
+
+_NICE = 5  # media threads go first: a late packet is heard, a result 20 ms later is not
+_LOST_LIMIT = 8  # hung workers after which the engine is taken for broken
+
+
+def started_behind(make: Callable[[], T]) -> T:
+    """The result of `make`, an engine whose own threads shall let media threads go first (they inherit this from their maker)."""
+    made: list[T] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        _step_back()
+        try:
+            made.append(make())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="load")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
+
+
+def _step_back() -> None:
+    """Lower this thread's priority: on Linux niceness is a thread's own, elsewhere nothing happens."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+class PoolFull(RecogniserError):
+    """As many utterances are being decoded and waiting as the machine is allowed."""
+
+    code = "audio.recogniser_busy"
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Callable[[], Any]
+    answer: asyncio.Future[Any]
+    timer: asyncio.TimerHandle | None = None
+    worker: threading.Thread | None = None
+    over: bool = False  # no longer counted: done, dropped, or given up
+
+
+class DecodePool:
+    """Runs decoding off the event loop. All methods are called on the one event loop."""
+
+    def __init__(self, workers: int, waiting: int, deadline_s: float) -> None:
+        """`waiting` jobs at most queue behind `workers` running ones; each must be done `deadline_s` after it was handed in."""
+        self.deadline_s = deadline_s
+        self._workers = workers
+        self._capacity = workers + waiting
+        self._open: set[_Job] = set()
+        self._given_up: set[threading.Thread] = set()
+        self._closed = False
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._claim = threading.Lock()
+        for _ in range(workers):
+            self._hire()
+
+    @property
+    def idle(self) -> bool:
+        """Whether a job handed in now would start at once."""
+        return len(self._open) < self._workers
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`, called in a worker. A cancelled job that has not started never will.
+
+        Raises PoolFull, and RecogniserError when the pool is closed, the deadline passes, or `work` raises.
+        """
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future())
+        job.timer = loop.call_later(self.deadline_s, self._expire, job)
+        self._open.add(job)
+        self._queue.put(job)
+        try:
+            result: T = await job.answer
+        except asyncio.CancelledError:
+            self._drop(job)
+            raise
+        except RecogniserError:
+            raise
+        except Exception as error:
+            raise RecogniserError(f"the recogniser failed: {type(error).__name__}: {error}") from error
+        return result
+
+    def close(self) -> None:
+        """Stop the workers when they are done with what they run; whatever waits is dropped."""
+        self._closed = True
+        for job in list(self._open):
+            if self._drop(job) and not job.answer.done():
+                job.answer.set_exception(RecogniserError("the recogniser is closed"))
+        for _ in range(self._workers):
+            self._queue.put(None)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RecogniserError("the recogniser is closed")
+        if len(self._given_up) >= _LOST_LIMIT:
+            raise RecogniserError(f"{len(self._given_up)} decodes hang: restart the service, and check the model and the engine")
+        if len(self._open) >= self._capacity:
+            raise PoolFull(f"the recogniser is overloaded: {len(self._open)} utterances are being decoded or wait")
+
+    def _drop(self, job: _Job) -> bool:
+        """Take a job back that no worker has begun."""
+        with self._claim:
+            if job.worker is not None:
+                return False
+            self._release(job)
+            return True
+
+    def _release(self, job: _Job) -> None:
+        job.over = True
+        if job.timer is not None:
+            job.timer.cancel()
+        self._open.discard(job)
+
+    def _expire(self, job: _Job) -> None:
+        with self._claim:
+            if job.over:
+                return
+            self._release(job)
+            if job.worker is not None:
+                self._given_up.add(job.worker)
+                self._hire()
+        if not job.answer.done():
+            job.answer.set_exception(RecogniserError(f"the recogniser gave no result within {self.deadline_s:g} s"))
+
+    def _conclude(self, job: _Job, result: Any, error: BaseException | None) -> None:
+        if job.over:
+            return
+        self._release(job)
+        if job.answer.done():
+            return
+        if error is not None:
+            job.answer.set_exception(error)
+        else:
+            job.answer.set_result(result)
+
+    def _hire(self) -> None:
+        threading.Thread(target=self._serve, name="decode", daemon=True).start()
+
+    def _serve(self) -> None:
+        me = threading.current_thread()
+        _step_back()
+        while (job := self._queue.get()) is not None:
+            with self._claim:
+                if job.over:
+                    continue
+                job.worker = me
+            self._perform(job)
+            del job
+            with self._claim:
+                if me in self._given_up:
+                    self._given_up.discard(me)
+                    return
+
+    def _perform(self, job: _Job) -> None:
+        result, failure = None, None
+        try:
+            result = job.work()
+        except Exception as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            job.answer.get_loop().call_soon_threadsafe(self._conclude, job, result, failure)

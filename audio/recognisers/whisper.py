@@ -1,0 +1,173 @@
+"""Whisper as a recogniser: whole utterances, decoded at the first pause so that the result is there when the turn ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from audio.types import Reading, Recognition
+
+from .pool import DecodePool
+
+FIRST_S = 25.0  # of a very long utterance the first and the last so many seconds are kept
+LAST_S = 25.0
+
+
+class Decoder(Protocol):
+    """What is needed of an engine: one utterance of 16-bit mono PCM to readings, best first, in a worker thread."""
+
+    def readings(self, pcm: bytes, sample_rate: int, language: str, expect: str) -> tuple[Reading, ...]:
+        """May take long and may raise anything."""
+        ...
+
+
+class WhisperRecogniser:
+    """One model and one pool of workers for all calls."""
+
+    name = "whisper"
+
+    def __init__(self, decoder: Decoder, pool: DecodePool, *, partial_every_s: float = 1.2) -> None:
+        """`partial_every_s` seconds of new speech are decoded while the caller still speaks, if a worker has nothing
+        else to do; 0 switches that off.
+        """
+        self._decoder = decoder
+        self._pool = pool
+        self._partial_every_s = partial_every_s
+
+    def open(
+        self,
+        *,
+        language: str,
+        sample_rate: int,
+        expect: str = "open",
+        on_partial: Callable[[str], None] | None = None,
+    ) -> WhisperStream:
+        """See `audio.types.Recogniser`."""
+        return WhisperStream(self._decoder, self._pool, language, sample_rate, expect, on_partial, self._partial_every_s)
+
+    def close(self) -> None:
+        """See `audio.types.Recogniser`."""
+        self._pool.close()
+
+
+class WhisperStream:
+    """One utterance. See `audio.types.RecogniserStream`."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pool: DecodePool,
+        language: str,
+        sample_rate: int,
+        expect: str,
+        on_partial: Callable[[str], None] | None,
+        partial_every_s: float,
+    ) -> None:
+        self._decoder = decoder
+        self._pool = pool
+        self._language = language
+        self._sample_rate = sample_rate
+        self._expect = expect
+        self._on_partial = on_partial
+        self._pcm = bytearray()
+        self._fed = 0  # bytes of speech so far, also those dropped from the middle
+        self._partial_step = round(partial_every_s * sample_rate) * 2
+        self._partial_at = self._partial_step
+        self._paused = False
+        self._over = False  # finishing or finished: nothing more is taken or told
+        self._closed = False
+        self._text = ""
+        self._ahead: asyncio.Task[tuple[Reading, ...]] | None = None  # the decode of everything said up to the pause
+        self._partials: set[asyncio.Task[tuple[Reading, ...]]] = set()
+
+    def feed(self, pcm: bytes) -> None:
+        """Speech; after `pause` it is taken for the silence behind it, until `resume`."""
+        if self._over:
+            return
+        self._pcm += pcm
+        self._fed += len(pcm)
+        over = len(self._pcm) - self._bytes(FIRST_S + LAST_S)
+        if over > 0:
+            first = self._bytes(FIRST_S)
+            del self._pcm[first : first + over]
+        if self._partial_step and not self._paused and self._fed >= self._partial_at:
+            self._partial()
+
+    def pause(self) -> None:
+        """Decode now what will be the result if the turn ends here."""
+        if self._paused or self._over:
+            return
+        self._paused = True
+        if self._ahead is None and self._pcm:
+            self._ahead = self._decode()
+
+    def resume(self) -> None:
+        """What was decoded at the pause is a partial result; if it has not started it never will."""
+        if not self._paused:
+            return
+        self._paused = False
+        self._partial_at = self._fed + self._partial_step
+        if self._ahead is not None:
+            self._keep(self._ahead)
+            self._ahead = None
+
+    async def finish(self) -> Recognition:
+        """The result of the decode at the pause, or of one made now. Raises RecogniserError."""
+        if self._over:
+            return Recognition()
+        self._over = True
+        ended = time.monotonic()
+        self._drop_partials()
+        if self._ahead is None:
+            self._ahead = self._decode()
+        try:
+            readings = await self._ahead
+        except asyncio.CancelledError:
+            if self._closed:  # closed by another task while this one waited
+                return Recognition()
+            raise
+        return Recognition(readings, late_s=time.monotonic() - ended)
+
+    def close(self) -> None:
+        """Forget the utterance; a decode that has not started never will."""
+        self._over = self._closed = True
+        self._pcm.clear()
+        self._drop_partials()
+        if self._ahead is not None:
+            self._ahead.cancel()
+
+    def _bytes(self, seconds: float) -> int:
+        return round(seconds * self._sample_rate) * 2
+
+    def _partial(self) -> None:
+        if self._on_partial is None or not self._pool.idle or self._partials:
+            return
+        self._partial_at = self._fed + self._partial_step
+        self._keep(self._decode())
+
+    def _keep(self, task: asyncio.Task[tuple[Reading, ...]]) -> None:
+        self._partials.add(task)
+        task.add_done_callback(self._partials.discard)
+
+    def _drop_partials(self) -> None:
+        for task in list(self._partials):
+            task.cancel()
+
+    def _decode(self) -> asyncio.Task[tuple[Reading, ...]]:
+        pcm, decoder = bytes(self._pcm), self._decoder
+        arguments = (pcm, self._sample_rate, self._language, self._expect)
+        task = asyncio.get_running_loop().create_task(self._pool.run(lambda: decoder.readings(*arguments)))
+        task.add_done_callback(self._show)
+        return task
+
+    def _show(self, task: asyncio.Task[tuple[Reading, ...]]) -> None:
+        """Tell the text so far, when it changed. A failed partial is no news: `finish` will say so."""
+        if task.cancelled() or task.exception() is not None or self._over or self._on_partial is None:
+            return
+        readings = task.result()
+        text = readings[0].text if readings else ""
+        if text and text != self._text:
+            self._text = text
+            self._on_partial(text)

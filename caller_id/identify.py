@@ -1,0 +1,75 @@
+"""From what the network says to a `Caller`: the number, its trust, and the directory's hints."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from caller_id.directory import Customer, CustomerDirectory, DirectoryError, agreed
+from caller_id.headers import read_identity
+from caller_id.languages import language_of_region
+from caller_id.numbers import HOME_REGION, Number, parse_number
+from caller_id.types import Caller, NumberTrust
+
+_log = logging.getLogger(__name__)
+
+
+def identify(
+    headers: Mapping[str, str],
+    from_uri: str,
+    to_uri: str,
+    *,
+    peer_trusted: bool,
+    directory: CustomerDirectory | None = None,
+    attestation: bool = False,
+    home: str = HOME_REGION,
+) -> Caller:
+    """Who calls, as far as an INVITE tells. Header names are lower-case. Never raises: what cannot be read is unknown.
+
+    A number that nobody vouches for is kept for the record and gives no customer hint: anyone can write it. `attestation` lets
+    the network's own verification count (see `caller_id.headers`).
+    """
+    asserted = read_identity(headers, from_uri, peer_trusted=peer_trusted, attestation=attestation, home=home)
+    dialled = parse_number(to_uri, home=home)
+    return known_caller(
+        asserted.number,
+        asserted.trust,
+        directory,
+        dialled=dialled.e164 or dialled.short,
+        diverted_from=asserted.diverted_from,
+    )
+
+
+def known_caller(
+    number: Number,
+    trust: NumberTrust,
+    directory: CustomerDirectory | None = None,
+    *,
+    dialled: str | None = None,
+    diverted_from: str | None = None,
+) -> Caller:
+    """A `Caller` from a number already read (a text conversation, a test call), with the directory's hints for it."""
+    customer = _customer(number, trust, directory)
+    return Caller(
+        number=number.e164,
+        trust=trust if number.e164 else NumberTrust.NONE,
+        withheld=number.kind == "withheld",
+        segment=customer.segment,
+        language=customer.language or language_of_region(number.region),
+        tenure_years=customer.tenure_years,
+        customer_ref=customer.customer_ref,
+        dialled=dialled,
+        diverted_from=diverted_from,
+    )
+
+
+def _customer(number: Number, trust: NumberTrust, directory: CustomerDirectory | None) -> Customer:
+    if directory is None or number.e164 is None or trust is NumberTrust.NONE:
+        return Customer()
+    try:
+        return agreed(directory.look_up(number.e164))
+    except DirectoryError as error:
+        _log.warning("no customer hint: %s", error)
+    except Exception:  # a bank's own directory may fail in its own ways; the call goes on as anyone's
+        _log.exception("no customer hint: the directory failed")
+    return Customer()

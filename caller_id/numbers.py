@@ -1,0 +1,134 @@
+"""Telephone numbers as networks write them, read into E.164 with `phonenumbers`. Nothing here raises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+
+HOME_REGION = "PL"
+
+_URI = re.compile(r"(?i)(?:sips?|tel):([^<>]*)")
+_WRITTEN = re.compile(r"[+0-9\s\-().,/\u2010-\u2015]+")
+_SHORT = re.compile(r"\d{3,6}")
+_LONGEST = 64
+# what networks put where a number would stand (RFC 3323, RFC 3325 and the habits of carriers)
+_WITHHELD = frozenset(
+    "anonymous anonim anonimowy restricted unavailable unknown private withheld blocked hidden noid clir "
+    "nieznany zastrzezony zastrzeżony prywatny niedostępny niedostepny".split()
+)
+
+
+class NumberKind(StrEnum):
+    """What a text that should be a number turned out to be."""
+
+    E164 = "e164"
+    SHORT = "short"
+    WITHHELD = "withheld"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number read from text.
+
+    `e164` (+48…) and `region` (ISO 3166, "PL") are set for kind E164; `short` holds the digits of a short code or an extension.
+    """
+
+    kind: NumberKind
+    e164: str | None = None
+    short: str | None = None
+    region: str | None = None
+
+
+UNREADABLE = Number(NumberKind.UNREADABLE)
+WITHHELD = Number(NumberKind.WITHHELD)
+
+
+def parse_number(text: str | None, *, home: str = HOME_REGION) -> Number:
+    """Read a number in any form a trunk sends: national or international, with 00, + or neither, with punctuation, as tel: or
+    sip: URI or name-addr (RFC 3261, RFC 3966), a short code, or a word that says it is withheld.
+
+    `home` is the region whose national form is meant when there is no country code.
+    """
+    written = _user_part(text or "")
+    if _is_withheld(written, text or ""):
+        return WITHHELD
+    if not written or len(written) > _LONGEST or not _WRITTEN.fullmatch(written):
+        return UNREADABLE
+    digits = re.sub(r"\D", "", written)
+    international = written.lstrip(" (").startswith("+") or digits.startswith("00")
+    if _SHORT.fullmatch(digits) and not international:
+        return Number(NumberKind.SHORT, short=digits)
+    parsed = _read(digits.lstrip("0"), international=international, home=home)
+    if parsed is None:
+        return UNREADABLE
+    return Number(
+        NumberKind.E164,
+        e164=phonenumbers.format_number(parsed, PhoneNumberFormat.E164),
+        region=_region(parsed),
+    )
+
+
+def shorten(e164: str) -> str:
+    """A number as logs and screens may show it: the country and the last three digits, "+48…123"."""
+    if not e164.startswith("+") or len(e164) < 8:
+        return "…"
+    return f"{e164[:3]}…{e164[-3:]}"
+
+
+def _read(digits: str, *, international: bool, home: str) -> PhoneNumber | None:
+    """The first reading that makes a number: as written in full, as a national number (also behind a Polish carrier's selection
+    code, 10xx), as international without its plus.
+
+    An explicit international form is taken when its length is possible (numbering plans change faster than metadata); a guess
+    must be a valid number.
+    """
+    if international:
+        # "+48 (0) 600…" keeps the trunk zero of old habits inside
+        inner = re.sub(r"^(48)0(\d{9})$", r"\1\2", digits)
+        candidate = _parse(f"+{inner}", None)
+        return candidate if candidate is not None and phonenumbers.is_possible_number(candidate) else None
+    for form, region in ((digits, home), (f"+{digits}", None), (re.sub(r"^10\d\d0?", "", digits), home)):
+        candidate = _parse(form, region)
+        if candidate is not None and phonenumbers.is_valid_number(candidate):
+            return candidate
+    return None
+
+
+def _region(number: PhoneNumber) -> str | None:
+    """The number's country; for one that no plan knows, the main country of its code."""
+    known = phonenumbers.region_code_for_number(number)
+    if known is not None:
+        return str(known)
+    main = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return str(main) if main not in {"ZZ", "001"} else None
+
+
+def _parse(text: str, region: str | None) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+
+
+def _user_part(text: str) -> str:
+    """The number inside a URI or name-addr, or the text itself; parameters dropped, a tel: context joined (RFC 3966, 5.1.5)."""
+    text = text.strip()
+    found = _URI.search(text[:1024])
+    if found is None:
+        return text
+    user, _, parameters = found[1].partition("@")[0].partition(";")
+    user = unquote(user).split(":", 1)[0].strip()  # a password may follow the user (RFC 3261, 19.1.1)
+    context = re.search(r"(?i)phone-context=(\+\d+)", parameters)
+    if context is not None and not user.startswith("+"):
+        return context[1] + user
+    return user
+
+
+def _is_withheld(written: str, whole: str) -> bool:
+    return written.strip("\"' ").lower() in _WITHHELD or "anonymous.invalid" in whole.lower()

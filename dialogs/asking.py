@@ -1,0 +1,109 @@
+"""The ladder of a question: ask, ask again in other words and shorter, and after a few tries go on without an answer."""
+
+from __future__ import annotations
+
+from dialogs.events import Expect
+from dialogs.flow import MAX_ASKS, Collect, Menu, Question
+from dialogs.keys import MAIN_MENU
+from dialogs.turn import Turn
+
+
+def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
+    """Ask the question once more. `after` is what came before: "silence", "miss", "help", "repeat", "" on entering.
+
+    Returns the step to go to instead, when it has been asked as often as a call allows.
+    """
+    state = turn.state
+    name = f"menu:{state.menu}" if isinstance(step, Menu) else state.step
+    if state.asked[name] >= turn.bundle.flow.limits.asks:
+        turn.decide("spent", f"{name} was asked {state.asked[name]} times")
+        turn.tried(f"spent:{name}")
+        return step.spent
+    state.asked[name] += 1
+    state.attempt = state.asked[name]
+    if after == "repeat" and state.said:
+        turn.add(list(state.said))
+    elif isinstance(step, Menu):
+        _read_menu(turn, step, after)
+    else:
+        _put_question(turn, step, after)
+    turn.listen(Expect.CHOICE if isinstance(step, Menu) else step.expect)
+    return None
+
+
+def _put_question(turn: Turn, step: Question, after: str) -> None:
+    state = turn.state
+    tag = state.candidate.intent if state.candidate else state.menu
+    attempt = state.attempt - 1
+    if after == "help" and step.help:
+        turn.say(step.help, tag)
+    elif after == "silence" and step.silent:
+        turn.say(step.silent[min(state.silences, len(step.silent)) - 1], tag)
+    else:
+        turn.say(step.ask[min(attempt, len(step.ask) - 1)], *_tags(turn, tag))
+    if step.option is not None:
+        for place, intent in enumerate(state.candidates, start=1):
+            turn.say(step.option, what=f"matter.{intent}", key=str(place))
+
+
+def _tags(turn: Turn, tag: str | None) -> tuple[str | None, ...]:
+    """A wording may depend on the matter asked about, or on whether there is a figure for the wait."""
+    target = turn.state.target
+    return (tag, "no_figure" if target and target.wait_s is None else None)
+
+
+def _read_menu(turn: Turn, step: Menu, after: str) -> None:
+    state = turn.state
+    if after == "help" and step.help:
+        turn.say(step.help)
+    turn.say(step.intro if state.attempt == 1 else step.again, state.menu)
+    for key, option in turn.bundle.routes.menus[state.menu].items():
+        turn.say(step.option, what=option.say, key=key)
+    turn.say(step.closing, state.menu)
+
+
+def no_input(turn: Turn, step: Question | Menu) -> str | None:
+    """Silence: ask differently, or go on after too many."""
+    state = turn.state
+    state.silences += 1
+    turn.tried(f"no_input:{state.step}")
+    if state.silences >= _allowed(step, turn.bundle.flow.limits.silences):
+        turn.decide("spent", f"{state.silences} silences at {state.step}")
+        return step.spent
+    turn.decide("reask", f"silence {state.silences} at {state.step}")
+    return ask(turn, step, after="silence")
+
+
+def no_match(turn: Turn, step: Question | Menu) -> str | None:
+    """Something was said or pressed that is no answer here."""
+    state = turn.state
+    state.misses += 1
+    turn.tried(f"no_match:{state.step}")
+    if state.misses >= _allowed(step, turn.bundle.flow.limits.misses):
+        turn.decide("spent", f"{state.misses} answers not understood at {state.step}")
+        return step.spent
+    turn.decide("reask", f"not understood at {state.step}")
+    return ask(turn, step, after="miss")
+
+
+def _allowed(step: Question | Menu, limit: int) -> int:
+    tries = step.tries if isinstance(step, Question) else None
+    return limit if tries is None else min(tries, MAX_ASKS)
+
+
+def enter_menu(turn: Turn, menu: str = MAIN_MENU) -> None:
+    """Stand at this menu from now on; silences and misses count anew."""
+    turn.state.menu = menu
+    turn.state.silences = turn.state.misses = 0
+
+
+def collect(turn: Turn, step: Collect) -> str | None:
+    """Ask for a number by keys; returns the next step when it has been asked for too often."""
+    state = turn.state
+    if state.asked[state.step] >= min(turn.bundle.flow.limits.asks, len(step.ask)):
+        turn.decide("spent", f"{state.step} was asked {state.asked[state.step]} times")
+        return step.spent
+    turn.say(step.ask[state.asked[state.step]])
+    state.asked[state.step] += 1
+    turn.collect(step.max_digits)
+    return None

@@ -1,0 +1,71 @@
+"""Set phrases: options of a question, names of keys, languages, and what helps the caller, said in a few fixed words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from dialogs import keys
+from dialogs.answers import Answer, Means
+from dialogs.bundle import Bundle
+from dialogs.flow import Question, Step
+from dialogs.state import CallState
+
+LONGEST = 9  # words: longer utterances tell a story, and a set phrase inside of one means little
+_KEY = "key_"  # commands called key_1, key_2…: the key's name said aloud
+_LANGUAGE = "language_"  # language_en, language_uk…: the name of a language
+_WITHOUT_CLASSIFIER = {"yes": Means.YES, "no": Means.NO, "agent": Means.AGENT}
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A set phrase that was heard. `plain`: it is at least half of what was said."""
+
+    name: str
+    answer: Answer
+    plain: bool
+
+
+def find_command(bundle: Bundle, state: CallState, step: Step, text: str, *, classified: bool) -> Command | None:
+    """The longest set phrase in `text`: an option of this step, the name of a key on offer, or a command that holds everywhere.
+
+    Without a classifier (`classified` False) the phrases for yes, no and a human count too.
+    """
+    words = _WORD.findall(text.casefold())
+    if not words or len(words) > LONGEST:
+        return None
+    spoken = f" {' '.join(words)} "
+    own = options_of(step)
+    found = [
+        (name in own, len(phrase), name, phrase)
+        for name, phrases in bundle.flow.commands.items()
+        for phrase in phrases.get(state.language, ())
+        if f" {phrase} " in spoken and (name in own or name not in bundle.flow.options)
+    ]
+    if classified:
+        found = [hit for hit in found if hit[2] not in _WITHOUT_CLASSIFIER]
+    if not found:
+        return None
+    is_option, _, name, phrase = max(found)
+    length = len(phrase.split())
+    answer = _answer(bundle, state, step, name, is_option=is_option, whole=length == len(words))
+    return Command(name, replace(answer, by="words", text=text), plain=2 * length >= len(words)) if answer else None
+
+
+def _answer(bundle: Bundle, state: CallState, step: Step, name: str, *, is_option: bool, whole: bool) -> Answer | None:
+    if name in _WITHOUT_CLASSIFIER:
+        return Answer(_WITHOUT_CLASSIFIER[name])
+    if name.startswith(_LANGUAGE):
+        language = name.removeprefix(_LANGUAGE)
+        return Answer(Means.LANGUAGE, option=language) if language != state.language else None
+    if name.startswith(_KEY):
+        return keys.read(bundle, state, step, name.removeprefix(_KEY)) if whole and keys.on_offer(step) else None
+    return Answer(Means.OPTION if is_option else Means.COMMAND, option=name)
+
+
+def options_of(step: Step) -> frozenset[str]:
+    """The names of what this step lets the caller choose from."""
+    if isinstance(step, Question):
+        return frozenset(step.answers) | frozenset(step.keys.values())
+    return frozenset()

@@ -1,0 +1,108 @@
+"""Where the call goes: the queue for what is known, through the gate, with its priority."""
+
+from __future__ import annotations
+
+from dialogs.bundle import Bundle
+from dialogs.flow import Route
+from dialogs.gate import Verdict, Way, look
+from dialogs.routes import HIGHEST_PRIORITY, SegmentLine
+from dialogs.state import CallState, Matter, Target
+from dialogs.turn import Turn
+
+
+def take_route(turn: Turn, step: Route) -> str:
+    """Choose the queue for this route and look through the gate; returns the name of the next step."""
+    state, bundle = turn.state, turn.bundle
+    if step.to == "second":
+        state.matter, state.second = Matter(state.second, by="second"), None
+    if step.message and step.to in ("matter", "second") and message_of(turn) and not state.wants_human:
+        return step.message
+    queue = queue_for(bundle, state, step.to)
+    verdict = look(bundle, state.conditions, queue, turn.now)
+    if verdict.way is Way.CLOSED:
+        queue, verdict = _elsewhere(turn, step.to, queue, verdict)
+    aim(turn, queue, step.to, verdict)
+    if verdict.way is Way.CLOSED:
+        return step.closed
+    if verdict.way is Way.LONG_WAIT and step.long_wait and not bundle.queues[queue].emergency:
+        return step.long_wait
+    return step.open
+
+
+def queue_for(bundle: Bundle, state: CallState, to: str) -> str:
+    """The queue by name, or for "matter", "human", "security", "last_place"… A suspected emergency wins over any of them."""
+    routes = bundle.routes
+    if state.suspected and state.suspected in routes.matters:
+        return routes.matters[state.suspected].queue
+    if to == "security":
+        return routes.matters[next(iter(routes.emergency_keys.values()))].queue
+    if to == "last_place" and state.last_queue in routes.queues and not routes.queues[str(state.last_queue)].self_service:
+        return str(state.last_queue)
+    if to == "short_language":
+        return routes.languages.short.get(state.caller_language or "", bundle.default_queue)
+    if to in ("matter", "human", "second"):
+        return _queue_of_matter(bundle, state)
+    return to if to in routes.queues else bundle.default_queue
+
+
+def _queue_of_matter(bundle: Bundle, state: CallState) -> str:
+    """The segment's own line when it takes the matter, else the queue of the matter, else the default queue."""
+    routes, matter = bundle.routes, state.matter
+    intent = matter.intent if matter else None
+    if routes.is_emergency(intent):
+        return routes.matters[str(intent)].queue
+    own = own_line(bundle, state)
+    if own and own.queue and (own.takes == "all" or intent in own.takes):
+        return own.queue
+    if matter and matter.queue:
+        return matter.queue
+    return routes.human_queue(intent) if intent is not None and intent in routes.matters else bundle.default_queue
+
+
+def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
+    """What the caller's segment has for itself."""
+    return bundle.routes.segments.get(state.segment)
+
+
+def aim(turn: Turn, queue: str, reason: str, verdict: Verdict) -> None:
+    """Take this queue as the target of the hand-off. Nothing else sets one."""
+    state, bundle = turn.state, turn.bundle
+    spec = bundle.queues[queue]
+    own = own_line(bundle, state)
+    priority = HIGHEST_PRIORITY if spec.emergency else max(spec.priority, own.priority if own else 0)
+    state.target = Target(queue, priority, reason, verdict.wait_s)
+    turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
+
+
+def known_intent(state: CallState) -> tuple[str | None, float | None]:
+    """Intent and confidence of what is known, for the record."""
+    if state.suspected:
+        return state.suspected, state.matter.confidence if state.matter and state.matter.intent == state.suspected else None
+    return (state.matter.intent, state.matter.confidence) if state.matter else (None, None)
+
+
+def _elsewhere(turn: Turn, to: str, queue: str, verdict: Verdict) -> tuple[str, Verdict]:
+    """A closed queue's stand-in: the customer's own adviser; and for whoever insists on a human, the default queue."""
+    state, bundle = turn.state, turn.bundle
+    own = own_line(bundle, state)
+    stand_ins = [own.adviser] if own and own.adviser and queue == own.queue else []
+    if to in ("human", "last_place", "short_language") or state.wants_human:
+        stand_ins.append(bundle.default_queue)
+    for stand_in in stand_ins:
+        found = look(bundle, state.conditions, stand_in, turn.now)
+        if found.way is not Way.CLOSED:
+            turn.decide("stand_in", f"{queue}: {verdict.why}; {stand_in} instead")
+            return stand_in, found
+    return queue, verdict
+
+
+def message_of(turn: Turn) -> str | None:
+    """The approved and valid message that answers the matter in the call's language, unless it was heard already."""
+    state = turn.state
+    matter = turn.bundle.routes.matters.get(state.matter.intent or "") if state.matter else None
+    own = own_line(turn.bundle, state)
+    if matter is None or matter.message is None or (own and own.takes == "all"):
+        return None
+    day = turn.bundle.calendar.local(turn.now).date()
+    heard = f"message:{matter.message}" in state.tried
+    return matter.message if turn.bundle.prompts.may_say(matter.message, state.language, day) and not heard else None

@@ -1,0 +1,123 @@
+"""Where a call stands: everything the engine remembers between two events, readable on a screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from caller_id.types import Authentication, Caller, Segment
+from dialogs.events import Conditions, Prompt
+
+
+class Phase(StrEnum):
+    """What the dialogue waits for."""
+
+    NEW = "new"
+    LISTENING = "listening"
+    WAITING = "waiting"  # the caller asked for a moment
+    COLLECTING = "collecting"
+    ANNOUNCING = "announcing"  # a hand-off follows when the announcement has been heard
+    HANDING_OFF = "handing_off"
+    AUTHORISING = "authorising"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What the caller wants, how sure that is, and how it was learned ("words", "confirmed", "chosen", "keys")."""
+
+    intent: str | None
+    confidence: float | None = None
+    by: str = "words"
+    entities: tuple[tuple[str, str], ...] = ()
+    queue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The hand-off that is being announced."""
+
+    queue: str
+    priority: int
+    reason: str
+    wait_s: float | None = None
+
+
+@dataclass(slots=True)
+class CallState:
+    """One call. Only the engine writes it."""
+
+    call_id: str
+    caller: Caller = field(default_factory=Caller)
+    line: str = "main"
+    language: str = "pl"
+    caller_language: str | None = None  # when it is none in which the conversation can be held
+    offered_language: str | None = None
+    channel: str = "voice"
+    phase: Phase = Phase.NEW
+    step: str = ""
+    # the question being asked
+    attempt: int = 0
+    silences: int = 0
+    misses: int = 0
+    menu: str = "main"
+    digits: str = ""
+    said: tuple[tuple[Prompt, str], ...] = ()
+    mark: str = ""
+    marks: int = 0
+    # what is known
+    matter: Matter | None = None
+    candidate: Matter | None = None
+    candidates: tuple[str, ...] = ()
+    second: str | None = None
+    suspected: str | None = None
+    denied: frozenset[str] = frozenset()
+    words: str = ""
+    target: Target | None = None
+    handed: str = ""  # kind of the hand-off under way: transfer, callback, message
+    number: str | None = None
+    last_queue: str | None = None
+    # what happened
+    asked: Counter[str] = field(default_factory=Counter)
+    tried: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    turns: int = 0
+    events: int = 0
+    waits: int = 0
+    switches: int = 0
+    agent_asked: int = 0
+    wants_human: bool = False
+    message_heard: bool = False
+    # conditions
+    conditions: Conditions = field(default_factory=Conditions)
+    without: frozenset[str] = frozenset()
+    preferences: frozenset[str] = frozenset()
+    recorded: bool = False
+    notices_due: tuple[str, ...] = ()  # prompts of notices not yet heard
+    notices_said: tuple[tuple[str, str], ...] = ()  # (mark, prompt) under way
+    authentication: Authentication = Authentication.NONE
+    segment: Segment = Segment.MASS
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will be said or done."""
+        return self.phase is Phase.ENDED
+
+    @property
+    def deaf(self) -> bool:
+        """Only keys can be understood."""
+        return bool(self.without & {"recogniser", "classifier"}) or "keys" in self.preferences
+
+    def summary(self) -> str:
+        """One line for screens: where the call is and what is known."""
+        known = self.matter or self.candidate
+        facts = {
+            "intent": known.intent if known else None,
+            "second": self.second,
+            "suspected": self.suspected,
+            "queue": self.target.queue if self.target else None,
+            "tries": f"{self.attempt}" if self.attempt > 1 else None,
+        }
+        shown = " ".join(f"{name}={value}" for name, value in facts.items() if value)
+        return f"{self.step} · {self.phase.value} · {self.language}" + (f" · {shown}" if shown else "")

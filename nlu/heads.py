@@ -1,0 +1,64 @@
+"""The two heads: a linear SVM on sparse features, and a logistic regression on sentence embeddings.
+
+Both end as a plain affine map, so serving needs neither scikit-learn nor scipy.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+Labels = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHead:
+    """Scores = x · weights + bias; `weights` has shape (features, classes), C order: a feature's row is one gather."""
+
+    weights: Matrix
+    bias: Matrix
+
+    def scores(self, x: Any) -> Matrix:
+        """Scores of rows of `x` (dense or scipy sparse), shape (rows, classes)."""
+        return np.asarray(x @ self.weights, dtype=np.float32) + self.bias
+
+
+def fit_margin_head(x: Any, y: Labels, classes: int, c: float = 0.5) -> LinearHead:
+    """One-against-all linear SVM with squared hinge loss (Fan et al. 2008, LIBLINEAR). `y` holds class numbers.
+
+    Classes absent from `y` (a small fold) get a score lower than any margin.
+    """
+    from sklearn.svm import LinearSVC
+
+    return _as_head(LinearSVC(C=c), x, y, classes, absent=-2.0)
+
+
+def fit_semantic_head(x: Matrix, y: Labels, classes: int, c: float = 30.0, weight: Sequence[float] | None = None) -> LinearHead:
+    """Multinomial logistic regression on unit vectors. `weight` is one weight a row."""
+    from sklearn.linear_model import LogisticRegression
+
+    return _as_head(LogisticRegression(C=c, max_iter=200, tol=1e-3), x, y, classes, absent=-30.0, sample_weight=weight)
+
+
+def _as_head(model: Any, x: Any, y: Labels, classes: int, absent: float, **fit: Any) -> LinearHead:
+    present = np.unique(y)
+    weights = np.zeros((x.shape[1], classes), dtype=np.float32)
+    bias = np.full(classes, absent, dtype=np.float32)
+    if len(present) == 1:
+        bias[present[0]] = 1.0
+        return LinearHead(weights, bias)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a head that has not quite converged is good enough, and judged by its own scores
+        model.fit(x, y, **fit)
+    coef, intercept = model.coef_, model.intercept_
+    if len(present) == 2:  # scikit-learn keeps one column for two classes
+        coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    weights[:, present] = coef.T
+    bias[present] = intercept
+    return LinearHead(weights, bias)

@@ -1,0 +1,181 @@
+"""From hypotheses to an `Understanding`: find acts and foreign speech, classify every reading, look for a second matter, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nlu.acts import SpokenAct, find_act
+from nlu.entities import Lexicon, find_entities
+from nlu.heads import Matrix
+from nlu.languages import ForeignSpeech, find_foreign
+from nlu.matters import possible_parts
+from nlu.normalise import normalise
+from nlu.pack import ACT_LABELS, Pack
+from nlu.policy import Policy, Verdict
+from nlu.redact import redact
+from nlu.scorer import Scored, Scorer
+from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+
+_RANKED = 5
+_SURE_ACT = 0.5
+_SURE_PART = 0.55
+"""Both parts of an utterance must be this sure, of different matters, to count as two matters."""
+_LIKE_NOTHING = 0.5
+"""Share of belief kept for an utterance that the gate finds like nothing that was taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """A ranking of matters (confidences add up to one), and what was said of acts beside it."""
+
+    ranking: tuple[RankedIntent, ...]
+    acts: Mapping[str, float]
+
+    @property
+    def top(self) -> RankedIntent:
+        return self.ranking[0]
+
+
+class Classifier:
+    """The in-process `nlu.types.Understander`: one scorer a language, one policy. Safe to share between threads."""
+
+    def __init__(self, pack: Pack, scorers: Mapping[str, Scorer]) -> None:
+        self.pack = pack
+        self.scorers = dict(scorers)
+        self.policy = Policy(pack.intents, pack.costs)
+        self._lexicons = {lang: Lexicon.build(pack.named_things(lang), lang) for lang in scorers}
+
+    def understand(self, hypotheses: Sequence[Hypothesis], lang: str) -> Understanding:
+        """See `nlu.types.Understander`. Raises ValueError without hypotheses or for a language that was not loaded."""
+        if not hypotheses:
+            raise ValueError("understand needs at least one hypothesis")
+        if lang not in self.scorers:
+            raise ValueError(f"no model for language {lang!r}; loaded: {', '.join(sorted(self.scorers))}")
+        best = hypotheses[0]
+        act = find_act(best.text, lang)
+        foreign = find_foreign(best.text, lang)
+        if foreign and not foreign.requested and act is not None and not act.rest:
+            foreign = None  # "yes" on a Polish line is an answer
+        spoken_in = foreign.language if foreign and foreign.language in self.scorers and not foreign.requested else lang
+        if act is not None and not act.rest and act.act is not Act.AGENT:
+            answer = self._no_matter(best.text, act.act, lang)
+        else:
+            answer = self._matter(hypotheses, act, spoken_in)
+        answer = _with_language(answer, foreign)
+        text = redact(best.text)
+        return replace(answer, text=text, entities=find_entities(text, spoken_in, self._lexicons[spoken_in]))
+
+    def _matter(self, hypotheses: Sequence[Hypothesis], act: SpokenAct | None, lang: str) -> Understanding:
+        readings = [(text, one.confidence) for one in hypotheses if (text := self._content(one.text, act, lang))]
+        if not readings:
+            return self._no_matter(hypotheses[0].text, None, lang)
+        matter = self.classify([text for text, _ in readings], [confidence for _, confidence in readings], lang)
+        second = None
+        if parts := possible_parts(readings[0][0], lang):
+            matter, second = self._two_matters(matter, parts, lang)
+        ranking = self.policy.temper(matter.ranking, readings[0][1])
+        verdict = self.policy.decide(ranking)
+        if act is not None and act.rest and not act.sure:
+            verdict = _at_most_confirm(verdict)
+        return self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
+
+    def _content(self, text: str, act: SpokenAct | None, lang: str) -> str:
+        """The words to classify: what is left beside the act, of each reading its own."""
+        own = find_act(text, lang) if act is not None else None
+        return normalise(own.rest if own is not None and own.rest else text)
+
+    def classify(self, texts: Sequence[str], confidences: Sequence[float], lang: str) -> _Matter:
+        """Fused probabilities of normalised readings, weighted by the recogniser's confidence in each."""
+        scorer = self.scorers[lang]
+        scored = scorer.score(texts)
+        weights = np.clip(np.asarray(confidences, dtype=np.float32), 0, 1) + 1e-3
+        probabilities = np.average([self._gated(one, scorer) for one in scored], axis=0, weights=weights)
+        return _matter(dict(zip(scorer.model.classes, map(float, probabilities), strict=True)))
+
+    def _gated(self, scored: Scored, scorer: Scorer) -> Matrix:
+        """What is like nothing that was taught gives up part of its belief to out_of_scope."""
+        model = scorer.model
+        if scored.gate >= model.gate.threshold or OUT_OF_SCOPE not in model.classes:
+            return scored.probabilities
+        tempered = scored.probabilities * _LIKE_NOTHING
+        tempered[model.classes.index(OUT_OF_SCOPE)] += 1 - _LIKE_NOTHING
+        return tempered
+
+    def _two_matters(self, whole: _Matter, cuts: Sequence[tuple[str, str]], lang: str) -> tuple[_Matter, str | None]:
+        """The urgent or first of two matters, and the other, when some cut gives two sure and different ones."""
+        parts = [self.classify([part], [1.0], lang) for cut in cuts for part in cut]
+        pairs = [(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
+        sure = [(a, b) for a, b in pairs if _is_sure(a) and _is_sure(b) and a.top.intent != b.top.intent]
+        if not sure:
+            return whole, None
+        first, second = max(sure, key=lambda pair: min(pair[0].top.confidence, pair[1].top.confidence))
+        if self._urgent(second) and not self._urgent(first):
+            first, second = second, first
+        return first, second.top.intent
+
+    def _urgent(self, matter: _Matter) -> bool:
+        found = self.pack.intents.get(matter.top.intent)
+        return found is not None and found.emergency
+
+    def _act(self, act: SpokenAct | None, matter: _Matter, verdict: Verdict) -> Act | None:
+        if act is not None:
+            return act.act
+        if verdict.intent == AGENT and verdict.decision is not Decision.REJECT:
+            return Act.AGENT
+        likely = max(matter.acts, key=lambda name: matter.acts[name], default=None)
+        return Act(likely) if likely is not None and matter.acts[likely] >= _SURE_ACT else None
+
+    def _answer(
+        self, verdict: Verdict, ranking: Sequence[RankedIntent], act: Act | None, second: str | None, lang: str
+    ) -> Understanding:
+        return Understanding(
+            text="",
+            intent=verdict.intent,
+            confidence=verdict.confidence,
+            decision=verdict.decision,
+            ranking=tuple(ranking[:_RANKED]),
+            act=act,
+            choices=verdict.choices,
+            second=second if second != verdict.intent else None,
+            model=self.scorers[lang].model.version,
+        )
+
+    def _no_matter(self, text: str, act: Act | None, lang: str) -> Understanding:
+        """Nothing but an act, or nothing at all."""
+        ranking = (RankedIntent(OUT_OF_SCOPE, 1.0),)
+        return Understanding(text, OUT_OF_SCOPE, 1.0, Decision.REJECT, ranking, act, model=self.scorers[lang].model.version)
+
+
+def _matter(by_class: Mapping[str, float]) -> _Matter:
+    """Matters apart from acts; what an act holds is no matter, so it counts as out of scope."""
+    acts = {name: share for name, share in by_class.items() if name in ACT_LABELS}
+    matters = {name: share for name, share in by_class.items() if name not in ACT_LABELS}
+    matters[OUT_OF_SCOPE] = matters.get(OUT_OF_SCOPE, 0.0) + sum(acts.values())
+    ranking = sorted((RankedIntent(name, share) for name, share in matters.items()), key=lambda one: -one.confidence)
+    return _Matter(tuple(ranking), acts)
+
+
+def _is_sure(matter: _Matter) -> bool:
+    return matter.top.intent not in (OUT_OF_SCOPE, AGENT) and matter.top.confidence >= _SURE_PART
+
+
+def _at_most_confirm(verdict: Verdict) -> Verdict:
+    return replace(verdict, decision=Decision.CONFIRM) if verdict.decision is Decision.ACCEPT else verdict
+
+
+def _with_language(answer: Understanding, foreign: ForeignSpeech | None) -> Understanding:
+    """Another language spoken, or asked for by someone who says no matter of the bank ("zaświadczenie po angielsku" is one)."""
+    if foreign is None:
+        return answer
+    no_matter = answer.intent in (OUT_OF_SCOPE, AGENT) or answer.decision is Decision.REJECT
+    if foreign.requested and not no_matter:
+        return answer
+    if foreign.requested or answer.act is None:
+        return replace(answer, act=Act.LANGUAGE, language=foreign.language)
+    return replace(answer, language=foreign.language)
+
+
+

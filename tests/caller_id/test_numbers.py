@@ -1,0 +1,139 @@
+"""Telephone numbers as networks write them."""
+
+from __future__ import annotations
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caller_id.numbers import UNREADABLE, WITHHELD, Number, NumberKind, parse_number, shorten
+
+
+@pytest.mark.parametrize(
+    ("written", "e164"),
+    [
+        ("+48600100200", "+48600100200"),
+        ("600100200", "+48600100200"),
+        ("600 100 200", "+48600100200"),
+        ("600\u00a0100\u00a0200", "+48600100200"),
+        ("600-100-200", "+48600100200"),
+        ("48600100200", "+48600100200"),
+        ("0048600100200", "+48600100200"),
+        ("0600100200", "+48600100200"),
+        ("048600100200", "+48600100200"),
+        ("+48 (0) 600 100 200", "+48600100200"),
+        ("(22) 123-45-67", "+48221234567"),
+        ("022 123 45 67", "+48221234567"),
+        ("1033221234567", "+48221234567"),
+        ("801 123 456", "+48801123456"),
+        ("+380 44 123 45 67", "+380441234567"),
+        ("00380671234567", "+380671234567"),
+        ("380441234567", "+380441234567"),
+        ("4915112345678", "+4915112345678"),
+        ("+447700900123", "+447700900123"),
+        ("tel:+48-600-100-200", "+48600100200"),
+        ("<tel:+48600100200>", "+48600100200"),
+        ("tel:221234567;phone-context=+48", "+48221234567"),
+        ("sip:+48600100200@pbx.example", "+48600100200"),
+        ("sips:48600100200@192.0.2.1:5061;transport=tls", "+48600100200"),
+        ("sip:%2B48600100200@pbx.example;user=phone", "+48600100200"),
+        ('"Jan K." <sip:+48600100200;npdi;rn=+48699@pbx.example;user=phone>;tag=1', "+48600100200"),
+    ],
+)
+def test_every_form_of_a_number_becomes_e164(written: str, e164: str) -> None:
+    """National, international, with 00, + or neither, old prefixes, punctuation, tel: and sip: URIs."""
+    assert parse_number(written).e164 == e164
+
+
+@pytest.mark.parametrize(("written", "short"), [("112", "112"), ("19115", "19115"), ("sip:4021@pbx.example", "4021")])
+def test_a_short_code_or_an_extension_is_kept_as_its_digits(written: str, short: str) -> None:
+    """Three to six digits are no subscriber number."""
+    assert parse_number(written) == Number(NumberKind.SHORT, short=short)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "anonymous",
+        "Anonymous",
+        "Restricted",
+        "unavailable",
+        "UNKNOWN",
+        "Zastrzeżony",
+        "sip:anonymous@anonymous.invalid",
+        '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=8',
+        "<sip:restricted@carrier.example>",
+        "sip:+48600100200@anonymous.invalid",
+    ],
+)
+def test_a_withheld_number_is_known_as_withheld(written: str) -> None:
+    """Words of carriers, and the host of RFC 3323."""
+    assert parse_number(written) == WITHHELD
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        "",
+        " ",
+        "+",
+        "00",
+        "+48 12",
+        "6001002001",
+        "sip:alice@example.org",
+        "sip:@",
+        "<>",
+        "1" * 70,
+        "600 100 200 ext",
+        "\x00",
+        "٦٠٠",
+    ],
+)
+def test_garbage_is_unreadable(written: str | None) -> None:
+    """What is no number gives no number."""
+    assert parse_number(written) == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("written", "region"), [("+48600100200", "PL"), ("+380671234567", "UA"), ("+447700900123", "GB"), ("+15005550006", "US")]
+)
+def test_a_number_tells_its_country(written: str, region: str) -> None:
+    """Also one that no numbering plan lists: the main country of its code."""
+    assert parse_number(written).region == region
+
+
+@given(st.text())
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    """Headers are hostile input."""
+    for form in (text, f"sip:{text}@x", f'"{text}" <tel:{text}>', f"+{text}"):
+        number = parse_number(form)
+        assert (number.e164 is not None) == (number.kind is NumberKind.E164)
+
+
+@given(
+    st.sampled_from(["600", "22", "512", "88"]).flatmap(
+        lambda head: st.integers(0, 10 ** (9 - len(head)) - 1).map(lambda n: f"{head}{n:0{9 - len(head)}}")
+    )
+)
+def test_all_forms_of_one_number_agree(national: str) -> None:
+    """However a valid Polish number is written, it is the same number."""
+    if not phonenumbers.is_valid_number(phonenumbers.parse(national, "PL")):
+        return
+    forms = [
+        national,
+        f"0{national}",
+        f"48{national}",
+        f"+48{national}",
+        f"0048{national}",
+        f"sip:+48{national}@x",
+        f"tel:{national}",
+    ]
+    assert {parse_number(form).e164 for form in forms} == {f"+48{national}"}
+
+
+@pytest.mark.parametrize(("e164", "short"), [("+48600100123", "+48…123"), ("+380671234567", "+38…567"), ("112", "…"), ("", "…")])
+def test_a_shortened_number_keeps_country_and_last_digits(e164: str, short: str) -> None:
+    """Enough to tell two calls apart, too little to call."""
+    assert shorten(e164) == short

@@ -1,0 +1,1 @@
+"""The scripted caller by itself."""

@@ -1,0 +1,122 @@
+"""The webhook: signed, tried again, never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.voicebot.handoff.receiver import Receiver, receiving
+from voicebot.handoff.webhook import Webhook, backoff, signature
+
+SECRET = "a secret of the bank"
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+async def webhook(receiver: Receiver) -> AsyncIterator[Webhook]:
+    hook = Webhook(receiver.url, SECRET, wait_before=lambda _attempt: 0.0)
+    await hook.start()
+    yield hook
+    await hook.close()
+
+
+async def settled(hook: Webhook, messages: int) -> None:
+    """Wait until so many messages are delivered or given up."""
+    async with asyncio.timeout(10):
+        while hook.delivered + hook.given_up < messages:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_message_arrives_signed(receiver: Receiver, webhook: Webhook) -> None:
+    """The receiver can check who sent it and when."""
+    webhook.fire("handoff.transfer", "id-1", {"queue": "cards"})
+    await settled(webhook, 1)
+    headers, body = receiver.requests[0]
+    assert receiver.messages() == [{"event": "handoff.transfer", "id": "id-1", "data": {"queue": "cards"}}]
+    timestamp = headers["x-voicebot-signature"].partition(",")[0].removeprefix("t=")
+    expected = hmac.new(SECRET.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert headers["x-voicebot-signature"] == f"t={timestamp},v1={expected}"
+    assert headers["x-voicebot-delivery"] == "id-1"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 408])
+async def test_a_failed_message_is_tried_again_with_the_same_id(receiver: Receiver, webhook: Webhook, status: int) -> None:
+    """The receiver can tell a repeat from a new message."""
+    receiver.statuses = [status, status]
+    webhook.fire("e", "id-1", {})
+    await settled(webhook, 1)
+    assert [headers["x-voicebot-delivery"] for headers, _ in receiver.requests] == ["id-1"] * 3
+    assert (webhook.delivered, webhook.given_up) == (1, 0)
+
+
+@pytest.mark.parametrize(("statuses", "tries"), [([400], 1), ([404], 1), ([302], 1), ([500] * 20, 6)])
+async def test_a_refused_message_is_given_up(receiver: Receiver, webhook: Webhook, statuses: list[int], tries: int) -> None:
+    """At once when the receiver refuses it for good, after six tries when it keeps failing; the next one is delivered."""
+    receiver.statuses = statuses
+    webhook.fire("e", "id-1", {})
+    await settled(webhook, 1)
+    assert (len(receiver.requests), webhook.given_up) == (tries, 1)
+    receiver.statuses = []
+    webhook.fire("e", "id-2", {})
+    await settled(webhook, 2)
+    assert webhook.delivered == 1
+
+
+async def test_an_absent_receiver_costs_messages_and_nothing_else() -> None:
+    """`fire` neither waits nor raises."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        hook = Webhook(f"http://127.0.0.1:{nobody.getsockname()[1]}/", SECRET, wait_before=lambda _attempt: 0.0)
+        await hook.start()
+        for number in range(10):
+            hook.fire("e", f"id-{number}", {})
+        await settled(hook, 10)
+        assert hook.given_up == 10
+        await hook.close()
+
+
+async def test_a_stuck_receiver_fills_a_bounded_line(receiver: Receiver, webhook: Webhook) -> None:
+    """What does not fit is given up; closing does not wait for the stuck ones."""
+    receiver.stuck = asyncio.Event()
+    for number in range(1500):
+        webhook.fire("e", f"id-{number}", {})
+    await receiver.received(1)
+    assert 0 < webhook.given_up <= 500
+    async with asyncio.timeout(10):
+        await webhook.close(grace_s=0.01)
+
+
+async def test_one_stuck_message_does_not_hold_up_the_next(receiver: Receiver, webhook: Webhook) -> None:
+    """Several senders work side by side."""
+    receiver.stuck = asyncio.Event()
+    webhook.fire("e", "id-1", {})
+    await receiver.received(1)
+    webhook.fire("e", "id-2", {})
+    await receiver.received(2)
+    receiver.stuck.set()
+    await settled(webhook, 2)
+    assert webhook.delivered == 2
+
+
+def test_a_signature_depends_on_secret_time_and_body() -> None:
+    """Change any and it no longer fits."""
+    assert len({signature("a", 1, b"x"), signature("b", 1, b"x"), signature("a", 2, b"x"), signature("a", 1, b"y")}) == 4
+
+
+@pytest.mark.parametrize("attempt", range(12))
+def test_pauses_between_tries_grow_to_half_a_minute_with_jitter(attempt: int) -> None:
+    """Receivers that come back are not met by everybody at once."""
+    longest = min(30.0, 0.5 * 2**attempt)
+    pauses = [backoff(attempt) for _ in range(50)]
+    assert all(longest / 2 <= pause <= longest * 1.5 for pause in pauses)
+    assert len(set(pauses)) > 1

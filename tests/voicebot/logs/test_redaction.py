@@ -1,0 +1,166 @@
+"""Redaction of structure: whatever a value hides in, it does not pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum import luhn
+from stdnum.pl import pesel
+
+from voicebot.redaction import DEBUG_LOGS, LOGS, RECORDS, REMOVED, Redaction, redact_text
+
+
+def _pesel(day: date, number: int) -> str:
+    century = {19: 0, 20: 20}[day.year // 100]
+    body = f"{day.year % 100:02}{day.month + century:02}{day.day:02}{number:04}"
+    return body + pesel.calc_check_digit(body)
+
+
+def _card(body: int) -> str:
+    return f"4{body:014}" + luhn.calc_check_digit(f"4{body:014}")
+
+
+pesels = st.builds(_pesel, st.dates(date(1920, 1, 1), date(2025, 1, 1)), st.integers(0, 9999))
+cards = st.builds(_card, st.integers(0, 10**14 - 1))
+spaced_cards = cards.map(lambda digits: " ".join(digits[at : at + 4] for at in range(0, 16, 4)))
+accounts = st.integers(10**25, 10**26 - 1).map(str)
+blik_codes = st.integers(100_000, 999_999).map(str)
+secrets = st.one_of(pesels, cards, spaced_cards, accounts, blik_codes)
+around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"'])
+after = st.sampled_from(["", ".", " dziękuję", ")", '"', "\n"])
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    inside: Any
+
+
+class Odd:
+    """Shows what it holds only when asked to print itself."""
+
+    def __init__(self, inside: str) -> None:
+        self.inside = inside
+
+    def __str__(self) -> str:
+        return f"odd {self.inside}"
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def wrapped(secret: str) -> st.SearchStrategy[Any]:
+    """The secret in some value: text, bytes, number, exception, object, nested anyhow."""
+    forms: list[Any] = [secret, secret.encode(), bytearray(secret.encode()), ValueError(secret), Odd(secret)]
+    if secret.isdecimal() and not secret.startswith("0"):
+        forms.append(int(secret))
+    leaves = st.sampled_from(forms)
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=1, max_size=3),
+            st.tuples(inner),
+            st.dictionaries(st.sampled_from(["a", "event", "exception"]), inner, min_size=1, max_size=2),
+            st.builds(Carrier, inner),
+            st.builds(lambda value: {secret: value}, inner),
+            st.builds(lambda value: MappingProxyType({"m": value}), inner),
+        ),
+        max_leaves=6,
+    )
+
+
+@given(st.data())
+def test_no_secret_passes_wherever_it_stands(data: st.DataObject) -> None:
+    """In nested mappings (also as their keys), lists, objects, bytes, numbers and exceptions; for logs and records alike."""
+    secret = data.draw(secrets)
+    text = data.draw(around) + secret + data.draw(after)
+    value = {"value": data.draw(wrapped(secret)), "text": text}
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+        written = json.dumps(redaction.fields(value), ensure_ascii=False)
+        assert secret not in written
+        assert secret.replace(" ", "") not in written
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_value_becomes_json_and_redacting_twice_changes_nothing(value: Any) -> None:
+    """What passed once may pass again."""
+    once = LOGS.value(value)
+    json.dumps(once)
+    again = LOGS.value(once)
+    assert json.dumps(again) == json.dumps(once)
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "PIN", "Authorization", "api-key", "token", "blik_code", "pesel", "card_number", "secret"]
+)
+def test_a_value_under_a_secret_name_is_removed_whatever_it_is(name: str) -> None:
+    """At any depth."""
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+        assert redaction.fields({"request": {name: ["1", 2]}}) == {"request": {name: REMOVED}}
+
+
+def test_pressed_keys_are_never_logged_and_are_kept_in_records() -> None:
+    """A record must be replayable; what is secret is not journalled at all."""
+    pressed = {"type": "KeyPressed", "key": "5", "digits": "12"}
+    assert LOGS.fields({"event": pressed}) == {"event": {"type": "KeyPressed", "key": REMOVED, "digits": REMOVED}}
+    assert RECORDS.fields(pressed) == pressed
+
+
+@pytest.mark.parametrize(
+    ("redaction", "written"), [(LOGS, "call from +48…123 to +48…567"), (DEBUG_LOGS, "call from +48600100123 to +48221234567")]
+)
+def test_telephone_numbers_are_shortened_above_debug(redaction: Redaction, written: str) -> None:
+    """Country and last three digits stay."""
+    assert redaction.text("call from +48600100123 to +48221234567") == written
+
+
+@pytest.mark.parametrize("text", ["600 100 123", "48600100123", "600-100-123"])
+def test_telephone_numbers_in_other_forms_are_masked(text: str) -> None:
+    """Only E.164 can be shortened safely."""
+    assert "100" not in redact_text(f"proszę dzwonić na {text}")
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, None),
+        (True, True),
+        (5060, 5060),
+        (0.25, 0.25),
+        ("sip:cards@192.0.2.17:5060", "sip:cards@192.0.2.17:5060"),
+        (Colour.RED, "red"),
+        (datetime(2026, 11, 23, 10, tzinfo=UTC), "2026-11-23T10:00:00+00:00"),
+        ((1, {2}), [1, [2]]),
+        ("20261122-032154-a1b2c3", "20261122-032154-a1b2c3"),
+        ("9e107d9d-372b-4b1a-9c5e-1a2b3c4d5e6f", "9e107d9d-372b-4b1a-9c5e-1a2b3c4d5e6f"),
+        (Broken(), "[Broken]"),
+    ],
+)
+def test_what_is_not_personal_is_written_as_it_is(value: object, written: object) -> None:
+    """Logs must stay useful."""
+    assert LOGS.value(value) == written
+
+
+def test_a_structure_that_holds_itself_ends() -> None:
+    """Depth is bounded."""
+    endless: list[object] = []
+    endless.append(endless)
+    assert "[list]" in json.dumps(LOGS.value(endless))

@@ -1,0 +1,146 @@
+"""Live calls and admission over several processes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.voicebot.state.servers import StateServer
+from voicebot.state.admission import LEASE_S, Admission, Admitted
+from voicebot.state.live_calls import LiveCall, LiveCalls
+from voicebot.state.shared import SharedState
+
+STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def call(call_id: str, minute: int = 0) -> LiveCall:
+    return LiveCall(call_id, STARTED.replace(minute=minute), number="+48600100123")
+
+
+async def test_calls_of_all_processes_are_seen_everywhere_oldest_first(shared: SharedState, other: SharedState) -> None:
+    """With what has changed since they began."""
+    here, there = LiveCalls(shared), LiveCalls(other)
+    here.began(call("b", minute=1))
+    there.began(call("a"))
+    here.changed("b", phase="listening", intent="blik")
+    await shared.flush()
+    await other.flush()
+    seen = await there.everywhere()
+    assert [(each.call_id, each.phase, each.intent) for each in seen] == [("a", "", None), ("b", "listening", "blik")]
+
+
+async def test_other_processes_see_a_shortened_number(shared: SharedState, other: SharedState) -> None:
+    """No whole number leaves the process for a screen."""
+    here, there = LiveCalls(shared), LiveCalls(other)
+    here.began(call("a"))
+    await shared.flush()
+    assert [each.number for each in await there.everywhere()] == ["+48…123"]
+
+
+async def test_an_ended_call_is_gone_and_a_late_change_does_not_bring_it_back(shared: SharedState, other: SharedState) -> None:
+    """Facts may arrive after the end."""
+    here, there = LiveCalls(shared), LiveCalls(other)
+    here.began(call("a"))
+    here.ended("a")
+    here.changed("a", phase="late")
+    await shared.flush()
+    assert (len(here), await there.everywhere()) == (0, [])
+
+
+async def test_the_calls_of_a_crashed_process_fade_away(shared: SharedState, other: SharedState) -> None:
+    """Nobody renews their lease."""
+    clock = Clock()
+    here, there = LiveCalls(shared, clock=clock), LiveCalls(other, clock=clock)
+    here.began(call("a"))
+    await shared.flush()
+    assert len(await there.everywhere()) == 1
+    clock.now += LEASE_S + 1
+    assert await there.everywhere() == []
+
+
+async def test_while_the_server_is_away_a_process_still_sees_its_own_calls(server: StateServer, shared: SharedState) -> None:
+    """And the others' again when it is back."""
+    here = LiveCalls(shared)
+    here.began(call("a"))
+    server.kill()
+    assert [each.call_id for each in await here.everywhere()] == ["a"]
+
+
+async def test_a_process_admits_no_more_than_its_limit(shared: SharedState) -> None:
+    """A released slot is free again; releasing twice is harmless."""
+    door = Admission(shared, max_calls=2)
+    assert [await door.admit(name) for name in "abc"] == [Admitted.YES, Admitted.YES, Admitted.PROCESS_FULL]
+    door.release("a")
+    door.release("a")
+    assert (door.taken, await door.admit("c")) == (1, Admitted.YES)
+
+
+async def test_all_processes_together_admit_no_more_than_the_shared_limit(shared: SharedState, other: SharedState) -> None:
+    """And what one releases another may take."""
+    here, there = (Admission(state, max_calls=10, max_shared_calls=3) for state in (shared, other))
+    answers = await asyncio.gather(*(door.admit(f"{at}{n}") for n in range(4) for at, door in enumerate((here, there))))
+    assert answers.count(Admitted.YES) == 3
+    assert answers.count(Admitted.SHARED_FULL) == 5
+    assert here.taken + there.taken == 3
+    taken, free = (here, there) if here.taken else (there, here)
+    for n in range(4):
+        taken.release(f"{0 if taken is here else 1}{n}")
+    await shared.flush()
+    await other.flush()
+    assert await free.admit("next") is Admitted.YES
+
+
+async def test_slots_of_a_crashed_process_are_free_again_after_their_lease(shared: SharedState, other: SharedState) -> None:
+    """A crash must not shut the hotline."""
+    clock = Clock()
+    here, there = (Admission(state, max_calls=10, max_shared_calls=1, clock=clock) for state in (shared, other))
+    assert await here.admit("a") is Admitted.YES
+    assert await there.admit("b") is Admitted.SHARED_FULL
+    clock.now += LEASE_S + 1
+    assert await there.admit("b") is Admitted.YES
+
+
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+async def test_while_the_server_is_away_the_processs_own_limit_holds(
+    server: StateServer, shared: SharedState, trouble: str
+) -> None:
+    """A caller is not refused because a counter is away, nor let in without bound."""
+    door = Admission(shared, max_calls=2, max_shared_calls=1)
+    getattr(server, trouble)()
+    assert [await door.admit(name) for name in "abc"] == [Admitted.YES, Admitted.YES, Admitted.PROCESS_FULL]
+    if trouble == "freeze":
+        server.thaw()
+
+
+async def test_calls_admitted_without_the_server_count_when_it_is_back(
+    server: StateServer, shared: SharedState, other: SharedState
+) -> None:
+    """The shared limit is true again."""
+    here, there = (Admission(state, max_calls=10, max_shared_calls=1) for state in (shared, other))
+    server.kill()
+    assert await here.admit("a") is Admitted.YES
+    server.start_again()
+    await shared.flush()
+    async with asyncio.timeout(10):
+        while await there.admit("b") is Admitted.YES:  # its own connection may still take the server for away
+            there.release("b")
+            await asyncio.sleep(0.01)
+    assert there.taken == 0
+
+
+async def test_draining_admits_nobody(shared: SharedState) -> None:
+    """Before a deploy; calls under way go on."""
+    door = Admission(shared, max_calls=5)
+    await door.admit("a")
+    door.drain()
+    assert (await door.admit("b"), door.taken) == (Admitted.DRAINING, 1)

@@ -1,0 +1,157 @@
+"""The embedded state server: alive as long as the service, and no longer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from voicebot.errors import EmbeddedStateError
+from voicebot.state.embedded import EmbeddedValkey
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path / "state")
+    yield server
+    server.stop()
+
+
+def client(server: EmbeddedValkey) -> Redis:
+    return Redis.from_url(server.url, decode_responses=True)
+
+
+def answers(connection: Redis) -> bool:
+    try:
+        return bool(connection.ping())
+    except RedisConnectionError:
+        return False
+
+
+def wait_for_end(pid: int) -> None:
+    """Until the process is gone, or the test fails."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended, _, _ = select.select([handle], [], [], 10)
+    os.close(handle)
+    assert ended, "the server is still running"
+
+
+def test_it_answers_as_soon_as_it_is_started_and_only_over_its_private_socket(embedded: EmbeddedValkey) -> None:
+    """No port is opened, and nobody else may connect."""
+    embedded.start()
+    with client(embedded) as connection:
+        assert connection.ping()
+        assert connection.config_get("port") == {"port": "0"}
+    socket = Path(embedded.url.removeprefix("unix://"))
+    assert socket.parent.stat().st_mode & 0o077 == 0
+
+
+def test_what_it_knows_outlives_a_restart_of_the_service(tmp_path: Path) -> None:
+    """Hand-offs and callbacks promised before a deploy are there after it."""
+    for value in (None, "kept"):
+        server = EmbeddedValkey(tmp_path / "state")
+        server.start()
+        with client(server) as connection:
+            assert connection.get("a") == value
+            connection.set("a", "kept")
+        server.stop()
+
+
+def test_stopping_ends_the_process_and_frees_the_folder(embedded: EmbeddedValkey) -> None:
+    """Twice is harmless, and it can be started again."""
+    embedded.start()
+    pid = embedded.pid
+    assert pid is not None
+    embedded.stop()
+    embedded.stop()
+    wait_for_end(pid)
+    embedded.start()
+    assert embedded.pid not in (None, pid)
+
+
+async def test_a_server_that_dies_is_started_again_where_it_was(embedded: EmbeddedValkey) -> None:
+    """Clients find it under the same address."""
+    await asyncio.to_thread(embedded.start)
+    first = embedded.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while embedded.pid in (None, first):
+            await asyncio.sleep(0.01)
+        with client(embedded) as connection:
+            while not answers(connection):
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_the_service_however_that_ends(tmp_path: Path, how: signal.Signals) -> None:
+    """Also when the service is killed and can clean up nothing."""
+    program = (
+        "import sys; from pathlib import Path; from voicebot.state.embedded import EmbeddedValkey\n"
+        "server = EmbeddedValkey(Path(sys.argv[1])); server.start(); print(server.pid, flush=True); sys.stdin.read()"
+    )
+    service = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "state")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert service.stdout is not None
+    assert service.stdin is not None
+    with service, service.stdout, service.stdin:
+        pid = int(service.stdout.readline())
+        os.kill(pid, 0)
+        service.send_signal(how)
+        service.wait(10)
+    wait_for_end(pid)
+
+
+def test_a_folder_is_used_by_one_service_at_a_time(embedded: EmbeddedValkey, tmp_path: Path) -> None:
+    """The second is told what to do."""
+    embedded.start()
+    with pytest.raises(EmbeddedStateError, match=r"in use by another voicebot.*data_dir"):
+        EmbeddedValkey(tmp_path / "state").start()
+
+
+def test_a_folder_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
+    """With the mend."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EmbeddedStateError, match=r"cannot be used.*Set state\.data_dir"):
+        EmbeddedValkey(tmp_path / "file" / "state").start()
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """A data file that is damaged beyond repair stops it; its own last words are passed on."""
+    folder = tmp_path / "state" / "appendonlydir"
+    folder.mkdir(parents=True)
+    (folder / "appendonly.aof.manifest").write_text("nonsense\n")
+    server = EmbeddedValkey(tmp_path / "state")
+    with pytest.raises(EmbeddedStateError, match=r"does not start: (?!it said nothing).*redis_url"):
+        server.start()
+    assert server.pid is None
+
+
+def test_what_a_killed_service_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Socket folders do not pile up."""
+    program = (
+        "import os, sys; from pathlib import Path; from voicebot.state.embedded import EmbeddedValkey\n"
+        "server = EmbeddedValkey(Path(sys.argv[1])); server.start(); print(server.url, flush=True); os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "state")], stdout=subprocess.PIPE, text=True, check=False
+    )
+    left_behind = Path(killed.stdout.strip().removeprefix("unix://")).parent
+    assert left_behind.is_dir()
+    server = EmbeddedValkey(tmp_path / "state")
+    server.start()
+    server.stop()
+    assert not left_behind.exists()

@@ -1,0 +1,285 @@
+"""The web API over real HTTP, with a real state server and database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from caller_id.types import Caller, NumberTrust
+from dialogs.events import HandOff
+from tests.voicebot.state.servers import StateServer
+from voicebot.errors import ConfigError
+from voicebot.handoff.callbacks import CallbackStore, callback_for
+from voicebot.handoff.record import HandOffRecord, make_record, new_ref
+from voicebot.handoff.store import HandOffStore
+from voicebot.records import CallSummary, RecordStore
+from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.live_calls import LiveCall, LiveCalls
+from voicebot.state.shared import SharedState
+from voicebot.web import WebParts, build_app, serve
+from voicebot.web.metrics import Metrics
+
+TOKEN = "the-agents-token"
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
+STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+@dataclass
+class Api:
+    """A served API, its parts, and clients with and without the token."""
+
+    parts: WebParts
+    client: httpx.AsyncClient
+    stranger: httpx.AsyncClient
+    working: dict[str, bool]
+
+    async def get(self, path: str, status: int = 200) -> Any:
+        response = await self.client.get(path)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    async def post(self, path: str, body: dict[str, Any], status: int = 200) -> Any:
+        response = await self.client.post(path, json=body)
+        assert response.status_code == status, response.text
+        return response.json() if response.content else None
+
+
+@pytest.fixture
+async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
+    records = RecordStore(f"sqlite:///{tmp_path / 'calls.db'}", spool_dir=tmp_path / "spool")
+    await records.start()
+    working = {"sip": True, "state": True}
+    parts = WebParts(
+        token=TOKEN,
+        handoffs=HandOffStore(shared),
+        callbacks=CallbackStore(shared),
+        records=records,
+        live=LiveCalls(shared),
+        conditions=ConditionsBoard(shared),
+        metrics=Metrics(),
+        checks={name: lambda name=name: working[name] for name in working},  # type: ignore[misc]
+    )
+    server, port = await serve(build_app(parts), "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, headers=AUTH) as client, httpx.AsyncClient(base_url=url) as stranger:
+        yield Api(parts, client, stranger, working)
+    await server.close()
+    await records.close()
+
+
+def record(**action: Any) -> HandOffRecord:
+    return make_record(
+        HandOff("cards", priority=10, words="zgubiłem kartę", **action),
+        caller=Caller("+48600100200", NumberTrust.TRUNK),
+        call_id="c1",
+        call_ref="sip-1",
+        now=datetime.now(UTC),
+        keep_for=timedelta(hours=1),
+    )
+
+
+# ---------------------------------------------------------------- who may ask
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/metrics"),
+        ("GET", f"/api/handoffs/{'x' * 32}"),
+        ("GET", "/api/callbacks/cards"),
+        ("GET", "/api/calls"),
+        ("GET", "/api/calls/c1"),
+        ("GET", "/api/live"),
+        ("GET", "/api/switches"),
+        ("POST", "/api/switches"),
+        ("POST", "/api/waits"),
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer"},
+    ],
+)
+async def test_without_the_token_nothing_is_told(api: Api, method: str, path: str, headers: dict[str, str]) -> None:
+    """Neither data nor whether there are any."""
+    response = await api.stranger.request(method, path, headers=headers, json={} if method == "POST" else None)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])
+async def test_there_is_no_page_of_documentation(api: Api, path: str) -> None:
+    """An API for machines of the bank needs no map for strangers."""
+    assert (await api.stranger.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/calls", "/nothing"])
+async def test_every_answer_carries_the_security_headers(api: Api, path: str) -> None:
+    """Also refusals; and nothing says what server this is."""
+    headers = (await api.stranger.get(path)).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "server" not in headers
+
+
+# ---------------------------------------------------------------- health
+
+
+async def test_health_says_what_works_without_a_token(api: Api) -> None:
+    """200 while calls are taken, else 503 with what is missing."""
+    ready = await api.stranger.get("/health")
+    assert (ready.status_code, ready.json()) == (200, {"live": True, "ready": True, "checks": {"sip": True, "state": True}})
+    api.working["sip"] = False
+    not_ready = await api.stranger.get("/health")
+    assert (not_ready.status_code, not_ready.json()["checks"]) == (503, {"sip": False, "state": True})
+    assert (await api.stranger.get("/health/live")).json() == {"live": True}
+
+
+async def test_a_check_that_raises_is_a_part_that_does_not_work(api: Api) -> None:
+    """The page itself goes on answering."""
+    del api.working["sip"]
+    assert (await api.stranger.get("/health")).json()["checks"]["sip"] is False
+
+
+# ---------------------------------------------------------------- the agent's screen
+
+
+async def test_the_agent_gets_the_context_by_its_reference(api: Api) -> None:
+    """Queue, words, and three separate facts about the caller."""
+    kept = record(intent="card_block", confidence=0.97, tried=("open",))
+    await api.parts.handoffs.put(kept)
+    shown = await api.get(f"/api/handoffs/{kept.ref}")
+    assert (shown["queue"], shown["priority"], shown["intent"], shown["words"]) == ("cards", 10, "card_block", "zgubiłem kartę")
+    assert (shown["number"], shown["number_trust"], shown["authentication"]) == ("+48600100200", "trunk", "none")
+
+
+@pytest.mark.parametrize(("ref", "status"), [(new_ref(), 404), ("short", 422), ("x" * 100, 422), ("..%2F..%2Fetc%2Fpasswd", 404)])
+async def test_an_unknown_or_odd_reference_is_refused(api: Api, ref: str, status: int) -> None:
+    """Before anything is looked up."""
+    await api.get(f"/api/handoffs/{ref}", status)
+
+
+async def test_while_the_state_server_is_away_own_records_are_shown_and_others_are_a_503(server: StateServer, api: Api) -> None:
+    """The screen may try again in a moment."""
+    server.kill()
+    kept = record()
+    await api.parts.handoffs.put(kept)
+    assert (await api.get(f"/api/handoffs/{kept.ref}"))["ref"] == kept.ref
+    assert (await api.get(f"/api/handoffs/{new_ref()}", 503))["code"] == "state.unavailable"
+
+
+async def test_callbacks_are_listed_in_order_and_ticked_off(api: Api) -> None:
+    """By whatever dials."""
+    first, second = record(call_back="+48600100200"), record(call_back="+48600100201")
+    for each in (first, second):
+        await api.parts.callbacks.put(callback_for(each))
+    assert [each["number"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == ["+48600100200", "+48600100201"]
+    assert (await api.client.delete(f"/api/callbacks/cards/{first.ref}")).status_code == 204
+    assert (await api.client.delete(f"/api/callbacks/cards/{first.ref}")).status_code == 404
+    assert [each["ref"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == [second.ref]
+
+
+# ---------------------------------------------------------------- calls
+
+
+async def test_calls_are_listed_page_by_page_and_shown_with_their_journal(api: Api) -> None:
+    """`next` leads to the following page, null at the end."""
+    for minute in range(5):
+        started = STARTED + timedelta(minutes=minute)
+        summary = CallSummary(f"c{minute}", started, started, "handed_over", number="+48600100200")
+        api.parts.records.save(summary, [{"t": 0.0, "what": "note", "kind": "closed"}])
+    await api.parts.records.flush()
+    first = await api.get("/api/calls?limit=3")
+    assert [call["call_id"] for call in first["calls"]] == ["c4", "c3", "c2"]
+    rest = (await api.client.get("/api/calls", params={"limit": 3, "before": first["next"]})).json()
+    assert ([call["call_id"] for call in rest["calls"]], rest["next"]) == (["c1", "c0"], None)
+    shown = await api.get("/api/calls/c2")
+    assert (shown["call"]["number"], shown["lines"]) == ("+48…200", [{"t": 0.0, "what": "note", "kind": "closed"}])
+    await api.get("/api/calls/unknown", 404)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=100000", "limit=x", "before=yesterday"])
+async def test_odd_pages_are_refused(api: Api, query: str) -> None:
+    """With what is wrong."""
+    assert (await api.get(f"/api/calls?{query}", 422))["detail"]
+
+
+async def test_calls_under_way_are_shown_without_their_number(api: Api) -> None:
+    """Shortened, as everywhere."""
+    api.parts.live.began(LiveCall("c1", STARTED, phase="listening", number="+48600100200"))
+    (call,) = (await api.get("/api/live"))["calls"]
+    assert (call["call_id"], call["phase"], call["number"]) == ("c1", "listening", "+48…200")
+
+
+# ---------------------------------------------------------------- switches
+
+
+async def test_a_switch_holds_at_once_and_is_kept_with_who_and_when(api: Api, shared: SharedState) -> None:
+    """On, off, and in the history."""
+    ordered = await api.post("/api/switches", {"kind": "closure", "on": True, "queue": "cards", "who": "anna", "why": "flood"})
+    assert (ordered["who"], ordered["queue"]) == ("anna", "cards")
+    assert datetime.fromisoformat(ordered["when"]) <= datetime.now(UTC)
+    assert [each["queue"] for each in (await api.get("/api/switches"))["switches"]] == ["cards"]
+    await shared.flush()
+    await api.post("/api/switches", {"kind": "closure", "on": False, "queue": "cards", "who": "jan"})
+    assert (await api.get("/api/switches"))["switches"] == []
+    await shared.flush()
+    history = (await api.get("/api/switches/history"))["history"]
+    assert [(each["who"], each["on"]) for each in history] == [("jan", False), ("anna", True)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"kind": "closure", "on": True},
+        {"kind": "closure", "on": True, "who": ""},
+        {"kind": "party", "on": True, "who": "anna"},
+        {"kind": "surge", "on": True, "who": "anna", "queue": "cards"},
+        {"kind": "surge", "on": True, "who": "anna", "until": "2020-01-01T00:00:00+00:00"},
+        {"kind": "surge", "on": True, "who": "anna", "until": "2099-01-01T00:00:00"},
+        {"kind": "surge", "on": True, "who": "anna", "extra": 1},
+        {"kind": "closure", "on": True, "who": "anna", "queue": "a b"},
+    ],
+)
+async def test_an_order_that_makes_no_sense_is_refused_and_changes_nothing(api: Api, order: dict[str, Any]) -> None:
+    """Nobody named, a queue in a surge, an end in the past or without a zone, unknown names."""
+    assert (await api.post("/api/switches", order, 422))["detail"]
+    assert (await api.get("/api/switches"))["switches"] == []
+
+
+async def test_a_queue_reports_its_wait(api: Api) -> None:
+    """And the dialogue may announce it."""
+    await api.post("/api/waits", {"queue": "cards", "seconds": 240}, 204)
+    assert (await api.get("/api/switches"))["waits"] == {"cards": 240.0}
+    await api.post("/api/waits", {"queue": "cards", "seconds": -1}, 422)
+
+
+# ---------------------------------------------------------------- the server
+
+
+async def test_a_taken_port_is_explained(api: Api) -> None:
+    """Before anything is served."""
+    port = api.client.base_url.port
+    assert port is not None
+    with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}.*web\.port"):
+        await serve(build_app(api.parts), "127.0.0.1", port)
+
+
+async def test_a_large_body_and_odd_json_are_refused(api: Api) -> None:
+    """Hostile input is met with a 4xx."""
+    for body in (b"{", b"[" * 100_000, b'"' + b"x" * 1_000_000 + b'"'):
+        response = await api.client.post("/api/switches", content=body, headers={"Content-Type": "application/json"})
+        assert 400 <= response.status_code < 500

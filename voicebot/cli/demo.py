@@ -1,0 +1,20 @@
+"""`voicebot demo`: real calls against the service on this machine, shown live."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from voicebot.cli.errors import told_plainly
+
+
+def demo(folder: Annotated[Path, typer.Option(help="where recordings and records of the calls go")] = Path("var/demo")) -> None:
+    """Start the service on loopback, have a scripted caller place real SIP calls into it, and judge where they arrive."""
+    from voicebot.demo.run import run_demo
+
+    with told_plainly():
+        raise typer.Exit(asyncio.run(run_demo(Console(), folder)))

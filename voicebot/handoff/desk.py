@@ -1,0 +1,109 @@
+"""The desk: takes a `HandOff` from the dialogue and sees it through, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from caller_id.types import Caller
+from dialogs.events import HandOff, HandOffResult
+from voicebot.errors import code_of
+from voicebot.handoff.callbacks import CallbackStore, callback_for
+from voicebot.handoff.record import HandOffRecord, make_record
+from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.webhook import Webhook
+from voicebot.redaction import JsonValue
+from voicebot.telephony.leg import Leg
+
+KEEP_FOR = timedelta(hours=8)
+KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
+TRANSFER_TIMEOUT_S = 10.0
+_MOST_REFS = 10_000
+
+_log = structlog.get_logger(__name__)
+
+
+class HandOffDesk:
+    """Hands calls over: keeps the record for the agent's screen, tells the bank's systems, and transfers, calls back or takes a
+    message.
+    """
+
+    def __init__(
+        self,
+        store: HandOffStore,
+        webhook: Webhook | None,
+        uri_for: Callable[[str], str],
+        *,
+        callbacks: CallbackStore,
+        keep_for: timedelta = KEEP_FOR,
+        transfer_timeout_s: float = TRANSFER_TIMEOUT_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`uri_for` gives the SIP URI of a queue's name; it may raise for a queue it does not know."""
+        self._store = store
+        self._webhook = webhook
+        self._uri_for = uri_for
+        self._callbacks = callbacks
+        self._keep_for = keep_for
+        self._timeout_s = transfer_timeout_s
+        self._clock = clock
+        self._refs: OrderedDict[str, str] = OrderedDict()
+
+    def last_ref(self, call_id: str) -> str | None:
+        """The reference of a call's latest hand-off, for its journal."""
+        return self._refs.get(call_id)
+
+    async def hand_off(self, action: HandOff, *, leg: Leg, caller: Caller, call_id: str) -> HandOffResult:
+        """See a hand-off through. Never raises: `ok` False says why (refused, timeout, unreachable, gone, failed)."""
+        keep_for = self._keep_for if action.kind == "transfer" and action.call_back is None else KEEP_WAITING_FOR
+        try:
+            record = make_record(
+                action, caller=caller, call_id=call_id, call_ref=leg.offer.call_ref, now=self._clock(), keep_for=keep_for
+            )
+            self._file(record)
+            await self._store.put(record)
+            self._tell(record)
+            return await self._see_through(record, leg)
+        except Exception as error:  # the dialogue must get an answer: the caller waits
+            _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
+            return HandOffResult(ok=False, queue=action.queue, reason="failed")
+
+    async def _see_through(self, record: HandOffRecord, leg: Leg) -> HandOffResult:
+        log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
+        if record.call_back is not None:
+            await self._callbacks.put(callback_for(record))
+            log.info("callback promised")
+            return HandOffResult(ok=True, queue=record.queue, reason="callback")
+        if record.kind == "message":
+            log.info("message taken")
+            return HandOffResult(ok=True, queue=record.queue, reason="message")
+        outcome = await leg.transfer(self._uri_for(record.queue), self._timeout_s)
+        log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
+        return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)
+
+    def _file(self, record: HandOffRecord) -> None:
+        self._refs[record.call_id] = record.ref
+        self._refs.move_to_end(record.call_id)
+        if len(self._refs) > _MOST_REFS:
+            self._refs.popitem(last=False)
+
+    def _tell(self, record: HandOffRecord) -> None:
+        """What is said on the wire is only what routing needs; the rest is behind the reference and its token."""
+        if self._webhook is None:
+            return
+        data: dict[str, JsonValue] = {
+            "ref": record.ref,
+            "call_id": record.call_id,
+            "call_ref": record.call_ref,
+            "created": record.created.isoformat(),
+            "queue": record.queue,
+            "priority": record.priority,
+            "segment": record.segment,
+            "language": record.language,
+            "intent": record.intent,
+            "fetch": f"/api/handoffs/{record.ref}",
+        }
+        self._webhook.fire(f"handoff.{record.kind}", record.ref, data)

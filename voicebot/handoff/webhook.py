@@ -1,0 +1,136 @@
+"""Tells the bank's systems of a hand-off as it happens: signed, tried again when it fails, and never in the way of the call."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+import structlog
+
+from voicebot.redaction import JsonValue
+
+_WAITING = 1000
+_SENDERS = 4
+_TRIES = 6
+_TIMEOUT = httpx.Timeout(5.0, connect=2.0)
+_AGAIN = frozenset({408, 425, 429})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to deliver: its id stays the same however often it is tried."""
+
+    id: str
+    body: bytes
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """The `X-Voicebot-Signature` of a delivery: "t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>." + body>".
+
+    A receiver recomputes it with the shared secret, compares in constant time, and refuses old timestamps (replay).
+    """
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={digest}"
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before try number `attempt` + 1: doubling from half a second to half a minute, with jitter."""
+    jitter = 0.5 + random.random()  # noqa: S311 - spreads load, guards nothing
+    return min(30.0, 0.5 * 2.0**attempt) * jitter
+
+
+class Webhook:
+    """Posts JSON to one URL. `fire` returns at once; a full waiting line or a dead receiver costs messages, never calls."""
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        *,
+        client: httpx.AsyncClient | None = None,
+        wait_before: Callable[[int], float] = backoff,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = url
+        self._secret = secret
+        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+        self._wait_before = wait_before
+        self._clock = clock
+        self._waiting: asyncio.Queue[Delivery] = asyncio.Queue(_WAITING)
+        self._senders: list[asyncio.Task[None]] = []
+        self.delivered = 0
+        self.given_up = 0
+
+    async def start(self) -> None:
+        """Begin delivering."""
+        if not self._senders:
+            self._senders = [asyncio.create_task(self._send_forever(), name="webhook") for _ in range(_SENDERS)]
+
+    async def close(self, grace_s: float = 2.0) -> None:
+        """Deliver what waits, for `grace_s` at most, and stop."""
+        try:
+            async with asyncio.timeout(grace_s if self._senders else 0):
+                await self._waiting.join()
+        except TimeoutError:
+            if not self._waiting.empty():
+                _log.warning("webhook messages left undelivered", code="handoff.webhook", waiting=self._waiting.qsize())
+        for sender in self._senders:
+            sender.cancel()
+        await asyncio.gather(*self._senders, return_exceptions=True)
+        self._senders = []
+        await self._client.aclose()
+
+    def fire(self, event: str, delivery_id: str, data: Mapping[str, JsonValue]) -> None:
+        """Deliver {"event", "id", "data"} in the background. Never raises, never waits."""
+        body = json.dumps({"event": event, "id": delivery_id, "data": data}, ensure_ascii=False).encode()
+        try:
+            self._waiting.put_nowait(Delivery(delivery_id, body))
+        except asyncio.QueueFull:
+            self.given_up += 1
+            _log.error("webhook has too many messages waiting; this one is given up", code="handoff.webhook", id=delivery_id)
+
+    async def _send_forever(self) -> None:
+        while True:
+            delivery = await self._waiting.get()
+            try:
+                await self._deliver(delivery)
+            except Exception as error:  # one odd message must not stop the rest
+                self.given_up += 1
+                _log.error("webhook failed", code="handoff.webhook", id=delivery.id, error=type(error).__name__)
+            finally:
+                self._waiting.task_done()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        problem = ""
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(self._wait_before(attempt - 1))
+            try:
+                response = await self._client.post(self._url, content=delivery.body, headers=self._headers(delivery))
+            except httpx.HTTPError as error:
+                problem = type(error).__name__
+                continue
+            if response.is_success:
+                self.delivered += 1
+                return
+            problem = f"status {response.status_code}"
+            if response.status_code < 500 and response.status_code not in _AGAIN:
+                break  # the receiver understood and refuses: trying again would not help
+        self.given_up += 1
+        _log.error("webhook message given up", code="handoff.webhook", id=delivery.id, problem=problem)
+
+    def _headers(self, delivery: Delivery) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            "X-Voicebot-Delivery": delivery.id,
+            "X-Voicebot-Signature": signature(self._secret, int(self._clock()), delivery.body),
+        }

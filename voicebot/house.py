@@ -1,0 +1,284 @@
+"""The whole service, built from its settings: what is shared by all calls is opened here, in order, and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from audio.errors import ModelError
+from audio.prompt_store import PromptStore
+from audio.recognisers import RecogniserSettings, load_recogniser
+from audio.synthesis import EspeakVoice, PiperVoice, Voice, embedded_piper_model
+from audio.types import Recogniser
+from audio.vad import shared_session
+from caller_id.identify import identify
+from caller_id.sqlite_directory import SqliteDirectory
+from caller_id.types import Caller
+from dialogs.bundle import Bundle, load_bundle
+from voicebot.calls import CallServices, Reception
+from voicebot.config import Settings
+from voicebot.config import Voices as VoiceSettings
+from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.desk import HandOffDesk
+from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.webhook import Webhook
+from voicebot.journal import JournalSink
+from voicebot.records import RecordStore
+from voicebot.speaking import Speaker
+from voicebot.state.admission import Admission
+from voicebot.state.caller_memory import CallerMemory
+from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.embedded import EmbeddedValkey
+from voicebot.state.live_calls import LiveCalls
+from voicebot.state.shared import SharedState
+from voicebot.telephony.leg import CallOffer
+from voicebot.telephony.sip import SipEndpoint
+from voicebot.understanding import load_understanding
+from voicebot.web.app import WebParts, build_app
+from voicebot.web.metrics import Metrics
+from voicebot.web.server import serve
+
+log = structlog.get_logger(__name__)
+
+Progress = Callable[[str], None]
+WARM_RATES = (8000, 16000)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The running service. `sip` and `http` are the addresses it listens on; `http` is None when the web API is off."""
+
+    settings: Settings
+    bundle: Bundle
+    services: CallServices
+    endpoint: SipEndpoint
+    http: tuple[str, int] | None
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        """Host and port of the SIP endpoint."""
+        return self.endpoint.address
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What is kept: shared state, hand-offs, records, and the calls under way."""
+
+    shared: SharedState
+    handoffs: HandOffStore
+    callbacks: CallbackStore
+    records: RecordStore
+    admission: Admission
+    live: LiveCalls
+    board: ConditionsBoard
+    memory: CallerMemory
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings,
+    *,
+    sinks: Sequence[JournalSink] = (),
+    progress: Progress = lambda _: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AsyncIterator[House]:
+    """Everything running while the context lasts. `progress` is told what is being done, in a few words; `clock` is the time of
+    day that opening hours go by.
+
+    Raises ConfigError, BundleError, PackError, StateError, EndpointError: what cannot be started without a person. A recogniser
+    that cannot be loaded is logged, and the calls go on with keys.
+    """
+    async with AsyncExitStack() as stack:
+        progress("reading the bundle")
+        bundle = load_bundle(settings.bundle)
+        progress("starting shared state and records")
+        stores = await _stores(settings, stack)
+        progress("loading the classifier (the first time it is trained)")
+        understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+        progress("loading the recognisers")
+        recognisers = await asyncio.to_thread(_recognisers, settings)
+        for recogniser in {id(one): one for one in recognisers.values()}.values():
+            stack.callback(recogniser.close)
+        progress("making the prompts ready")
+        speaker = await _speaker(settings, bundle, stack)
+        metrics = Metrics()
+        services = CallServices(
+            bundle=bundle,
+            speaker=speaker,
+            understanding=understanding,
+            recognisers=recognisers,
+            vad=shared_session(),
+            desk=await _desk(settings, bundle, stores, metrics, stack),
+            records=stores.records,
+            admission=stores.admission,
+            live=stores.live,
+            memory=stores.memory,
+            metrics=metrics,
+            identify=_identify(settings, stack),
+            conditions=lambda: stores.board.snapshot.for_dialogue(datetime.now(UTC)),
+            recording_dir=lambda line: settings.recordings_dir if settings.recording.records(line) else None,
+            clock=clock,
+            max_call_s=settings.limits.max_call_s,
+            sinks=sinks,
+        )
+        progress("opening the line")
+        endpoint = SipEndpoint(settings.sip_settings(), Reception(services).serve)
+        await endpoint.start()
+        stack.push_async_callback(endpoint.close)
+        http = await _web(settings, stores, metrics, endpoint, stack)
+        yield House(settings, bundle, services, endpoint, http)
+
+
+async def _stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
+    data_dir = settings.state.data_dir
+    url = settings.state.redis_url
+    if url is None:
+        server = EmbeddedValkey(data_dir / "state")
+        await asyncio.to_thread(server.start)
+        stack.push_async_callback(asyncio.to_thread, server.stop)
+        url = server.url
+    shared = SharedState(url)
+    limits, records = settings.limits, settings.records
+    stores = _Stores(
+        shared,
+        HandOffStore(shared),
+        CallbackStore(shared),
+        RecordStore(
+            settings.database_url,
+            spool_dir=data_dir / "spool",
+            folder=records.folder,
+            keep_numbers=records.keep_numbers,
+            keep_days=records.keep_days,
+        ),
+        Admission(shared, max_calls=limits.max_calls, max_shared_calls=limits.max_shared_calls),
+        LiveCalls(shared),
+        ConditionsBoard(shared),
+        CallerMemory(shared, _kept_secret(data_dir / "memory-key").encode()),
+    )
+    for part in (shared, stores.records, stores.admission, stores.live, stores.board):
+        await part.start()
+        stack.push_async_callback(part.close)
+    return stores
+
+
+def _recognisers(settings: Settings) -> dict[str, Recogniser]:
+    """By language; languages with the same settings share one engine."""
+    loaded: dict[str, Recogniser | None] = {}
+    found: dict[str, Recogniser] = {}
+    for language, wanted in settings.recognisers.items():
+        key = wanted.model_dump_json()
+        if key not in loaded:
+            options = RecogniserSettings(**wanted.model_dump(), cache_dir=settings.state.data_dir / "models")
+            try:
+                loaded[key] = load_recogniser(options)
+            except ModelError as error:
+                log.error("no recogniser, calls go on with keys", code=error.code, language=language, why=str(error))
+                loaded[key] = None
+        engine = loaded[key]
+        if engine is not None:
+            found[language] = engine
+    return found
+
+
+async def _speaker(settings: Settings, bundle: Bundle, stack: AsyncExitStack) -> Speaker:
+    languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
+    voices = {language: _voices(language, settings.voices.get(language, VoiceSettings())) for language in languages}
+    store = PromptStore(settings.state.data_dir / "prompts", voices)
+    stack.push_async_callback(store.close)
+    speaker = Speaker(bundle, store)
+    for rate in WARM_RATES:
+        for error in await store.warm(speaker.texts_to_warm(), rate):
+            log.error("a prompt cannot be spoken", code=error.code, why=str(error))
+    return speaker
+
+
+def _voices(language: str, wanted: VoiceSettings) -> list[Voice]:
+    model = wanted.piper_model or (embedded_piper_model() if language == "en" else None)
+    espeak = EspeakVoice(wanted.espeak_voice or language, words_per_minute=wanted.words_per_minute)
+    return [PiperVoice(model), espeak] if model is not None else [espeak]
+
+
+async def _desk(settings: Settings, bundle: Bundle, stores: _Stores, metrics: Metrics, stack: AsyncExitStack) -> HandOffDesk:
+    webhook = None
+    if settings.handoff.webhook is not None:
+        webhook = Webhook(str(settings.handoff.webhook.url), settings.handoff.webhook.secret.get_secret_value())
+        await webhook.start()
+        stack.push_async_callback(webhook.close)
+        metrics.read_from("voicebot_webhook_given_up", lambda: webhook.given_up)
+    return HandOffDesk(
+        stores.handoffs,
+        webhook,
+        lambda queue: settings.handoff.uri_for(queue, bundle.queues[queue].target),
+        callbacks=stores.callbacks,
+        keep_for=timedelta(hours=settings.handoff.keep_hours),
+        transfer_timeout_s=settings.handoff.transfer_timeout_s,
+    )
+
+
+async def _web(
+    settings: Settings, stores: _Stores, metrics: Metrics, endpoint: SipEndpoint, stack: AsyncExitStack
+) -> tuple[str, int] | None:
+    if not settings.web.enabled:
+        return None
+    metrics.read_from("voicebot_live_calls", lambda: len(stores.live))
+    metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
+    metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
+    token = settings.web.token.get_secret_value() if settings.web.token else _kept_secret(settings.state.data_dir / "web-token")
+    parts = WebParts(
+        token=token,
+        handoffs=stores.handoffs,
+        callbacks=stores.callbacks,
+        records=stores.records,
+        live=stores.live,
+        conditions=stores.board,
+        metrics=metrics,
+        checks={"sip": lambda: not endpoint.died.is_set(), "state": lambda: stores.shared.available},
+    )
+    server, port = await serve(build_app(parts), settings.web.host, settings.web.port)
+    stack.push_async_callback(server.close)
+    return settings.web.host, port
+
+
+def _identify(settings: Settings, stack: AsyncExitStack) -> Callable[[CallOffer], Caller]:
+    directory = customer_directory(settings)
+    if directory is not None:
+        stack.callback(directory.close)
+
+    def who(offer: CallOffer) -> Caller:
+        return identify(
+            offer.headers,
+            offer.from_uri,
+            offer.to_uri,
+            peer_trusted=offer.peer_trusted,
+            directory=directory,
+            attestation=settings.customers.attestation,
+        )
+
+    return who
+
+
+def customer_directory(settings: Settings) -> SqliteDirectory | None:
+    """The directory as configured, its CSV imported; None when there is none. Rows that cannot be read are logged by line."""
+    if settings.customers.csv is None and settings.customers.sqlite is None:
+        return None
+    directory = SqliteDirectory(settings.customers.sqlite or settings.state.data_dir / "customers.db")
+    if settings.customers.csv is not None:
+        for problem in directory.import_csv(settings.customers.csv).problems:
+            log.warning("customer not imported", code="caller_id.csv", why=str(problem))
+    return directory
+
+
+def _kept_secret(path: Path) -> str:
+    """A secret made once and kept in a file that only the service can read."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()

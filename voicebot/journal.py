@@ -1,0 +1,88 @@
+"""A call's journal: everything that happened and was done, in order, redacted, with the seconds since the call began."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from dialogs import wire
+from dialogs.events import Action, CollectKeys, Event, Heard, KeyPressed, Listen, Silence
+from voicebot.redaction import RECORDS, JsonValue
+
+Line = dict[str, Any]
+JournalSink = Callable[[str, Line], None]
+
+HIDDEN_KEY = "•"
+_MENU_KEYS = 3  # more keys in a row that nobody asked for are a number someone types
+
+_log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """One call's journal. Every line is {"t": seconds, "what": "event" | "action" | "note", …}, and goes to the sinks as it is
+    written. A sink that raises is dropped for the rest of the call: a screen must never harm a call.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        *,
+        started: datetime,
+        sinks: Sequence[JournalSink] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.call_id = call_id
+        self.started = started
+        self.lines: list[Line] = []
+        self.outcome: str | None = None
+        self._sinks = list(sinks)
+        self._clock = clock
+        self._began = clock()
+        self._collecting = False
+        self._keys_in_a_row = 0
+
+    def happened(self, event: Event) -> None:
+        """An event that the dialogue was given."""
+        self._write("event", wire.encode(self._with_keys_hidden(event)))
+
+    def did(self, action: Action) -> None:
+        """An action that the dialogue asked for."""
+        if isinstance(action, CollectKeys | Listen):
+            self._collecting = isinstance(action, CollectKeys)
+        self._write("action", wire.encode(action))
+
+    def note(self, kind: str, **data: JsonValue) -> None:
+        """Anything else worth keeping: partial results, latencies, errors with their code."""
+        self._write("note", {"kind": kind, **data})
+
+    def close(self, outcome: str) -> None:
+        """The call is over; nothing is written after this."""
+        if self.outcome is None:
+            self._write("note", {"kind": "closed", "outcome": outcome})
+            self.outcome = outcome
+
+    def _with_keys_hidden(self, event: Event) -> Event:
+        """A caller who types a PIN into a menu must not find it in a record."""
+        if isinstance(event, Heard | Silence):
+            self._keys_in_a_row = 0
+        if not isinstance(event, KeyPressed) or self._collecting:
+            return event
+        self._keys_in_a_row += 1
+        return event if self._keys_in_a_row <= _MENU_KEYS else replace(event, key=HIDDEN_KEY)
+
+    def _write(self, what: str, data: Mapping[str, object]) -> None:
+        if self.outcome is not None:
+            return
+        line: Line = {"t": round(self._clock() - self._began, 3), "what": what, **RECORDS.fields(data)}
+        self.lines.append(line)
+        for sink in tuple(self._sinks):
+            try:
+                sink(self.call_id, line)
+            except Exception:
+                self._sinks.remove(sink)
+                _log.exception("a listener of the journal failed and is dropped", call_id=self.call_id)

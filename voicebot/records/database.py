@@ -1,0 +1,142 @@
+"""The database behind the records: opening it, and writing, reading and purging rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, delete, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from voicebot.errors import RecordsError
+from voicebot.records.models import Base, CallRow, LineRow, UtteranceRow
+from voicebot.records.summary import CallRecord, CallSummary
+
+_CONNECT_S = 5
+
+
+class Database:
+    """Call records in SQL. Methods raise what SQLAlchemy raises; they block, so they belong in a thread."""
+
+    def __init__(self, url: str) -> None:
+        """`url` as SQLAlchemy writes it: sqlite:///calls.db, postgresql+psycopg://user@host/name. Raises RecordsError."""
+        try:
+            parsed = make_url(url)
+            self._engine = _engine(parsed)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise RecordsError(
+                f"database_url needs a driver that is not installed ({error}); for PostgreSQL: pip install 'psycopg[binary]'"
+            ) from error
+        except ArgumentError as error:
+            raise RecordsError("database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…") from error
+        self._ready = False
+
+    def write(self, record: CallRecord) -> None:
+        """Write a call whole, in place of what there was of it: writing twice does no harm."""
+        self._prepare()
+        with Session(self._engine) as session, session.begin():
+            present = session.get(CallRow, record.summary.call_id)
+            if present is not None:
+                session.delete(present)
+                session.flush()
+            session.add(_row(record))
+
+    def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
+        """The latest calls, newest first; those that started before `before`, for the next page."""
+        self._prepare()
+        chosen = select(CallRow).order_by(CallRow.started.desc(), CallRow.call_id).limit(limit)
+        if before is not None:
+            chosen = chosen.where(CallRow.started < before)
+        with Session(self._engine) as session:
+            return [_summary(row) for row in session.scalars(chosen)]
+
+    def call(self, call_id: str) -> CallRecord | None:
+        """One call with its journal, or None."""
+        self._prepare()
+        with Session(self._engine) as session:
+            row = session.get(CallRow, call_id)
+            if row is None:
+                return None
+            return CallRecord(_summary(row), [{"t": line.t, "what": line.what, **line.data} for line in row.lines])
+
+    def count(self) -> int:
+        """How many calls are kept."""
+        self._prepare()
+        with Session(self._engine) as session:
+            return session.scalar(select(func.count()).select_from(CallRow)) or 0
+
+    def purge(self, ended_before: datetime) -> list[CallSummary]:
+        """Delete the calls that ended before a time, with all that belongs to them; what they were, for their files to follow."""
+        self._prepare()
+        with Session(self._engine) as session, session.begin():
+            old = [_summary(row) for row in session.scalars(select(CallRow).where(CallRow.ended < ended_before))]
+            for table in (LineRow, UtteranceRow):
+                ids = select(CallRow.call_id).where(CallRow.ended < ended_before)
+                session.execute(delete(table).where(table.call_id.in_(ids)), execution_options={"synchronize_session": False})
+            session.execute(delete(CallRow).where(CallRow.ended < ended_before), execution_options={"synchronize_session": False})
+        return old
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        if not self._ready:
+            Base.metadata.create_all(self._engine)
+            self._ready = True
+
+
+def _engine(url: URL) -> Engine:
+    # an error that quotes a statement must not quote its values
+    if url.get_backend_name() != "sqlite":
+        arguments: dict[str, Any] = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+    if url.database and url.database != ":memory:":
+        with suppress(OSError):  # then the database is away, and says so when it is needed
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_S})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _row(record: CallRecord) -> CallRow:
+    values = asdict(record.summary) | {"response_ms": list(record.summary.response_ms)}
+    lines = [
+        LineRow(position=at, t=line["t"], what=line["what"], data={k: v for k, v in line.items() if k not in ("t", "what")})
+        for at, line in enumerate(record.lines)
+    ]
+    return CallRow(**values, lines=lines, utterances=list(_utterances(record)))
+
+
+def _utterances(record: CallRecord) -> Iterator[UtteranceRow]:
+    for at, line in enumerate(record.lines):
+        understanding = line.get("understanding")
+        if line.get("type") != "Heard" or not line.get("final") or not isinstance(understanding, dict):
+            continue
+        yield UtteranceRow(
+            position=at,
+            text=line.get("text", ""),
+            language=understanding.get("language") or record.summary.language,
+            recogniser_confidence=line.get("confidence", 1.0),
+            intent=understanding.get("intent"),
+            confidence=understanding.get("confidence"),
+            decision=understanding.get("decision"),
+            backend=understanding.get("backend", ""),
+            model=understanding.get("model", ""),
+        )
+
+
+def _summary(row: CallRow) -> CallSummary:
+    values = {name: getattr(row, name) for name in CallSummary.__dataclass_fields__}
+    return CallSummary(**values | {"response_ms": tuple(row.response_ms)})

@@ -1,0 +1,98 @@
+"""The tables. Times are stored in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time in UTC, also in databases that keep no zone (SQLite)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a time without a zone is a mistake."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored; make it aware, best in UTC")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables of call records."""
+
+
+class CallRow(Base):
+    """One call; the fields of `CallSummary`."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index("calls_by_start", "started"), Index("calls_by_end", "ended"))
+
+    call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    started: Mapped[datetime] = mapped_column(UtcTime)
+    ended: Mapped[datetime] = mapped_column(UtcTime)
+    outcome: Mapped[str] = mapped_column(String(40))
+    line: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(8))
+    number: Mapped[str | None] = mapped_column(String(20))
+    segment: Mapped[str] = mapped_column(String(40))
+    intent: Mapped[str | None] = mapped_column(String(80))
+    confidence: Mapped[float | None]
+    decision: Mapped[str | None] = mapped_column(String(40))
+    queue: Mapped[str | None] = mapped_column(String(80))
+    priority: Mapped[int]
+    seconds_to_steer: Mapped[float | None]
+    response_ms: Mapped[list[int]] = mapped_column(JSON)
+    bundle_version: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str] = mapped_column(String(120))
+    recording: Mapped[str | None] = mapped_column(Text)
+    handoff_ref: Mapped[str | None] = mapped_column(String(80))
+
+    lines: Mapped[list[LineRow]] = relationship(cascade="all, delete-orphan", order_by="LineRow.position", passive_deletes=True)
+    utterances: Mapped[list[UtteranceRow]] = relationship(
+        cascade="all, delete-orphan", order_by="UtteranceRow.position", passive_deletes=True
+    )
+
+
+class LineRow(Base):
+    """One line of a call's journal, `t` seconds after its start."""
+
+    __tablename__ = "call_lines"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    t: Mapped[float]
+    what: Mapped[str] = mapped_column(String(10))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class UtteranceRow(Base):
+    """What a caller said and what was made of it, for people to review. `reviewed_intent` is theirs to fill."""
+
+    __tablename__ = "utterances"
+    __table_args__ = (Index("utterances_by_confidence", "confidence"),)
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(8))
+    recogniser_confidence: Mapped[float]
+    intent: Mapped[str | None] = mapped_column(String(80))
+    confidence: Mapped[float | None]
+    decision: Mapped[str | None] = mapped_column(String(40))
+    backend: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(120))
+    reviewed_intent: Mapped[str | None] = mapped_column(String(80))
+    reviewed_by: Mapped[str | None] = mapped_column(String(80))
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcTime)

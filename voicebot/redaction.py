@@ -1,0 +1,118 @@
+"""Redaction of everything written: logs, journals, records, hand-offs and webhooks all pass through here.
+
+What a personal number looks like is `nlu.redact`'s knowledge. Here is what is done with structure: nested values, bytes, keys of
+mappings, values under names that are secret whatever they hold, and telephone numbers, of which the last digits stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from math import isfinite
+from typing import TypeAlias
+
+from caller_id.numbers import shorten
+from nlu.redact import redact
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
+REMOVED = "[removed]"
+_DEEPEST = 12
+_SHORT_INT = 99_999  # up to five digits are no personal number; a longer one is judged as text
+
+# a value under such a name is never written, whatever it is
+_SECRET_NAMES = frozenset(
+    "password passwd haslo secret token authorization api_key apikey cookie credentials pin cvv cvc otp blik blik_code pesel "
+    "card_number iban".split()
+)
+# the keys a caller presses: a few in a row can be a PIN
+_KEYPAD_NAMES = frozenset("key keys digits dtmf".split())
+# what stays: E.164 numbers (shortened), and our call ids, which begin with the date and time
+_OURS = re.compile(
+    r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)"
+    r"|(?<![\w-])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-(?:[01]\d|2[0-3])[0-5]\d[0-5]\d-[0-9a-f]{6}(?![\w-])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """How strict to be. `keep_numbers` leaves telephone numbers in E.164 whole; `keep_keys` leaves values under keypad names."""
+
+    keep_numbers: bool = False
+    keep_keys: bool = False
+
+    def text(self, text: str) -> str:
+        """The text with personal numbers masked; telephone numbers in E.164 become "+48…123"."""
+        pieces: list[str] = []
+        position = 0
+        for match in _OURS.finditer(text):
+            whole = self.keep_numbers or not match[0].startswith("+")
+            pieces += (redact(text[position : match.start()]), match[0] if whole else shorten(match[0]))
+            position = match.end()
+        return "".join((*pieces, redact(text[position:])))
+
+    def fields(self, named: Mapping[str, object]) -> dict[str, JsonValue]:
+        """A mapping with every name and value redacted; values under secret names are removed."""
+        return self._fields(named, 0)
+
+    def value(self, value: object) -> JsonValue:
+        """Any value as redacted JSON. Never raises: what cannot be read is written as its type."""
+        return self._value(value, 0)
+
+    def _fields(self, named: Mapping[str, object], depth: int) -> dict[str, JsonValue]:
+        return {
+            self.text(str(name)): REMOVED if self._is_secret(str(name)) else self._value(value, depth)
+            for name, value in named.items()
+        }
+
+    def _is_secret(self, name: str) -> bool:
+        plain = name.lower().replace("-", "_")
+        return plain in _SECRET_NAMES or (plain in _KEYPAD_NAMES and not self.keep_keys)
+
+    def _value(self, value: object, depth: int) -> JsonValue:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Enum):
+            return self._value(value.value, depth)
+        if isinstance(value, int | float):
+            return self._number(value)
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self.text(bytes(value).decode("utf-8", "replace"))
+        if isinstance(value, datetime | date):
+            return value.isoformat()
+        try:
+            return self._structure(value, depth + 1) if depth < _DEEPEST else f"[{type(value).__name__}]"
+        except Exception:  # a value's own code may do anything; the line is written all the same
+            return f"[{type(value).__name__}]"
+
+    def _structure(self, value: object, depth: int) -> JsonValue:
+        if isinstance(value, Mapping):
+            return self._fields(value, depth)
+        if is_dataclass(value) and not isinstance(value, type):
+            return self._fields({field.name: getattr(value, field.name, None) for field in fields(value)}, depth)
+        if isinstance(value, list | tuple | set | frozenset):
+            items: Iterable[object] = value
+            return [self._value(item, depth) for item in items]
+        return self.text(str(value))
+
+    def _number(self, value: int | float) -> JsonValue:
+        if not isfinite(value) or abs(value) <= _SHORT_INT:
+            return value
+        whole = str(int(value))
+        masked = redact(whole)
+        return value if masked == whole else masked
+
+
+LOGS = Redaction()
+DEBUG_LOGS = Redaction(keep_numbers=True)
+RECORDS = Redaction(keep_keys=True)
+
+
+def redact_text(text: str) -> str:
+    """The text as it may be written anywhere."""
+    return LOGS.text(text)

@@ -1,0 +1,174 @@
+"""The connection to the state server: bounded waiting, a circuit breaker, and writes that are never lost to its absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import DataError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+
+from voicebot.errors import StateError, StateUnavailable
+from voicebot.state.breaker import CircuitBreaker
+
+T = TypeVar("T")
+Write = Callable[[Pipeline], object]
+
+DEADLINE_S = 0.2
+PREFIX = "voicebot:"
+_MOST_PENDING = 50_000
+_BATCH = 500
+
+_log = structlog.get_logger(__name__)
+
+
+class SharedState:
+    """One pool of connections, used by everything that keeps shared state.
+
+    `ask` is for answers a call waits for: it takes `deadline_s` at most, and no time at all while the server is known to be away.
+    `write_later` is for everything else: the last write under a name is kept until the server has taken it.
+    """
+
+    def __init__(self, url: str, *, deadline_s: float = DEADLINE_S, breaker: CircuitBreaker | None = None) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=deadline_s,
+            socket_connect_timeout=deadline_s,
+            retry=Retry(NoBackoff(), 0),  # a caller waits: the breaker and the writer decide about trying again
+            protocol=2,
+        )
+        self._deadline = deadline_s
+        self._breaker = breaker or CircuitBreaker()
+        self._pending: dict[str, Write] = {}
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether the server answered when last asked."""
+        return self._breaker.closed
+
+    @property
+    def pending(self) -> int:
+        """Writes that wait for the server."""
+        return len(self._pending)
+
+    async def start(self) -> None:
+        """Begin writing in the background."""
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_forever(), name="state-writer")
+
+    async def close(self, grace_s: float = 1.0) -> None:
+        """Write what waits, for `grace_s` at most, and disconnect."""
+        if self._writer is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self._drained.wait()
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        with suppress(RedisError, OSError):
+            await self._redis.aclose()
+
+    async def ask(self, question: Callable[[Redis], Awaitable[T]]) -> T:
+        """The answer to `question`. Raises StateUnavailable within the deadline, at once while the breaker is open; StateError
+        when the server refuses the question itself.
+        """
+        if not self._breaker.may_try():
+            raise StateUnavailable("the state server is away; the call goes on with what this process knows")
+        was_available = self.available
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await question(self._redis)
+        except (RedisError, OSError, TimeoutError) as error:
+            if isinstance(error, ResponseError | DataError) and not isinstance(error, ReadOnlyError | OutOfMemoryError):
+                self._answered(was_available)
+                raise StateError(f"the state server refuses: {error}") from error
+            self._breaker.failed()
+            if was_available and not self.available:
+                _log.warning("state server away", code=StateUnavailable.code, error=type(error).__name__)
+            raise StateUnavailable(f"the state server does not answer: {type(error).__name__}") from error
+        self._answered(was_available)
+        return answer
+
+    def _answered(self, was_available: bool) -> None:
+        self._breaker.succeeded()
+        if not was_available:
+            _log.info("state server back", pending=self.pending)
+            self._wake.set()
+
+    def write_later(self, name: str, write: Write) -> None:
+        """Write in the background, in the order of first mention; a later write under the same name replaces one that waits.
+
+        `write` queues its commands on a pipeline. They may run twice, so they must be idempotent: set, not increment.
+        """
+        if len(self._pending) >= _MOST_PENDING and name not in self._pending:
+            lost = next(iter(self._pending))
+            del self._pending[lost]
+            _log.error("state server away for too long: oldest write dropped", code=StateUnavailable.code)
+        self._pending[name] = write
+        self._drained.clear()
+        self._wake.set()
+
+    def waits(self, name: str) -> bool:
+        """Whether a write under this name has not been taken by the server yet."""
+        return name in self._pending
+
+    def give_up(self, name: str) -> None:
+        """Forget a write that waits under this name; harmless when none does."""
+        self._pending.pop(name, None)
+
+    async def flush(self) -> None:
+        """Wait until nothing waits to be written."""
+        await self._drained.wait()
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            size = _BATCH
+            while self._pending:
+                try:
+                    await self._write_batch(size)
+                except StateUnavailable:
+                    await asyncio.sleep(self._deadline)
+                except Exception as error:  # a write that cannot even be sent: found by going one by one, and given up
+                    if size == 1:
+                        self.give_up(next(iter(self._pending)))
+                        _log.error("a state write is impossible", code=StateError.code, error=type(error).__name__)
+                    size = 1
+            self._drained.set()
+
+    async def _write_batch(self, size: int) -> None:
+        batch = dict(list(self._pending.items())[:size])
+
+        async def write(redis: Redis) -> None:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for each in batch.values():
+                    each(pipeline)
+                for answer in await pipeline.execute(raise_on_error=False):
+                    _judge(answer)
+
+        await self.ask(write)
+        for name, each in batch.items():
+            if self._pending.get(name) is each:
+                del self._pending[name]
+
+
+def _judge(answer: object) -> None:
+    """A refused write is logged and given up: trying again would not help. An absent or full server raises, to be tried again."""
+    if isinstance(answer, ReadOnlyError | OutOfMemoryError) or (
+        isinstance(answer, RedisError) and not isinstance(answer, ResponseError)
+    ):
+        raise answer
+    if isinstance(answer, ResponseError):
+        _log.error("the state server refused a write", code=StateError.code, error=str(answer))

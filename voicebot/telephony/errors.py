@@ -1,0 +1,27 @@
+"""Errors of the telephone edge, each with a stable code that logs, records and metrics carry."""
+
+from __future__ import annotations
+
+
+class TelephonyError(Exception):
+    """Base of this room's errors: the call or the line cannot be used as asked."""
+
+    code = "telephony.failed"
+
+
+class CallGone(TelephonyError):
+    """The far end left before the thing asked for could be done."""
+
+    code = "telephony.gone"
+
+
+class MediaError(TelephonyError):
+    """The call was answered, but its audio did not come up."""
+
+    code = "telephony.media"
+
+
+class EndpointError(TelephonyError):
+    """The SIP endpoint cannot start; the message says why, and the mend."""
+
+    code = "telephony.endpoint"

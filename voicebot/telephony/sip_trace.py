@@ -1,0 +1,136 @@
+"""What the SIP stack says on the wire, read from its own trace.
+
+The stack's Python binding reports calls, but neither where an INVITE came from nor how far a REFER got (202, then NOTIFY with a
+message/sipfrag body, RFC 3515). Its message trace tells both. The trace is parsed here and goes no further than the debug log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+_NATIVE_LOGGER = "baresip.native.sip"
+_FIRST_LINE = re.compile(r"(?P<way>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\s*$")
+_EVENT_ID = re.compile(r";\s*id=(\d+)")
+_STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
+_CALLS_KEPT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One message seen on the wire: a request (`status` 0) or the response to `method`.
+
+    `source` is the sender's IP address. `cseq` is the transaction's number (RFC 3261, 20.16). Of a NOTIFY, `progress` is the
+    status inside its sipfrag body, and `refer` the number of the REFER it reports on (RFC 3515, 2.4.6); both 0 when absent.
+    """
+
+    received: bool
+    source: str
+    call_id: str
+    method: str
+    cseq: int = 0
+    status: int = 0
+    progress: int = 0
+    refer: int = 0
+
+
+def parse_trace(text: str) -> SipMessage | None:
+    """The message in one record of the stack's trace; None when it is none, or damaged."""
+    first, _, message = text.partition("\n")
+    way = _FIRST_LINE.match(first)
+    if way is None:
+        return None
+    head, _, body = message.replace("\r\n", "\n").partition("\n\n")
+    start, *lines = head.split("\n")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers.setdefault(name.strip().lower(), value.strip())
+    response = _STATUS_LINE.match(start)
+    number, _, method = headers.get("cseq", "").partition(" ")
+    fragment = _STATUS_LINE.match(body.lstrip()) if method == "NOTIFY" and not response else None
+    event = _EVENT_ID.search(headers.get("event", headers.get("o", "")))
+    return SipMessage(
+        received=way["way"] == "RX",
+        source=way["source"].rpartition(":")[0].strip("[]"),
+        call_id=headers.get("call-id", headers.get("i", "")),
+        method=method.strip(),
+        cseq=int(number) if number.isdigit() else 0,
+        status=int(response["status"]) if response else 0,
+        progress=int(fragment["status"]) if fragment else 0,
+        refer=int(event[1]) if event else 0,
+    )
+
+
+class SipTrace(logging.Handler):
+    """Takes the stack's trace, remembers who sent each INVITE, and tells watchers of a call what came in for it.
+
+    Records arrive on the stack's log thread; watchers are called on the event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(logging.DEBUG)
+        self._loop = loop
+        self._logger = logging.getLogger(_NATIVE_LOGGER)
+        self._sources: OrderedDict[str, str] = OrderedDict()
+        self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._watchers: dict[str, Callable[[SipMessage], None]] = {}
+
+    def attach(self) -> None:
+        """Take the trace over from logging: messages carry numbers and bodies."""
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.propagate = False
+        self._logger.addHandler(self)
+
+    def detach(self) -> None:
+        """Give the trace back."""
+        self._logger.removeHandler(self)
+        self._logger.propagate = True
+        self._logger.setLevel(logging.NOTSET)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """LOG THREAD. Parse here, hand over to the loop."""
+        text = record.getMessage()
+        log.debug("%s", text)
+        message = parse_trace(text)
+        if message is not None and message.call_id and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._take, message)
+
+    async def source_of(self, call_id: str, timeout_s: float = 0.5) -> str:
+        """The IP address an INVITE came from; "" when the trace does not tell in time."""
+        if call_id in self._sources:
+            return self._sources[call_id]
+        future = self._waiting.setdefault(call_id, self._loop.create_future())
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
+        except TimeoutError:
+            return ""
+        finally:
+            self._waiting.pop(call_id, None)
+
+    def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
+        """Call `watcher` with every message sent or received for the call, until `unwatch`."""
+        self._watchers[call_id] = watcher
+
+    def unwatch(self, call_id: str) -> None:
+        """Stop telling; unknown calls are ignored."""
+        self._watchers.pop(call_id, None)
+
+    def _take(self, message: SipMessage) -> None:
+        if message.method == "INVITE" and message.received and not message.status:
+            self._sources.setdefault(message.call_id, message.source)
+            while len(self._sources) > _CALLS_KEPT:
+                self._sources.popitem(last=False)
+            waiting = self._waiting.get(message.call_id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message.source)
+        watcher = self._watchers.get(message.call_id)
+        if watcher is not None:
+            watcher(message)

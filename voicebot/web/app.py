@@ -1,0 +1,55 @@
+"""The application: what it is made of, and its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from voicebot import __version__
+from voicebot.errors import VoicebotError
+from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.store import HandOffStore
+from voicebot.records.store import RecordStore
+from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.live_calls import LiveCalls
+from voicebot.web import calls, figures, handoffs, health, switches
+from voicebot.web.access import token_required
+from voicebot.web.metrics import Metrics
+from voicebot.web.security_headers import SecurityHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """What the API shows. `checks` are the parts a ready service needs, by name, each saying whether it works."""
+
+    token: str
+    handoffs: HandOffStore
+    callbacks: CallbackStore
+    records: RecordStore
+    live: LiveCalls
+    conditions: ConditionsBoard
+    metrics: Metrics
+    checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+
+
+def build_app(parts: WebParts) -> FastAPI:
+    """The API. Without the token only /health answers; there is no page of documentation."""
+    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    guarded = [Depends(token_required(parts.token))]
+    app.include_router(health.routes(parts.checks))
+    app.include_router(figures.routes(parts.metrics), dependencies=guarded)
+    app.include_router(handoffs.routes(parts.handoffs, parts.callbacks), prefix="/api", dependencies=guarded)
+    app.include_router(calls.routes(parts.records, parts.live), prefix="/api", dependencies=guarded)
+    app.include_router(switches.routes(parts.conditions), prefix="/api", dependencies=guarded)
+    app.add_exception_handler(VoicebotError, _unavailable)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    """A part that the answer needs is away."""
+    code = error.code if isinstance(error, VoicebotError) else VoicebotError.code
+    return JSONResponse({"code": code, "detail": str(error)}, status_code=503, headers={"Retry-After": "2"})
