@@ -25,7 +25,9 @@ RUN apt-get update \
 COPY --from=build /opt/voicebot /opt/voicebot
 ENV PATH="/opt/voicebot/bin:$PATH" \
     PYTHONUNBUFFERED=1 \
+    XDG_CACHE_HOME=/var/lib/voicebot/data/cache \
     VOICEBOT_STATE__DATA_DIR=/var/lib/voicebot/data \
+    VOICEBOT_NLU__CACHE_DIR=/var/lib/voicebot/data/nlu \
     VOICEBOT_LOG__FORMAT=json \
     VOICEBOT_WEB__HOST=0.0.0.0
 

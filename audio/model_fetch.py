@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from .checksums import BLOCK, sha256_of
+from .checksums import sha256_of
 from .errors import ModelError
 
 _LARGEST = 8 << 30  # bytes a model may unpack to
@@ -82,7 +82,7 @@ def _stream(url: str, partial: Path, progress: Progress) -> None:
         if etag := response.headers.get("ETag"):
             _tag(partial).write_text(etag, encoding="utf-8")
         with partial.open("ab" if resumed else "wb") as out:
-            for block in response.iter_bytes(BLOCK):
+            for block in response.iter_raw():
                 out.write(block)
                 done += len(block)
                 progress(done, total)
@@ -92,7 +92,8 @@ def _resume(partial: Path) -> tuple[int, dict[str, str]]:
     """How much is here of a file the server can recognise (RFC 9110, If-Range), and the headers to ask for the rest."""
     if not (partial.is_file() and _tag(partial).is_file()):
         return 0, {"Accept-Encoding": "identity"}
-    have = partial.stat().st_size
+    if not (have := partial.stat().st_size):
+        return 0, {"Accept-Encoding": "identity"}
     etag = _tag(partial).read_text(encoding="utf-8")
     return have, {"Accept-Encoding": "identity", "Range": f"bytes={have}-", "If-Range": etag}
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import os
 import time
-import wave
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +12,11 @@ import soundfile  # type: ignore[import-untyped]
 
 from .errors import PromptMissing, SynthesisError
 from .loudness import levelled, resampled, to_floats, to_pcm, trimmed
-from .synthesis import Sound, Voice, read_wav
+from .prompt_cache import DiskCache, MemoryCache, cache_name
+from .synthesis import Sound, Voice
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = "1"  # of the cached sound; another number when trimming or levelling changes
 _REST_S = 30.0  # how long a voice that failed is left alone, when there is another
 
 
@@ -37,8 +33,8 @@ class PromptStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`voices` lists for each language the voices to try, best first. Without a `cache_dir` nothing is kept on disk."""
-        self._disk = _Disk(cache_dir, disk_bytes) if cache_dir is not None else None
-        self._memory = _Memory(memory_bytes)
+        self._disk = DiskCache(cache_dir, disk_bytes) if cache_dir is not None else None
+        self._memory = MemoryCache(memory_bytes)
         self._voices = voices
         self._clock = clock
         self._rests_until: dict[str, float] = {}
@@ -144,84 +140,6 @@ class PromptStore:
         """Those that failed lately come last."""
         now = self._clock()
         return sorted(voices, key=lambda voice: self._rests_until.get(voice.name, now) > now)
-
-
-def cache_name(voice: str, text: str, speed: float) -> str:
-    """The file name of synthesised speech: a hash of everything that makes the sound."""
-    parts = "\x00".join((_FORMAT, voice, f"{speed:g}", text))
-    return f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.wav"
-
-
-class _Memory:
-    """The PCM used last, bounded in bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
-
-    def get(self, key: tuple[str, ...]) -> bytes | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def put(self, key: tuple[str, ...], pcm: bytes) -> None:
-        self._size += len(pcm) - len(self._kept.pop(key, b""))
-        self._kept[key] = pcm
-        while self._size > self._limit:
-            self._size -= len(self._kept.popitem(last=False)[1])
-
-
-class _Disk:
-    """Synthesised speech as WAV files. A folder that cannot be read or written costs time, never a prompt."""
-
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._size: int | None = None
-        self._told = False
-
-    def read(self, name: str) -> Sound | None:
-        path = self._folder / name
-        try:
-            sound = read_wav(path.read_bytes(), "the cache")
-            os.utime(path)
-        except (OSError, SynthesisError):
-            return None
-        return sound
-
-    def write(self, name: str, sound: Sound) -> None:
-        partial = self._folder / f".{name}.{os.getpid()}"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with wave.open(str(partial), "wb") as file:
-                    file.setparams((1, 2, sound.sample_rate, 0, "NONE", ""))
-                    file.writeframes(sound.pcm)
-                partial.replace(self._folder / name)
-            finally:
-                partial.unlink(missing_ok=True)
-            self._keep_within_limit(len(sound.pcm))
-        except OSError as error:
-            if not self._told:
-                self._told = True
-                _log.warning(
-                    "prompts cannot be kept in %s (%s): they are synthesised again after each start", self._folder, error
-                )
-
-    def _keep_within_limit(self, added: int) -> None:
-        """Drop what was not played for longest until a tenth of the limit is free."""
-        self._size = added + self._size if self._size is not None else self._limit + 1
-        if self._size <= self._limit:
-            return
-        files = sorted(((entry.stat(), entry) for entry in self._folder.glob("*.wav")), key=lambda pair: pair[0].st_mtime)
-        self._size = sum(status.st_size for status, _ in files)
-        room = self._limit if self._size <= self._limit else self._limit * 9 // 10
-        for status, path in files:
-            if self._size <= room:
-                break
-            path.unlink(missing_ok=True)
-            self._size -= status.st_size
 
 
 def _read_recording(path: Path) -> Sound:

@@ -8,8 +8,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class StereoRecording:
         self._paused = False
         self._closed = False
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = _Writer(path.open("wb"), sample_rate)
+        self._writer = _Writer(path.open("wb", buffering=0), sample_rate)
 
     def caller(self, pcm: bytes) -> None:
         """What the caller said just now: 16-bit mono PCM."""
@@ -128,13 +128,17 @@ class _Side:
 class _Writer:
     """The thread that writes blocks and keeps the header right."""
 
-    def __init__(self, file: BinaryIO, sample_rate: int) -> None:
+    def __init__(self, file: FileIO, sample_rate: int) -> None:
         self._file = file
         self._sample_rate = sample_rate
         self._size = 0
         self._failed = False
         self._blocks: queue.Queue[bytes | None] = queue.Queue()
-        self._write_header()
+        try:
+            self._write_header()
+        except OSError:
+            file.close()
+            raise
         self._thread = threading.Thread(target=self._work, name="recording", daemon=True)
         self._thread.start()
 
@@ -157,7 +161,7 @@ class _Writer:
         if self._failed:
             return
         try:
-            self._file.write(block)
+            self._write(block)
             self._size += len(block)
             self._write_header()
         except OSError as error:
@@ -172,6 +176,9 @@ class _Writer:
         rate, size = self._sample_rate, self._size
         self._file.seek(0)
         header = (b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 2, rate, 4 * rate, 4, 16, b"data", size)
-        self._file.write(_HEADER.pack(*header))
-        self._file.seek(0, 2)
-        self._file.flush()
+        self._write(_HEADER.pack(*header))
+        self._file.seek(_HEADER.size + size)
+
+    def _write(self, data: bytes) -> None:
+        if self._file.write(data) != len(data):
+            raise OSError("the disk is full")

@@ -55,29 +55,45 @@ class EspeakVoice:
         self._words_per_minute = words_per_minute
         self._deadline_s = deadline_s
         self._command = command
+        self._checked = False
 
     async def synthesise(self, text: str, speed: float = 1.0) -> Sound:
         """See `Voice`."""
-        rate = round(self._words_per_minute * speed)
-        arguments = (self._command, "-v", self._voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout")
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._check_voice()
+                rate = round(self._words_per_minute * speed)
+                arguments = ("-v", self._voice, "-s", str(rate), "-b", "1", "--stdin", "--stdout")
+                return read_wav(await self._run(arguments, _one_line(text).encode()), self._command)
+        except TimeoutError:
+            raise SynthesisError(f"{self._command} said nothing within {self._deadline_s:g} s") from None
+
+    async def close(self) -> None:
+        """Nothing runs between utterances."""
+
+    async def _check_voice(self) -> None:
+        """Asked for a voice it lacks, espeak-ng speaks English and says nothing of it."""
+        if self._checked:
+            return
+        listed = (await self._run(("--voices",), b"")).decode(errors="replace")
+        names = {name.rpartition("/")[2] for name in re.findall(r"[\w/-]+", listed)}
+        if self._voice.partition("+")[0] not in names:
+            raise SynthesisError(f"{self._command} has no voice {self._voice!r}: choose one that espeak-ng --voices lists")
+        self._checked = True
+
+    async def _run(self, arguments: Sequence[str], text: bytes) -> bytes:
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(*arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+            process = await asyncio.create_subprocess_exec(self._command, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
         except OSError as error:
             raise SynthesisError(f"{self._command} cannot be started ({error}): install the package espeak-ng") from error
         try:
-            async with asyncio.timeout(self._deadline_s):
-                out, complaint = await process.communicate(_one_line(text).encode())
-        except TimeoutError:
-            raise SynthesisError(f"{self._command} said nothing within {self._deadline_s:g} s") from None
+            out, complaint = await process.communicate(text)
         finally:
             await _end(process)
         if process.returncode != 0:
             raise SynthesisError(f"{self._command} ended with {process.returncode}: {complaint.decode(errors='replace').strip()}")
-        return read_wav(out, self._command)
-
-    async def close(self) -> None:
-        """Nothing runs between utterances."""
+        return out
 
 
 class PiperVoice:

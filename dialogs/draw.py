@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from dialogs.bundle import Bundle
 from dialogs.flow import Step
-from dialogs.graph import edges, entries
-from dialogs.layout import Placed, place
+from dialogs.graph import edges, entries, reachable
+from dialogs.layout import Placed, below, place
 
 BOX_W, BOX_H, GAP_X, GAP_Y, MARGIN = 168, 38, 92, 22, 28
 FONT = "font-family='system-ui, sans-serif'"
@@ -39,14 +39,19 @@ class Node:
 
 
 def flow_svg(bundle: Bundle) -> str:
-    """The steps of the conversation; dashed lines lead back to earlier ones. Red boxes are entered by an emergency."""
+    """The steps as a call usually takes them, and under them those entered from anywhere. Dashed lines lead back; red boxes are
+    entered by an emergency.
+    """
     flow = bundle.flow
     urgent = {target for label, target in entries(flow) if label.startswith(("emergency", "security"))}
     nodes = [Node(name, step.kind, "emergency" if name in urgent else step.kind) for name, step in flow.steps.items()]
     lines = [(name, target, label) for name, step in flow.steps.items() for label, target in _merged(step)]
-    starts = list(dict.fromkeys([flow.start, *(target for _, target in entries(flow))]))
-    order = starts[:1]  # what holds anywhere stands apart, below the way a call usually takes
-    placed = place([node.name for node in nodes], [line[:2] for line in lines], order or starts)
+    usual = [name for name in flow.steps if name in reachable(flow, [flow.start])]
+    apart = [name for name in flow.steps if name not in usual]
+    placed = place(usual, [line[:2] for line in lines if line[0] in usual and line[1] in usual], [flow.start])
+    if apart:
+        inner = [line[:2] for line in lines if line[0] in apart and line[1] in apart]
+        placed = below(placed, place(apart, inner, [target for _, target in entries(flow) if target in apart]))
     return _svg("The conversation", nodes, lines, placed)
 
 
@@ -70,6 +75,8 @@ def routes_svg(bundle: Bundle) -> str:
     lines = [(f"matter {name}", spec.queue, "") for name, spec in routes.matters.items()]
     lines += [(spec.queue, spec.human, "still wants a human") for spec in routes.matters.values() if spec.human]
     lines += [(f"segment {segment.value}", line.queue, "") for segment, line in routes.segments.items() if line.queue]
+    nodes += [Node(f"language {language}", "short message", "segment") for language in routes.languages.short]
+    lines += [(f"language {language}", queue, "") for language, queue in routes.languages.short.items()]
     lines += [(line.queue, line.adviser, "closed") for line in routes.segments.values() if line.queue and line.adviser]
     lines += [(name, spec.overflow, "refused") for name, spec in routes.queues.items() if spec.overflow]
     starts = [node.name for node in nodes if " " in node.name]
@@ -79,7 +86,7 @@ def routes_svg(bundle: Bundle) -> str:
 
 def _svg(title: str, nodes: Sequence[Node], lines: Sequence[tuple[str, str, str]], placed: dict[str, Placed]) -> str:
     width = 2 * MARGIN + (max(p.layer for p in placed.values()) + 1) * (BOX_W + GAP_X) - GAP_X
-    height = 2 * MARGIN + 30 + (max(p.row for p in placed.values()) + 1) * (BOX_H + GAP_Y) - GAP_Y
+    height = round(2 * MARGIN + 30 + (max(p.row for p in placed.values()) + 1) * (BOX_H + GAP_Y) - GAP_Y)
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' role='img'>",
         f"<title>{escape(title)}</title>",
@@ -94,16 +101,17 @@ def _svg(title: str, nodes: Sequence[Node], lines: Sequence[tuple[str, str, str]
 
 
 def _corner(at: Placed) -> tuple[int, int]:
-    return MARGIN + at.layer * (BOX_W + GAP_X), MARGIN + 30 + at.row * (BOX_H + GAP_Y)
+    return MARGIN + at.layer * (BOX_W + GAP_X), MARGIN + 30 + round(at.row * (BOX_H + GAP_Y))
 
 
 def _box(node: Node, at: Placed) -> str:
     x, y = _corner(at)
-    fill = FILL.get(node.kind, PLAIN)
+    middle = x + BOX_W // 2
+    colours = f"fill='{FILL.get(node.kind, PLAIN)}' stroke='#475569'"
     return (
-        f"<g><rect x='{x}' y='{y}' width='{BOX_W}' height='{BOX_H}' rx='7' fill='{fill}' stroke='#475569'/>"
-        f"<text x='{x + BOX_W // 2}' y='{y + 16}' font-size='12' text-anchor='middle' {FONT}>{escape(node.name)}</text>"
-        f"<text x='{x + BOX_W // 2}' y='{y + 30}' font-size='9' fill='#475569' text-anchor='middle' {FONT}>{escape(node.note)}</text></g>"
+        f"<g text-anchor='middle' {FONT}><rect x='{x}' y='{y}' width='{BOX_W}' height='{BOX_H}' rx='7' {colours}/>"
+        f"<text x='{middle}' y='{y + 16}' font-size='12'>{escape(node.name)}</text>"
+        f"<text x='{middle}' y='{y + 30}' font-size='9' fill='#475569'>{escape(node.note)}</text></g>"
     )
 
 
@@ -114,7 +122,7 @@ def _line(source: Placed, target: Placed, label: str) -> str:
     forward = target.layer > source.layer
     start_x = from_x + BOX_W
     end_x = to_x if forward else to_x + BOX_W
-    bend = GAP_X // 2 if forward else GAP_X // 2 + 6 * abs(target.row - source.row)
+    bend = GAP_X // 2 if forward else GAP_X // 2 + round(6 * abs(target.row - source.row))
     second_x = end_x - bend if forward else end_x + bend
     dash = "" if forward else " stroke-dasharray='4 3'"
     path = f"M{start_x} {from_y}C{start_x + bend} {from_y} {second_x} {to_y} {end_x} {to_y}"
@@ -129,8 +137,3 @@ def _label(start_x: int, from_y: int, to_y: int, label: str) -> str:
 
 def _short(label: str, longest: int = 34) -> str:
     return label if len(label) <= longest else label[: longest - 1] + "…"
-
-
-def names_in(svg: str, names: Iterable[str]) -> list[str]:
-    """The names that are nowhere in the picture (none should be)."""
-    return [name for name in names if f">{escape(name)}<" not in svg]

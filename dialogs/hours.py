@@ -180,6 +180,9 @@ class Calendar:
                 yield ahead, start
 
     def _wall_clock(self, day: date, minute: int) -> datetime:
-        naive = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=self.zone)
-        # through UTC and back: a wall time that daylight saving skips becomes the moment right after the gap
-        return naive.astimezone(UTC).astimezone(self.zone)
+        """A minute of the day on the wall clock; when daylight saving skips it, the first moment after the gap."""
+        wanted = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=self.zone)
+        moment = wanted.replace(fold=1).astimezone(UTC)  # within a gap: too early
+        while moment.astimezone(self.zone).replace(tzinfo=None) < wanted.replace(tzinfo=None):
+            moment += timedelta(minutes=1)
+        return min(moment, wanted.astimezone(UTC)).astimezone(self.zone)

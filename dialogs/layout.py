@@ -10,14 +10,14 @@ SWEEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A node's box: its layer (from 0) and its place within the layer (from 0)."""
+    """A node's box: its layer (from 0) and its height on the page, in rows from 0."""
 
     layer: int
-    row: int
+    row: float
 
 
 def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]], starts: Sequence[str]) -> dict[str, Placed]:
-    """A place for every node; no two share one. Layers are the distance from the nearest start; the unreached come last."""
+    """A place for every node; no two overlap. Layers are the distance from the nearest start; the unreached come last."""
     layers = _layers(nodes, edges, starts)
     rows = [[node for node in nodes if layers[node] == layer] for layer in range(max(layers.values(), default=0) + 1)]
     neighbours: dict[str, list[str]] = {node: [] for node in nodes}
@@ -29,7 +29,18 @@ def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]], starts: Sequen
         for layer in range(len(rows)) if sweep % 2 == 0 else reversed(range(len(rows))):
             rows[layer].sort(key=lambda node: (_centre(node, neighbours, order), order[node]))
             order.update({node: at for at, node in enumerate(rows[layer])})
-    return {node: Placed(layer, row) for layer, names in enumerate(rows) for row, node in enumerate(names)}
+    tallest = max(len(names) for names in rows)
+    return {
+        node: Placed(layer, (row + 0.5) * tallest / len(names) - 0.5)
+        for layer, names in enumerate(rows)
+        for row, node in enumerate(names)
+    }
+
+
+def below(upper: Mapping[str, Placed], lower: Mapping[str, Placed]) -> dict[str, Placed]:
+    """Both on one page, the second under the first."""
+    offset = max((at.row for at in upper.values()), default=-1) + 1.5
+    return {**upper, **{node: Placed(at.layer, at.row + offset) for node, at in lower.items()}}
 
 
 def _layers(nodes: Sequence[str], edges: Sequence[tuple[str, str]], starts: Sequence[str]) -> dict[str, int]:

@@ -57,6 +57,8 @@ def write_meaning(understanding: Understanding) -> str:
         named += [decision.value, understanding.intent]
     elif decision is Decision.ACCEPT and understanding.intent not in named:
         named.append(understanding.intent)
+    elif decision is Decision.REJECT and understanding.act is Act.AGENT:
+        named.append(decision.value)
     if understanding.second:
         named += ["+", understanding.second]
     if understanding.language:

@@ -69,7 +69,8 @@ def aim(turn: Turn, queue: str, reason: str, verdict: Verdict) -> None:
     state, bundle = turn.state, turn.bundle
     spec = bundle.queues[queue]
     own = own_line(bundle, state)
-    priority = HIGHEST_PRIORITY if spec.emergency else max(spec.priority, own.priority if own else 0)
+    urgent = spec.emergency or state.suspected is not None
+    priority = HIGHEST_PRIORITY if urgent else max(spec.priority, own.priority if own else 0)
     state.target = Target(queue, priority, reason, verdict.wait_s)
     turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
 

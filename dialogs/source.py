@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,7 +58,7 @@ class Document:
 def read(root: Path, name: str) -> Document:
     """The file `name` of the bundle in `root`. Raises BundleError when it is missing or is not YAML."""
     try:
-        data = YAML(typ="rt").load((root / name).read_text(encoding="utf-8"))
+        data = _load((root / name).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError([Problem(name, 0, "", f"no such file in {root}", "Add it, or point at another bundle")]) from error
     except UnicodeDecodeError as error:
@@ -73,6 +74,12 @@ def read(root: Path, name: str) -> Document:
     if not isinstance(data, CommentedMap):
         raise BundleError([Problem(name, 1, "", "the file must be a mapping of fields", "See the default bundle for an example")])
     return Document(name, data)
+
+
+@lru_cache(maxsize=16)
+def _load(text: str) -> Any:
+    """The YAML as data that remembers lines; kept, since a bundle is often loaded again with one file changed."""
+    return YAML(typ="rt").load(text)
 
 
 def parse(document: Document, spec: type[SpecType]) -> SpecType:
@@ -121,7 +128,7 @@ def _fields_at(spec: type[Spec], where: Where) -> list[str]:
 
 def _inner(annotation: Any, part: str | int) -> Any:
     """What is inside of a list, mapping or union annotation."""
-    args = [arg for arg in getattr(annotation, "__args__", ()) if arg is not type(None)]
+    args = [arg for arg in getattr(annotation, "__args__", ()) if arg not in (type(None), Ellipsis)]
     tagged = [arg for arg in args if _tag(arg) == part]
     return tagged[0] if tagged else (args[-1] if args else None)
 

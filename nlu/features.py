@@ -1,106 +1,162 @@
-"""The sparse features of an utterance: lemmas one and two at a time, and letters two to five at a time inside words.
+"""The sparse features of an utterance: lemmas one and two at a time, and letters three to five at a time inside words.
 
-Training and serving count features with the same functions, so they cannot drift apart. Weighting is TF-IDF with sublinear
-counts, each of the two blocks scaled to length one (Salton & Buckley 1988).
+Training and serving find features with the same code, so they cannot drift apart. Weighting is TF-IDF with sublinear counts, each
+of the two blocks scaled to length one (Salton & Buckley 1988).
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import simplemma
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-CHAR_MIN, CHAR_MAX = 2, 5
-_FOLD = str.maketrans("ąćęłńóśźż", "acelnoszz")
+from nlu.numbers import fold
+
+CHAR_MIN, CHAR_MAX = 3, 5
+WORD_MIN_DF, CHAR_MIN_DF = 1, 2
+"""Features in fewer utterances are left out: a lemma seen once still tells, a run of letters seen once does not."""
+
+Rows = NDArray[np.intp]
+Weights = NDArray[np.float32]
 
 
 @lru_cache(maxsize=200_000)
 def lemma(word: str, lang: str) -> str:
     """The dictionary form of a word, without Polish diacritics (recognisers and hasty transcribers lose them)."""
-    return simplemma.lemmatize(word, lang=lang).lower().translate(_FOLD)
+    return fold(simplemma.lemmatize(word, lang=lang))
 
 
 @lru_cache(maxsize=200_000)
-def _pieces(word: str) -> tuple[str, ...]:
-    padded = f" {word.translate(_FOLD)} "
+def letter_runs(word: str) -> tuple[str, ...]:
+    """Runs of three to five letters of a folded word with a space at either end."""
+    padded = f" {fold(word)} "
     size = len(padded)
     return tuple(padded[i : i + n] for n in range(CHAR_MIN, min(CHAR_MAX, size) + 1) for i in range(size - n + 1))
 
 
-def word_features(text: str, lang: str) -> Counter[str]:
-    """Lemmas and pairs of neighbouring lemmas of a normalised text, with their counts."""
-    lemmas = [lemma(word, lang) for word in text.split()]
-    counts = Counter("w:" + one for one in lemmas)
-    counts.update(f"w:{a} {b}" for a, b in zip(lemmas, lemmas[1:], strict=False))
-    return counts
+def word_features(words: Sequence[str], lang: str) -> Iterator[str]:
+    """Lemmas, and pairs of neighbouring lemmas."""
+    lemmas = [lemma(word, lang) for word in words]
+    yield from lemmas
+    yield from (f"{a} {b}" for a, b in zip(lemmas, lemmas[1:], strict=False))
 
 
-def char_features(text: str) -> Counter[str]:
-    """Runs of two to five letters inside each word (word edges are spaces), with their counts."""
-    counts: Counter[str] = Counter()
-    for word in text.split():
-        counts.update(_pieces(word))
-    return counts
+def char_features(words: Sequence[str]) -> Iterator[str]:
+    """Runs of letters inside each word."""
+    for word in words:
+        yield from letter_runs(word)
 
 
-def feature_blocks(text: str, lang: str) -> tuple[Counter[str], Counter[str]]:
-    """Both blocks of features of a normalised text."""
-    return word_features(text, lang), char_features(text)
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One kind of feature that a model knows: `rows` gives each its row, `idf` each row's weight."""
+
+    rows: Mapping[str, int]
+    idf: Weights
+
+    def weigh(self, features: Iterable[str]) -> tuple[Rows, Weights]:
+        """Distinct known features of one utterance, and weights of length one together."""
+        find = self.rows.get
+        known = [row for feature in features if (row := find(feature)) is not None]
+        if not known:
+            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
+        rows, counts = np.unique(known, return_counts=True)
+        weights = (1 + np.log(counts.astype(np.float32))) * self.idf[rows]
+        return rows, weights / np.sqrt(np.dot(weights, weights))
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Features a model knows: `rows` gives each its row, `idf` each row's weight (float32, one a row)."""
+    """All features a model of `language` knows. Rows of letters come after rows of words."""
 
-    rows: dict[str, int]
-    idf: NDArray[np.float32]
+    language: str
+    words: Block
+    letters: Block
 
-    @classmethod
-    def learn(cls, documents: Iterable[tuple[Counter[str], Counter[str]]], min_df: int = 2) -> Vocabulary:
-        """Features found in at least `min_df` documents; smoothed inverse document frequency, ln((1+n)/(1+df))+1."""
-        frequency: Counter[str] = Counter()
-        size = 0
-        for blocks in documents:
-            size += 1
-            for block in blocks:
-                frequency.update(block.keys())
-        kept = sorted(name for name, count in frequency.items() if count >= min_df)
-        idf = np.array([math.log((1 + size) / (1 + frequency[name])) + 1 for name in kept], dtype=np.float32)
-        return cls({name: row for row, name in enumerate(kept)}, idf)
+    @property
+    def size(self) -> int:
+        """How many features there are."""
+        return len(self.words.rows) + len(self.letters.rows)
 
-    def weigh(self, blocks: Sequence[Counter[str]]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Rows and weights of one utterance's known features, each block of length one."""
-        all_rows: list[int] = []
-        all_weights: list[NDArray[np.float32]] = []
-        find = self.rows.get
-        for block in blocks:
-            known = [(row, count) for name, count in block.items() if (row := find(name)) is not None]
-            if not known:
-                continue
-            rows = [row for row, _ in known]
-            weights = (1 + np.log(np.array([count for _, count in known], dtype=np.float32))) * self.idf[rows]
-            all_rows += rows
-            all_weights.append(weights / np.sqrt(np.dot(weights, weights)))
-        if not all_rows:
-            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
-        return np.array(all_rows, dtype=np.intp), np.concatenate(all_weights)
+    def weigh(self, text: str) -> tuple[Rows, Weights]:
+        """Rows and weights of the known features of a normalised text."""
+        words = text.split()
+        word_rows, word_weights = self.words.weigh(word_features(words, self.language))
+        char_rows, char_weights = self.letters.weigh(char_features(words))
+        return np.concatenate([word_rows, char_rows + len(self.words.rows)]), np.concatenate([word_weights, char_weights])
 
-    def matrix(self, documents: Sequence[tuple[Counter[str], Counter[str]]]) -> csr_matrix:
-        """All utterances, shape (documents, features), float32."""
-        indices: list[NDArray[np.intp]] = []
-        values: list[NDArray[np.float32]] = []
-        starts = [0]
-        for blocks in documents:
-            rows, weights = self.weigh(blocks)
-            indices.append(rows)
-            values.append(weights)
-            starts.append(starts[-1] + len(rows))
-        shape = (len(documents), len(self.rows))
-        return csr_matrix((np.concatenate(values), np.concatenate(indices), np.array(starts)), shape=shape)
+    def names(self) -> list[str]:
+        """Every feature's name by row: words in quotes, runs of letters between bars."""
+        return [f'"{name}"' for name in self.words.rows] + [f"|{name}|" for name in self.letters.rows]
+
+
+def learn(texts: Sequence[str], lang: str) -> tuple[Vocabulary, Any]:
+    """The vocabulary of normalised texts, and their weights as a scipy CSR matrix of shape (texts, features), float32."""
+    from scipy.sparse import hstack
+
+    split = [text.split() for text in texts]
+    words, word_matrix = _learn_block((word_features(one, lang) for one in split), len(texts), WORD_MIN_DF)
+    letters, char_matrix = _learn_block((char_features(one) for one in split), len(texts), CHAR_MIN_DF)
+    return Vocabulary(lang, words, letters), hstack([word_matrix, char_matrix]).tocsr()
+
+
+def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) -> tuple[Block, Any]:
+    """Features found in at least `min_df` documents; smoothed inverse document frequency, ln((1+n)/(1+df))+1."""
+    from scipy.sparse import csr_matrix, diags
+
+    ids: dict[str, int] = {}
+    columns: list[int] = []
+    starts = [0]
+    for document in documents:
+        columns += [ids.setdefault(feature, len(ids)) for feature in document]
+        starts.append(len(columns))
+    shape = (count, len(ids))
+    counts = csr_matrix((np.ones(len(columns), dtype=np.float32), np.array(columns, dtype=np.int32), np.array(starts)), shape=shape)
+    counts.sum_duplicates()
+    frequency = np.bincount(counts.indices, minlength=len(ids))
+    kept = np.flatnonzero(frequency >= min_df)
+    idf = (np.log((1 + count) / (1 + frequency[kept])) + 1).astype(np.float32)
+    names = np.array(list(ids), dtype=object)[kept]
+    weights = counts[:, kept].tocsr()
+    weights.data = 1 + np.log(weights.data)
+    weights = (weights @ diags(idf)).tocsr()
+    length = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+    length[length == 0] = 1
+    matrix = (diags((1 / length).astype(np.float32)) @ weights).astype(np.float32).tocsr()
+    return Block({name: row for row, name in enumerate(names)}, idf), matrix
+
+
+def near_duplicate_groups(texts: Sequence[str], lang: str) -> Rows:
+    """Group number of each text: texts whose sets of lemmas are the same but for one word share a group.
+
+    Found by signatures (the set, and the set without each one lemma), so in linear time. Short texts must be the same set.
+    """
+    parent = list(range(len(texts)))
+    seen: dict[frozenset[str], int] = {}
+    for index, text in enumerate(texts):
+        for signature in _signatures(frozenset(lemma(word, lang) for word in text.split())):
+            other = seen.setdefault(signature, index)
+            if other != index:
+                parent[_root(parent, index)] = _root(parent, other)
+    return np.array([_root(parent, index) for index in range(len(texts))], dtype=np.intp)
+
+
+_LEAST_LEMMAS_TO_DROP_ONE = 5
+
+
+def _signatures(lemmas: frozenset[str]) -> Iterator[frozenset[str]]:
+    yield lemmas
+    if len(lemmas) >= _LEAST_LEMMAS_TO_DROP_ONE:
+        yield from (lemmas - {one} for one in lemmas)
+
+
+def _root(parent: list[int], index: int) -> int:
+    while parent[index] != index:
+        parent[index] = parent[parent[index]]
+        index = parent[index]
+    return index

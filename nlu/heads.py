@@ -29,17 +29,17 @@ class LinearHead:
         return np.asarray(x @ self.weights, dtype=np.float32) + self.bias
 
 
-def fit_margin_head(x: Any, y: Labels, classes: int, c: float = 0.5) -> LinearHead:
+def fit_margin_head(x: Any, y: Labels, classes: int, c: float = 0.25) -> LinearHead:
     """One-against-all linear SVM with squared hinge loss (Fan et al. 2008, LIBLINEAR). `y` holds class numbers.
 
     Classes absent from `y` (a small fold) get a score lower than any margin.
     """
     from sklearn.svm import LinearSVC
 
-    return _as_head(LinearSVC(C=c), x, y, classes, absent=-2.0)
+    return _as_head(LinearSVC(C=c, tol=0.01), x, y, classes, absent=-2.0)
 
 
-def fit_semantic_head(x: Matrix, y: Labels, classes: int, c: float = 30.0, weight: Sequence[float] | None = None) -> LinearHead:
+def fit_semantic_head(x: Matrix, y: Labels, classes: int, c: float = 10.0, weight: Sequence[float] | None = None) -> LinearHead:
     """Multinomial logistic regression on unit vectors. `weight` is one weight a row."""
     from sklearn.linear_model import LogisticRegression
 

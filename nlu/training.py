@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import Vocabulary, feature_blocks
+from nlu.features import learn, near_duplicate_groups
 from nlu.fusion import fit_fusion
 from nlu.heads import Labels, LinearHead, Matrix, fit_margin_head, fit_semantic_head
 from nlu.normalise import normalise
@@ -25,13 +25,11 @@ Progress = Callable[[float, str], None]
 class TrainingConfig:
     """Settings that shape a model; part of its version. `c` are inverse regularisation strengths."""
 
-    margin_c: float = 0.5
-    semantic_c: float = 30.0
+    margin_c: float = 0.25
+    semantic_c: float = 10.0
     folds: int = 3
-    min_df: int = 2
     gate_slope: float = 2.0
     gate_quantile: float = 0.03
-    near_duplicate: float = 0.8
     seed: int = 7
 
 
@@ -60,12 +58,10 @@ def train(
     number = {name: i for i, name in enumerate(classes)}
     y = np.array([number[example.intent] for example in examples], dtype=np.intp)
     tell(0.0, "features")
-    documents = [feature_blocks(text, lang) for text in texts]
-    vocabulary = Vocabulary.learn(documents, config.min_df)
-    x = vocabulary.matrix(documents)
+    vocabulary, x = learn(texts, lang)
     tell(0.1, "sentence embeddings")
     vectors = encoder.encode(texts, lambda share: tell(0.1 + 0.4 * share, "sentence embeddings")) if encoder else None
-    groups = near_duplicate_groups(x, config.near_duplicate)
+    groups = near_duplicate_groups(texts, lang)
     tell(0.5, "out-of-fold scores")
     oof = out_of_fold(x, vectors, y, len(classes), groups, config)
     tell(0.8, "final heads")
@@ -88,17 +84,6 @@ def train(
         version=version,
         measured={"oof_accuracy": float((probabilities.argmax(1) == y).mean())},
     )
-
-
-def near_duplicate_groups(x: Any, threshold: float) -> NDArray[np.intp]:
-    """Group number of each row: rows whose cosine (two blocks, so halved) reaches `threshold` share a group."""
-    from scipy.sparse.csgraph import connected_components
-
-    likeness = (x @ x.T).tocoo()
-    near = likeness.data >= 2 * threshold
-    likeness.data = near.astype(np.int8)
-    likeness.eliminate_zeros()
-    return np.asarray(connected_components(likeness, directed=False)[1], dtype=np.intp)
 
 
 def folds(y: Labels, groups: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:

@@ -42,7 +42,9 @@ class _Matter:
 class Classifier:
     """The in-process `nlu.types.Understander`: one scorer a language, one policy. Safe to share between threads."""
 
-    def __init__(self, pack: Pack, scorers: Mapping[str, Scorer]) -> None:
+    def __init__(self, pack: Pack, scorers: Mapping[str, Scorer], ranked: int = _RANKED) -> None:
+        """`ranked` is how many intents an `Understanding` lists."""
+        self._ranked = ranked
         self.pack = pack
         self.scorers = dict(scorers)
         self.policy = Policy(pack.intents, pack.costs)
@@ -136,7 +138,7 @@ class Classifier:
             intent=verdict.intent,
             confidence=verdict.confidence,
             decision=verdict.decision,
-            ranking=tuple(ranking[:_RANKED]),
+            ranking=tuple(ranking[: self._ranked]),
             act=act,
             choices=verdict.choices,
             second=second if second != verdict.intent else None,

@@ -62,8 +62,6 @@ class Limits(Section):
     max_calls: Annotated[int, Field(ge=1, le=1000)] = 60
     max_shared_calls: Annotated[int, Field(ge=1)] | None = None
     max_call_s: Seconds = 600.0
-    max_say_s: Seconds = 90.0
-    understand_s: Seconds = 1.0
     drain_s: Seconds = 30.0
 
 

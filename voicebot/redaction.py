@@ -28,6 +28,7 @@ _SECRET_NAMES = frozenset(
     "password passwd haslo secret token authorization api_key apikey cookie credentials pin cvv cvc otp blik blik_code pesel "
     "card_number iban".split()
 )
+_PLAIN_NAME = re.compile(r"[A-Za-z_]+")  # one word without a digit is no number
 # the keys a caller presses: a few in a row can be a PIN
 _KEYPAD_NAMES = frozenset("key keys digits dtmf".split())
 # what stays: E.164 numbers (shortened), and our call ids, which begin with the date and time
@@ -64,9 +65,12 @@ class Redaction:
 
     def _fields(self, named: Mapping[str, object], depth: int) -> dict[str, JsonValue]:
         return {
-            self.text(str(name)): REMOVED if self._is_secret(str(name)) else self._value(value, depth)
+            self._name(str(name)): REMOVED if self._is_secret(str(name)) else self._value(value, depth)
             for name, value in named.items()
         }
+
+    def _name(self, name: str) -> str:
+        return name if _PLAIN_NAME.fullmatch(name) else self.text(name)
 
     def _is_secret(self, name: str) -> bool:
         plain = name.lower().replace("-", "_")

@@ -43,21 +43,21 @@ class Phone:
 
 def whole(value: str) -> int:
     """A whole number below a billion (10^12) in size."""
-    if not re.fullmatch(r"-?\d{1,12}", value):
+    if not re.fullmatch(r"-?[0-9]{1,12}", value):
         raise ValueError(f"{value!r} is no whole number such as 12")
     return int(value)
 
 
 def decimal(value: str) -> tuple[int, str, bool]:
     """Whole part, digits behind the point ("" for none), and whether it is negative."""
-    if not (found := re.fullmatch(r"(-?)(\d{1,12})(?:[.,](\d{1,6}))?", value)):
+    if not (found := re.fullmatch(r"(-?)([0-9]{1,12})(?:[.,]([0-9]{1,6}))?", value)):
         raise ValueError(f"{value!r} is no number such as 12 or 2.5")
     return int(found[2]), found[3] or "", bool(found[1])
 
 
 def money(value: str) -> Money:
     """Such as "1200.50", "1200,5 PLN", "20 EUR"; zlotys when no currency is named."""
-    if not (found := re.fullmatch(r"(-?)(\d{1,12}(?:[.,]\d{1,2})?)(?: ?([A-Z]{3}))?", value)):
+    if not (found := re.fullmatch(r"(-?)([0-9]{1,12}(?:[.,][0-9]{1,2})?)(?: ?([A-Z]{3}))?", value)):
         raise ValueError(f"{value!r} is no amount such as 1200.50 or 20 EUR")
     hundredths = int(Decimal(found[2].replace(",", ".")) * 100)
     return Money(hundredths // 100, hundredths % 100, found[3] or "PLN", bool(found[1]) and hundredths > 0)
@@ -65,7 +65,7 @@ def money(value: str) -> Money:
 
 def clock(value: str) -> Clock:
     """Such as "8", "08:00", "16:30"."""
-    found = re.fullmatch(r"(\d{1,2})(?::(\d{2}))?", value)
+    found = re.fullmatch(r"([0-9]{1,2})(?::([0-9]{2}))?", value)
     hour, minute = (int(found[1]), int(found[2] or 0)) if found else (99, 0)
     if hour > 24 or minute > 59 or (hour == 24 and minute):
         raise ValueError(f"{value!r} is no time of day such as 08:00")
@@ -101,7 +101,7 @@ def weekday(value: str) -> int:
 def phone(value: str) -> Phone:
     """A Polish number in its usual groups (601 123 456; 22 123 45 67), another one in threes. E.164, or national digits."""
     digits = re.sub(r"[ ().-]", "", value)
-    if not re.fullmatch(r"\+?\d{3,15}", digits):
+    if not re.fullmatch(r"\+?[0-9]{3,15}", digits):
         raise ValueError("a phone number is written as +48601123456")  # the value itself is personal: not in the message
     country = ""
     if digits.startswith("+48") and len(digits) == 12:
@@ -120,7 +120,7 @@ def digit_groups(value: str) -> list[str]:
 
     More than ten may be somebody's PESEL, card or account: those are never read back. Raises ValueError.
     """
-    if not re.fullmatch(r"[\d*# ]*[\d*#][\d*# ]*", value):
+    if not re.fullmatch(r"[0-9*# ]*[0-9*#][0-9*# ]*", value):
         raise ValueError("only digits, * and # can be read out one by one")
     if len(value.replace(" ", "")) > LONGEST_DIGITS:
         raise ValueError(f"more than {LONGEST_DIGITS} digits are never read out: it may be a personal number")

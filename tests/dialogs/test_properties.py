@@ -36,14 +36,25 @@ from dialogs.flow import Collect, Question
 from dialogs.rehearsal import Rehearsal
 from dialogs.replay import replay
 from nlu.types import Act, Decision, RankedIntent, Understanding
-from tests.dialogs.calls import SATURDAY_NIGHT, WARSAW, WEDNESDAY_NOON
+from tests.dialogs.calls import SATURDAY_NIGHT, WARSAW, WEDNESDAY_NOON, means
 
-INTENTS = [
-    "card_block", "fraud_report", "document_block", "access_block", "login_help", "card_issue", "balance", "transfer", "cash_loan",
-    "mortgage", "savings", "branch_atm", "business", "agent", "out_of_scope", "no_such_intent",
-]  # fmt: skip
 EMERGENCIES = ("card_block", "fraud_report", "document_block", "access_block")
-WORDS = ["", "tak", "nie", "oddzwońcie", "wolniej", "kurwa", "bez nagrywania", "menu", "jeden", "i jeszcze kredyt", "x " * 40, "żółw"]
+ORDINARY = ("login_help", "card_issue", "balance", "transfer", "cash_loan", "mortgage", "savings", "branch_atm", "business")
+INTENTS = [*EMERGENCIES, *ORDINARY, "agent", "out_of_scope", "no_such_intent"]
+WORDS = [
+    "",
+    "tak",
+    "nie",
+    "oddzwońcie",
+    "wolniej",
+    "kurwa",
+    "bez nagrywania",
+    "menu",
+    "jeden",
+    "i jeszcze kredyt",
+    "x " * 40,
+    "żółw",
+]
 
 intents = st.sampled_from(INTENTS)
 shares = st.floats(0, 1, allow_nan=False)
@@ -62,7 +73,9 @@ understandings = st.builds(
 heard = st.builds(Heard, text=st.sampled_from(WORDS), understanding=st.none() | understandings)
 conditions = st.builds(
     Conditions,
-    waits=st.lists(st.tuples(st.sampled_from(["loans", "general", "cards", "accounts"]), st.floats(0, 3600)), max_size=3).map(tuple),
+    waits=st.lists(st.tuples(st.sampled_from(["loans", "general", "cards", "accounts"]), st.floats(0, 3600)), max_size=3).map(
+        tuple
+    ),
     switches=st.lists(
         st.builds(
             Switch,
@@ -138,7 +151,9 @@ def play(call: Rehearsal, script: list[tuple[str, Any]]) -> Rehearsal:
     return call
 
 
-def run(bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...] = ()) -> Rehearsal:
+def run(
+    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...] = ()
+) -> Rehearsal:
     call = Rehearsal(bundle, None, at=at, refuse=refuse)
     call.start(start)
     return play(call, script)
@@ -204,12 +219,6 @@ def test_no_question_is_asked_more_than_three_times(
     assert all(times <= 3 for times in said.values()), said
 
 
-def shows_an_emergency(move: str, what: Any, position: int) -> bool:
-    """Words on which nothing but the emergency queue will do: sure of it, in a language of the line."""
-    u = what.understanding if move in ("say", "interrupt") else None
-    return u is not None and u.intent in EMERGENCIES and u.decision is Decision.ACCEPT and u.act is None
-
-
 sure_emergency = st.builds(
     lambda u, intent: Heard(u.text or "pilne", understanding=replace(u, intent=intent, decision=Decision.ACCEPT, act=None)),
     understandings,
@@ -235,17 +244,15 @@ def test_an_emergency_is_never_lost(
         call.finish_speech()
     if call.over:
         return
-    played_before = len(call.exchanges)
     if over_the_bot:
         call.interrupt()
     if call.over:
         return
     call.say(emergency.text, emergency.understanding)
-    if not any(exchange.event == emergency for exchange in call.exchanges[played_before:]) or len(before) == 0 and call.over:
-        pass
+    heard_at = next((i for i, e in enumerate(call.exchanges) if _is(e.event, emergency)), None)
+    too_late = heard_at is None or _was_handed_over(call, heard_at)
     fall_silent(call)
-    heard_at = next((i for i, exchange in enumerate(call.exchanges) if exchange.event is not None and _is(exchange.event, emergency)), None)
-    if heard_at is None or _was_over(call, heard_at):
+    if too_late:
         return
     handed = [action for action in call.actions if isinstance(action, HandOff)]
     assert handed, call.dialog.state.summary()
@@ -257,9 +264,35 @@ def _is(event: object, emergency: Heard) -> bool:
     return isinstance(event, Heard) and event.understanding == emergency.understanding
 
 
-def _was_over(call: Rehearsal, index: int) -> bool:
-    """The hand-off was under way when the words came: nobody listens any more."""
+def _was_handed_over(call: Rehearsal, index: int) -> bool:
+    """The transfer was under way when the words came: the bot listens no more."""
     return any(isinstance(action, HandOff) and action.kind == "transfer" for e in call.exchanges[:index] for action in e.actions)
+
+
+def key_paths(bundle: Bundle) -> list[tuple[str, str]]:
+    """Every matter with the keys that lead to it from the first second."""
+    routes = bundle.routes
+    paths = [(intent, routes.keys.emergency + key) for key, intent in routes.emergency_keys.items()]
+    for first, option in routes.menus["main"].items():
+        paths += [(intent, first) for intent in option.intents]
+        below = routes.menus[option.menu] if option.menu else {}
+        paths += [(intent, first + second) for second, leaf in below.items() for intent in leaf.intents]
+    return paths
+
+
+@calls
+@given(starts, moments, st.data())
+def test_keys_and_words_lead_to_the_same_places(bundle: Bundle, start: CallStarted, at: datetime, data: st.DataObject) -> None:
+    intent, keys = data.draw(st.sampled_from(key_paths(bundle)))
+    start = replace(start, without=(), preferences=(), last_queue=None)
+    said, pressed = (Rehearsal(bundle, None, at=at) for _ in range(2))
+    said.start(start)
+    said.say("(słowa)", means(intent, text="(słowa)"))
+    pressed.start(start)
+    for key in keys:
+        pressed.press(key)
+    places = [(call.dialog.state.step, call.dialog.state.target) for call in (said, pressed)]
+    assert places[0] == places[1]
 
 
 @calls

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import loguru
 import typer
-from nlu.cli import app as nlu_app
 
+from nlu.cli import app as nlu_app
+from voicebot.cli.bundle import conversation_tests, flow_app, prompts_app, replay
 from voicebot.cli.call import call
+from voicebot.cli.config import app as config_app
+from voicebot.cli.config import customers_app
 from voicebot.cli.demo import demo
+from voicebot.cli.models import app as models_app
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 
 loguru.logger.remove()  # pipecat greets when imported; what is logged is decided by `voicebot.logs`
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Call steering for a bank's hotline."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the help speaks of [key 1], which is no mark-up
+    help="Call steering for a bank's hotline.",
 )
-for command in (demo, serve, talk, call):
+for command in (demo, serve, talk, call, replay):
     app.command()(command)
-app.add_typer(nlu_app, name="nlu")
+app.command("test")(conversation_tests)
+for name, group in {
+    "nlu": nlu_app,
+    "flow": flow_app,
+    "prompts": prompts_app,
+    "models": models_app,
+    "config": config_app,
+    "customers": customers_app,
+}.items():
+    app.add_typer(group, name=name)

@@ -19,7 +19,7 @@ from dialogs.events import CallStarted
 from dialogs.rehearsal import Exchange
 from voicebot.caller import CallReport, CallScript, run_script_process
 from voicebot.cli.screen import CallScreen
-from voicebot.config import Settings, build_settings
+from voicebot.config import Settings
 from voicebot.demo.scenarios import AT_ONCE, CUSTOMERS, IN_TEXT, ONE_BY_ONE, Scenario, TextScenario
 from voicebot.house import House, open_house
 from voicebot.journal import Line
@@ -104,7 +104,7 @@ def _fresh(folder: Path) -> Path:
 
 
 def _settings(folder: Path, customers: Path) -> Settings:
-    return build_settings(
+    return Settings.model_validate(
         {
             "sip": {
                 "host": "127.0.0.1",

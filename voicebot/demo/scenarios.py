@@ -118,7 +118,7 @@ ONE_BY_ONE = (
 AT_ONCE = (
     Scenario("at once: stolen card", "+48601000021", asks("My card has been stolen"), queue="card_emergency", priority=10),
     Scenario(
-        "at once: login", "+48601000022", asks("I forgot my password and I can't log in to online banking"), queue="ebanking"
+        "at once: login", "+48601000022", asks("I forgot my password and cannot log in to online banking"), queue="ebanking"
     ),
     Scenario(
         "at once: Select, loan",

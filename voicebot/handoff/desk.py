@@ -21,7 +21,7 @@ from voicebot.telephony.leg import Leg
 KEEP_FOR = timedelta(hours=8)
 KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
 TRANSFER_TIMEOUT_S = 10.0
-_MOST_REFS = 10_000
+_MOST_REFS = 1000
 
 _log = structlog.get_logger(__name__)
 

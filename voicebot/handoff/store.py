@@ -16,7 +16,7 @@ from voicebot.errors import StateError
 from voicebot.handoff.record import HandOffRecord
 from voicebot.state.shared import PREFIX, SharedState
 
-_MOST_HELD = 10_000
+_MOST_HELD = 1000
 _log = structlog.get_logger(__name__)
 
 

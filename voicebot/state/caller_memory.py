@@ -18,7 +18,7 @@ from voicebot.errors import StateError
 from voicebot.state.shared import PREFIX, SharedState
 
 _KEPT_FOR = timedelta(days=365)
-_MOST_HELD = 10_000
+_MOST_HELD = 2000
 _QUEUE, _UNTIL, _LIKES = "queue", "until", "like:"
 
 

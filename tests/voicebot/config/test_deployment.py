@@ -21,7 +21,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 # the keys of a service in the Compose specification that a plain deployment needs
 SERVICE_KEYS = frozenset(
     "image build command entrypoint environment env_file ports expose volumes tmpfs networks network_mode restart depends_on "
-    "healthcheck user read_only cap_drop cap_add security_opt stop_grace_period stop_signal ulimits profiles labels logging".split()
+    "healthcheck user read_only cap_drop cap_add security_opt stop_grace_period stop_signal ulimits profiles labels "
+    "logging".split()
 )
 HEALTH_KEYS = frozenset("test interval timeout retries start_period start_interval".split())
 DURATION = re.compile(r"(\d+(us|ms|s|m|h))+")

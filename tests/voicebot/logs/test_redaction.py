@@ -34,8 +34,8 @@ spaced_cards = cards.map(lambda digits: " ".join(digits[at : at + 4] for at in r
 accounts = st.integers(10**25, 10**26 - 1).map(str)
 blik_codes = st.integers(100_000, 999_999).map(str)
 secrets = st.one_of(pesels, cards, spaced_cards, accounts, blik_codes)
-around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"'])
-after = st.sampled_from(["", ".", " dziękuję", ")", '"', "\n"])
+around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"', "od +48221234567: "])
+after = st.sampled_from(["", ".", " dziękuję", ")", '"', "\n", " do +48221234567"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,14 +116,16 @@ def test_a_summary_from_another_version_is_read_as_far_as_it_is_known() -> None:
     assert CallSummary.from_dict(values) == summary(queue="cards")
 
 
-def test_errors_do_not_quote_values(tmp_path: Path) -> None:
+def test_errors_do_not_quote_values(database: Database, tmp_path: Path) -> None:
     """What a caller said must not come out in an exception."""
-    (tmp_path / "calls.db").mkdir()
-    broken = Database(f"sqlite:///{tmp_path / 'calls.db'}")
+    database.write(CallRecord(summary(), []))
+    connection = sqlite3.connect(tmp_path / "new" / "calls.db")
+    connection.execute("DROP TABLE call_lines")
+    connection.close()
     with pytest.raises(SQLAlchemyError) as caught:
-        broken.write(CallRecord(summary(), [heard("tajne słowa")]))
+        database.write(CallRecord(summary("c2"), [heard("tajne słowa")]))
+    assert "call_lines" in str(caught.value)
     assert "tajne" not in str(caught.value)
-    broken.close()
 
 
 def test_a_time_is_stored_with_its_day(database: Database) -> None:

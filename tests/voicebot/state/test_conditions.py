@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from tests.voicebot.state.servers import StateServer
+from tests.voicebot.state.servers import StateServer, connect
 from voicebot.state.conditions import ConditionsBoard, SwitchKind, SwitchSetting
 from voicebot.state.shared import SharedState
 
@@ -88,6 +88,16 @@ async def test_the_last_snapshot_holds_while_the_server_is_away(server: StateSer
             await asyncio.sleep(0.005)
     # the restarted server had lost the surge; what was written meanwhile is there
     assert closure("cards") in board.snapshot.holding(NOW)
+
+
+async def test_a_reading_does_not_undo_what_was_set_here_and_is_not_written_yet(server: StateServer, shared: SharedState) -> None:
+    """The reading may overtake the writing."""
+    never_writes = connect(server)  # not started
+    board = ConditionsBoard(never_writes)
+    board.set_switch(surge())
+    assert await board.refresh()
+    assert board.snapshot.holding(NOW) == [surge()]
+    await never_writes.close()
 
 
 async def test_a_newer_setting_of_another_process_wins_over_an_older_one_of_ours(shared: SharedState, other: SharedState) -> None:

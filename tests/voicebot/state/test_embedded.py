@@ -44,8 +44,10 @@ def wait_for_end(pid: int) -> None:
     except ProcessLookupError:
         return
     ended, _, _ = select.select([handle], [], [], 10)
+    if not ended:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)
-    assert ended, "the server is still running"
+    assert ended, "the server was still running"
 
 
 def test_it_answers_as_soon_as_it_is_started_and_only_over_its_private_socket(embedded: EmbeddedValkey) -> None:

@@ -1,0 +1,98 @@
+"""Languages: offered by the number, heard in the words, switched at any time."""
+
+from __future__ import annotations
+
+import pytest
+
+from dialogs import Bundle
+from dialogs.events import Listen, Say
+from tests.dialogs.calls import MOBILE, SATURDAY_NIGHT, YES, Call, means
+
+ENGLISH = means(act="language", language="en", text="can we speak english")
+UKRAINIAN = means(act="language", language="uk", text="я хочу говорити українською")
+
+
+def spoken(call: Call) -> list[tuple[str, str]]:
+    return [(action.language, prompt.id) for action in call.actions if isinstance(action, Say) for prompt in action.prompts]
+
+
+@pytest.mark.parametrize(
+    ("number", "hint", "explicit", "opening"),
+    [
+        (MOBILE, None, None, [("pl", "greeting"), ("pl", "ask_matter")]),
+        (None, None, None, [("pl", "greeting"), ("pl", "ask_matter")]),
+        ("+447700900123", None, None, [("en", "greeting"), ("pl", "language_offer"), ("en", "ask_matter")]),
+        (MOBILE, "en", None, [("en", "greeting"), ("pl", "language_offer"), ("en", "ask_matter")]),
+        ("+447700900123", "pl", None, [("pl", "greeting"), ("pl", "ask_matter")]),
+        ("+380671234567", None, None, [("pl", "greeting"), ("uk", "language_offer"), ("pl", "ask_matter")]),
+        (MOBILE, "ru", None, [("pl", "greeting"), ("uk", "language_offer"), ("pl", "ask_matter")]),
+        (MOBILE, "de", None, [("pl", "greeting"), ("pl", "ask_matter")]),
+        ("+447700900123", "uk", "en", [("en", "greeting"), ("en", "ask_matter")]),
+    ],
+)
+def test_the_greeting(
+    bundle: Bundle, number: str | None, hint: str | None, explicit: str | None, opening: list[tuple[str, str]]
+) -> None:
+    call = Call(bundle, number=number, caller={"language": hint}, language=explicit)
+    assert spoken(call) == opening
+
+
+@pytest.mark.parametrize("ask", [ENGLISH, means(decision="reject", text="english please"), "81"])
+def test_english_by_words_by_name_and_by_keys(bundle: Bundle, ask: object) -> None:
+    call = Call(bundle)
+    call.presses(ask) if isinstance(ask, str) else call.hears(ask)  # type: ignore[arg-type]
+    assert ("en", "language_switched") in spoken(call)
+    assert [action.language for action in call.actions if isinstance(action, Listen)][-1] == "en"
+    assert call.hears(means("fees")).waits().handed.language == "en"
+
+
+def test_a_matter_said_in_english_is_taken_in_english(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("mortgage", language="en", act="language")).waits()
+    assert (call.handed.queue, call.handed.language) == ("mortgage", "en")
+    assert spoken(call)[-1] == ("en", "connect.mortgage")
+
+
+def test_an_unsure_matter_in_english_asks_again_in_english(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("mortgage", "confirm", language="en", act="language"))
+    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "ask_matter_again")]
+
+
+def test_the_language_changes_in_the_middle_of_a_question(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("transfer", "confirm"), ENGLISH)
+    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "confirm_again")]
+    assert call.hears(YES).waits().handed.language == "en"
+
+
+def test_ukrainian_has_a_short_message_and_people_of_its_own(bundle: Bundle) -> None:
+    call = Call(bundle).hears(UKRAINIAN).waits()
+    assert (call.handed.queue, call.handed.language) == ("ukrainian", "uk")
+    assert spoken(call)[-1] == ("uk", "connect.ukrainian")
+
+
+@pytest.mark.parametrize("language", ["uk", "ru", "be"])
+def test_its_speakers_matter_is_told_to_the_agent(bundle: Bundle, language: str) -> None:
+    call = Call(bundle).hears(means("account_open", language=language, act="language")).waits()
+    assert (call.handed.queue, call.handed.intent, call.handed.language) == ("ukrainian", "account_open", "uk")
+
+
+def test_at_night_ukrainian_speakers_still_find_a_human(bundle: Bundle) -> None:
+    call = Call(bundle, at=SATURDAY_NIGHT).hears(UKRAINIAN).waits()
+    assert (call.handed.queue, call.handed.language) == ("general", "uk")
+    assert spoken(call)[-1] == ("uk", "connect.general")
+
+
+def test_the_offered_language_is_on_the_key_for_the_other_language(bundle: Bundle) -> None:
+    assert Call(bundle, number="+380671234567").presses("81").waits().handed.queue == "ukrainian"
+    assert Call(bundle).presses("82").waits().handed.queue == "ukrainian"
+
+
+def test_languages_cannot_be_switched_for_ever(bundle: Bundle) -> None:
+    call = Call(bundle)
+    for number in range(12):
+        call.hears(means(act="language", language=("en", "pl")[number % 2]))
+    assert len(call.decisions("language")) <= 4
+
+
+def test_a_language_nobody_speaks_here_changes_nothing(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means(act="language", language="de"))
+    assert spoken(call)[-1] == ("pl", "ask_matter_again")

@@ -1,0 +1,70 @@
+"""`voicebot models`: recognisers and voices: where from, where to, whether they are whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from voicebot.cli.errors import told_plainly
+
+if TYPE_CHECKING:
+    from audio.models import ModelShelf
+
+app = typer.Typer(no_args_is_help=True, help="Recogniser and voice models.")
+Config = Annotated[Path | None, typer.Option("--config", help="YAML file; see examples/voicebot.yml")]
+
+
+def _shelf(config: Path | None) -> ModelShelf:
+    from audio.models import ModelShelf
+    from voicebot.config import load_settings
+
+    folder = load_settings(config).state.data_dir / "models"
+    return ModelShelf(folder, folder)
+
+
+@app.command("list")
+def list_models(config: Config = None) -> None:
+    """Every model we know: engine, languages, where from, licence, whether it is here."""
+    with told_plainly():
+        states = _shelf(config).states()
+    table = Table("model", "engine", "languages", "MB", "licence", "from", "here")
+    for state in states:
+        spec = state.spec
+        row = (spec.name, spec.engine, " ".join(spec.languages), str(spec.megabytes), spec.licence, spec.source)
+        table.add_row(*row, str(state.path or state.detail))
+    Console().print(table)
+
+
+@app.command()
+def fetch(
+    name: str,
+    url: Annotated[str | None, typer.Option(help="a mirror of yours")] = None,
+    sha256: Annotated[str | None, typer.Option(help="what the download's sum must be")] = None,
+    config: Config = None,
+) -> None:
+    """Fetch a model into its place; its sum is printed, recorded, and enforced when given."""
+    with told_plainly(), Progress(transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        fetched = _shelf(config).fetch(
+            name, url=url, sha256=sha256, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    print(f"{fetched.path}\nsha256 {fetched.sha256}")
+
+
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="one model; else all that are here")] = None, config: Config = None
+) -> None:
+    """Read every byte and compare; exit 1 when something is wrong."""
+    with told_plainly():
+        shelf = _shelf(config)
+        names = [name] if name else [state.spec.name for state in shelf.states() if state.path is not None]
+        states = [shelf.verify(each) for each in names]
+    for state in states:
+        print(f"{state.spec.name}: {state.detail} {state.sha256}")
+    raise typer.Exit(0 if all(state.ok is not False for state in states) else 1)
