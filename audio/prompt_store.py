@@ -17,6 +17,7 @@ from .synthesis import Sound, Voice
 
 _log = logging.getLogger(__name__)
 
+_WARM_AT_ONCE = 4  # so that one engine starts while another speaks
 _REST_S = 30.0  # how long a voice that failed is left alone, when there is another
 
 
@@ -79,13 +80,23 @@ class PromptStore:
         """Make ready the (text, language) pairs; `progress(done, total)` after each. Returns what failed, one error a text."""
         wanted = list(dict.fromkeys(prompts))
         failed: list[SynthesisError] = []
-        for done, (text, language) in enumerate(wanted, 1):
-            try:
-                await self.pcm(text, language, sample_rate)
-            except SynthesisError as error:
-                failed.append(error)
+        places = asyncio.Semaphore(_WARM_AT_ONCE)
+        done = 0
+
+        async def make(text: str, language: str) -> None:
+            nonlocal done
+            async with places:
+                try:
+                    await self.pcm(text, language, sample_rate)
+                except SynthesisError as error:
+                    failed.append(error)
+            done += 1
             if progress is not None:
                 progress(done, len(wanted))
+
+        async with asyncio.TaskGroup() as group:
+            for text, language in wanted:
+                group.create_task(make(text, language))
         return failed
 
     async def close(self) -> None:

@@ -47,9 +47,11 @@ def _put_question(turn: Turn, step: Question, after: str) -> None:
 
 
 def _tags(turn: Turn, tag: str | None) -> tuple[str | None, ...]:
-    """A wording may depend on the matter asked about, or on whether there is a figure for the wait."""
+    """A wording may depend on the matter asked about, on whether there is a figure for the wait, or on why a queue is closed."""
     target = turn.state.target
-    return (tag, "no_figure" if target and target.wait_s is None else None)
+    if target is None:
+        return (tag,)
+    return (tag, "switched" if target.switched else None, "no_figure" if target.wait_s is None else None)
 
 
 def _read_menu(turn: Turn, step: Menu, after: str) -> None:

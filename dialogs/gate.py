@@ -20,11 +20,12 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the gate stands for a queue, why, and the expected wait in seconds where there is a figure."""
+    """How the gate stands for a queue and why, with the expected wait in seconds if known. `switched`: a person closed it."""
 
     way: Way
     why: str
     wait_s: float | None = None
+    switched: bool = False
 
 
 def look(bundle: Bundle, conditions: Conditions, queue: str, now: datetime) -> Verdict:
@@ -35,7 +36,7 @@ def look(bundle: Bundle, conditions: Conditions, queue: str, now: datetime) -> V
         return Verdict(Way.OPEN, "emergency")
     for switch in conditions.switches:
         if switch.name == "closure" and switch.queue in ("", queue):
-            return Verdict(Way.CLOSED, f"closed by {switch.who} since {switch.since}", wait)
+            return Verdict(Way.CLOSED, f"closed by {switch.who} since {switch.since}", wait, switched=True)
     if not bundle.calendar.is_open(spec.hours, now):
         return Verdict(Way.CLOSED, f"outside hours '{spec.hours}'", wait)
     surge = next((switch for switch in conditions.switches if switch.name == "surge" and switch.queue in ("", queue)), None)

@@ -46,17 +46,24 @@ def queue_for(bundle: Bundle, state: CallState, to: str) -> str:
 
 
 def _queue_of_matter(bundle: Bundle, state: CallState) -> str:
-    """The segment's own line when it takes the matter, else the queue of the matter, else the default queue."""
-    routes, matter = bundle.routes, state.matter
-    intent = matter.intent if matter else None
-    if routes.is_emergency(intent):
-        return routes.matters[str(intent)].queue
+    """The segment's own line when it takes the matter, else the queue of the matter."""
     own = own_line(bundle, state)
-    if own and own.queue and (own.takes == "all" or intent in own.takes):
+    intent = state.matter.intent if state.matter else None
+    takes = own is not None and own.queue is not None and (own.takes == "all" or intent in own.takes)
+    if own and own.queue and takes and not bundle.routes.is_emergency(intent):
         return own.queue
-    if matter and matter.queue:
+    return _plain_queue(bundle, state)
+
+
+def _plain_queue(bundle: Bundle, state: CallState) -> str:
+    """The queue of the matter for everybody; the default queue when the matter is not known."""
+    routes, matter = bundle.routes, state.matter
+    if matter is None:
+        return bundle.default_queue
+    if matter.queue:
         return matter.queue
-    return routes.human_queue(intent) if intent is not None and intent in routes.matters else bundle.default_queue
+    known = matter.intent is not None and matter.intent in routes.matters
+    return routes.human_queue(str(matter.intent)) if known else bundle.default_queue
 
 
 def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
@@ -71,7 +78,7 @@ def aim(turn: Turn, queue: str, reason: str, verdict: Verdict) -> None:
     own = own_line(bundle, state)
     urgent = spec.emergency or state.suspected is not None
     priority = HIGHEST_PRIORITY if urgent else max(spec.priority, own.priority if own else 0)
-    state.target = Target(queue, priority, reason, verdict.wait_s)
+    state.target = Target(queue, priority, reason, verdict.wait_s, verdict.switched)
     turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
 
 
@@ -83,13 +90,17 @@ def known_intent(state: CallState) -> tuple[str | None, float | None]:
 
 
 def _elsewhere(turn: Turn, to: str, queue: str, verdict: Verdict) -> tuple[str, Verdict]:
-    """A closed queue's stand-in: the customer's own adviser; and for whoever insists on a human, the default queue."""
+    """A closed queue's stand-in: for an own line the customer's adviser, then the people everybody gets for the matter; and for
+    whoever insists on a human, the default queue.
+    """
     state, bundle = turn.state, turn.bundle
     own = own_line(bundle, state)
-    stand_ins = [own.adviser] if own and own.adviser and queue == own.queue else []
+    stand_ins = []
+    if own and queue == own.queue:
+        stand_ins = [own.adviser, _plain_queue(bundle, state) if state.matter else None]
     if to in ("human", "last_place", "short_language") or state.wants_human:
         stand_ins.append(bundle.default_queue)
-    for stand_in in stand_ins:
+    for stand_in in filter(None, stand_ins):
         found = look(bundle, state.conditions, stand_in, turn.now)
         if found.way is not Way.CLOSED:
             turn.decide("stand_in", f"{queue}: {verdict.why}; {stand_in} instead")
@@ -98,12 +109,17 @@ def _elsewhere(turn: Turn, to: str, queue: str, verdict: Verdict) -> tuple[str, 
 
 
 def message_of(turn: Turn) -> str | None:
-    """The approved and valid message that answers the matter in the call's language, unless it was heard already."""
-    state = turn.state
-    matter = turn.bundle.routes.matters.get(state.matter.intent or "") if state.matter else None
-    own = own_line(turn.bundle, state)
-    if matter is None or matter.message is None or (own and own.takes == "all"):
+    """The approved and valid message that answers the matter in the call's language; None when it was heard already, or when people
+    of the caller's own line are there to answer.
+    """
+    state, bundle = turn.state, turn.bundle
+    matter = bundle.routes.matters.get(state.matter.intent or "") if state.matter else None
+    if matter is None or matter.message is None or f"message:{matter.message}" in state.tried:
         return None
-    day = turn.bundle.calendar.local(turn.now).date()
-    heard = f"message:{matter.message}" in state.tried
-    return matter.message if turn.bundle.prompts.may_say(matter.message, state.language, day) and not heard else None
+    own = own_line(bundle, state)
+    if own and own.takes == "all" and own.queue:
+        lines = filter(None, (own.queue, own.adviser))
+        if any(look(bundle, state.conditions, line, turn.now).way is not Way.CLOSED for line in lines):
+            return None
+    day = bundle.calendar.local(turn.now).date()
+    return matter.message if bundle.prompts.may_say(matter.message, state.language, day) else None

@@ -36,12 +36,15 @@ class Matter:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The hand-off that is being announced."""
+    """The hand-off that is being announced or offered. `switched`: the queue is closed by a person's decision, for nobody knows
+    how long.
+    """
 
     queue: str
     priority: int
     reason: str
     wait_s: float | None = None
+    switched: bool = False
 
 
 @dataclass(slots=True)

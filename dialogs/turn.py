@@ -65,12 +65,12 @@ class Turn:
         self._lines.clear()
 
     def _owed(self) -> list[str]:
-        """Notices that were cut off and are still due; never before an emergency, and not more than twice."""
+        """Notices that were cut off and are still due: once more in short, and never before an emergency."""
         state = self.state
         if state.suspected:
             return []
         under_way = {prompt_id for _, prompt_id in state.notices_said} | {prompt.id for prompt, _ in self._lines}
-        return [due for due in state.notices_due if due not in under_way and 0 < state.asked[f"notice:{due}"] <= 2]
+        return [due for due in state.notices_due if due not in under_way and state.asked[f"notice:{due}"] == 1]
 
     def _note_notices(self, prompts: tuple[Prompt, ...]) -> None:
         """Remember which notices this `Say` carries, until it is known whether they were heard."""
@@ -108,7 +108,9 @@ class Turn:
 
     def wait(self) -> None:
         """Speak what was gathered, and give the caller a moment."""
+        before = self.state.said
         self.speak()
+        self.state.said = before  # "repeat" means the question, not "take your time"
         self.state.phase = Phase.WAITING
         self.actions.append(Wait(self._patient(self.bundle.flow.patience.wait)))
 

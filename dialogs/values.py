@@ -20,6 +20,7 @@ KNOWN_VALUES: Mapping[str, str] = {
     "opens": "hour",
     "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…
     "number": "phone",
+    "number_digits": "digits",  # the same, read out one by one
     "what": "prompt",  # a menu option's name
     "key": "number",
 }
@@ -51,8 +52,15 @@ def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
             return _opening(bundle, state, now, name)
         case "number":
             return state.number or state.caller.number or ""
+        case "number_digits":
+            return _dialled(state.number or state.caller.number or "")
         case _:
             return ""
+
+
+def _dialled(e164: str) -> str:
+    """The number as it is dialled from Poland: nine digits, or 00 and the country."""
+    return e164.removeprefix("+48") if e164.startswith("+48") else e164.replace("+", "00")
 
 
 def _opening(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:

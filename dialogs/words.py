@@ -103,6 +103,7 @@ def _matter(bundle: Bundle, state: CallState, understood: Understanding, text: s
         second=understood.second if understood.second in bundle.routes.matters else None,
         entities=tuple((entity.kind, entity.value) for entity in understood.entities),
         correction=understood.act is Act.DENY,
+        wants_human=AGENT in (*understood.choices, understood.second),
     )
     return _urgent_first(bundle, state, understood, answer)
 

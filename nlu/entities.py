@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nlu.dates import find_days
-from nlu.features import lemma
+from nlu.lemmas import Lemmas
 from nlu.normalise import canonical
 from nlu.numbers import Number, find_numbers, fold
 from nlu.rasa_yaml import TrainingData
@@ -34,28 +34,25 @@ _LEAST_BARE_AMOUNT = 1000
 class Lexicon:
     """What a pack lists: lemmas of a phrase → its kind and value. `longest` is the longest phrase in words."""
 
+    lemmas: Lemmas
     phrases: dict[tuple[str, ...], tuple[str, str]]
     longest: int
 
     @classmethod
-    def build(cls, data: TrainingData, lang: str) -> Lexicon:
-        """From the lookups and synonyms of training data."""
+    def build(cls, data: TrainingData, lemmas: Lemmas) -> Lexicon:
+        """From the lookups and synonyms of training data. `lemmas` should know their words."""
         phrases: dict[tuple[str, ...], tuple[str, str]] = {}
         for kind, texts in data.lookups.items():
             for text in texts:
-                key = _lemmas(canonical(text).split(), lang)
+                key = tuple(map(lemmas.of, canonical(text).split()))
                 phrases[key] = (kind, data.synonyms.get(text.lower(), text.lower()))
-        return cls(phrases, max((len(key) for key in phrases), default=0))
-
-
-def _lemmas(words: Sequence[str], lang: str) -> tuple[str, ...]:
-    return tuple(lemma(word, lang) for word in words)
+        return cls(lemmas, phrases, max((len(key) for key in phrases), default=0))
 
 
 def find_entities(text: str, lang: str, lexicon: Lexicon) -> tuple[Entity, ...]:
     """Entities of a redacted utterance, in the order in which they were said. Never raises."""
     words = canonical(text).split()
-    found = [*_amounts(words, lang), *_listed(words, lang, lexicon)]
+    found = [*_amounts(words, lang), *_listed(words, lexicon)]
     found += [(day.start, Entity("date", day.value, " ".join(words[day.start : day.end]))) for day in find_days(words, lang)]
     return tuple(entity for _, entity in sorted(found, key=lambda place: place[0]))
 
@@ -79,8 +76,8 @@ def _money_without_name(number: Number) -> bool:
     return number.multiplied and number.value >= _LEAST_BARE_AMOUNT and not 1950 <= number.value < 2100
 
 
-def _listed(words: Sequence[str], lang: str, lexicon: Lexicon) -> Iterator[tuple[int, Entity]]:
-    lemmas = _lemmas(words, lang)
+def _listed(words: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[int, Entity]]:
+    lemmas = tuple(map(lexicon.lemmas.of, words))
     position = 0
     while position < len(lemmas):
         for size in range(min(lexicon.longest, len(lemmas) - position), 0, -1):

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import simplemma
 from numpy.typing import NDArray
 
+from nlu.lemmas import Lemmas
 from nlu.numbers import fold
 
 CHAR_MIN, CHAR_MAX = 3, 5
@@ -26,12 +26,6 @@ Weights = NDArray[np.float32]
 
 
 @lru_cache(maxsize=200_000)
-def lemma(word: str, lang: str) -> str:
-    """The dictionary form of a word, without Polish diacritics (recognisers and hasty transcribers lose them)."""
-    return fold(simplemma.lemmatize(word, lang=lang))
-
-
-@lru_cache(maxsize=200_000)
 def letter_runs(word: str) -> tuple[str, ...]:
     """Runs of three to five letters of a folded word with a space at either end."""
     padded = f" {fold(word)} "
@@ -39,11 +33,11 @@ def letter_runs(word: str) -> tuple[str, ...]:
     return tuple(padded[i : i + n] for n in range(CHAR_MIN, min(CHAR_MAX, size) + 1) for i in range(size - n + 1))
 
 
-def word_features(words: Sequence[str], lang: str) -> Iterator[str]:
+def word_features(words: Sequence[str], lemmas: Lemmas) -> Iterator[str]:
     """Lemmas, and pairs of neighbouring lemmas."""
-    lemmas = [lemma(word, lang) for word in words]
-    yield from lemmas
-    yield from (f"{a} {b}" for a, b in zip(lemmas, lemmas[1:], strict=False))
+    found = [lemmas.of(word) for word in words]
+    yield from found
+    yield from (f"{a} {b}" for a, b in zip(found, found[1:], strict=False))
 
 
 def char_features(words: Sequence[str]) -> Iterator[str]:
@@ -72,9 +66,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All features a model of `language` knows. Rows of letters come after rows of words."""
+    """All features a model knows. Rows of letters come after rows of words."""
 
-    language: str
+    lemmas: Lemmas
     words: Block
     letters: Block
 
@@ -86,7 +80,7 @@ class Vocabulary:
     def weigh(self, text: str) -> tuple[Rows, Weights]:
         """Rows and weights of the known features of a normalised text."""
         words = text.split()
-        word_rows, word_weights = self.words.weigh(word_features(words, self.language))
+        word_rows, word_weights = self.words.weigh(word_features(words, self.lemmas))
         char_rows, char_weights = self.letters.weigh(char_features(words))
         return np.concatenate([word_rows, char_rows + len(self.words.rows)]), np.concatenate([word_weights, char_weights])
 
@@ -95,14 +89,14 @@ class Vocabulary:
         return [f'"{name}"' for name in self.words.rows] + [f"|{name}|" for name in self.letters.rows]
 
 
-def learn(texts: Sequence[str], lang: str) -> tuple[Vocabulary, Any]:
+def learn(texts: Sequence[str], lemmas: Lemmas) -> tuple[Vocabulary, Any]:
     """The vocabulary of normalised texts, and their weights as a scipy CSR matrix of shape (texts, features), float32."""
     from scipy.sparse import hstack
 
     split = [text.split() for text in texts]
-    words, word_matrix = _learn_block((word_features(one, lang) for one in split), len(texts), WORD_MIN_DF)
+    words, word_matrix = _learn_block((word_features(one, lemmas) for one in split), len(texts), WORD_MIN_DF)
     letters, char_matrix = _learn_block((char_features(one) for one in split), len(texts), CHAR_MIN_DF)
-    return Vocabulary(lang, words, letters), hstack([word_matrix, char_matrix]).tocsr()
+    return Vocabulary(lemmas, words, letters), hstack([word_matrix, char_matrix]).tocsr()
 
 
 def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) -> tuple[Block, Any]:
@@ -131,7 +125,7 @@ def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) ->
     return Block({name: row for row, name in enumerate(names)}, idf), matrix
 
 
-def near_duplicate_groups(texts: Sequence[str], lang: str) -> Rows:
+def near_duplicate_groups(texts: Sequence[str], lemmas: Lemmas) -> Rows:
     """Group number of each text: texts whose sets of lemmas are the same but for one word share a group.
 
     Found by signatures (the set, and the set without each one lemma), so in linear time. Short texts must be the same set.
@@ -139,7 +133,7 @@ def near_duplicate_groups(texts: Sequence[str], lang: str) -> Rows:
     parent = list(range(len(texts)))
     seen: dict[frozenset[str], int] = {}
     for index, text in enumerate(texts):
-        for signature in _signatures(frozenset(lemma(word, lang) for word in text.split())):
+        for signature in _signatures(frozenset(lemmas.of(word) for word in text.split())):
             other = seen.setdefault(signature, index)
             if other != index:
                 parent[_root(parent, index)] = _root(parent, other)
@@ -149,10 +143,10 @@ def near_duplicate_groups(texts: Sequence[str], lang: str) -> Rows:
 _LEAST_LEMMAS_TO_DROP_ONE = 5
 
 
-def _signatures(lemmas: frozenset[str]) -> Iterator[frozenset[str]]:
-    yield lemmas
-    if len(lemmas) >= _LEAST_LEMMAS_TO_DROP_ONE:
-        yield from (lemmas - {one} for one in lemmas)
+def _signatures(found: frozenset[str]) -> Iterator[frozenset[str]]:
+    yield found
+    if len(found) >= _LEAST_LEMMAS_TO_DROP_ONE:
+        yield from (found - {one} for one in found)
 
 
 def _root(parent: list[int], index: int) -> int:

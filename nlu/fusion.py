@@ -1,10 +1,12 @@
-"""Two heads made one probability: temperature-scaled log-probabilities, weighted (Guo et al. 2017 for the temperatures).
+"""Heads made one probability: a log-linear pool, each head's scores scaled so that probabilities are calibrated.
 
-Temperatures and weight are fitted on scores of utterances the heads had not seen (out of fold).
+p(class) ∝ exp(Σ scale_h · score_h(class)): temperature scaling (Guo et al. 2017) of several heads at once. The scales are those with
+the smallest negative log-likelihood on utterances that the heads had not seen (out of fold); the problem is convex.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 
 from nlu.heads import Labels, Matrix
 
-_TEMPERATURES = np.geomspace(0.02, 4.0, 60)
-_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+_START = 3.0
+_STEPS = 60
+_RIDGE = 1e-6
 
 
 def log_softmax(scores: Matrix) -> Matrix:
@@ -25,36 +28,55 @@ def log_softmax(scores: Matrix) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How the heads' scores become probabilities. `weight` is the margin head's share, 0..1 (1: there is no second head)."""
+    """One scale a head, in the order of the heads: margin, then semantic and neighbours where they exist."""
 
-    margin_temperature: float = 0.25
-    semantic_temperature: float = 1.0
-    weight: float = 1.0
-    temperature: float = 1.0
+    scales: tuple[float, ...]
 
-    def probabilities(self, margins: Matrix, semantic: Matrix | None) -> Matrix:
-        """Calibrated probabilities of each class, same shape as `margins`."""
-        mixed = self.weight * log_softmax(margins / self.margin_temperature)
-        if semantic is not None and self.weight < 1:
-            mixed = mixed + (1 - self.weight) * log_softmax(semantic / self.semantic_temperature)
-        return np.exp(log_softmax(mixed / self.temperature))
+    def probabilities(self, heads: Sequence[Matrix]) -> Matrix:
+        """Calibrated probabilities, same shape as each head's scores."""
+        mixed = sum(scale * scores for scale, scores in zip(self.scales, heads, strict=True))
+        return np.exp(log_softmax(np.asarray(mixed, dtype=np.float32)))
 
 
-def fit_fusion(margins: Matrix, semantic: Matrix | None, y: Labels) -> Fusion:
-    """The fusion with the smallest negative log-likelihood of `y` on out-of-fold scores, shape (utterances, classes)."""
-    margin_t = _best_temperature(margins, y)
-    if semantic is None:
-        return Fusion(margin_temperature=margin_t)
-    semantic_t = _best_temperature(semantic, y)
-    a, b = log_softmax(margins / margin_t), log_softmax(semantic / semantic_t)
-    weight = min(_WEIGHTS, key=lambda w: _loss(w * a + (1 - w) * b, y, _best_temperature(w * a + (1 - w) * b, y)))
-    return Fusion(margin_t, semantic_t, weight, _best_temperature(weight * a + (1 - weight) * b, y))
+def fit_fusion(heads: Sequence[Matrix], y: Labels) -> Fusion:
+    """Scales by Newton's method with step halving; `heads` are out-of-fold scores of shape (utterances, classes)."""
+    scores = np.stack([head.astype(np.float64) for head in heads])
+    rows = np.arange(len(y))
+    scales = np.array([_START / max(float(head.std(axis=1).mean()), 1e-6) / len(heads) / 2 for head in scores])
+    loss = _loss(scales, scores, rows, y)
+    for _ in range(_STEPS):
+        gradient, curvature = _derivatives(scales, scores, rows, y)
+        step = np.linalg.solve(curvature + _RIDGE * np.eye(len(scales)), gradient)
+        size = 1.0
+        while size > 1e-4:
+            tried = np.maximum(scales - size * step, 0.0)
+            after = _loss(tried, scores, rows, y)
+            if after < loss:
+                break
+            size /= 2
+        else:
+            break
+        improved, scales, loss = loss - after, tried, after
+        if improved < 1e-7:
+            break
+    return Fusion(tuple(float(scale) for scale in scales))
 
 
-def _loss(scores: Matrix, y: Labels, temperature: float) -> float:
-    picked: NDArray[np.float32] = log_softmax(scores / temperature)[np.arange(len(y)), y]
-    return -float(picked.mean())
+def _loss(scales: NDArray[np.float64], scores: NDArray[np.float64], rows: Labels, y: Labels) -> float:
+    logs = log_softmax(np.tensordot(scales, scores, axes=1))
+    return -float(logs[rows, y].mean())
 
 
-def _best_temperature(scores: Matrix, y: Labels) -> float:
-    return float(min(_TEMPERATURES, key=lambda t: _loss(scores, y, float(t))))
+def _derivatives(
+    scales: NDArray[np.float64], scores: NDArray[np.float64], rows: Labels, y: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gradient and curvature of the loss in the scales."""
+    shares = np.exp(log_softmax(np.tensordot(scales, scores, axes=1)))
+    expected = (shares * scores).sum(axis=2)
+    gradient = (expected - scores[:, rows, y]).mean(axis=1)
+    curvature = np.empty((len(scales), len(scales)))
+    for i in range(len(scales)):
+        for j in range(i, len(scales)):
+            joint = (shares * scores[i] * scores[j]).sum(axis=1) - expected[i] * expected[j]
+            curvature[i, j] = curvature[j, i] = joint.mean()
+    return gradient, curvature

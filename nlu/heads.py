@@ -1,4 +1,4 @@
-"""The two heads: a linear SVM on sparse features, and a logistic regression on sentence embeddings.
+"""The two linear heads: a linear SVM on sparse features, and a logistic regression on sentence embeddings.
 
 Both end as a plain affine map, so serving needs neither scikit-learn nor scipy.
 """
@@ -6,7 +6,6 @@ Both end as a plain affine map, so serving needs neither scikit-learn nor scipy.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,24 +28,24 @@ class LinearHead:
         return np.asarray(x @ self.weights, dtype=np.float32) + self.bias
 
 
-def fit_margin_head(x: Any, y: Labels, classes: int, c: float = 0.25) -> LinearHead:
+def fit_margin_head(x: Any, y: Labels, classes: int, c: float) -> LinearHead:
     """One-against-all linear SVM with squared hinge loss (Fan et al. 2008, LIBLINEAR). `y` holds class numbers.
 
     Classes absent from `y` (a small fold) get a score lower than any margin.
     """
     from sklearn.svm import LinearSVC
 
-    return _as_head(LinearSVC(C=c, tol=0.01), x, y, classes, absent=-2.0)
+    return _as_head(LinearSVC(C=c, tol=1e-2, random_state=0), x, y, classes, absent=-2.0)
 
 
-def fit_semantic_head(x: Matrix, y: Labels, classes: int, c: float = 10.0, weight: Sequence[float] | None = None) -> LinearHead:
-    """Multinomial logistic regression on unit vectors. `weight` is one weight a row."""
+def fit_semantic_head(x: Matrix, y: Labels, classes: int, c: float) -> LinearHead:
+    """Multinomial logistic regression on unit vectors."""
     from sklearn.linear_model import LogisticRegression
 
-    return _as_head(LogisticRegression(C=c, max_iter=200, tol=1e-3), x, y, classes, absent=-30.0, sample_weight=weight)
+    return _as_head(LogisticRegression(C=c, max_iter=100, tol=1e-3), x, y, classes, absent=-20.0)
 
 
-def _as_head(model: Any, x: Any, y: Labels, classes: int, absent: float, **fit: Any) -> LinearHead:
+def _as_head(model: Any, x: Any, y: Labels, classes: int, absent: float) -> LinearHead:
     present = np.unique(y)
     weights = np.zeros((x.shape[1], classes), dtype=np.float32)
     bias = np.full(classes, absent, dtype=np.float32)
@@ -55,7 +54,7 @@ def _as_head(model: Any, x: Any, y: Labels, classes: int, absent: float, **fit: 
         return LinearHead(weights, bias)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a head that has not quite converged is good enough, and judged by its own scores
-        model.fit(x, y, **fit)
+        model.fit(x, y)
     coef, intercept = model.coef_, model.intercept_
     if len(present) == 2:  # scikit-learn keeps one column for two classes
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2

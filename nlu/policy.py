@@ -84,6 +84,22 @@ class Policy:
         choices = (urgent.intent, top.intent)
         return Verdict(Decision.CHOOSE, top.intent, top.confidence, choices, verdict.cost, "an emergency is plausible")
 
+    def options(self, ranking: Sequence[RankedIntent]) -> list[Verdict]:
+        """Every decision that is open for a ranking, cheapest first: what `decide` chooses from before it guards emergencies."""
+        matters = [one for one in ranking if one.intent != OUT_OF_SCOPE]
+        return sorted(self._candidates(ranking, matters), key=lambda one: one.cost) if matters else []
+
+    def outcome(self, verdict: Verdict, meant: str) -> float:
+        """What a decision costs when `meant` turns out to have been meant."""
+        costs = self.costs
+        if verdict.decision is Decision.ACCEPT:
+            return self.mistake(verdict.intent, meant)
+        if verdict.decision is Decision.CONFIRM:
+            return self._asked((verdict.intent,), meant, costs.confirm, costs.confirm_wrong)
+        if verdict.decision is Decision.CHOOSE:
+            return self._asked(verdict.choices, meant, costs.choose, costs.choose_wrong)
+        return self._rejected(meant)
+
     def mistake(self, taken: str, meant: str) -> float:
         """Cost of acting on `taken` when `meant` was meant."""
         costs = self.costs

@@ -1,7 +1,7 @@
 """Rasa 3.1 training data: read with line numbers, so that every complaint names its place.
 
-Understood: `nlu` items `intent` (also retrieval intents, `faq/opening_hours`), `synonym`, `lookup` and `regex`; examples as a block
-of `- text` lines or as a list of `{text, metadata}`; entities marked in line as `[text](entity)`, `[text](entity:value)` or
+Understood: `nlu` items `intent` (also retrieval intents, `faq/opening_hours`), `synonym`, `lookup` and `regex`; examples as a
+block of `- text` lines or as a list of `{text, metadata}`; entities marked in line as `[text](entity)`, `[text](entity:value)` or
 `[text]{"entity": "…", "value": "…", "role": "…", "group": "…"}`. Format: https://rasa.com/docs/rasa/training-data-format/
 """
 
@@ -139,10 +139,12 @@ def read_file(path: Path, complain: Callable[[PackError], None] | None = None) -
     return data
 
 
-def load_document(path: Path) -> CommentedMap:
-    """The file as a ruamel round-trip mapping (comments and line numbers kept). Raises PackError."""
+def load_document(path: Path, keep_quotes: bool = False) -> CommentedMap:
+    """The file as a ruamel round-trip mapping (comments and line numbers kept, quotes if wanted). Raises PackError."""
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = keep_quotes
     try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"))
     except OSError as err:
         raise PackError(path, None, f"cannot be read ({err.strerror})", "Check the path and its rights") from err
     except UnicodeDecodeError as err:

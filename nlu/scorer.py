@@ -10,41 +10,35 @@ from numpy.typing import NDArray
 
 from nlu.features import Vocabulary
 from nlu.fusion import Fusion
+from nlu.gates import Gate
 from nlu.heads import LinearHead, Matrix
-from nlu.semantic import SentenceEncoder, Vectors
+from nlu.neighbours import Neighbours
+from nlu.semantic import SentenceEncoder
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Out of scope by likeness: `margin + slope * nearest` below `threshold` is like nothing the model was taught.
+class SemanticHeads:
+    """What reads sentence embeddings."""
 
-    `margin` is the best class's margin, `nearest` the cosine of the nearest training utterance.
-    """
-
-    slope: float
-    threshold: float
-
-    def score(self, margin: float, nearest: float) -> float:
-        """The gate's score: higher is more like what was taught."""
-        return margin + self.slope * nearest
+    linear: LinearHead
+    neighbours: Neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A trained model of one language. `classes` are intents, dialogue acts and out_of_scope, in the order of the columns.
 
-    `vectors` are the training utterances' embeddings (utterances, 512), empty without the semantic head; `texts` and
-    `labels` (class numbers) are theirs, for explaining.
+    `texts` and `labels` (class numbers) are the training utterances by training number, for explaining. `version` is the hash of
+    data and settings; `measured` holds figures of the training itself.
     """
 
     language: str
     classes: tuple[str, ...]
     vocabulary: Vocabulary
     margin_head: LinearHead
-    semantic_head: LinearHead | None
+    semantic: SemanticHeads | None
     fusion: Fusion
     gate: Gate
-    vectors: Vectors
     texts: tuple[str, ...]
     labels: NDArray[np.intp]
     version: str = ""
@@ -53,12 +47,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the model says of one utterance: per class `probabilities`, `margins` and `semantic` scores (or None), the
-    `nearest` training utterance's cosine and number (-1: unknown), and the gate's score."""
+    """What the model says of one utterance: `probabilities` and each head's scores by class, the nearest training utterance's
+    cosine and number (-1: unknown), and the gate's score."""
 
     probabilities: Matrix
-    margins: Matrix
-    semantic: Matrix | None
+    heads: tuple[Matrix, ...]
     nearest: float
     nearest_index: int
     gate: float
@@ -68,29 +61,31 @@ class Scorer:
     """A model with what it needs to serve. Safe to share between threads."""
 
     def __init__(self, model: Model, encoder: SentenceEncoder | None) -> None:
+        if model.semantic is not None and encoder is None:
+            raise ValueError("this model reads sentence embeddings: give it an encoder, or train one without")
         self.model = model
-        self._encoder = encoder if model.semantic_head is not None else None
+        self._encoder = encoder
 
     def score(self, texts: Sequence[str]) -> list[Scored]:
-        """Scores of normalised texts."""
-        vectors = self._encoder.encode(texts) if self._encoder else None
-        return [self._score(text, None if vectors is None else vectors[i]) for i, text in enumerate(texts)]
+        """Scores of normalised texts; all their embeddings are made in one go."""
+        model = self.model
+        margins = [self.margins(text) for text in texts]
+        if model.semantic is None or self._encoder is None:
+            return [self._fused((one,), 0.0, -1) for one in margins]
+        vectors = self._encoder.encode(texts)
+        linear = model.semantic.linear.scores(vectors)
+        near, cosines, indices = model.semantic.neighbours.scores(vectors, len(model.classes))
+        return [
+            self._fused((margins[i], linear[i], near[i]), float(cosines[i]), int(indices[i])) for i in range(len(texts))
+        ]
 
     def margins(self, text: str) -> Matrix:
         """The margin head's score of each class."""
-        head = self.model.margin_head
         rows, weights = self.model.vocabulary.weigh(text)
+        head = self.model.margin_head
         scores: Matrix = weights @ head.weights[rows] + head.bias
         return scores
 
-    def _score(self, text: str, vector: Matrix | None) -> Scored:
-        model = self.model
-        margins = self.margins(text)
-        semantic, nearest, index = None, 0.0, -1
-        if vector is not None and model.semantic_head is not None:
-            semantic = vector @ model.semantic_head.weights + model.semantic_head.bias
-            likeness = model.vectors @ vector
-            index = int(likeness.argmax())
-            nearest = float(likeness[index])
-        probabilities = model.fusion.probabilities(margins, semantic)
-        return Scored(probabilities, margins, semantic, nearest, index, model.gate.score(float(margins.max()), nearest))
+    def _fused(self, heads: tuple[Matrix, ...], nearest: float, index: int) -> Scored:
+        probabilities = self.model.fusion.probabilities(heads)
+        return Scored(probabilities, heads, nearest, index, self.model.gate.score(float(heads[0].max()), nearest))

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from nlu.features import learn, near_duplicate_groups
 from nlu.fusion import fit_fusion
-from nlu.heads import Labels, LinearHead, Matrix, fit_margin_head, fit_semantic_head
-from nlu.normalise import normalise
-from nlu.rasa_yaml import Example
-from nlu.scorer import Gate, Model
-from nlu.semantic import SentenceEncoder, Vectors
+from nlu.gates import fit_gate
+from nlu.heads import Labels, Matrix, fit_margin_head, fit_semantic_head
+from nlu.lemmas import learn_lemmas
+from nlu.neighbours import fit_neighbours
+from nlu.scorer import Model, SemanticHeads
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0..1) and what is being done."""
@@ -23,67 +23,107 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Settings that shape a model; part of its version. `c` are inverse regularisation strengths."""
+    """Settings that shape a model; part of its version.
+
+    `margin_c`, `semantic_c`: inverse regularisation strengths. `folds`: held out in turn for calibration; with more utterances than
+    `enough` one fold says it all. `gate_quantile`: share of what was taught that the out-of-scope gate may doubt.
+    """
 
     margin_c: float = 0.25
     semantic_c: float = 10.0
-    folds: int = 3
+    folds: int = 4
+    enough: int = 6000
     gate_slope: float = 2.0
     gate_quantile: float = 0.03
     seed: int = 7
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """Scores of each training utterance by heads that had not seen it or its near-duplicates."""
+class Utterances:
+    """Normalised texts with their labels, and their embeddings (texts, 512) when there is an encoder."""
 
-    margins: Matrix
-    semantic: Matrix | None
-    nearest: NDArray[np.float32]
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+    vectors: Matrix | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """Scores of held-out utterances (`rows` are their numbers) by heads that had seen neither them nor their near-duplicates."""
+
+    rows: NDArray[np.intp]
+    heads: tuple[Matrix, ...]
+    nearest: Matrix
 
 
 def train(
-    examples: Sequence[Example],
+    taught: Utterances,
     lang: str,
-    encoder: SentenceEncoder | None,
     config: TrainingConfig | None = None,
+    *,
+    foreign: Utterances | None = None,
+    extra_words: Sequence[str] = (),
     version: str = "",
     progress: Progress | None = None,
 ) -> Model:
-    """Train a model of language `lang`. `encoder` None trains without the semantic head."""
+    """Train a model of language `lang` on `taught`.
+
+    `foreign` are utterances of other languages with the same labels: they teach the heads that read embeddings. `extra_words` get
+    lemmas too (names of products). Without vectors the model has the margin head only.
+    """
     config = config or TrainingConfig()
     tell = progress or (lambda _share, _what: None)
-    texts = [normalise(example.text) for example in examples]
-    classes = tuple(sorted({example.intent for example in examples}))
-    number = {name: i for i, name in enumerate(classes)}
-    y = np.array([number[example.intent] for example in examples], dtype=np.intp)
-    tell(0.0, "features")
-    vocabulary, x = learn(texts, lang)
-    tell(0.1, "sentence embeddings")
-    vectors = encoder.encode(texts, lambda share: tell(0.1 + 0.4 * share, "sentence embeddings")) if encoder else None
-    groups = near_duplicate_groups(texts, lang)
-    tell(0.5, "out-of-fold scores")
-    oof = out_of_fold(x, vectors, y, len(classes), groups, config)
-    tell(0.8, "final heads")
-    margin_head = fit_margin_head(x, y, len(classes), config.margin_c)
-    semantic_head = fit_semantic_head(vectors, y, len(classes), config.semantic_c) if vectors is not None else None
-    fusion = fit_fusion(oof.margins, oof.semantic, y)
-    probabilities = fusion.probabilities(oof.margins, oof.semantic)
-    tell(1.0, "done")
-    return Model(
+    classes = tuple(sorted(set(taught.labels)))
+    y = _numbers(taught.labels, classes)
+    tell(0.0, "lemmas and features")
+    words = {word for text in taught.texts for word in text.split()}
+    lemmas = learn_lemmas([*words, *extra_words], lang)
+    vocabulary, x = learn(taught.texts, lemmas)
+    groups = near_duplicate_groups(taught.texts, lemmas)
+    beside = _foreign_rows(foreign, classes) if taught.vectors is not None else None
+    tell(0.3, "calibration")
+    oof = out_of_fold(x, taught.vectors, y, len(classes), groups, config, beside)
+    fusion = fit_fusion(oof.heads, y[oof.rows])
+    right = fusion.probabilities(oof.heads).argmax(axis=1) == y[oof.rows]
+    tell(0.7, "heads")
+    semantic = _fit_semantic(taught.vectors, y, len(classes), config, beside) if taught.vectors is not None else None
+    model = Model(
         language=lang,
         classes=classes,
         vocabulary=vocabulary,
-        margin_head=margin_head,
-        semantic_head=semantic_head,
+        margin_head=fit_margin_head(x, y, len(classes), config.margin_c),
+        semantic=semantic,
         fusion=fusion,
-        gate=fit_gate(oof, config),
-        vectors=vectors if vectors is not None else np.zeros((0, 0), dtype=np.float32),
-        texts=tuple(texts),
+        gate=fit_gate(oof.heads[0], oof.nearest, config.gate_slope if semantic else 0.0, config.gate_quantile),
+        texts=taught.texts,
         labels=y,
         version=version,
-        measured={"oof_accuracy": float((probabilities.argmax(1) == y).mean())},
+        measured={"held_out_accuracy": float(right.mean()), "held_out": float(len(right)), "utterances": float(len(y))},
     )
+    tell(1.0, "done")
+    return model
+
+
+def _numbers(labels: Sequence[str], classes: Sequence[str]) -> Labels:
+    number = {name: i for i, name in enumerate(classes)}
+    return np.array([number[label] for label in labels], dtype=np.intp)
+
+
+def _foreign_rows(foreign: Utterances | None, classes: Sequence[str]) -> tuple[Matrix, Labels] | None:
+    """Embeddings and class numbers of foreign utterances whose label is taught here too."""
+    if foreign is None or foreign.vectors is None:
+        return None
+    kept = [i for i, label in enumerate(foreign.labels) if label in set(classes)]
+    return foreign.vectors[kept], _numbers([foreign.labels[i] for i in kept], classes)
+
+
+def _fit_semantic(
+    vectors: Matrix, y: Labels, classes: int, config: TrainingConfig, beside: tuple[Matrix, Labels] | None
+) -> SemanticHeads:
+    all_vectors = vectors if beside is None else np.concatenate([vectors, beside[0]])
+    all_y = y if beside is None else np.concatenate([y, beside[1]])
+    linear = fit_semantic_head(all_vectors, all_y, classes, config.semantic_c)
+    return SemanticHeads(linear, fit_neighbours(all_vectors, all_y))
 
 
 def folds(y: Labels, groups: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:
@@ -103,27 +143,30 @@ def folds(y: Labels, groups: NDArray[np.intp], count: int, seed: int) -> NDArray
 
 
 def out_of_fold(
-    x: Any, vectors: Vectors | None, y: Labels, classes: int, groups: NDArray[np.intp], config: TrainingConfig
+    x: Any,
+    vectors: Matrix | None,
+    y: Labels,
+    classes: int,
+    groups: NDArray[np.intp],
+    config: TrainingConfig,
+    beside: tuple[Matrix, Labels] | None = None,
+    every_fold: bool = False,
 ) -> OutOfFold:
-    """Scores by models trained without each fold."""
+    """Scores of held-out utterances: of all of them, or of one fold when there are more than `config.enough`."""
     fold = folds(y, groups, config.folds, config.seed)
-    margins = np.zeros((len(y), classes), dtype=np.float32)
-    semantic = None if vectors is None else np.zeros((len(y), classes), dtype=np.float32)
-    nearest = np.zeros(len(y), dtype=np.float32)
-    for number in range(config.folds):
+    wanted = range(config.folds) if every_fold or len(y) <= config.enough else range(1)
+    parts: list[tuple[NDArray[np.intp], tuple[Matrix, ...], Matrix]] = []
+    for number in wanted:
         out, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not len(out) or not len(rest):
             continue
-        margins[out] = fit_margin_head(x[rest], y[rest], classes, config.margin_c).scores(x[out])
-        if vectors is not None and semantic is not None:
-            head: LinearHead = fit_semantic_head(vectors[rest], y[rest], classes, config.semantic_c)
-            semantic[out] = head.scores(vectors[out])
-            nearest[out] = (vectors[out] @ vectors[rest].T).max(axis=1)
-    return OutOfFold(margins, semantic, nearest)
-
-
-def fit_gate(oof: OutOfFold, config: TrainingConfig) -> Gate:
-    """The gate that turns away the share `gate_quantile` of what was taught."""
-    slope = config.gate_slope if oof.semantic is not None else 0.0
-    scores = oof.margins.max(axis=1) + slope * oof.nearest
-    return Gate(slope, float(np.quantile(scores, config.gate_quantile)))
+        heads: tuple[Matrix, ...] = (fit_margin_head(x[rest], y[rest], classes, config.margin_c).scores(x[out]),)
+        nearest = np.zeros(len(out), dtype=np.float32)
+        if vectors is not None:
+            semantic = _fit_semantic(vectors[rest], y[rest], classes, config, beside)
+            near, nearest, _ = semantic.neighbours.scores(vectors[out], classes)
+            heads = (*heads, semantic.linear.scores(vectors[out]), near)
+        parts.append((out, heads, nearest))
+    rows = np.concatenate([part[0] for part in parts])
+    joined = tuple(np.concatenate([part[1][i] for part in parts]) for i in range(len(parts[0][1])))
+    return OutOfFold(rows, joined, np.concatenate([part[2] for part in parts]))

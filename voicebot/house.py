@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 
@@ -37,10 +35,12 @@ from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.conditions import ConditionsBoard
 from voicebot.state.embedded import EmbeddedValkey
 from voicebot.state.live_calls import LiveCalls
+from voicebot.state.secret_file import kept_secret
 from voicebot.state.shared import SharedState
 from voicebot.telephony.leg import CallOffer
 from voicebot.telephony.sip import SipEndpoint
 from voicebot.understanding import load_understanding
+from voicebot.warming import likely_says
 from voicebot.web.app import WebParts, build_app
 from voicebot.web.metrics import Metrics
 from voicebot.web.server import serve
@@ -107,7 +107,7 @@ async def open_house(
         for recogniser in {id(one): one for one in recognisers.values()}.values():
             stack.callback(recogniser.close)
         progress("making the prompts ready")
-        speaker = await _speaker(settings, bundle, stack)
+        speaker = await _speaker(settings, bundle, clock, stack)
         metrics = Metrics()
         services = CallServices(
             bundle=bundle,
@@ -160,7 +160,7 @@ async def _stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
         Admission(shared, max_calls=limits.max_calls, max_shared_calls=limits.max_shared_calls),
         LiveCalls(shared),
         ConditionsBoard(shared),
-        CallerMemory(shared, _kept_secret(data_dir / "memory-key").encode()),
+        CallerMemory(shared, kept_secret(data_dir / "memory-key").encode()),
     )
     for part in (shared, stores.records, stores.admission, stores.live, stores.board):
         await part.start()
@@ -187,16 +187,21 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     return found
 
 
-async def _speaker(settings: Settings, bundle: Bundle, stack: AsyncExitStack) -> Speaker:
+async def _speaker(settings: Settings, bundle: Bundle, clock: Callable[[], datetime], stack: AsyncExitStack) -> Speaker:
     languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
     voices = {language: _voices(language, settings.voices.get(language, VoiceSettings())) for language in languages}
     store = PromptStore(settings.state.data_dir / "prompts", voices)
     stack.push_async_callback(store.close)
     speaker = Speaker(bundle, store)
-    for rate in WARM_RATES:
-        for error in await store.warm(speaker.texts_to_warm(), rate):
-            log.error("a prompt cannot be spoken", code=error.code, why=str(error))
+    await speaker.warm(WARM_RATES)
+    likely = asyncio.create_task(speaker.warm_likely(likely_says(bundle, clock()), WARM_RATES), name="warm-prompts")
+    stack.push_async_callback(_ended, likely)
     return speaker
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _voices(language: str, wanted: VoiceSettings) -> list[Voice]:
@@ -229,8 +234,9 @@ async def _web(
         return None
     metrics.read_from("voicebot_live_calls", lambda: len(stores.live))
     metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
+    metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
     metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
-    token = settings.web.token.get_secret_value() if settings.web.token else _kept_secret(settings.state.data_dir / "web-token")
+    token = settings.web.token.get_secret_value() if settings.web.token else kept_secret(settings.state.data_dir / "web-token")
     parts = WebParts(
         token=token,
         handoffs=stores.handoffs,
@@ -239,7 +245,7 @@ async def _web(
         live=stores.live,
         conditions=stores.board,
         metrics=metrics,
-        checks={"sip": lambda: not endpoint.died.is_set(), "state": lambda: stores.shared.available},
+        checks={"sip": lambda: not endpoint.died.is_set()},
     )
     server, port = await serve(build_app(parts), settings.web.host, settings.web.port)
     stack.push_async_callback(server.close)
@@ -273,12 +279,3 @@ def customer_directory(settings: Settings) -> SqliteDirectory | None:
         for problem in directory.import_csv(settings.customers.csv).problems:
             log.warning("customer not imported", code="caller_id.csv", why=str(problem))
     return directory
-
-
-def _kept_secret(path: Path) -> str:
-    """A secret made once and kept in a file that only the service can read."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-    return path.read_text(encoding="utf-8").strip()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import structlog
 
+from audio.errors import AudioError
 from audio.prompt_store import PromptStore
 from audio.spoken import speak
 from dialogs.bundle import Bundle
@@ -54,11 +57,24 @@ class Speaker:
                 raise
             return PromptText(prompt.id, language if (prompt.id, language) in rescue.TEXTS else "pl", built_in)
 
-    def texts_to_warm(self) -> list[tuple[str, str]]:
-        """(text, language) of every prompt that can be spoken today and holds no value."""
-        book, day = self._bundle.prompts, datetime.now(UTC).date()
+    async def warm(self, sample_rates: Sequence[int]) -> None:
+        """Make ready every text that holds no value. A text that cannot be spoken is logged."""
+        for rate in sample_rates:
+            for error in await self._store.warm(self._fixed_texts(), rate):
+                log.error("a prompt cannot be spoken", code=error.code, why=str(error))
+
+    async def warm_likely(self, says: Iterable[Say], sample_rates: Sequence[int]) -> None:
+        """Make ready what calls are likely to need, one sentence after another; what fails is left for the call itself."""
+        for say in says:
+            for rate in sample_rates:
+                with contextlib.suppress(AudioError, PromptMissing, ValueError):
+                    await self.pcm(say, rate)
+
+    def _fixed_texts(self) -> list[tuple[str, str]]:
+        book, now = self._bundle.prompts, datetime.now(UTC)
+        day = self._bundle.calendar.local(now).date()
         return [
-            (self._bundle.text(Prompt(prompt_id), language, datetime.now(UTC)).text, language)
+            (self._bundle.text(Prompt(prompt_id), language, now).text, language)
             for language, file in book.files.items()
             for prompt_id in file.prompts
             if not book.places(prompt_id, language) and book.may_say(prompt_id, language, day)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import phonenumbers
+
 from dialogs.errors import Problem
 from dialogs.flow import Flow, Route
 from dialogs.lint.sources import Sources
@@ -116,11 +118,22 @@ def _lines(sources: Sources, routes: Routes, flow: Flow, prompts: PromptBook) ->
             yield sources.routes.problem(
                 ("lines", name, "start"), f"no step called '{line.start}'", nearest(line.start, list(flow.steps))
             )
+        for number in line.numbers:
+            if not _can_be_called(number):
+                mend = "Write it in full, such as +48225550100"
+                yield sources.routes.problem(("lines", name, "numbers"), f"'{number}' is no telephone number", mend)
         for language in line.languages:
             if language not in prompts.languages:
                 what = f"the conversation cannot be held in '{language}'"
                 mend = f"Add prompts/{language}.yml with every prompt, or list it under languages.short"
                 yield sources.routes.problem(("lines", name, "languages"), what, mend)
+
+
+def _can_be_called(number: str) -> bool:
+    try:
+        return number.startswith("+") and phonenumbers.is_possible_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _callback(sources: Sources, routes: Routes) -> Iterator[Problem]:

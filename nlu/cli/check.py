@@ -50,11 +50,10 @@ def check(
         if as_json:
             print(json.dumps(asdict(report), ensure_ascii=False, indent=2))
         else:
-            from rich.console import Console
-
+            from nlu.cli.options import terminal
             from nlu.tools.report_text import text_report
 
-            Console().print(text_report(report, pairs=pairs))
+            terminal().print(text_report(report, pairs=pairs))
             if html is not None:
                 print(f"written: {html}")
 

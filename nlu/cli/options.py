@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from nlu.pack import Pack
     from nlu.training import Progress
 
@@ -22,6 +24,7 @@ Semantic = Annotated[
     bool | None,
     typer.Option("--semantic/--no-semantic", help="Demand sentence embeddings, or leave them out.", show_default="if installed"),
 ]
+_FILE_WIDTH = 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -58,3 +61,11 @@ def progress(what: str) -> Iterator[Progress]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share, doing: bar.update(task, completed=share, description=f"{what}: {doing}")
+
+
+def terminal() -> Console:
+    """Where tables are printed: as wide as the terminal, or wide enough for every column in a file or a pipe."""
+    from rich.console import Console
+
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_FILE_WIDTH)

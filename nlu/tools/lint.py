@@ -56,7 +56,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
 
 
 def lint(pack: Pack, lang: str, progress: Progress | None = None) -> list[Complaint]:
-    """All complaints about one language of a pack, errors first, by rule and what weighs most. Raises PackError without any data."""
+    """All complaints about one language of a pack: errors first, by rule. Raises PackError when there are no files at all."""
     tell = progress or (lambda _share, _what: None)
     complaints: list[Complaint] = []
     _check_settings(pack, lang, complaints)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dialogs import Bundle
-from dialogs.events import Listen, Say
-from tests.dialogs.calls import MOBILE, SATURDAY_NIGHT, YES, Call, means
+from dialogs.events import Conditions, HandOff, Listen, PromptFinished, Say
+from tests.dialogs.calls import MOBILE, SATURDAY_NIGHT, WEDNESDAY_NOON, YES, Call, means
 
 ENGLISH = means(act="language", language="en", text="can we speak english")
 UKRAINIAN = means(act="language", language="uk", text="я хочу говорити українською")
@@ -67,6 +67,14 @@ def test_ukrainian_has_a_short_message_and_people_of_its_own(bundle: Bundle) -> 
     call = Call(bundle).hears(UKRAINIAN).waits()
     assert (call.handed.queue, call.handed.language) == ("ukrainian", "uk")
     assert spoken(call)[-1] == ("uk", "connect.ukrainian")
+
+
+def test_an_announcement_in_two_languages_is_heard_to_its_end(bundle: Bundle) -> None:
+    call = Call(bundle, conditions=Conditions((("ukrainian", 120.0),))).hears(UKRAINIAN)
+    assert spoken(call)[-2:] == [("uk", "connect.ukrainian"), ("pl", "expected_wait")]
+    first, second = [action.mark for action in call.actions if isinstance(action, Say)][-2:]
+    assert call.dialog.handle(PromptFinished(first), WEDNESDAY_NOON) == []
+    assert any(isinstance(action, HandOff) for action in call.dialog.handle(PromptFinished(second), WEDNESDAY_NOON))
 
 
 @pytest.mark.parametrize("language", ["uk", "ru", "be"])

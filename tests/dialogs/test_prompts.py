@@ -146,7 +146,7 @@ def test_gaps_are_matters_callers_raise_that_no_message_answers(bundle: Bundle) 
 
 def test_a_text_is_rendered_for_approval(bundle: Bundle) -> None:
     assert rendered(bundle, "confirm", "pl", TODAY) == "Chodzi o [matter], tak?"
-    assert rendered(bundle, "callback_number", "en", TODAY) == "We will call <number>. Is that right?"
+    assert rendered(bundle, "callback_number", "en", TODAY) == "We will call the number <number_digits>. Is that right?"
     assert rendered(bundle, "leave_message", "en", TODAY, "chat").startswith("Please write")
     with pytest.raises(LookupError):
         rendered(bundle, "message.balance", "pl", date(2020, 1, 1))

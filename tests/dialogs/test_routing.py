@@ -106,6 +106,13 @@ def test_the_customers_adviser_answers_while_the_line_is_closed(bundle: Bundle) 
     assert night.last_said == ["closed"]
 
 
+def test_nobody_is_served_worse_for_having_a_line_of_their_own(bundle: Bundle) -> None:
+    """While it is closed they get what everybody gets: the queues that are open, at their priority, and the messages."""
+    night = Call(bundle, at=SATURDAY_NIGHT, segment=Segment.SELECT)
+    assert night.hears(means("login_help")).waits().place == ("ebanking", 4)
+    assert Call(bundle, at=SATURDAY_NIGHT, segment=Segment.SELECT).hears(means("balance")).last_said[0] == "message.balance"
+
+
 @pytest.mark.parametrize("keys", ["1", None])
 def test_a_callback_at_night_is_due_when_the_queue_opens(bundle: Bundle, keys: str | None) -> None:
     call = Call(bundle, at=SATURDAY_NIGHT).hears(means("cash_loan"))
@@ -127,7 +134,7 @@ def test_another_number_is_typed_and_read_back(bundle: Bundle) -> None:
     assert call.last_said == ["callback_keys"]
     call.presses("501502503")
     assert call.last_said == ["callback_confirm"]
-    assert call.dialog.state.said[-1][0].params == (("number", "+48501502503"),)
+    assert call.dialog.state.said[-1][0].params == (("number_digits", "501502503"),)
     assert call.hears(YES).waits().handed.call_back == "+48501502503"
 
 
@@ -264,7 +271,7 @@ def test_a_surge_may_have_an_announcement_of_its_own_if_it_is_approved(bundle: B
 def test_what_changes_during_the_call_counts_from_then_on(bundle: Bundle) -> None:
     call = Call(bundle)
     assert call.dialog.handle(ConditionsChanged(Conditions((), (switch("closure", "loans"),))), WEDNESDAY_NOON) == []
-    assert call.hears(means("cash_loan")).last_said == ["closed"]
+    assert call.hears(means("cash_loan")).last_said == ["closed.switched"]
 
 
 # ---------------------------------------------------------------- hand-offs that fail, and the caller who calls again

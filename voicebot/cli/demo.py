@@ -11,10 +11,18 @@ from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
 
+WIDTH = 170
+
 
 def demo(folder: Annotated[Path, typer.Option(help="where recordings and records of the calls go")] = Path("var/demo")) -> None:
     """Start the service on loopback, have a scripted caller place real SIP calls into it, and judge where they arrive."""
     from voicebot.demo.run import run_demo
 
     with told_plainly():
-        raise typer.Exit(asyncio.run(run_demo(Console(), folder)))
+        raise typer.Exit(asyncio.run(run_demo(_console(), folder)))
+
+
+def _console() -> Console:
+    """Wide enough for the table wherever the output goes."""
+    console = Console()
+    return console if console.width >= WIDTH else Console(width=WIDTH)

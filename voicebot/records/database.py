@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, select
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
@@ -40,12 +39,14 @@ class Database:
     def write(self, record: CallRecord) -> None:
         """Write a call whole, in place of what there was of it: writing twice does no harm."""
         self._prepare()
-        with Session(self._engine) as session, session.begin():
-            present = session.get(CallRow, record.summary.call_id)
-            if present is not None:
-                session.delete(present)
-                session.flush()
-            session.add(_row(record))
+        call_id = record.summary.call_id
+        with self._engine.begin() as connection:
+            for table in (LineRow, UtteranceRow, CallRow):
+                connection.execute(delete(table).where(table.call_id == call_id))
+            connection.execute(insert(CallRow), asdict(record.summary) | {"response_ms": list(record.summary.response_ms)})
+            for table, rows in ((LineRow, _line_rows(record)), (UtteranceRow, _utterance_rows(record))):
+                if rows:
+                    connection.execute(insert(table), rows)
 
     def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
         """The latest calls, newest first; those that started before `before`, for the next page."""
@@ -110,31 +111,40 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _row(record: CallRecord) -> CallRow:
-    values = asdict(record.summary) | {"response_ms": list(record.summary.response_ms)}
-    lines = [
-        LineRow(position=at, t=line["t"], what=line["what"], data={k: v for k, v in line.items() if k not in ("t", "what")})
+def _line_rows(record: CallRecord) -> list[dict[str, Any]]:
+    call_id = record.summary.call_id
+    return [
+        {"call_id": call_id, "position": at, "t": line["t"], "what": line["what"], "data": _rest(line)}
         for at, line in enumerate(record.lines)
     ]
-    return CallRow(**values, lines=lines, utterances=list(_utterances(record)))
 
 
-def _utterances(record: CallRecord) -> Iterator[UtteranceRow]:
+def _rest(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name not in ("t", "what")}
+
+
+def _utterance_rows(record: CallRecord) -> list[dict[str, Any]]:
+    """Final utterances that were understood."""
+    rows = []
     for at, line in enumerate(record.lines):
         understanding = line.get("understanding")
         if line.get("type") != "Heard" or not line.get("final") or not isinstance(understanding, dict):
             continue
-        yield UtteranceRow(
-            position=at,
-            text=line.get("text", ""),
-            language=understanding.get("language") or record.summary.language,
-            recogniser_confidence=line.get("confidence", 1.0),
-            intent=understanding.get("intent"),
-            confidence=understanding.get("confidence"),
-            decision=understanding.get("decision"),
-            backend=understanding.get("backend", ""),
-            model=understanding.get("model", ""),
+        rows.append(
+            {
+                "call_id": record.summary.call_id,
+                "position": at,
+                "text": line.get("text", ""),
+                "language": understanding.get("language") or record.summary.language,
+                "recogniser_confidence": line.get("confidence", 1.0),
+                "intent": understanding.get("intent"),
+                "confidence": understanding.get("confidence"),
+                "decision": understanding.get("decision"),
+                "backend": understanding.get("backend", ""),
+                "model": understanding.get("model", ""),
+            }
         )
+    return rows
 
 
 def _summary(row: CallRow) -> CallSummary:

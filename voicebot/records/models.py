@@ -59,10 +59,7 @@ class CallRow(Base):
     recording: Mapped[str | None] = mapped_column(Text)
     handoff_ref: Mapped[str | None] = mapped_column(String(80))
 
-    lines: Mapped[list[LineRow]] = relationship(cascade="all, delete-orphan", order_by="LineRow.position", passive_deletes=True)
-    utterances: Mapped[list[UtteranceRow]] = relationship(
-        cascade="all, delete-orphan", order_by="UtteranceRow.position", passive_deletes=True
-    )
+    lines: Mapped[list[LineRow]] = relationship(order_by="LineRow.position", viewonly=True)
 
 
 class LineRow(Base):
