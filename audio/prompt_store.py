@@ -122,8 +122,13 @@ class PromptStore:
         if task is None:
             task = asyncio.get_running_loop().create_task(self._synthesised(text, language, speed, private))
             self._making[key] = task
-            task.add_done_callback(lambda _: self._making.pop(key, None))
+            task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(task)
+
+    def _made(self, key: tuple[str, ...], task: asyncio.Task[Sound]) -> None:
+        self._making.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # looked at, in case that nobody waits for it any more
 
     async def _synthesised(self, text: str, language: str, speed: float, private: bool) -> Sound:
         voices = self._voices.get(language, ())

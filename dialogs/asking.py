@@ -41,9 +41,19 @@ def _put_question(turn: Turn, step: Question, after: str) -> None:
         turn.say(step.silent[min(state.silences, len(step.silent)) - 1], tag)
     else:
         turn.say(step.ask[min(attempt, len(step.ask) - 1)], *_tags(turn, tag))
+    if state.deaf and after != "help":
+        _name_the_keys(turn, step)
     if step.option is not None:
         for place, intent in enumerate(state.candidates, start=1):
             turn.say(step.option, what=f"matter.{intent}", key=str(place))
+
+
+def _name_the_keys(turn: Turn, step: Question) -> None:
+    """For whoever cannot speak: the keys that answer."""
+    if step.keys and step.help and turn.state.attempt == 1:  # the next attempt names them itself
+        turn.say(step.help)
+    elif step.expect is Expect.YES_NO:
+        turn.say(turn.bundle.flow.says.yes_no_keys)
 
 
 def _tags(turn: Turn, tag: str | None) -> tuple[str | None, ...]:
@@ -58,7 +68,7 @@ def _read_menu(turn: Turn, step: Menu, after: str) -> None:
     state = turn.state
     if after == "help" and step.help:
         turn.say(step.help)
-    turn.say(step.intro if state.attempt == 1 else step.again, state.menu)
+    turn.say(step.intro if state.attempt == 1 else step.again, state.menu, "deaf" if state.deaf else None)
     for key, option in turn.bundle.routes.menus[state.menu].items():
         turn.say(step.option, what=option.say, key=key)
     turn.say(step.closing, state.menu)

@@ -20,7 +20,7 @@ from dialogs.source import Document, SpecType, parse, read
 DEFAULT_BUNDLE = Path(__file__).parent / "packs" / "bank"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bundle:
     """Flow, prompts and routes that belong together. Immutable; every call record carries its `version`."""
 
@@ -31,6 +31,9 @@ class Bundle:
     prompts: PromptBook
     calendar: Calendar
     warnings: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Bundle {self.version} from {self.root}>"
 
     @property
     def queues(self) -> Mapping[str, Queue]:

@@ -19,7 +19,7 @@ def _repeat_caller(turn: Turn) -> bool:
     state = turn.state
     line = turn.bundle.routes.lines[state.line]
     known = state.last_queue in turn.bundle.queues and not turn.bundle.queues[str(state.last_queue)].self_service
-    return line.repeat_caller and known
+    return line.repeat_caller and known and state.recognised
 
 
 def _second_matter(turn: Turn) -> bool:

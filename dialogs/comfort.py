@@ -7,6 +7,7 @@ from dialogs.events import StopRecording
 from dialogs.flow import Menu, Question
 from dialogs.turn import Turn
 
+NO_RECORDING = "no_recording"
 PREFERENCES = ("slow", "patient", "keys")
 
 
@@ -25,8 +26,9 @@ def obey(turn: Turn, command: str) -> str | None:
         asking.enter_menu(turn)
         turn.decide("menu", "the caller asked for the menu")
         return turn.bundle.flow.anywhere.menu
-    if command == "no_recording":
-        _stop_recording(turn)
+    if command == NO_RECORDING:
+        stop_recording(turn)
+        turn.say(says.recording_stopped)
     elif command == "comfort_off":
         for preference in sorted(state.preferences):
             turn.remember(preference, on=False)
@@ -44,7 +46,8 @@ def obey(turn: Turn, command: str) -> str | None:
     return None
 
 
-def _stop_recording(turn: Turn) -> None:
+def stop_recording(turn: Turn) -> None:
+    """Record no more, and give no notice of it."""
     turn.decide("notice", "recording: the caller opted out")
     if turn.state.recorded:
         turn.actions.append(StopRecording())
@@ -52,4 +55,3 @@ def _stop_recording(turn: Turn) -> None:
     turn.state.notices_due = tuple(
         prompt for prompt in turn.state.notices_due if prompt != turn.bundle.flow.says.notice_recording
     )
-    turn.say(turn.bundle.flow.says.recording_stopped)

@@ -20,7 +20,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A set phrase that was heard. `plain`: it is at least half of what was said."""
+    """A set phrase that was heard. `plain`: it is more than half of what was said."""
 
     name: str
     answer: Answer
@@ -50,7 +50,7 @@ def find_command(bundle: Bundle, state: CallState, step: Step, text: str, *, cla
     is_option, _, name, phrase = max(found)
     length = len(phrase.split())
     answer = _answer(bundle, state, step, name, is_option=is_option, whole=length == len(words))
-    return Command(name, replace(answer, by="words", text=text), plain=2 * length >= len(words)) if answer else None
+    return Command(name, replace(answer, by="words", text=text), plain=2 * length > len(words)) if answer else None
 
 
 def _answer(bundle: Bundle, state: CallState, step: Step, name: str, *, is_option: bool, whole: bool) -> Answer | None:

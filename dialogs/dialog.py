@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from caller_id.types import Authentication
-from dialogs import asking, handing, keys, languages, notices, numbers, reactions, words
+from dialogs import asking, handing, keys, languages, notices, numbers, reactions, routing, words
 from dialogs.answers import Answer, Means
 from dialogs.bundle import Bundle
 from dialogs.comfort import PREFERENCES
@@ -61,8 +61,7 @@ class Dialog:
         state = self.state
         state.events += not (isinstance(event, Heard) and not event.final)
         if state.events > MOST_EVENTS and state.phase is not Phase.HANDING_OFF:
-            turn.decide("human", f"more than {MOST_EVENTS} events in one call")
-            handing.hand_off(turn)
+            self._enough(turn, f"more than {MOST_EVENTS} events in one call")
             return
         match event:
             case CallStarted():
@@ -104,9 +103,8 @@ class Dialog:
         state.preferences = frozenset(event.preferences) & frozenset(PREFERENCES)
         state.without = frozenset(event.without)
         state.language, state.offered_language = languages.choose_at_start(self.bundle, event, state.line)
-        proven = state.authentication is Authentication.APP
-        trusted = event.caller.trust in routes.segment_from and not event.caller.withheld
-        state.segment = line.segment or (event.caller.segment if proven or trusted else state.segment)
+        state.trusted = event.caller.trust in routes.segment_from and not event.caller.withheld
+        state.segment = line.segment or (event.caller.segment if state.recognised else state.segment)
         state.notices_due = notices.at_start(self.bundle, recorded=event.recorded)
         turn.decide("start", f"line {state.line}, segment {state.segment.value}, language {state.language}")
         if "voice" in state.without:
@@ -124,13 +122,19 @@ class Dialog:
             return
         state.turns += 1
         if handing.over_limit(turn):
-            turn.decide("human", f"more than {self.bundle.flow.limits.turns} turns")
-            handing.hand_off(turn)
+            self._enough(turn, f"more than {self.bundle.flow.limits.turns} turns")
             return
         answer = read(self.bundle.flow.steps[state.step])
         if state.phase is Phase.AUTHORISING and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
             return
         go(turn, reactions.react(turn, answer))
+
+    def _enough(self, turn: Turn, why: str) -> None:
+        """The call has gone on for too long: to whoever is being announced, else to someone who is there."""
+        turn.decide("human", why)
+        if self.state.phase is not Phase.ANNOUNCING:
+            routing.aim_at_someone(turn, "limit")
+        handing.hand_off(turn)
 
     def _key(self, turn: Turn, event: KeyPressed) -> None:
         step = self.bundle.flow.steps.get(self.state.step)

@@ -7,7 +7,7 @@ from dialogs.asking import enter_menu
 from dialogs.events import Failed
 from dialogs.flow import Connect, Question
 from dialogs.gate import Verdict, Way
-from dialogs.routing import aim, queue_for
+from dialogs.routing import aim, aim_at_someone, queue_for
 from dialogs.state import Phase
 from dialogs.turn import Turn
 
@@ -21,7 +21,8 @@ def failed(turn: Turn, event: Failed) -> str | None:
     match event.stage:
         case "voice":
             state.without |= {"voice"}
-            _to_human(turn, "voice_failed")
+            if state.phase is not Phase.ANNOUNCING:
+                aim_at_someone(turn, "voice_failed")
             handing.hand_off(turn)
         case "max_length":
             _too_long(turn)
@@ -30,12 +31,6 @@ def failed(turn: Turn, event: Failed) -> str | None:
         case _:
             pass
     return None
-
-
-def _to_human(turn: Turn, reason: str) -> None:
-    """The safest queue for what is known: of a suspected emergency, of the matter's people, else the default one."""
-    queue = queue_for(turn.bundle, turn.state, "human" if turn.state.target is None else turn.state.target.queue)
-    aim(turn, queue, reason, Verdict(Way.OPEN, reason))
 
 
 def _too_long(turn: Turn) -> None:

@@ -206,6 +206,7 @@ class Says(Spec):
     notice_recording: str
     recording_stopped: str
     surge: str
+    closure: str
     wait: str
     back: str
     slower: str
@@ -215,6 +216,7 @@ class Says(Spec):
     language_offer: str
     language_switched: str
     use_keys: str
+    yes_no_keys: str
     expected_wait: str
     second_kept: str
     try_other: str

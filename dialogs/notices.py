@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dialogs import languages
 from dialogs.bundle import Bundle
+from dialogs.events import Switch
 from dialogs.turn import Turn
 
 BOT_NOTICE_S = 2.5  # the notice opens the greeting, and is over after this long
@@ -20,18 +21,21 @@ def open_call(turn: Turn) -> None:
     state, says = turn.state, turn.bundle.flow.says
     if state.recorded:
         turn.say(says.notice_recording)
-    surge = next((switch for switch in state.conditions.switches if switch.name == "surge" and not switch.queue), None)
-    if surge:
-        turn.say(_announcement(turn, surge.prompt) or says.surge)
+    for prompt in dict.fromkeys(_announcement(turn, switch) for switch in state.conditions.switches if not switch.queue):
+        if prompt:
+            turn.say(prompt)
     languages.offer(turn)
     if state.deaf and "keys" not in state.preferences:
         turn.say(says.use_keys)
 
 
-def _announcement(turn: Turn, prompt_id: str) -> str | None:
-    """The announcement the switch names, when it is approved and valid today."""
+def _announcement(turn: Turn, switch: Switch) -> str | None:
+    """What a switch for the whole hotline announces: the prompt it names, else the usual one, if approved and valid today."""
+    says = turn.bundle.flow.says
+    usual = {"surge": says.surge, "closure": says.closure}.get(switch.name, "")
     day = turn.bundle.calendar.local(turn.now).date()
-    return prompt_id if prompt_id and turn.bundle.prompts.may_say(prompt_id, turn.state.language, day) else None
+    may_be_said = [prompt for prompt in (switch.prompt, usual) if turn.bundle.prompts.may_say(prompt, turn.state.language, day)]
+    return may_be_said[0] if may_be_said else None
 
 
 def heard(turn: Turn, mark: str) -> None:

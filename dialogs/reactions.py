@@ -26,6 +26,8 @@ def react(turn: Turn, answer: Answer) -> str | None:
     if isinstance(step, Question) and step.cautious:
         return emergencies.confirmed_or_denied(turn, step, answer)
     languages.take_over(turn, answer.language)
+    if answer.option == comfort.NO_RECORDING and answer.intent:
+        comfort.stop_recording(turn)
     answer = _in_context(turn, step, answer)
     own = _own_answer(turn, step, answer)
     if own is not None:
@@ -130,8 +132,12 @@ def _during_announcement(turn: Turn, answer: Answer) -> str | None:
     """Whoever asks for a moment gets it; anything else that is no change of mind lets the transfer go on."""
     if answer.means is Means.WAIT and turn.state.waits < turn.bundle.flow.limits.waits:
         comfort.wait(turn)
-    else:
-        handing.hand_off(turn)
+        return None
+    if answer.means is Means.LANGUAGE:
+        languages.take_over(turn, answer.option)
+    elif answer.option == comfort.NO_RECORDING:
+        comfort.stop_recording(turn)
+    handing.hand_off(turn)
     return None
 
 

@@ -82,6 +82,15 @@ def aim(turn: Turn, queue: str, reason: str, verdict: Verdict) -> None:
     turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
 
 
+def aim_at_someone(turn: Turn, reason: str) -> None:
+    """Take the safest target for a call in trouble: the people for what is known, if they are there, else the default queue."""
+    bundle, conditions = turn.bundle, turn.state.conditions
+    queue = queue_for(bundle, turn.state, "human")
+    if look(bundle, conditions, queue, turn.now).way is Way.CLOSED:
+        queue = bundle.default_queue
+    aim(turn, queue, reason, look(bundle, conditions, queue, turn.now))
+
+
 def known_intent(state: CallState) -> tuple[str | None, float | None]:
     """Intent and confidence of what is known, for the record."""
     if state.suspected:
@@ -109,8 +118,8 @@ def _elsewhere(turn: Turn, to: str, queue: str, verdict: Verdict) -> tuple[str, 
 
 
 def message_of(turn: Turn) -> str | None:
-    """The approved and valid message that answers the matter in the call's language; None when it was heard already, or when people
-    of the caller's own line are there to answer.
+    """The approved and valid message that answers the matter; None when it was heard already, or when people of the caller's own
+    line are there to answer.
     """
     state, bundle = turn.state, turn.bundle
     matter = bundle.routes.matters.get(state.matter.intent or "") if state.matter else None

@@ -101,11 +101,17 @@ class CallState:
     notices_said: tuple[tuple[str, str], ...] = ()  # (mark, prompt) under way
     authentication: Authentication = Authentication.NONE
     segment: Segment = Segment.MASS
+    trusted: bool = False
 
     @property
     def ended(self) -> bool:
         """Nothing more will be said or done."""
         return self.phase is Phase.ENDED
+
+    @property
+    def recognised(self) -> bool:
+        """The caller may be treated as the number's owner: the number is trusted, or the app proved who calls."""
+        return self.trusted or self.authentication is Authentication.APP
 
     @property
     def deaf(self) -> bool:

@@ -20,6 +20,7 @@ from dialogs.flow import (
     Step,
     Survey,
 )
+from dialogs.keys import MAIN_MENU
 from dialogs.state import Phase
 from dialogs.turn import Turn
 
@@ -38,6 +39,8 @@ def go(turn: Turn, name: str | None) -> None:
         step = turn.bundle.flow.steps[name]
         if name != turn.state.step:
             turn.state.silences = turn.state.misses = 0
+            if isinstance(turn.bundle.flow.steps.get(turn.state.step), Menu):
+                turn.state.menu = MAIN_MENU  # whoever comes back begins at the top
         turn.state.step = name
         name = enter(turn, step)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from dialogs.answers import Answer, Means
 from dialogs.bundle import Bundle
-from dialogs.commands import find_command
+from dialogs.comfort import NO_RECORDING
+from dialogs.commands import Command, find_command
 from dialogs.events import Heard
 from dialogs.flow import Question, Step
 from dialogs.priors import WORTH_ASKING, weigh
@@ -14,6 +15,7 @@ from dialogs.state import CallState, Phase
 from nlu.types import AGENT, Act, Decision, Understanding
 
 ALSO = "also"  # said with a matter: beside the one already known
+BESIDE = frozenset({ALSO, NO_RECORDING})  # what may be said along with a matter
 _ACTS = {
     Act.REPEAT: Means.REPEAT,
     Act.HELP: Means.HELP,
@@ -39,11 +41,20 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
     plain = command is not None and command.plain
     if meant and (meant.means is Means.EMERGENCY or (meant.means is Means.EMERGENCY_UNSURE and not plain)):
         return meant
-    if command and command.name == ALSO:
-        return replace(meant, option=ALSO) if meant else Answer(Means.NOTHING, text=text)
-    if command and not (meant and meant.means is Means.MATTER and command.name == "angry"):
+    if command and command.name in BESIDE and meant:
+        return replace(meant, option=command.name)
+    if command and command.name != ALSO and not (meant and _says_more(command, meant)):
         return command.answer
     return _with_act(bundle, state, understood, meant, text)
+
+
+def _says_more(command: Command, meant: Answer) -> bool:
+    """The matter counts for more than the command said with it: than a swear-word always, than others when it is certain and they
+    are only a small part ("umowa po angielsku").
+    """
+    if command.name == "angry":
+        return True
+    return meant.means is Means.MATTER and not command.plain and command.answer.means is not Means.OPTION
 
 
 def _is_only_content(bundle: Bundle, step: Step, understood: Understanding) -> bool:

@@ -53,7 +53,9 @@ POLITE = """please|thanks|thank you|thank you very much|thanks a lot|cheers|ta|l
     hello|good morning|good afternoon|good evening|good day|now|just|really|very|much|actually|i said|im saying|i mean|i|you|it|that|the|to|kindly|look|listen|right then|god|
     jesus|for gods sake|for heavens sake|bloody|bloody hell|hell|for me|if you can|if you could|if you dont mind|sorry|robot|machine|computer|there"""
 
-LEAD_AFFIRM = "yes|yeah|yep|yup|yes please|yes yes|sure|exactly|correct|thats right|thats correct|absolutely|of course|ok|okay|right"
+LEAD_AFFIRM = (
+    "yes|yeah|yep|yup|yes please|yes yes|sure|exactly|correct|thats right|thats correct|absolutely|of course|ok|okay|right"
+)
 NOT_AFFIRM_BEFORE = "away|now|after|next|before|off|up|down"
 LEAD_DENY = "no|nope|nah|no no|no no no|no thats not it|no not that|no thats wrong|no wrong"
 DENY_BEFORE = """i|its|it|the|my|not|no|thats|that|about|actually|rather|sorry|im|id|ive|just|another|something|wait|thanks|thank|please|this|you|we|to|what|hang|hold|because|

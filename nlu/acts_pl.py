@@ -60,7 +60,9 @@ POLITE = """proszę|dziękuję|dzięki|dziękować|bardzo|uprzejmie|pani|pan|pan
     znaczy|no to|to znaczy|tylko|teraz|pięknie|serdecznie|ci|z góry|rany|człowieku|kobieto"""
 
 LEAD_AFFIRM = "tak|no tak|a tak|tak tak|tak jest|zgadza się|dokładnie|dokładnie tak|potwierdzam|jasne|oczywiście|yes|mhm|aha|no właśnie|ok|okej|dobrze|dobra"
-NOT_AFFIRM_BEFORE = "się|jak|naprawdę|sobie|że|samo|zwany|zwana|zwane|szybko|dużo|mało|mi|długo|późno|wcześnie|bardzo|jakby|żeby|czy|po|by"
+NOT_AFFIRM_BEFORE = (
+    "się|jak|naprawdę|sobie|że|samo|zwany|zwana|zwane|szybko|dużo|mało|mi|długo|późno|wcześnie|bardzo|jakby|żeby|czy|po|by"
+)
 LEAD_DENY = "nie|no nie|a nie|nie nie|ale nie|e nie|oj nie"
 DENY_BEFORE = """o|ja|to|chodzi|chodziło|dotyczy|tylko|raczej|inna|inny|inną|inne|innego|coś|co innego|właśnie|w sprawie|w tej|przepraszam|proszę|dziękuję|pani|pan|
     źle|pomyłka|absolutnie|skąd|nie|chwila|czekaj|no|ale|żadna|żadne|tamto|odwrotnie|nadal|dalej|w sumie"""

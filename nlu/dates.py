@@ -27,10 +27,24 @@ _NEAR = {
     "pl": {"dzisiaj": 0, "dzis": 0, "wczoraj": -1, "przedwczoraj": -2, "jutro": 1, "pojutrze": 2, "jutra": 1},
     "en": {"today": 0, "yesterday": -1, "tomorrow": 1},
 }
-_LAST = {"pl": frozenset("zeszly zeszla zeszlym zeszlego ubiegly ubiegla ubieglym ostatni ostatnia ostatnim".split()), "en": frozenset({"last", "past"})}
+_LAST = {
+    "pl": frozenset("zeszly zeszla zeszlym zeszlego ubiegly ubiegla ubieglym ostatni ostatnia ostatnim".split()),
+    "en": frozenset({"last", "past"}),
+}
 _NEXT = {"pl": frozenset("przyszly przyszla przyszlym nastepny nastepna nastepnym".split()), "en": frozenset({"next"})}
 _UNITS = {
-    "pl": {"dzien": 1, "dni": 1, "dnia": 1, "tydzien": 7, "tygodnie": 7, "tygodni": 7, "tygodnia": 7, "miesiac": 30, "miesiace": 30, "miesiecy": 30},
+    "pl": {
+        "dzien": 1,
+        "dni": 1,
+        "dnia": 1,
+        "tydzien": 7,
+        "tygodnie": 7,
+        "tygodni": 7,
+        "tygodnia": 7,
+        "miesiac": 30,
+        "miesiace": 30,
+        "miesiecy": 30,
+    },
     "en": {"day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30, "months": 30, "fortnight": 14},
 }
 _AGO = {"pl": "temu", "en": "ago"}
@@ -49,7 +63,8 @@ class Day:
 
 def _table(text: dict[str, str]) -> dict[str, dict[str, int]]:
     return {
-        lang: {word: place for place, words in enumerate(names.split("|")) for word in words.split()} for lang, names in text.items()
+        lang: {word: place for place, words in enumerate(names.split("|")) for word in words.split()}
+        for lang, names in text.items()
     }
 
 

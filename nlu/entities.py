@@ -25,7 +25,9 @@ _CURRENCIES = {
     "UAH": "hrywna hrywny hrywien uah hryvnia",
 }
 _CURRENCY_OF = {word: code for code, words in _CURRENCIES.items() for word in words.split()}
-_SLANG_MONEY = frozenset("stowa stowe stowy stowka stowke stowki stow stowek kafli kafle kafla kola kol tysiak tysiaka tysiaki tysiakow grand".split())
+_SLANG_MONEY = frozenset(
+    "stowa stowe stowy stowka stowke stowki stow stowek kafli kafle kafla kola kol tysiak tysiaka tysiaki tysiakow grand".split()
+)
 _LEAST_BARE_AMOUNT = 1000
 """A number of at least this much with a thousand named is money even when no currency is said."""
 
@@ -69,7 +71,10 @@ def _amounts(words: Sequence[str], lang: str) -> Iterator[tuple[int, Entity]]:
             continue
         end = number.end + (code is not None)
         value = f"{number.value:.2f}".removesuffix(".00")
-        yield number.start, Entity("amount", f"{value} {code or 'PLN'}" if code or slang else value, " ".join(words[number.start : end]))
+        yield (
+            number.start,
+            Entity("amount", f"{value} {code or 'PLN'}" if code or slang else value, " ".join(words[number.start : end])),
+        )
 
 
 def _money_without_name(number: Number) -> bool:

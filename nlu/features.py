@@ -110,7 +110,9 @@ def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) ->
         columns += [ids.setdefault(feature, len(ids)) for feature in document]
         starts.append(len(columns))
     shape = (count, len(ids))
-    counts = csr_matrix((np.ones(len(columns), dtype=np.float32), np.array(columns, dtype=np.int32), np.array(starts)), shape=shape)
+    counts = csr_matrix(
+        (np.ones(len(columns), dtype=np.float32), np.array(columns, dtype=np.int32), np.array(starts)), shape=shape
+    )
     counts.sum_duplicates()
     frequency = np.bincount(counts.indices, minlength=len(ids))
     kept = np.flatnonzero(frequency >= min_df)

@@ -22,7 +22,9 @@ _REQUEST_PATTERNS = {code: re.compile(pattern) for code, pattern in _REQUESTS.it
 _CYRILLIC = re.compile(r"[а-яёєіїґ]")
 _UKRAINIAN_LETTERS = re.compile(r"[єіїґ]")
 _RUSSIAN_LETTERS = re.compile(r"[ыэёъ]")
-_RUSSIAN_CYRILLIC = frozenset("что как мне нужно пожалуйста деньги потерял потеряла украли счет помогите можно спасибо нет почему где".split())
+_RUSSIAN_CYRILLIC = frozenset(
+    "что как мне нужно пожалуйста деньги потерял потеряла украли счет помогите можно спасибо нет почему где".split()
+)
 
 # Words no Pole says, as a Polish recogniser writes them, without diacritics.
 _TRANSCRIBED = {
@@ -37,7 +39,9 @@ _TRANSCRIBED = {
         pomogitie szto kagda siejczas sejczas sichas niet rabotajet oczen otkryt sczot schot kartoczka kartoczku maszenniki moszenniki panimaju ponimaju
         charaszo horoszo czelowiek mozna ukrali kak dila eto eta tolko menia mienia mienja snial sniali wcziera zawtra""",
 }
-_ALSO_POLISH = frozenset("den mij problema wasz bankomat dobrogo ukrali mozna kartku eta zrozumiw ruski znaju laska dila pracuje nada nado".split())
+_ALSO_POLISH = frozenset(
+    "den mij problema wasz bankomat dobrogo ukrali mozna kartku eta zrozumiw ruski znaju laska dila pracuje nada nado".split()
+)
 """Counted only beside words that are surely foreign: a Pole or a mishearing may bring them."""
 
 

@@ -8,7 +8,7 @@ is one it knows: measured, this loses nothing against the whole dictionary, sinc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -31,9 +31,10 @@ class Lemmas:
     _guessed: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def from_table(cls, table: Mapping[str, str]) -> Lemmas:
-        """Lemmas of a table of folded words, with endings learned from it."""
-        return cls(table, _learn_endings(table), frozenset(table.values()))
+    def from_table(cls, table: Mapping[str, str], endings: Mapping[str, Sequence[str]] | None = None) -> Lemmas:
+        """Lemmas of a table of folded words, with endings learned from it unless they are given."""
+        learned = {ending: tuple(several) for ending, several in (endings or _learn_endings(table)).items()}
+        return cls(table, learned, frozenset(table.values()))
 
     def of(self, word: str) -> str:
         """The lemma of a word, folded (recognisers and hasty transcribers lose diacritics)."""

@@ -13,7 +13,8 @@ _CUTS = {
         and can|and could|and please|and how|and what|and when""",
 }
 _PATTERNS = {
-    lang: re.compile(r"\s(?:" + "|".join(" ".join(cut.split()) for cut in cuts.split("|")) + r")(?=\s)") for lang, cuts in _CUTS.items()
+    lang: re.compile(r"\s(?:" + "|".join(" ".join(cut.split()) for cut in cuts.split("|")) + r")(?=\s)")
+    for lang, cuts in _CUTS.items()
 }
 _LEAST_WORDS = 2
 _MOST_CUTS = 3

@@ -6,7 +6,6 @@ is explained, and its nearest cosine is half of the out-of-scope gate.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +65,3 @@ def _unit(points: Matrix) -> Matrix:
     length: Matrix = np.linalg.norm(points, axis=-1, keepdims=True)
     unit: Matrix = (points / np.maximum(length, 1e-9)).astype(np.float32)
     return unit
-
-
-

@@ -1,5 +1,6 @@
 """What was said, made ready for reading: lower case, one Unicode form, no punctuation, no fillers, no stammering, and only
-the second half of a self-correction ("saldo, to znaczy nie, chciałem przelew" is "chciałem przelew")."""
+the second half of a self-correction ("saldo, to znaczy nie, chciałem przelew" is "chciałem przelew").
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ _CORRECTIONS = re.compile(
     r"no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake)\b"
 )
 _LEAST_AFTER_CORRECTION = 1
-_NOT_CORRECTED = frozenset("mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było the that it".split())
+_NOT_CORRECTED = frozenset(
+    "mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było the that it".split()
+)
 """Words after "albo nie", "wait no" that go on with the sentence: "znaczy nie mogę" corrects nothing."""
 
 

@@ -91,7 +91,7 @@ def numbers_to_digits(text: str, lang: str) -> str:
     out: list[str] = []
     position = 0
     for number in find_numbers(words, lang):
-        if number.ordinal or number.end - number.start == 1 and words[number.start].isdigit():
+        if number.ordinal or (number.end - number.start == 1 and words[number.start].isdigit()):
             continue
         out += words[position : number.start]
         out.append(number.digits)

@@ -18,7 +18,18 @@ _DIGIT_FORMS = {
     8: "osiem ośmiu ośmioma ośmioro ósemka ósemkę",
     9: "dziewięć dziewięciu dziewięcioma dziewięcioro dziewiątka dziewiątkę",
 }
-_TEEN_STEMS = ("dziesię", "jedenast", "dwunast", "trzynast", "czternast", "piętnast", "szesnast", "siedemnast", "osiemnast", "dziewiętnast")
+_TEEN_STEMS = (
+    "dziesię",
+    "jedenast",
+    "dwunast",
+    "trzynast",
+    "czternast",
+    "piętnast",
+    "szesnast",
+    "siedemnast",
+    "osiemnast",
+    "dziewiętnast",
+)
 _TEN_FORMS = {
     20: "dwadzieścia dwudziestu dwudziestoma",
     30: "trzydzieści trzydziestu trzydziestoma",

@@ -17,6 +17,8 @@ from nlu.types import OUT_OF_SCOPE, Act
 BANK_PACK = Path(__file__).parent / "packs" / "bank"
 ACT_LABELS = frozenset(act.value for act in (Act.AFFIRM, Act.DENY, Act.REPEAT, Act.HELP, Act.WAIT, Act.GOODBYE))
 """Labels of training data that are dialogue acts and not matters."""
+_NO_LANGUAGE = frozenset({"entities", "dev"})
+"""Folders beside those of the languages: named things, and utterances kept apart from training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Pack:
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages with training data."""
-        folders = (folder for folder in self.root.iterdir() if folder.is_dir() and folder.name != "entities")
+        folders = (folder for folder in self.root.iterdir() if folder.is_dir() and folder.name not in _NO_LANGUAGE)
         return tuple(sorted(folder.name for folder in folders if any(folder.glob("*.yml"))))
 
     @cached_property

@@ -37,7 +37,8 @@ class Policy:
 
     def temper(self, ranking: Sequence[RankedIntent], confidence: float) -> list[RankedIntent]:
         """The ranking as far as the recogniser is to be believed (`confidence` 0..1): the rest of the belief goes to
-        out_of_scope, since a misheard utterance says nothing."""
+        out_of_scope, since a misheard utterance says nothing.
+        """
         floor = self.costs.belief_at_zero_confidence
         belief = floor + (1 - floor) * min(1.0, max(0.0, confidence))
         kept = [RankedIntent(one.intent, one.confidence * belief) for one in ranking if one.intent != OUT_OF_SCOPE]
@@ -119,7 +120,10 @@ class Policy:
         return sum(one.confidence * self.mistake(top.intent, one.intent) for one in ranking)
 
     def _confirm(self, top: RankedIntent, ranking: Sequence[RankedIntent]) -> float:
-        return sum(one.confidence * self._asked((top.intent,), one.intent, self.costs.confirm, self.costs.confirm_wrong) for one in ranking)
+        return sum(
+            one.confidence * self._asked((top.intent,), one.intent, self.costs.confirm, self.costs.confirm_wrong)
+            for one in ranking
+        )
 
     def _choose(self, offered: Sequence[RankedIntent], ranking: Sequence[RankedIntent]) -> float:
         names = tuple(one.intent for one in offered)

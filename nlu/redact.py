@@ -41,7 +41,9 @@ _FILLERS = frozenset(
     "i a y yy yyy e ee eee em no to tak potem dalej nastepnie teraz kropka kreska myslnik minus spacja przecinek then and um uh er "
     "dash dot space plus razy".split()
 )
-_STRONG_SECRETS = frozenset("pin pinu pinem pinie piny cvv cvc cvv2 cvc2 haslo hasla haslem hasle password passcode pincode".split())
+_STRONG_SECRETS = frozenset(
+    "pin pinu pinem pinie piny cvv cvc cvv2 cvc2 haslo hasla haslem hasle password passcode pincode".split()
+)
 _CODE_WORDS = frozenset("kod kodu kodem kody code blik blika blikiem blikowi otp token".split())
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _KEPT = re.compile(
@@ -136,7 +138,10 @@ def redact(text: str) -> str:
     for run in _runs(text, tokens):
         mask = _mask(text, run, tokens)
         if mask:
-            out += [_PREFIXES[mask].sub("", text[position : run.start]) if mask in _PREFIXES else text[position : run.start], mask]
+            out += [
+                _PREFIXES[mask].sub("", text[position : run.start]) if mask in _PREFIXES else text[position : run.start],
+                mask,
+            ]
             position = run.end
     return "".join([*out, text[position:]]) if out else text
 

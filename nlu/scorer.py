@@ -48,7 +48,8 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What the model says of one utterance: `probabilities` and each head's scores by class, the nearest training utterance's
-    cosine and number (-1: unknown), and the gate's score."""
+    cosine and number (-1: unknown), and the gate's score.
+    """
 
     probabilities: Matrix
     heads: tuple[Matrix, ...]
@@ -75,9 +76,7 @@ class Scorer:
         vectors = self._encoder.encode(texts)
         linear = model.semantic.linear.scores(vectors)
         near, cosines, indices = model.semantic.neighbours.scores(vectors, len(model.classes))
-        return [
-            self._fused((margins[i], linear[i], near[i]), float(cosines[i]), int(indices[i])) for i in range(len(texts))
-        ]
+        return [self._fused((margins[i], linear[i], near[i]), float(cosines[i]), int(indices[i])) for i in range(len(texts))]
 
     def margins(self, text: str) -> Matrix:
         """The margin head's score of each class."""

@@ -1,4 +1,4 @@
-"""Models on disk: numbers in an .npz, words in a .json, never pickle. Kept by the hash of data and settings."""
+"""Models on disk: numbers in an .npz, words in a .json, never pickle. Kept by the hash of data, settings and code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,16 @@ import numpy as np
 from nlu.errors import ModelError
 from nlu.features import Block, Vocabulary
 from nlu.fusion import Fusion
+from nlu.gates import Gate
 from nlu.heads import LinearHead
-from nlu.scorer import Gate, Model
+from nlu.lemmas import Lemmas
+from nlu.neighbours import Neighbours
+from nlu.scorer import Model, SemanticHeads
 from nlu.training import TrainingConfig
 
-FORMAT = 2
+FORMAT = 4
+_SHAPING = "features fusion gates heads lemmas neighbours normalise numbers numbers_en numbers_pl semantic training".split()
+"""Modules whose change makes another model of the same data."""
 
 
 def default_cache() -> Path:
@@ -29,52 +36,69 @@ def default_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "voicebot" / "nlu"
 
 
-def model_version(pack_digest: str, config: TrainingConfig, semantic: bool) -> str:
-    """The name of the model that this data and these settings make: 16 hex digits."""
-    settings = json.dumps({"format": FORMAT, "semantic": semantic, **asdict(config)}, sort_keys=True)
-    return hashlib.sha256(f"{pack_digest}\n{settings}".encode()).hexdigest()[:16]
+def model_version(digests: Sequence[str], config: TrainingConfig, semantic: bool) -> str:
+    """The name of the model that these data (own language first) and settings make: 16 hex digits."""
+    said = {"format": FORMAT, "code": _code(), "data": list(digests), "semantic": semantic, **asdict(config)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    here = Path(__file__).parent
+    return hashlib.sha256(b"\0".join((here / f"{name}.py").read_bytes() for name in _SHAPING)).hexdigest()
 
 
 def save(model: Model, folder: Path) -> None:
-    """Write `model` into `folder` whole or not at all. Raises OSError when the disk will not have it."""
+    """Write `model` into `folder` whole or not at all; a folder that is there already is replaced. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".model-") as name:
-        temporary = Path(name) / "model"
-        temporary.mkdir()
-        _write(model, temporary)
-        if not folder.exists():
-            try:
-                temporary.rename(folder)
-            except OSError:  # another process was first: its model is the same
-                if not folder.exists():
-                    raise
+        fresh, old = Path(name) / "fresh", Path(name) / "old"
+        fresh.mkdir()
+        np.savez(fresh / "model.npz", **_arrays(model))
+        (fresh / "model.json").write_text(json.dumps(_words(model), ensure_ascii=False), encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
 
 
-def _write(model: Model, folder: Path) -> None:
+def _arrays(model: Model) -> dict[str, Any]:
     arrays: dict[str, Any] = {
         "word_idf": model.vocabulary.words.idf,
         "letter_idf": model.vocabulary.letters.idf,
-        "margin_weights": model.margin_head.weights,
+        "margin_weights": model.margin_head.weights.astype(np.float16),
         "margin_bias": model.margin_head.bias,
-        "vectors": model.vectors.astype(np.float16),
         "labels": model.labels.astype(np.int32),
     }
-    if model.semantic_head is not None:
-        arrays |= {"semantic_weights": model.semantic_head.weights, "semantic_bias": model.semantic_head.bias}
-    words = {
+    if model.semantic is not None:
+        near = model.semantic.neighbours
+        arrays |= {
+            "semantic_weights": model.semantic.linear.weights,
+            "semantic_bias": model.semantic.linear.bias,
+            "mean": near.mean,
+            "axes": near.axes,
+            "points": near.points.astype(np.float16),
+            "order": near.order.astype(np.int32),
+            "starts": near.starts.astype(np.int32),
+            "present": near.present.astype(np.int32),
+        }
+    return arrays
+
+
+def _words(model: Model) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "version": model.version,
         "language": model.language,
         "classes": model.classes,
         "words": list(model.vocabulary.words.rows),
         "letters": list(model.vocabulary.letters.rows),
-        "fusion": asdict(model.fusion),
+        "lemmas": dict(model.vocabulary.lemmas.table),
+        "endings": dict(model.vocabulary.lemmas.endings),
+        "scales": model.fusion.scales,
         "gate": asdict(model.gate),
         "texts": model.texts,
         "measured": model.measured,
     }
-    np.savez(folder / "model.npz", **arrays)
-    (folder / "model.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
 
 def read(folder: Path) -> Model:
@@ -90,20 +114,15 @@ def read(folder: Path) -> Model:
 
 
 def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
-    semantic = None
-    if "semantic_weights" in arrays:
-        semantic = LinearHead(arrays["semantic_weights"], arrays["semantic_bias"])
+    lemmas = Lemmas.from_table(words["lemmas"], words["endings"])
     return Model(
         language=words["language"],
         classes=tuple(words["classes"]),
-        vocabulary=Vocabulary(
-            words["language"], _block(words["words"], arrays["word_idf"]), _block(words["letters"], arrays["letter_idf"])
-        ),
-        margin_head=LinearHead(arrays["margin_weights"], arrays["margin_bias"]),
-        semantic_head=semantic,
-        fusion=Fusion(**words["fusion"]),
+        vocabulary=Vocabulary(lemmas, _block(words["words"], arrays["word_idf"]), _block(words["letters"], arrays["letter_idf"])),
+        margin_head=LinearHead(arrays["margin_weights"].astype(np.float32), arrays["margin_bias"]),
+        semantic=_semantic(arrays) if "points" in arrays else None,
+        fusion=Fusion(tuple(words["scales"])),
         gate=Gate(**words["gate"]),
-        vectors=arrays["vectors"].astype(np.float32),
         texts=tuple(words["texts"]),
         labels=arrays["labels"].astype(np.intp),
         version=words["version"],
@@ -113,3 +132,15 @@ def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
 
 def _block(names: list[str], idf: Any) -> Block:
     return Block({name: row for row, name in enumerate(names)}, idf)
+
+
+def _semantic(arrays: dict[str, Any]) -> SemanticHeads:
+    near = Neighbours(
+        mean=arrays["mean"],
+        axes=arrays["axes"],
+        points=arrays["points"].astype(np.float32),
+        order=arrays["order"].astype(np.intp),
+        starts=arrays["starts"].astype(np.intp),
+        present=arrays["present"].astype(np.intp),
+    )
+    return SemanticHeads(LinearHead(arrays["semantic_weights"], arrays["semantic_bias"]), near)

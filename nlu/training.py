@@ -16,6 +16,7 @@ from nlu.heads import Labels, Matrix, fit_margin_head, fit_semantic_head
 from nlu.lemmas import learn_lemmas
 from nlu.neighbours import fit_neighbours
 from nlu.scorer import Model, SemanticHeads
+from nlu.singlethread import one_blas_thread
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0..1) and what is being done."""
@@ -25,14 +26,15 @@ Progress = Callable[[float, str], None]
 class TrainingConfig:
     """Settings that shape a model; part of its version.
 
-    `margin_c`, `semantic_c`: inverse regularisation strengths. `folds`: held out in turn for calibration; with more utterances than
-    `enough` one fold says it all. `gate_quantile`: share of what was taught that the out-of-scope gate may doubt.
+    `margin_c`, `semantic_c`: inverse regularisation strengths. `folds`: held out in turn for calibration; when there are more than
+    `folds` times `enough` utterances, `enough` of them are held out once. `gate_quantile`: share of what was taught that the
+    out-of-scope gate may doubt.
     """
 
     margin_c: float = 0.25
     semantic_c: float = 10.0
     folds: int = 4
-    enough: int = 6000
+    enough: int = 2000
     gate_slope: float = 2.0
     gate_quantile: float = 0.03
     seed: int = 7
@@ -56,6 +58,15 @@ class OutOfFold:
     nearest: Matrix
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Utterances of other languages, by class number."""
+
+    texts: tuple[str, ...]
+    vectors: Matrix
+    labels: Labels
+
+
 def train(
     taught: Utterances,
     lang: str,
@@ -66,13 +77,25 @@ def train(
     version: str = "",
     progress: Progress | None = None,
 ) -> Model:
-    """Train a model of language `lang` on `taught`.
+    """Train a model of language `lang` on `taught`; the result does not depend on the machine's number of cores.
 
     `foreign` are utterances of other languages with the same labels: they teach the heads that read embeddings. `extra_words` get
     lemmas too (names of products). Without vectors the model has the margin head only.
     """
     config = config or TrainingConfig()
-    tell = progress or (lambda _share, _what: None)
+    with one_blas_thread():
+        return _train(taught, lang, config, foreign, extra_words, version, progress or (lambda _share, _what: None))
+
+
+def _train(
+    taught: Utterances,
+    lang: str,
+    config: TrainingConfig,
+    foreign: Utterances | None,
+    extra_words: Sequence[str],
+    version: str,
+    tell: Progress,
+) -> Model:
     classes = tuple(sorted(set(taught.labels)))
     y = _numbers(taught.labels, classes)
     tell(0.0, "lemmas and features")
@@ -95,8 +118,8 @@ def train(
         semantic=semantic,
         fusion=fusion,
         gate=fit_gate(oof.heads[0], oof.nearest, config.gate_slope if semantic else 0.0, config.gate_quantile),
-        texts=taught.texts,
-        labels=y,
+        texts=taught.texts + (beside.texts if beside else ()),
+        labels=y if beside is None else np.concatenate([y, beside.labels]),
         version=version,
         measured={"held_out_accuracy": float(right.mean()), "held_out": float(len(right)), "utterances": float(len(y))},
     )
@@ -109,19 +132,19 @@ def _numbers(labels: Sequence[str], classes: Sequence[str]) -> Labels:
     return np.array([number[label] for label in labels], dtype=np.intp)
 
 
-def _foreign_rows(foreign: Utterances | None, classes: Sequence[str]) -> tuple[Matrix, Labels] | None:
-    """Embeddings and class numbers of foreign utterances whose label is taught here too."""
+def _foreign_rows(foreign: Utterances | None, classes: Sequence[str]) -> _Beside | None:
+    """Foreign utterances whose label is taught here too."""
     if foreign is None or foreign.vectors is None:
         return None
-    kept = [i for i, label in enumerate(foreign.labels) if label in set(classes)]
-    return foreign.vectors[kept], _numbers([foreign.labels[i] for i in kept], classes)
+    known = set(classes)
+    kept = [i for i, label in enumerate(foreign.labels) if label in known]
+    labels = _numbers([foreign.labels[i] for i in kept], classes)
+    return _Beside(tuple(foreign.texts[i] for i in kept), foreign.vectors[kept], labels)
 
 
-def _fit_semantic(
-    vectors: Matrix, y: Labels, classes: int, config: TrainingConfig, beside: tuple[Matrix, Labels] | None
-) -> SemanticHeads:
-    all_vectors = vectors if beside is None else np.concatenate([vectors, beside[0]])
-    all_y = y if beside is None else np.concatenate([y, beside[1]])
+def _fit_semantic(vectors: Matrix, y: Labels, classes: int, config: TrainingConfig, beside: _Beside | None) -> SemanticHeads:
+    all_vectors = vectors if beside is None else np.concatenate([vectors, beside.vectors])
+    all_y = y if beside is None else np.concatenate([y, beside.labels])
     linear = fit_semantic_head(all_vectors, all_y, classes, config.semantic_c)
     return SemanticHeads(linear, fit_neighbours(all_vectors, all_y))
 
@@ -149,14 +172,15 @@ def out_of_fold(
     classes: int,
     groups: NDArray[np.intp],
     config: TrainingConfig,
-    beside: tuple[Matrix, Labels] | None = None,
+    beside: _Beside | None = None,
     every_fold: bool = False,
 ) -> OutOfFold:
     """Scores of held-out utterances: of all of them, or of one fold when there are more than `config.enough`."""
-    fold = folds(y, groups, config.folds, config.seed)
-    wanted = range(config.folds) if every_fold or len(y) <= config.enough else range(1)
+    once = len(y) > config.folds * config.enough and not every_fold
+    count = len(y) // config.enough if once else config.folds
+    fold = folds(y, groups, count, config.seed)
     parts: list[tuple[NDArray[np.intp], tuple[Matrix, ...], Matrix]] = []
-    for number in wanted:
+    for number in range(1 if once else count):
         out, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not len(out) or not len(rest):
             continue

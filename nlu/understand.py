@@ -10,6 +10,7 @@ import numpy as np
 from nlu.acts import SpokenAct, find_act
 from nlu.entities import Lexicon, find_entities
 from nlu.heads import Matrix
+from nlu.keywords import Keywords
 from nlu.languages import ForeignSpeech, find_foreign
 from nlu.matters import possible_parts
 from nlu.normalise import normalise
@@ -48,7 +49,10 @@ class Classifier:
         self.pack = pack
         self.scorers = dict(scorers)
         self.policy = Policy(pack.intents, pack.costs)
-        self._lexicons = {lang: Lexicon.build(pack.named_things(lang), lang) for lang in scorers}
+        self._keywords = Keywords.load(pack)
+        self._lexicons = {
+            lang: Lexicon.build(pack.named_things(lang), scorer.model.vocabulary.lemmas) for lang, scorer in scorers.items()
+        }
 
     def understand(self, hypotheses: Sequence[Hypothesis], lang: str) -> Understanding:
         """See `nlu.types.Understander`. Raises ValueError without hypotheses or for a language that was not loaded."""
@@ -79,10 +83,19 @@ class Classifier:
         if parts := possible_parts(readings[0][0], lang):
             matter, second = self._two_matters(matter, parts, lang)
         ranking = self.policy.temper(matter.ranking, readings[0][1])
-        verdict = self.policy.decide(ranking)
+        verdict = self._keep_emergency(self.policy.decide(ranking), readings[0][0], lang)
         if act is not None and act.rest and not act.sure:
             verdict = _at_most_confirm(verdict)
         return self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
+
+    def _keep_emergency(self, verdict: Verdict, text: str, lang: str) -> Verdict:
+        """An utterance about to be turned away is asked about when an emergency's keywords are in it."""
+        line = self._keywords.best(text, lang, emergencies_only=True) if verdict.decision is Decision.REJECT else None
+        if line is None:
+            return verdict
+        return Verdict(
+            Decision.CONFIRM, line.intent, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords"
+        )
 
     def _content(self, text: str, act: SpokenAct | None, lang: str) -> str:
         """The words to classify: what is left beside the act, of each reading its own."""
@@ -178,6 +191,3 @@ def _with_language(answer: Understanding, foreign: ForeignSpeech | None) -> Unde
     if foreign.requested or answer.act is None:
         return replace(answer, act=Act.LANGUAGE, language=foreign.language)
     return replace(answer, language=foreign.language)
-
-
-

@@ -42,6 +42,7 @@ from voicebot.telephony.sip import SipEndpoint
 from voicebot.understanding import load_understanding
 from voicebot.warming import likely_says
 from voicebot.web.app import WebParts, build_app
+from voicebot.web.chat import ChatRoom, ChatServices
 from voicebot.web.metrics import Metrics
 from voicebot.web.server import serve
 
@@ -132,7 +133,7 @@ async def open_house(
         endpoint = SipEndpoint(settings.sip_settings(), Reception(services).serve)
         await endpoint.start()
         stack.push_async_callback(endpoint.close)
-        http = await _web(settings, stores, metrics, endpoint, stack)
+        http = await _web(settings, stores, services, endpoint, stack)
         yield House(settings, bundle, services, endpoint, http)
 
 
@@ -228,10 +229,11 @@ async def _desk(settings: Settings, bundle: Bundle, stores: _Stores, metrics: Me
 
 
 async def _web(
-    settings: Settings, stores: _Stores, metrics: Metrics, endpoint: SipEndpoint, stack: AsyncExitStack
+    settings: Settings, stores: _Stores, services: CallServices, endpoint: SipEndpoint, stack: AsyncExitStack
 ) -> tuple[str, int] | None:
     if not settings.web.enabled:
         return None
+    metrics = services.metrics
     metrics.read_from("voicebot_live_calls", lambda: len(stores.live))
     metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
     metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
@@ -246,10 +248,30 @@ async def _web(
         conditions=stores.board,
         metrics=metrics,
         checks={"sip": lambda: not endpoint.died.is_set()},
+        chat=_chat(settings, services),
     )
     server, port = await serve(build_app(parts), settings.web.host, settings.web.port)
     stack.push_async_callback(server.close)
     return settings.web.host, port
+
+
+def _chat(settings: Settings, services: CallServices) -> ChatRoom:
+    """The text channel: the same conversation, understanding, desk and records as the calls have."""
+    return ChatRoom(
+        ChatServices(
+            bundle=services.bundle,
+            understand=services.understanding.understand,
+            desk=services.desk,
+            records=services.records,
+            live=services.live,
+            metrics=services.metrics,
+            conditions=services.conditions,
+            clock=services.clock,
+            without=() if services.understanding.has_classifier else ("classifier",),
+            keeps_words=settings.recording.records("chat"),
+            sinks=services.sinks,
+        )
+    )
 
 
 def _identify(settings: Settings, stack: AsyncExitStack) -> Callable[[CallOffer], Caller]:

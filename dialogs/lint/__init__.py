@@ -1,6 +1,6 @@
 """Mistakes that only show when flow, routes and prompts are seen together: each with its file, line and mend.
 
-Errors stop a bundle from loading; warnings are shown by `voicebot flow lint`.
+Errors stop a bundle from loading; warnings are shown by `voicebot flow check`.
 """
 
 from __future__ import annotations

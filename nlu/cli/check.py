@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, opened, progress, told_plainly
+from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
     from nlu.pack import Pack
@@ -62,7 +62,7 @@ def judgements(
     pack: Pack, lang: str, on: Path | None, folds: int, cache: Path | None, semantic: bool | None
 ) -> tuple[list[Judged], str]:
     """Utterances judged by models that had not seen them, and how that was done. Raises NluError."""
-    from nlu.loading import load, sentence_encoder
+    from nlu.loading import find_encoder
     from nlu.store import default_cache
     from nlu.tools.held_out import ALL_RANKED, judge
     from nlu.tools.held_out_store import held_out
@@ -71,13 +71,12 @@ def judgements(
 
     if on is None:
         with progress(f"cross-validating {lang}") as tell:
-            judged = held_out(pack, lang, sentence_encoder(semantic), cache or default_cache(), count=folds, progress=tell)
+            judged = held_out(pack, lang, find_encoder(semantic), cache or default_cache(), count=folds, progress=tell)
         return judged, f"cross-validated in {folds} folds"
     examples = read_labelled(on)
     with progress(f"judging {on.name}") as tell:
-        classifier = Classifier(
-            pack, load(pack, [lang], cache=cache, semantic=semantic, progress=tell).scorers, ranked=ALL_RANKED
-        )
+        scorers = loaded(pack, lang, cache, semantic, tell).scorers
+        classifier = Classifier(pack, scorers, ranked=ALL_RANKED)
         return judge(examples, classifier, lang, tell), f"on {on.name}"
 
 

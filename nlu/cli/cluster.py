@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, opened, progress, told_plainly
+from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
     from nlu.pack import Pack
@@ -35,7 +35,7 @@ def cluster(
 ) -> None:
     """Gather low-confidence utterances into suggested intents; --accept adds them to the pack's YAML, comments kept."""
     with told_plainly():
-        from nlu.loading import load, sentence_encoder
+        from nlu.loading import find_encoder
         from nlu.tools.clustering import cluster as gathered
         from nlu.tools.clustering import unsure
         from nlu.tools.held_out import judge
@@ -44,9 +44,9 @@ def cluster(
         chosen = opened(pack)
         examples = read_utterances(file)
         with progress(f"understanding {file.name}") as tell:
-            classifier = load(chosen, [lang], cache=cache, semantic=semantic, progress=tell)
+            classifier = loaded(chosen, lang, cache, semantic, tell)
             doubtful = unsure(judge(examples, classifier, lang, tell), below)
-            clusters = gathered(doubtful, lang, sentence_encoder(semantic), least)
+            clusters = gathered(doubtful, lang, find_encoder(semantic), least)
         if as_json:
             print(json.dumps([_as_json(one) for one in clusters], ensure_ascii=False, indent=2))
             return

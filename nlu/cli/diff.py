@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, opened, progress, told_plainly
+from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
     from nlu.tools.comparing import Change, Comparison
@@ -35,7 +35,7 @@ def diff(
     cache: Cache = None,
     semantic: Semantic = None,
 ) -> None:
-    """Understand the same utterances by both and show what changes: intents, decisions, acts. `--pack`: taxonomy of bare models."""
+    """Understand the same utterances by both and show what changes. `--pack` gives bare models their taxonomy."""
     with told_plainly():
         from nlu.tools.comparing import compare
         from nlu.tools.utterances import read_utterances
@@ -61,17 +61,17 @@ def _dev_set(folder: Path, lang: str) -> Path:
 
 
 def _side(folder: Path, lang: str, pack: Path | None, cache: Path | None, semantic: bool | None, tell: Progress) -> Classifier:
-    from nlu.loading import load, sentence_encoder
+    from nlu.loading import find_encoder
     from nlu.scorer import Scorer
     from nlu.store import read
     from nlu.understand import Classifier
 
     if not (folder / "model.json").is_file():
-        return load(opened(folder), [lang], cache=cache, semantic=semantic, progress=tell)
+        return loaded(opened(folder), lang, cache, semantic, tell)
     model = read(folder)
     if model.language != lang:
         raise typer.BadParameter(f"{folder} is a model of language {model.language!r}; ask for --lang {model.language}")
-    return Classifier(opened(pack), {lang: Scorer(model, sentence_encoder(semantic))})
+    return Classifier(opened(pack), {lang: Scorer(model, find_encoder(semantic))})
 
 
 def _as_json(change: Change) -> dict[str, Any]:

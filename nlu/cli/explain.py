@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, opened, progress, told_plainly
+from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,12 +30,12 @@ def explain(
     with told_plainly():
         from rich.console import Console
 
-        from nlu.loading import load, sentence_encoder
+        from nlu.loading import find_encoder
         from nlu.tools.explaining import explain as explained
 
         with progress(f"loading {lang}") as tell:
-            classifier = load(opened(pack), [lang], cache=cache, semantic=semantic, progress=tell)
-        told = explained(text, classifier, lang, sentence_encoder(semantic))
+            classifier = loaded(opened(pack), lang, cache, semantic, tell)
+        told = explained(text, classifier, lang, find_encoder(semantic))
         if as_json:
             print(json.dumps(asdict(told), ensure_ascii=False, indent=2))
         else:
@@ -66,8 +66,8 @@ def _show_reasons(told: Explanation, console: Console) -> None:
     costs = (f"{one.decision} {' or '.join(one.choices) or one.intent} {one.cost:.2f}" for one in told.options)
     _line(console, "mean cost", ", ".join(costs))
     if told.bands:
-        steps = ", ".join(f"{band.decision} from {band.low:.2f}" for band in told.bands)
-        _line(console, "bands", f"{told.first}: {steps}")
+        steps = ", ".join(f"{band.decision} {band.intent} from {band.low:.2f}" for band in told.bands)
+        _line(console, "bands", f"as {told.first} gets likelier: {steps}")
     for one in told.nearest:
         _line(console, "nearest", f"{one.likeness:.3f} {one.intent}: {one.text}")
     spoke = ", ".join(f"{one.feature} {one.weight:+.2f}" for one in told.ngrams)

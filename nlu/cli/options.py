@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nlu.pack import Pack
     from nlu.training import Progress
+    from nlu.understand import Classifier
 
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="Folder of the pack.", show_default="the default pack")]
 Language = Annotated[str, typer.Option("--lang", help="Language of the line: pl or en.")]
@@ -48,6 +49,14 @@ def opened(folder: Path | None) -> Pack:
     from nlu.pack import BANK_PACK, Pack
 
     return Pack(folder or BANK_PACK)
+
+
+def loaded(pack: Pack, lang: str, cache: Path | None, semantic: bool | None, progress: Progress | None = None) -> Classifier:
+    """The classifier as it serves: with all the pack's languages, since they teach each other. Raises NluError."""
+    from nlu.loading import load
+
+    pack.files(lang)  # a language without data is told plainly
+    return load(pack, sorted({lang, *pack.languages}), cache=cache, semantic=semantic, progress=progress)
 
 
 @contextmanager

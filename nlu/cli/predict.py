@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nlu.cli.options import Cache, Language, PackFolder, Semantic, opened, progress, told_plainly
+from nlu.cli.options import Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
     from nlu.types import Understanding
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 def predict(lang: Language = "pl", pack: PackFolder = None, cache: Cache = None, semantic: Semantic = None) -> None:
     """Understand one utterance a line from standard input; one JSON a line, written at once."""
     with told_plainly():
-        from nlu.loading import load
         from nlu.types import Hypothesis
 
         with progress(f"loading {lang}") as tell:
-            classifier = load(opened(pack), [lang], cache=cache, semantic=semantic, progress=tell)
+            classifier = loaded(opened(pack), lang, cache, semantic, tell)
         for raw in sys.stdin.buffer:
             said = raw.decode("utf-8", errors="replace").strip()
             print(json.dumps(as_json(classifier.understand([Hypothesis(said)], lang)), ensure_ascii=False), flush=True)

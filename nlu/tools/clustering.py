@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import learn, lemma
+from nlu.features import learn
+from nlu.normalise import canonical, normalise
 from nlu.rasa_yaml import Example
 from nlu.semantic import SentenceEncoder
 from nlu.tools.held_out import Judged
+from nlu.tools.wording import lemmas_of
 from nlu.types import OUT_OF_SCOPE, Act, Decision
 
 MOST = 4000
@@ -88,7 +90,8 @@ def _vectors(texts: Sequence[str], lang: str, encoder: SentenceEncoder | None) -
     """Unit vectors, one a row."""
     if encoder is not None:
         return encoder.encode(texts)
-    matrix = learn(texts, lang)[1].toarray().astype(np.float32)
+    words = [normalise(text) for text in texts]
+    matrix = learn(words, lemmas_of(words, lang))[1].toarray().astype(np.float32)
     length = np.sqrt((matrix * matrix).sum(axis=1, keepdims=True))
     unit: NDArray[np.float32] = matrix / np.maximum(length, 1e-9)
     return unit
@@ -131,7 +134,8 @@ def _suggestion(judged: Sequence[Judged]) -> tuple[str | None, float]:
 
 def _names(groups: Sequence[Sequence[str]], lang: str) -> list[tuple[str, ...]]:
     """The words that tell each group from the others: tf · log(1 + average group size / frequency everywhere)."""
-    counts = [Counter(lemma(word, lang) for text in texts for word in text.lower().split()) for texts in groups]
+    lemmas = lemmas_of([canonical(text) for texts in groups for text in texts], lang)
+    counts = [Counter(lemmas.of(word) for text in texts for word in canonical(text).split()) for texts in groups]
     everywhere: Counter[str] = Counter()
     for one in counts:
         everywhere.update(one)

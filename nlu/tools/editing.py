@@ -114,8 +114,8 @@ def _take(item: CommentedMap, lines: Collection[int], taken: list[Taken]) -> boo
 def _literal(text: str, old: Any) -> LiteralScalarString:
     """A block of lines; ruamel keeps the comments that follow a block on the block itself."""
     new: LiteralScalarString = LiteralScalarString(text)
-    if getattr(old, "comment", None) is not None:
-        new.comment = old.comment
+    if (comment := getattr(old, "comment", None)) is not None:
+        setattr(new, "comment", comment)  # noqa: B010 (an attribute that ruamel adds and its types do not know)
     return new
 
 

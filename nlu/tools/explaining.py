@@ -43,10 +43,11 @@ class Spoke:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """From confidence `low` (of the first intent, the others in proportion) this would be decided."""
+    """From confidence `low` (of the likeliest matter, the others in proportion) this would be decided about `intent`."""
 
     low: float
     decision: Decision
+    intent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,11 @@ def explain(text: str, classifier: Classifier, lang: str, encoder: SentenceEncod
 
 def nearest(text: str, model: Model, encoder: SentenceEncoder | None, count: int = _NEAREST) -> list[Neighbour]:
     """The most like training utterances: by sentence embedding, or by words and letters when there is none."""
-    if encoder is not None and len(model.vectors):
-        likeness = np.asarray(model.vectors @ encoder.encode([text])[0])
+    if encoder is not None and model.semantic is not None:
+        neighbours = model.semantic.neighbours
+        points = neighbours.points @ neighbours.project(encoder.encode([text]))[0]
+        likeness = np.full(max(len(model.texts), int(neighbours.order.max()) + 1), -1.0)
+        likeness[neighbours.order] = points
     else:
         own = dict(zip(*(values.tolist() for values in model.vocabulary.weigh(text)), strict=True))
         likeness = np.array([_overlap(own, one, model) for one in model.texts])
@@ -147,7 +151,7 @@ def _bands(ranking: Sequence[RankedIntent], policy: Policy) -> list[Band]:
         share = step / _STEPS
         scaled = [RankedIntent(one.intent, one.confidence / rest * (1 - share)) for one in others]
         supposed = sorted([RankedIntent(first.intent, share), *scaled], key=lambda one: -one.confidence)
-        decision = policy.decide(supposed).decision
-        if not bands or bands[-1].decision is not decision:
-            bands.append(Band(share, decision))
+        verdict = policy.decide(supposed)
+        if not bands or (bands[-1].decision, bands[-1].intent) != (verdict.decision, verdict.intent):
+            bands.append(Band(share, verdict.decision, verdict.intent))
     return bands

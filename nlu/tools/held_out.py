@@ -6,22 +6,26 @@ Near-duplicates stay in one fold, or the figures would flatter (Kohavi 1995; gro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nlu.features import near_duplicate_groups
-from nlu.normalise import normalise
+from nlu.heads import Matrix
 from nlu.pack import ACT_LABELS, Pack
 from nlu.rasa_yaml import Example
 from nlu.scorer import Scorer
-from nlu.semantic import SentenceEncoder, Vectors
-from nlu.training import Progress, TrainingConfig, folds, train
+from nlu.semantic import EmbeddingStore, SentenceEncoder
+from nlu.tools.wording import duplicate_groups, normalised
+from nlu.training import Progress, TrainingConfig, Utterances, folds, train
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, Understanding
 from nlu.understand import Classifier
 
 ALL_RANKED = 1_000_000
+_EMBEDDING_SHARE = 0.3
+"""Of the time of a cross-validation, about so much goes into embeddings; for progress bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +72,17 @@ class Judged:
 
 
 class RememberingEncoder(SentenceEncoder):
-    """An encoder that never embeds a text twice: folds share most of theirs."""
+    """An encoder that knows the embeddings of some texts already, and makes the others."""
 
-    def __init__(self, encoder: SentenceEncoder) -> None:
+    def __init__(self, encoder: SentenceEncoder, texts: Sequence[str], vectors: Matrix) -> None:
         self._encoder = encoder
-        self._known: dict[str, Vectors] = {}
+        self._known = dict(zip(texts, vectors, strict=True))
 
-    def encode(self, texts: Sequence[str], progress: object = None) -> Vectors:
-        """See `SentenceEncoder.encode`; texts not met before are told to `progress`."""
-        new = list(dict.fromkeys(text for text in texts if text not in self._known))
-        if new:
-            tell = progress if callable(progress) else None
-            self._known |= zip(new, self._encoder.encode(new, tell), strict=True)
-        if not texts:
-            return self._encoder.encode([])
-        return np.stack([self._known[text] for text in texts])
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """See `SentenceEncoder.encode`."""
+        if all(text in self._known for text in texts) and texts:
+            return np.stack([self._known[text] for text in texts])
+        return self._encoder.encode(texts)
 
 
 def judge(examples: Sequence[Example], classifier: Classifier, lang: str, progress: Progress | None = None) -> list[Judged]:
@@ -99,6 +99,7 @@ def cross_validate(
     pack: Pack,
     lang: str,
     encoder: SentenceEncoder | None,
+    cache: Path,
     *,
     count: int = 3,
     config: TrainingConfig | None = None,
@@ -106,33 +107,59 @@ def cross_validate(
 ) -> list[Judged]:
     """Every training example of `pack`, in the order of the files, judged by a model trained without its fold.
 
-    `count` is the number of folds. Raises PackError; ValueError when there are fewer than two folds.
+    `count` is the number of folds; embeddings are kept in `cache`. The pack's other languages teach along, as they do in service.
+    Raises PackError; ValueError when there are fewer than two folds.
     """
     if count < 2:
         raise ValueError(f"cross-validation needs at least 2 folds, not {count}")
     config = config or TrainingConfig()
     tell = progress or (lambda _share, _what: None)
+    begin = _EMBEDDING_SHARE if encoder else 0.0
     examples = pack.training_data(lang).examples
-    remembering = RememberingEncoder(encoder) if encoder else None
-    texts = [normalise(example.text) for example in examples]
-    names = sorted({example.intent for example in examples})
-    y = np.array([names.index(example.intent) for example in examples], dtype=np.intp)
-    fold = folds(y, near_duplicate_groups(texts, lang), count, config.seed)
-    if remembering:
-        remembering.encode(texts, lambda share: tell(0.2 * share, "sentence embeddings"))
+    taught = _taught(pack, lang, encoder, cache, lambda share: tell(0.5 * begin * share, "sentence embeddings"))
+    others = [one for one in pack.languages if one != lang] if encoder else []
+    foreign = _together(
+        [_taught(pack, one, encoder, cache, lambda share: tell(0.5 * begin, "sentence embeddings")) for one in others]
+    )
+    fold = _folds(taught, lang, count, config)
+    serving = RememberingEncoder(encoder, taught.texts, taught.vectors) if encoder and taught.vectors is not None else None
     judged: dict[int, Judged] = {}
-    steps = _shares(count, 0.2 if remembering else 0.0)
-    for number, (start, middle, end) in zip(range(count), steps, strict=True):
-        out = np.flatnonzero(fold == number)
-        rest = [examples[row] for row in np.flatnonzero(fold != number)]
+    for number, (start, middle, end) in zip(range(count), _shares(count, begin), strict=True):
+        out, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         what = f"fold {number + 1} of {count}"
         training = _between(tell, start, middle, f"{what}, training")
-        model = train(rest, lang, remembering, config, progress=training)
-        classifier = Classifier(pack, {lang: Scorer(model, remembering)}, ranked=ALL_RANKED)
+        model = train(_rows(taught, rest), lang, config, foreign=foreign, progress=training)
+        classifier = Classifier(pack, {lang: Scorer(model, serving)}, ranked=ALL_RANKED)
         understanding = _between(tell, middle, end, f"{what}, understanding")
         judged |= zip(map(int, out), judge([examples[row] for row in out], classifier, lang, understanding), strict=True)
     tell(1.0, "done")
     return [judged[row] for row in range(len(examples))]
+
+
+def _taught(pack: Pack, lang: str, encoder: SentenceEncoder | None, cache: Path, progress: Callable[[float], None]) -> Utterances:
+    examples = pack.training_data(lang).examples
+    texts = tuple(normalised(examples))
+    vectors = EmbeddingStore(encoder, cache).vectors(texts, progress) if encoder else None
+    return Utterances(texts, tuple(example.intent for example in examples), vectors)
+
+
+def _together(several: Sequence[Utterances]) -> Utterances | None:
+    if not several:
+        return None
+    texts = tuple(text for one in several for text in one.texts)
+    labels = tuple(label for one in several for label in one.labels)
+    return Utterances(texts, labels, np.concatenate([one.vectors for one in several if one.vectors is not None]))
+
+
+def _folds(taught: Utterances, lang: str, count: int, config: TrainingConfig) -> NDArray[np.intp]:
+    names = sorted(set(taught.labels))
+    labels = np.array([names.index(label) for label in taught.labels], dtype=np.intp)
+    return folds(labels, duplicate_groups(taught.texts, lang), count, config.seed)
+
+
+def _rows(taught: Utterances, rows: NDArray[np.intp]) -> Utterances:
+    texts, labels = tuple(taught.texts[row] for row in rows), tuple(taught.labels[row] for row in rows)
+    return Utterances(texts, labels, None if taught.vectors is None else taught.vectors[rows])
 
 
 def _shares(count: int, start: float) -> Iterator[tuple[float, float, float]]:

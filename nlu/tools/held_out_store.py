@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import nlu
+from nlu.loading import Trainer
 from nlu.pack import Pack
 from nlu.semantic import SentenceEncoder
-from nlu.store import model_version
 from nlu.tools.held_out import Judged, cross_validate
 from nlu.training import Progress, TrainingConfig
 from nlu.types import Act, Decision, Entity, RankedIntent, Understanding
@@ -33,19 +33,20 @@ def held_out(
 ) -> list[Judged]:
     """`cross_validate`, or what it gave last time when data, costs, settings and program are the same. Raises PackError."""
     config = config or TrainingConfig()
-    path = cache / "held-out" / f"{lang}-{_version(pack, lang, config, encoder is not None, count)}.json"
+    trainer = Trainer(pack, (lang, *(one for one in pack.languages if one != lang)), encoder, cache, config)
+    path = cache / "held-out" / f"{lang}-{_version(pack, lang, trainer.version(lang), count)}.json"
     kept = _read(path)
     if kept is not None:
         examples = pack.training_data(lang).examples
         if len(kept) == len(examples):
             return [Judged(example, found) for example, found in zip(examples, kept, strict=True)]
-    judged = cross_validate(pack, lang, encoder, count=count, config=config, progress=progress)
+    judged = cross_validate(pack, lang, encoder, cache, count=count, config=config, progress=progress)
     _write(path, judged)
     return judged
 
 
-def _version(pack: Pack, lang: str, config: TrainingConfig, semantic: bool, count: int) -> str:
-    digest = hashlib.sha256(model_version(pack.digest(lang), config, semantic).encode() + bytes([count]))
+def _version(pack: Pack, lang: str, model: str, count: int) -> str:
+    digest = hashlib.sha256(f"{model} {count}".encode())
     data = [pack.root / "costs.yml", pack.root / "entities" / f"{lang}.yml"]
     program = sorted(Path(nlu.__file__).parent.glob("*.py"))
     for path in (*data, *program):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nlu.features import learn, near_duplicate_groups
 from nlu.fusion import fit_fusion
-from nlu.normalise import normalise
 from nlu.rasa_yaml import Example
+from nlu.tools.wording import lemmas_of, normalised
 from nlu.training import TrainingConfig, out_of_fold
 
 Probabilities = NDArray[np.floating]
@@ -41,10 +41,13 @@ def find_label_errors(examples: Sequence[Example], lang: str, config: TrainingCo
     config = config or TrainingConfig()
     number = {name: at for at, name in enumerate(names)}
     labels = np.array([number[example.intent] for example in examples], dtype=np.intp)
-    texts = [normalise(example.text) for example in examples]
-    _, features = learn(texts, lang)
-    scores = out_of_fold(features, None, labels, len(names), near_duplicate_groups(texts, lang), config)
-    probabilities = fit_fusion(scores.margins, None, labels).probabilities(scores.margins, None)
+    texts = normalised(examples)
+    lemmas = lemmas_of(texts, lang)
+    _, features = learn(texts, lemmas)
+    groups = near_duplicate_groups(texts, lemmas)
+    scores = out_of_fold(features, None, labels, len(names), groups, config, every_fold=True)
+    probabilities = np.zeros((len(labels), len(names)))
+    probabilities[scores.rows] = fit_fusion(scores.heads, labels[scores.rows]).probabilities(scores.heads)
     found = confident_disagreements(probabilities, labels)
     return [
         Suspect(examples[row], names[other], float(probabilities[row, labels[row]]), float(probabilities[row, other]))

@@ -12,6 +12,8 @@ from nlu.tools.report_text import figures
 
 _STYLE = Path(__file__).with_name("report.css")
 _SENTENCES = 25
+_WARM, _HOT = 0.55, 0.85
+"""From these strengths of colour on, figures need the other ink to be readable: hot ones always, warm ones on a dark page."""
 
 
 def html_page(reports: Sequence[Report], title: str) -> str:
@@ -45,7 +47,7 @@ def _figures(report: Report) -> str:
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
     """A table whose first column names the row; cells are HTML already."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    head = "".join(f'<th scope="col">{escape(column)}</th>' if column else "<td></td>" for column in columns)
     body = "".join(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>\n' for name, cells in rows)
     named = escape(caption)
     return (
@@ -122,9 +124,8 @@ def _matrix_cell(count: int, share: float, own: bool) -> str:
     if not count:
         return '<td class="self">0</td>' if own else "<td></td>"
     strength = 0.08 + 0.92 * share**0.5
-    ink = ";color:#fff" if strength > 0.55 else ""
-    self_class = ' class="self"' if own else ""
-    return f'<td{self_class} style="background:rgb(var(--heat) / {strength:.2f}){ink}">{count}</td>'
+    kinds = [kind for kind, holds in (("self", own), ("hot", strength > _HOT), ("warm", _WARM < strength <= _HOT)) if holds]
+    return f'<td class="{" ".join(kinds)}" style="background:rgb(var(--heat) / {strength:.2f})">{count}</td>'
 
 
 def _confusions(confusions: Sequence[Confusion]) -> str:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlu.errors import PackError
-from nlu.features import near_duplicate_groups
-from nlu.normalise import normalise
 from nlu.pack import Pack
 from nlu.rasa_yaml import Example
 from nlu.tools.editing import Taken, labelled_file, without_examples
+from nlu.tools.wording import duplicate_groups, normalised
 
 _BESIDE = ("intents.yml", "costs.yml", "keywords.yml")
 
@@ -30,7 +29,7 @@ class Split:
 
 def choose_test(examples: Sequence[Example], lang: str, share: float, seed: int) -> list[int]:
     """Numbers of examples to hold out: about `share` (0..1) of each label, whole groups of near-duplicates. Sorted."""
-    groups = near_duplicate_groups([normalise(example.text) for example in examples], lang)
+    groups = duplicate_groups(normalised(examples), lang)
     members: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         members.setdefault(int(group), []).append(number)

@@ -11,7 +11,7 @@ from caller_id.types import Authentication
 from dialogs import Bundle, load_bundle
 from dialogs.bundle import DEFAULT_BUNDLE
 from dialogs.events import Authorise, Failed, HungUp, Listen, Remember, Say, StopRecording
-from tests.dialogs.calls import NO, WEDNESDAY_NOON, YES, Call, means
+from tests.dialogs.calls import NO, SATURDAY_NIGHT, WEDNESDAY_NOON, YES, Call, means
 
 
 def whys(call: Call, kind: str) -> list[str]:
@@ -66,6 +66,18 @@ def test_recording_can_be_refused_at_any_time(bundle: Bundle, text: str) -> None
     assert call.hears(means("fees")).waits().handed.queue == "accounts"
 
 
+def test_a_matter_said_along_with_the_refusal_is_not_lost(bundle: Bundle) -> None:
+    call = Call(bundle, recorded=True).hears(means("fees", text="bez nagrywania, chcę zapytać o opłaty")).waits()
+    assert StopRecording() in call.actions
+    assert call.handed.queue == "accounts"
+
+
+def test_recording_refused_during_the_announcement_stops_before_the_transfer(bundle: Bundle) -> None:
+    call = Call(bundle, recorded=True).hears(means("fees"), means(decision="reject", text="nie nagrywać")).waits()
+    assert StopRecording() in call.actions
+    assert call.handed.queue == "accounts"
+
+
 # ---------------------------------------------------------------- accessibility
 
 
@@ -87,14 +99,16 @@ def test_what_is_remembered_holds_from_the_greeting_and_can_be_taken_back(bundle
 
 def test_keys_only_goes_from_menu_to_menu(bundle: Bundle) -> None:
     call = Call(bundle, preferences=("keys",))
-    assert (call.said[0], call.said[1]) == ("greeting", "menu")
+    assert (call.said[0], call.said[1]) == ("greeting", "menu.deaf")
     assert call.presses("32").waits().handed.queue == "mortgage"
 
 
 def test_everything_can_be_done_without_speaking(bundle: Bundle) -> None:
     call = Call(bundle, preferences=("keys",), number=None).waits().presses("21")
-    assert call.last_said == ["message.balance", "after_message"]
+    assert call.last_said == ["message.balance", "after_message", "yes_no_keys"]
     assert call.presses("1").waits().place == ("accounts", 0)
+    closed = Call(bundle, preferences=("keys",), at=SATURDAY_NIGHT).waits().presses("31")
+    assert closed.last_said == ["closed", "closed_keys"], "the keys are named where a voice would do without"
     slower = Call(bundle).presses("83")
     assert Remember("slow") in slower.actions
     patient = Call(bundle).presses("84")
@@ -120,6 +134,13 @@ def test_a_key_without_a_meaning_is_no_match(bundle: Bundle) -> None:
     assert call.last_said[0] == "menu_again"
 
 
+def test_whoever_comes_back_to_the_menu_begins_at_the_top(bundle: Bundle) -> None:
+    call = (
+        Call(bundle).waits().presses("1").hears(means("blik", "confirm"), NO, means(decision="reject"), means(decision="reject"))
+    )
+    assert (call.dialog.state.step, call.dialog.state.menu) == ("menu", "main")
+
+
 def test_a_menu_says_every_option_with_its_key(bundle: Bundle) -> None:
     call = Call(bundle).presses("3")
     options = [dict(prompt.params) for prompt, _ in call.dialog.state.said if prompt.id == "menu_option"]
@@ -141,7 +162,7 @@ def test_yes_and_no_have_their_keys(bundle: Bundle) -> None:
 @pytest.mark.parametrize("without", [("recogniser",), ("classifier",)])
 def test_without_ears_the_call_begins_with_keys(bundle: Bundle, without: tuple[str, ...]) -> None:
     call = Call(bundle, without=without)
-    assert call.said[:3] == ["greeting", "use_keys", "menu"]
+    assert call.said[:3] == ["greeting", "use_keys", "menu.deaf"]
     assert call.presses("51").waits().handed.queue == "savings"
 
 
@@ -149,7 +170,7 @@ def test_without_ears_the_call_begins_with_keys(bundle: Bundle, without: tuple[s
 def test_ears_failing_in_the_call_lead_to_keys_once(bundle: Bundle, stage: str) -> None:
     call = Call(bundle)
     call.fail(Failed(stage))
-    assert call.last_said[:2] == ["use_keys", "menu"]
+    assert call.last_said[:2] == ["use_keys", "menu.deaf"]
     spoken = len(call.said)
     call.fail(Failed("recogniser"))
     assert len(call.said) == spoken
@@ -214,6 +235,13 @@ def test_the_survey_is_one_question_by_word_or_key(bundle: Bundle, answer: objec
     assert call.last_said == ["survey"]
     call.presses(answer) if isinstance(answer, str) else call.hears(answer)  # type: ignore[arg-type]
     assert whys(call, "survey") == kept
+    assert call.ended == "done"
+
+
+def test_the_switchboard_may_send_callers_to_the_survey_after_the_agent(bundle: Bundle) -> None:
+    call = Call(bundle, line="survey")
+    assert call.said == ["greeting", "survey"]
+    assert whys(call.presses("2"), "survey") == ["not_helped"]
     assert call.ended == "done"
 
 

@@ -7,7 +7,7 @@ import pytest
 from dialogs import Bundle
 from dialogs.events import Expect, Listen, Say, Wait
 from dialogs.flow import Question
-from tests.dialogs.calls import AGENT, NO, NONSENSE, YES, Call, means
+from tests.dialogs.calls import AGENT, NO, NONSENSE, SATURDAY_NIGHT, YES, Call, means
 
 
 def test_a_certain_matter_goes_through_without_a_question(bundle: Bundle) -> None:
@@ -213,6 +213,12 @@ def test_swearing_with_a_matter_is_a_matter(bundle: Bundle) -> None:
     assert call.waits().place == ("ebanking", 0)
 
 
+@pytest.mark.parametrize("decision", ["accept", "confirm"])
+def test_a_swear_word_beside_a_matter_is_overheard(bundle: Bundle, decision: str) -> None:
+    call = Call(bundle).hears(means("card_issue", decision, text="kurwa karta mi nie działa"))
+    assert "calm" not in call.said
+
+
 @pytest.mark.parametrize(
     ("answer", "queue", "second"),
     [
@@ -244,6 +250,13 @@ def test_nobody_is_asked_for_ever(bundle: Bundle) -> None:
             break
         call.hears(means("account_close"), NO)
     assert call.waits().handed.queue in bundle.queues
+
+
+def test_a_call_that_goes_on_for_too_long_ends_with_someone_who_is_there(bundle: Bundle) -> None:
+    call = Call(bundle, at=SATURDAY_NIGHT).hears(means("mortgage"))
+    call.dialog.state.turns = bundle.flow.limits.turns
+    call.hears(NONSENSE)
+    assert (call.handed.queue, call.handed.reason) == ("general", "limit"), "not with the closed queue it spoke of last"
 
 
 def test_two_matters_the_first_by_message_the_second_next(bundle: Bundle) -> None:

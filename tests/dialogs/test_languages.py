@@ -101,6 +101,16 @@ def test_languages_cannot_be_switched_for_ever(bundle: Bundle) -> None:
     assert len(call.decisions("language")) <= 4
 
 
+def test_a_language_named_in_passing_is_no_wish_to_change_it(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("certificates", text="potrzebuję zaświadczenie po angielsku")).waits()
+    assert (call.handed.intent, call.handed.language) == ("certificates", "pl")
+
+
+def test_a_language_asked_for_during_the_announcement_is_told_to_the_agent(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("fees"), ENGLISH).waits()
+    assert (call.handed.queue, call.handed.language) == ("accounts", "en")
+
+
 def test_a_language_nobody_speaks_here_changes_nothing(bundle: Bundle) -> None:
     call = Call(bundle).hears(means(act="language", language="de"))
     assert spoken(call)[-1] == ("pl", "ask_matter_again")

@@ -33,6 +33,7 @@ from dialogs.events import (
     Switch,
 )
 from dialogs.flow import Collect, Question
+from dialogs.gate import Way, look
 from dialogs.rehearsal import Rehearsal
 from dialogs.replay import replay
 from nlu.types import Act, Decision, RankedIntent, Understanding
@@ -102,7 +103,7 @@ callers = st.builds(
 starts = st.builds(
     CallStarted,
     caller=callers,
-    line=st.sampled_from(["main", "app", "cards", "chat", "no_such_line"]),
+    line=st.sampled_from(["main", "app", "survey", "chat", "no_such_line"]),
     language=st.sampled_from([None, None, "en", "de"]),
     without=st.lists(st.sampled_from(["recogniser", "classifier"]), max_size=1).map(tuple),
     last_queue=st.sampled_from([None, None, "loans", "gone"]),
@@ -269,6 +270,25 @@ def _was_handed_over(call: Rehearsal, index: int) -> bool:
     return any(isinstance(action, HandOff) and action.kind == "transfer" for e in call.exchanges[:index] for action in e.actions)
 
 
+@calls
+@given(starts, scripts, moments, st.sampled_from(REFUSALS))
+def test_every_transfer_passes_the_one_gate(
+    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
+) -> None:
+    """No call is put through to a closed queue, but to the default queue when nothing else is left."""
+    call = run(bundle, start, script, at, refuse)
+    fall_silent(call)
+    refused = False
+    for exchange in call.exchanges:
+        refused = refused or isinstance(exchange.event, HandOffResult)
+        for action in exchange.actions:
+            if isinstance(action, HandOff) and action.kind == "transfer" and action.queue != bundle.default_queue and not refused:
+                now = call.dialog.state.conditions
+                offered = look(bundle, now, action.queue, exchange.at).way is not Way.CLOSED
+                thrown = any(isinstance(e.event, ConditionsChanged) for e in call.exchanges)  # between the offer and the transfer
+                assert offered or thrown, action
+
+
 def key_paths(bundle: Bundle) -> list[tuple[str, str]]:
     """Every matter with the keys that lead to it from the first second."""
     routes = bundle.routes
@@ -284,7 +304,8 @@ def key_paths(bundle: Bundle) -> list[tuple[str, str]]:
 @given(starts, moments, st.data())
 def test_keys_and_words_lead_to_the_same_places(bundle: Bundle, start: CallStarted, at: datetime, data: st.DataObject) -> None:
     intent, keys = data.draw(st.sampled_from(key_paths(bundle)))
-    start = replace(start, without=(), preferences=(), last_queue=None)
+    line = start.line if start.line in ("main", "app", "chat") else "main"  # the survey begins with a question of its own
+    start = replace(start, without=(), preferences=(), last_queue=None, line=line)
     said, pressed = (Rehearsal(bundle, None, at=at) for _ in range(2))
     said.start(start)
     said.say("(słowa)", means(intent, text="(słowa)"))

@@ -268,6 +268,17 @@ def test_a_surge_may_have_an_announcement_of_its_own_if_it_is_approved(bundle: B
     assert Call(bundle, conditions=Conditions((), (switch("surge", prompt="invented"),))).said[1] == "surge"
 
 
+def test_a_closure_of_everything_announces_itself_and_leaves_a_callback(bundle: Bundle) -> None:
+    call = Call(bundle, conditions=Conditions((), (switch("closure"),)))
+    assert call.said == ["greeting", "closure", "ask_matter"]
+    assert call.hears(means("blik")).last_said == ["closed.switched"]
+    assert call.presses("11").waits().handed.kind == "callback"
+
+
+def test_one_closed_queue_is_nobody_elses_business(bundle: Bundle) -> None:
+    assert Call(bundle, conditions=Conditions((), (switch("closure", "loans"),))).said == ["greeting", "ask_matter"]
+
+
 def test_what_changes_during_the_call_counts_from_then_on(bundle: Bundle) -> None:
     call = Call(bundle)
     assert call.dialog.handle(ConditionsChanged(Conditions((), (switch("closure", "loans"),))), WEDNESDAY_NOON) == []
@@ -307,6 +318,8 @@ def test_the_caller_of_the_same_day_is_offered_the_last_place(bundle: Bundle) ->
     assert Call(bundle, last_queue="complaints").hears(means("savings")).waits().handed.queue == "savings"
     assert Call(bundle, last_queue="complaints").silent().last_said == ["ask_matter"]
     assert Call(bundle, last_queue="no_longer_there").said == ["greeting", "ask_matter"]
+    untrusted = Call(bundle, last_queue="complaints", trust=NumberTrust.NONE)
+    assert untrusted.said == ["greeting", "ask_matter"], "an unproven number is not told that it called before"
 
 
 def test_the_message_is_followed_by_one_question_whether_a_human_is_wanted(bundle: Bundle) -> None:

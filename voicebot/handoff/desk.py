@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -16,7 +17,7 @@ from voicebot.handoff.record import HandOffRecord, make_record
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
 from voicebot.redaction import JsonValue
-from voicebot.telephony.leg import Leg
+from voicebot.telephony.leg import CallOffer, TransferOutcome
 
 KEEP_FOR = timedelta(hours=8)
 KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
@@ -24,6 +25,16 @@ TRANSFER_TIMEOUT_S = 10.0
 _MOST_REFS = 1000
 
 _log = structlog.get_logger(__name__)
+
+
+class Transferable(Protocol):
+    """What the desk needs of whoever is handed over: a telephone leg is transferred, a chat is taken over where it stands."""
+
+    offer: CallOffer
+
+    async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
+        """See `voicebot.telephony.leg.Leg.transfer`."""
+        ...
 
 
 class HandOffDesk:
@@ -56,7 +67,7 @@ class HandOffDesk:
         """The reference of a call's latest hand-off, for its journal."""
         return self._refs.get(call_id)
 
-    async def hand_off(self, action: HandOff, *, leg: Leg, caller: Caller, call_id: str) -> HandOffResult:
+    async def hand_off(self, action: HandOff, *, leg: Transferable, caller: Caller, call_id: str) -> HandOffResult:
         """See a hand-off through. Never raises: `ok` False says why (refused, timeout, unreachable, gone, failed)."""
         keep_for = self._keep_for if action.kind == "transfer" and action.call_back is None else KEEP_WAITING_FOR
         try:
@@ -71,7 +82,7 @@ class HandOffDesk:
             _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
             return HandOffResult(ok=False, queue=action.queue, reason="failed")
 
-    async def _see_through(self, record: HandOffRecord, leg: Leg) -> HandOffResult:
+    async def _see_through(self, record: HandOffRecord, leg: Transferable) -> HandOffResult:
         log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
         if record.call_back is not None:
             await self._callbacks.put(callback_for(record))

@@ -17,13 +17,17 @@ from voicebot.state.conditions import ConditionsBoard
 from voicebot.state.live_calls import LiveCalls
 from voicebot.web import calls, figures, handoffs, health, switches
 from voicebot.web.access import token_required
+from voicebot.web.chat import ChatRoom
+from voicebot.web.chat import routes as chat_routes
 from voicebot.web.metrics import Metrics
 from voicebot.web.security_headers import SecurityHeaders
 
 
 @dataclass(frozen=True, slots=True)
 class WebParts:
-    """What the API shows. `checks` are the parts a ready service needs, by name, each saying whether it works."""
+    """What the API shows. `checks` are the parts a ready service needs, by name, each saying whether it works.
+    `chat` is the text channel, None where there is none.
+    """
 
     token: str
     handoffs: HandOffStore
@@ -33,10 +37,11 @@ class WebParts:
     conditions: ConditionsBoard
     metrics: Metrics
     checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    chat: ChatRoom | None = None
 
 
 def build_app(parts: WebParts) -> FastAPI:
-    """The API. Without the token only /health answers; there is no page of documentation."""
+    """The API. Without the token only /health and the customers' chat answer; there is no page of documentation."""
     app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     guarded = [Depends(token_required(parts.token))]
     app.include_router(health.routes(parts.checks))
@@ -44,6 +49,8 @@ def build_app(parts: WebParts) -> FastAPI:
     app.include_router(handoffs.routes(parts.handoffs, parts.callbacks), prefix="/api", dependencies=guarded)
     app.include_router(calls.routes(parts.records, parts.live), prefix="/api", dependencies=guarded)
     app.include_router(switches.routes(parts.conditions), prefix="/api", dependencies=guarded)
+    if parts.chat is not None:
+        app.include_router(chat_routes(parts.chat))
     app.add_exception_handler(VoicebotError, _unavailable)
     app.add_middleware(SecurityHeaders)
     return app

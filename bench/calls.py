@@ -1,0 +1,226 @@
+"""What calls cost, on real SIP calls: the service in this process, the scripted caller in another, all on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+import wave
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio.types import Recogniser, RecogniserStream, Recognition
+from voicebot.caller import (
+    CallReport,
+    CallScript,
+    HangUp,
+    Keys,
+    Play,
+    Say,
+    Step,
+    UntilEnded,
+    UntilSpeaking,
+    Wait,
+    run_script_process,
+)
+from voicebot.calls import Reception
+from voicebot.config import Settings
+from voicebot.demo.run import A_WORKING_DAY
+from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
+from voicebot.house import House, open_house
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Figure = Callable[[str, float, str], None]
+
+MATTERS = (
+    "I've lost my card",
+    "I want to make a transfer to my daughter",
+    "I forgot my password and cannot log in",
+    "What interest do you pay on a savings account",
+    "I would like to apply for a mortgage",
+    "I want to make a complaint",
+)
+
+
+class DeafRecogniser:
+    """Hears nothing: voice activity, turn taking and the dialogue run, and no decoding is paid for."""
+
+    name = "deaf"
+
+    def open(
+        self, *, language: str, sample_rate: int, expect: str = "open", on_partial: Callable[[str], None] | None = None
+    ) -> RecogniserStream:
+        """See `Recogniser`."""
+        return _DeafStream()
+
+    def close(self) -> None:
+        """See `Recogniser`."""
+
+
+class _DeafStream:
+    def feed(self, pcm: bytes) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    async def finish(self) -> Recognition:
+        return Recognition()
+
+    def close(self) -> None: ...
+
+
+async def measure_calls(say: Figure, folder: Path, *, quick: bool = False) -> None:
+    """All figures that need calls; `quick` with a quarter of the work."""
+    async with _house(folder) as house:
+        speech = await _long_speech(folder)
+        await _load(say, house, speech, calls=10 if quick else 30, seconds=15)
+        await _latencies(say, house, rounds=1 if quick else 3)
+        await _with_recogniser(say, house, calls=6)
+        await _growth(say, house, calls=100 if quick else 500)
+
+
+@asynccontextmanager
+async def _house(folder: Path) -> AsyncIterator[House]:
+    settings = Settings.model_validate(
+        {
+            "sip": {
+                "port": 0,
+                "peers": ["127.0.0.1/32"],
+                "net_interface": "127.0.0.1",
+                "transports": ["udp"],
+                "rtp_ports": [22000, 23999],
+            },
+            "limits": {"max_calls": 100},
+            "state": {"data_dir": str(folder)},
+            "web": {"port": 0},
+            "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
+        }
+    )
+    async with open_house(settings, clock=lambda: A_WORKING_DAY) as house:
+        await asyncio.sleep(2)
+        yield house
+
+
+def _scripts(
+    house: House, steps: Sequence[tuple[Step, ...]], *, line: str = ENGLISH_LINE, codec: str = "pcma"
+) -> list[CallScript]:
+    host, port = house.sip
+    return [
+        CallScript(
+            f"sip:{ENGLISH_LINE}@{host}:{port}",
+            each,
+            name=f"call {number}",
+            number=f"+4860200{number:04}",
+            codecs=(codec,),  # type: ignore[arg-type]
+            delay_s=0.05 * number,
+        )
+        for number, each in enumerate(steps)
+    ]
+
+
+async def _long_speech(folder: Path) -> Path:
+    """Half a minute of English speech with a breath here and there, as the callers of the load test speak."""
+    from audio.synthesis import PiperVoice, embedded_piper_model
+
+    path = folder / "speech.wav"
+    model = embedded_piper_model()
+    if model is None:
+        raise SystemExit("the bench speaks with the extra voice-en; run make install")
+    voice = PiperVoice(model)
+    parts = [await voice.synthesise(matter) for matter in MATTERS]
+    await voice.close()
+    silence = bytes(int(0.8 * parts[0].sample_rate) * 2)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, parts[0].sample_rate, 0, "NONE", ""))
+        file.writeframes(silence.join(part.pcm for part in parts) * 3)
+    return path
+
+
+async def _load(say: Figure, house: House, speech: Path, *, calls: int, seconds: float) -> None:
+    """Media both ways, voice activity and dialogue: every caller talks all the time and is heard by a recogniser that is deaf."""
+    deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in house.services.recognisers}
+    reception = house.endpoint.on_call
+    house.endpoint.on_call = Reception(replace(house.services, recognisers=deaf)).serve
+    before = _rss_mb()
+    steps = [(Play(speech), HangUp())] * calls
+    placing = asyncio.create_task(run_script_process(_cut(_scripts(house, steps), seconds + 12), host="127.0.0.1"))
+    while house.endpoint.live_calls < calls and not placing.done():  # noqa: ASYNC110 - a count of the endpoint, not an event
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
+    cpu, wall, live = time.process_time(), time.monotonic(), house.endpoint.live_calls
+    await asyncio.sleep(seconds)
+    share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
+    how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
+    say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
+    say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
+    await placing
+    house.endpoint.on_call = reception
+
+
+def _cut(scripts: Sequence[CallScript], seconds: float) -> list[CallScript]:
+    return [replace(script, max_s=seconds) for script in scripts]
+
+
+async def _latencies(say: Figure, house: House, *, rounds: int) -> None:
+    """One call at a time; as the caller hears it: network, jitter buffers and recogniser included."""
+    spoken = [(LISTEN, Say(matter), LISTEN, YES, UntilEnded(20)) for matter in MATTERS] * rounds
+    over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
+    keys = [(UntilSpeaking(0.8), Keys("1"), Wait(1.0), HangUp())] * 6 * rounds
+    reports = await run_script_process(_scripts(house, spoken, codec="g722"), host="127.0.0.1", together=1)
+    answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
+    _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
+    reports = await run_script_process(_scripts(house, over), host="127.0.0.1", together=1)
+    _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
+    reports = await run_script_process(_scripts(house, keys), host="127.0.0.1", together=1)
+    _percentiles(say, "key_stop_ms", _stops(reports), "key pressed to the bot's silence, at the caller")
+
+
+async def _with_recogniser(say: Figure, house: House, *, calls: int) -> None:
+    steps = [(LISTEN, Say(MATTERS[n % len(MATTERS)]), LISTEN, YES, UntilEnded(30)) for n in range(calls)]
+    cpu = time.process_time()
+    reports = await run_script_process(_scripts(house, steps, codec="g722"), host="127.0.0.1")
+    spent = time.process_time() - cpu
+    talked = sum(report.duration_s for report in reports)
+    put_through = sum(report.put_through for report in reports)
+    how = f"{calls} whole calls at once, {talked:.0f} call-seconds, {put_through} put through"
+    say("calls_per_core_asr", talked / spent, f"{how}; CPU of the service over call-seconds, embedded recogniser")
+
+
+async def _growth(say: Figure, house: House, *, calls: int) -> None:
+    """Short calls, ten at once, after as many to warm up; memory is read when the SIP stack has let go of old transactions."""
+    steps = [(Wait(0.3), HangUp())] * calls
+    await run_script_process(_scripts(house, steps[: calls // 2]), host="127.0.0.1", together=10)
+    await asyncio.sleep(35)
+    gc.collect()
+    before, tasks = _rss_mb(), len(asyncio.all_tasks())
+    await run_script_process(_scripts(house, steps), host="127.0.0.1", together=10)
+    await asyncio.sleep(35)
+    gc.collect()
+    how = f"{calls} calls, scaled; resident memory 35 s after the last call, when SIP transactions have ended"
+    say("rss_growth_mb_per_1000_calls", (_rss_mb() - before) * 1000 / calls, how)
+    say("tasks_left_over", len(asyncio.all_tasks()) - tasks, "asyncio tasks after those calls against before")
+
+
+def _stops(reports: Sequence[CallReport]) -> list[float]:
+    return [latency.seconds * 1000 for report in reports for latency in report.stops]
+
+
+def _percentiles(say: Figure, name: str, values: Sequence[float], how: str) -> None:
+    ordered = sorted(values)
+    if not ordered:
+        print(f"{name}: nothing measured  ({how})")
+        return
+    say(f"{name}_p50", ordered[len(ordered) // 2], f"{how}; {len(ordered)} times")
+    say(f"{name}_p95", ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], f"{how}; {len(ordered)} times")
+
+
+def _rss_mb() -> float:
+    with open(f"/proc/{os.getpid()}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,0 +1,28 @@
+"""Normalised texts with their lemmas, as the tools need them for grouping and clustering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlu.features import near_duplicate_groups
+from nlu.lemmas import Lemmas, learn_lemmas
+from nlu.normalise import normalise
+from nlu.rasa_yaml import Example
+
+
+def normalised(examples: Sequence[Example]) -> list[str]:
+    """The texts as the classifier reads them."""
+    return [normalise(example.text) for example in examples]
+
+
+def lemmas_of(texts: Sequence[str], lang: str) -> Lemmas:
+    """Lemmas of all words of `texts`, by the dictionary (the first look-up of a language opens it: seconds)."""
+    return learn_lemmas({word for text in texts for word in text.split()}, lang)
+
+
+def duplicate_groups(texts: Sequence[str], lang: str) -> NDArray[np.intp]:
+    """Group number of each text; near-duplicates share one."""
+    return near_duplicate_groups(texts, lemmas_of(texts, lang))

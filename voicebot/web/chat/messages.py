@@ -1,0 +1,87 @@
+"""What a browser may send, parsed at the edge: everything in it is hostile until it is one of these values."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+
+KEYS = frozenset("0123456789*#")
+_LANGUAGE = re.compile(r"[a-z]{2}")
+
+
+class MessageRefused(ValueError):
+    """A message that is not taken. `code` tells the page why: bad_message, too_long, empty."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The customer wrote something: one line, no control characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The customer chose a key: 0-9, * or #."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChosen:
+    """The customer chose another language on the page."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillHere:
+    """The customer answered the warning that the chat is about to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The customer ended the chat."""
+
+
+Message = Said | Pressed | LanguageChosen | StillHere | Left
+
+
+def parse_message(raw: str, max_chars: int) -> Message:
+    """The message in this JSON object. Raises MessageRefused."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise MessageRefused("bad_message", "not JSON") from error
+    if not isinstance(fields, dict):
+        raise MessageRefused("bad_message", "not a JSON object")
+    match fields:
+        case {"type": "say", "text": str(text)}:
+            return Said(_line(text, max_chars))
+        case {"type": "key", "key": str(key)} if key in KEYS:
+            return Pressed(key)
+        case {"type": "language", "language": str(language)} if _LANGUAGE.fullmatch(language):
+            return LanguageChosen(language)
+        case {"type": "still_here"}:
+            return StillHere()
+        case {"type": "bye"}:
+            return Left()
+    raise MessageRefused("bad_message", 'send {"type": "say", "text": …}, {"type": "key", "key": …} or {"type": "bye"}')
+
+
+def _line(text: str, max_chars: int) -> str:
+    """One line without what cannot be seen: control and format characters, halves of surrogate pairs."""
+    if len(text) > max_chars:
+        raise MessageRefused("too_long", f"at most {max_chars} characters")
+    spaced = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in text)
+    seen = "".join(char for char in spaced if unicodedata.category(char) != "Cf")
+    line = " ".join(seen.split())
+    if not line:
+        raise MessageRefused("empty", "nothing was written")
+    return line

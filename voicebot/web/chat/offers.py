@@ -1,0 +1,62 @@
+"""What can be chosen with a button now: the keys the dialogue offers at this moment, each with its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialogs.bundle import Bundle
+from dialogs.events import Expect, Prompt
+from dialogs.flow import Connect, Menu, Question
+from dialogs.state import CallState, Phase
+from voicebot.web.chat.wording import written_text
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One button: the key it stands for, and its name. `label` is approved text, `name` one of the page's own words
+    (yes, no, none_of_these, callback, message, leave, stay) where the bundle has no text for it.
+    """
+
+    key: str
+    label: str = ""
+    name: str = ""
+
+
+def choices(bundle: Bundle, state: CallState, when: datetime) -> tuple[Choice, ...]:
+    """The buttons of this moment, in the order of their keys as they would be read out."""
+    step = bundle.flow.steps.get(state.step)
+    match step:
+        case Menu() if state.phase is Phase.LISTENING:
+            options = bundle.routes.menus.get(state.menu, {})
+            return tuple(Choice(key, _label(bundle, option.say, state, when)) for key, option in options.items())
+        case Connect() if step.keys and state.phase is Phase.ANNOUNCING:
+            matters = bundle.routes.emergency_keys.items()
+            return tuple(Choice(key, _label(bundle, f"matter.{intent}", state, when)) for key, intent in matters)
+        case Question() if state.phase is Phase.LISTENING:
+            return _of_question(bundle, state, step, when)
+    return ()
+
+
+def read_out(bundle: Bundle, state: CallState) -> frozenset[str]:
+    """The prompts that name the choices one by one: buttons take their place."""
+    step = bundle.flow.steps.get(state.step)
+    option = step.option if isinstance(step, Menu | Question) else None
+    return frozenset({option}) if option else frozenset()
+
+
+def _of_question(bundle: Bundle, state: CallState, step: Question, when: datetime) -> tuple[Choice, ...]:
+    if step.option is not None:
+        named = [_label(bundle, f"matter.{intent}", state, when) for intent in state.candidates]
+        offered = tuple(Choice(str(place), label) for place, label in enumerate(named, start=1))
+        return (*offered, Choice(str(len(offered) + 1), name="none_of_these"))
+    if step.keys:
+        return tuple(Choice(key, name=name) for key, name in step.keys.items())
+    if step.expect is Expect.YES_NO:
+        return (Choice("1", name="yes"), Choice("2", name="no"))
+    return ()
+
+
+def _label(bundle: Bundle, prompt_id: str, state: CallState, when: datetime) -> str:
+    text = written_text(bundle, Prompt(prompt_id), state.language, when).rstrip(".:")
+    return text[:1].upper() + text[1:]

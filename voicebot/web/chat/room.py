@@ -1,0 +1,72 @@
+"""The room in which chats are held: what they share of the house, and how many there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dialogs.bundle import Bundle
+from dialogs.events import Conditions
+from voicebot.driver.stage import Understand
+from voicebot.handoff.desk import HandOffDesk
+from voicebot.journal import JournalSink
+from voicebot.records import RecordStore
+from voicebot.state.live_calls import LiveCalls
+from voicebot.web.chat.settings import ChatSettings
+from voicebot.web.metrics import Metrics
+
+LINE = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatServices:
+    """What every chat shares with the calls. `without` names what is out of order ("classifier"); `keeps_words` says that
+    conversations are stored with the customer's words, so that the notice of it is due.
+    """
+
+    bundle: Bundle
+    understand: Understand
+    desk: HandOffDesk
+    records: RecordStore
+    live: LiveCalls
+    metrics: Metrics
+    conditions: Callable[[], Conditions] = Conditions
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    without: tuple[str, ...] = ()
+    keeps_words: bool = True
+    sinks: Sequence[JournalSink] = ()
+
+
+class ChatRoom:
+    """Chats under way. Nobody waits at the door: a chat is let in or told at once that it cannot be."""
+
+    def __init__(self, services: ChatServices, settings: ChatSettings | None = None) -> None:
+        self.services = services
+        self.settings = settings or ChatSettings()
+        self._inside: set[str] = set()
+
+    @property
+    def line(self) -> str:
+        """The line's name in the bundle: its own, if the bundle has one."""
+        lines = self.services.bundle.routes.lines
+        return LINE if LINE in lines else next(iter(lines))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages in which the conversation can be held, the first is the default."""
+        return self.services.bundle.routes.lines[self.line].languages
+
+    def __len__(self) -> int:
+        return len(self._inside)
+
+    def enter(self, chat_id: str) -> bool:
+        """Let one more in; False when the room is full."""
+        if len(self._inside) >= self.settings.max_chats:
+            return False
+        self._inside.add(chat_id)
+        return True
+
+    def leave(self, chat_id: str) -> None:
+        """The chat is over."""
+        self._inside.discard(chat_id)
