@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dialogs import asking, comfort, emergencies, handing, languages, words
+from dataclasses import replace
+
+from dialogs import asking, comfort, emergencies, handing, languages, routing, words
 from dialogs.answers import Answer, Means
 from dialogs.flow import Collect, Connect, Menu, Question, Step
 from dialogs.keys import MAIN_MENU
@@ -49,6 +51,9 @@ def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     same = state.candidate is not None and answer.intent == state.candidate.intent
     if same and answer.means in (Means.MATTER, Means.UNSURE) and not answer.correction:
         return Answer(Means.YES, answer.by, answer.text, second=answer.second)
+    if answer.means in (Means.UNSURE, Means.SEVERAL) and routing.lead_to_one_place(turn, (str(answer.intent), *answer.choices)):
+        turn.decide("same_place", "whichever it is, the same people answer", answer.intent, answer.confidence)
+        return replace(answer, means=Means.MATTER)
     return answer
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dialogs.bundle import Bundle
 from dialogs.flow import Route
 from dialogs.gate import Verdict, Way, look
@@ -64,6 +66,19 @@ def _plain_queue(bundle: Bundle, state: CallState) -> str:
         return matter.queue
     known = matter.intent is not None and matter.intent in routes.matters
     return routes.human_queue(str(matter.intent)) if known else bundle.default_queue
+
+
+def lead_to_one_place(turn: Turn, intents: Sequence[str]) -> bool:
+    """Whether these matters need not be told apart: people of one queue answer them all. A single one is as good as certain only on
+    the caller's own line, which takes every matter.
+    """
+    state, bundle = turn.state, turn.bundle
+    own = own_line(bundle, state)
+    if own and own.queue and own.takes == "all":
+        return look(bundle, state.conditions, own.queue, turn.now).way is not Way.CLOSED
+    matters = [bundle.routes.matters.get(intent) for intent in dict.fromkeys(intents)]
+    answered = all(matter is not None and not matter.message and not matter.emergency for matter in matters)
+    return len(matters) > 1 and answered and len({matter.queue for matter in matters if matter}) == 1
 
 
 def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:

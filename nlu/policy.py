@@ -75,13 +75,13 @@ class Policy:
             return verdict
         if verdict.decision is Decision.ACCEPT and self._is_emergency(verdict.intent):
             return verdict
-        if verdict.decision is Decision.CHOOSE and any(self._is_emergency(one) for one in verdict.choices):
-            return verdict
         top, urgent = matters[0], plausible[0]
-        if top.intent == urgent.intent:
+        if top.intent == urgent.intent:  # one short question, not a list to choose from
             return Verdict(Decision.CONFIRM, urgent.intent, urgent.confidence, (), verdict.cost, "an emergency is plausible")
         if verdict.decision is Decision.REJECT:
             return Verdict(Decision.CONFIRM, urgent.intent, urgent.confidence, (), verdict.cost, "an emergency is plausible")
+        if verdict.decision is Decision.CHOOSE and any(self._is_emergency(one) for one in verdict.choices):
+            return verdict
         choices = (urgent.intent, top.intent)
         return Verdict(Decision.CHOOSE, top.intent, top.confidence, choices, verdict.cost, "an emergency is plausible")
 

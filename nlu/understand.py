@@ -10,7 +10,7 @@ import numpy as np
 from nlu.acts import SpokenAct, find_act
 from nlu.entities import Lexicon, find_entities
 from nlu.heads import Matrix
-from nlu.keywords import Keywords
+from nlu.keywords import KeywordUnderstander
 from nlu.languages import ForeignSpeech, find_foreign
 from nlu.matters import possible_parts
 from nlu.normalise import normalise
@@ -49,7 +49,7 @@ class Classifier:
         self.pack = pack
         self.scorers = dict(scorers)
         self.policy = Policy(pack.intents, pack.costs)
-        self._keywords = Keywords.load(pack)
+        self._keywords = KeywordUnderstander(pack)
         self._lexicons = {
             lang: Lexicon.build(pack.named_things(lang), scorer.model.vocabulary.lemmas) for lang, scorer in scorers.items()
         }
@@ -90,12 +90,16 @@ class Classifier:
 
     def _keep_emergency(self, verdict: Verdict, text: str, lang: str) -> Verdict:
         """An utterance about to be turned away is asked about when an emergency's keywords are in it."""
-        line = self._keywords.best(text, lang, emergencies_only=True) if verdict.decision is Decision.REJECT else None
-        if line is None:
+        if verdict.decision is not Decision.REJECT:
             return verdict
-        return Verdict(
-            Decision.CONFIRM, line.intent, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords"
-        )
+        heard = self._keywords.understand([Hypothesis(text)], lang).intent
+        if not self._is_emergency(heard):
+            return verdict
+        return Verdict(Decision.CONFIRM, heard, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords")
+
+    def _is_emergency(self, intent: str) -> bool:
+        found = self.pack.intents.get(intent)
+        return found is not None and found.emergency
 
     def _content(self, text: str, act: SpokenAct | None, lang: str) -> str:
         """The words to classify: what is left beside the act, of each reading its own."""
@@ -127,13 +131,9 @@ class Classifier:
         if not sure:
             return whole, None
         first, second = max(sure, key=lambda pair: min(pair[0].top.confidence, pair[1].top.confidence))
-        if self._urgent(second) and not self._urgent(first):
+        if self._is_emergency(second.top.intent) and not self._is_emergency(first.top.intent):
             first, second = second, first
         return first, second.top.intent
-
-    def _urgent(self, matter: _Matter) -> bool:
-        found = self.pack.intents.get(matter.top.intent)
-        return found is not None and found.emergency
 
     def _act(self, act: SpokenAct | None, matter: _Matter, verdict: Verdict) -> Act | None:
         if act is not None:

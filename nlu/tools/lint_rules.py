@@ -8,6 +8,7 @@ from statistics import median
 
 from nlu.languages import find_foreign
 from nlu.normalise import canonical, normalise
+from nlu.numbers import fold
 from nlu.pack import ACT_LABELS, Pack
 from nlu.rasa_yaml import Example
 from nlu.redact import PASSWORD, redact
@@ -42,7 +43,7 @@ def repetition(examples: Sequence[Example], _lang: str, _pack: Pack) -> Found:
         first, second = examples[pair.first], examples[pair.second]
         there = f"{first.path.name}:{first.line}"
         if first.intent == second.intent:
-            if pair.kind is Kind.SAME and canonical(first.text) != canonical(second.text):
+            if pair.kind is Kind.SAME and _words(first) != _words(second):
                 continue  # "tak tak" is "tak" to the classifier, and worth having
             what = f"{second.text!r} is {pair.kind} as {there}"
             yield "warning", "near-duplicate", second, what, "Say it in another way or take it out"
@@ -52,6 +53,10 @@ def repetition(examples: Sequence[Example], _lang: str, _pack: Pack) -> Found:
         else:
             what = f"{second.text!r} is {second.intent} and {pair.kind} as {first.text!r}, {first.intent} in {there}"
             yield "warning", "alike-across", second, what, "Make sure that both labels are meant"
+
+
+def _words(example: Example) -> list[str]:
+    return sorted(fold(canonical(example.text)).split())
 
 
 def wrong_language(examples: Sequence[Example], lang: str, _pack: Pack) -> Found:

@@ -28,6 +28,7 @@ from voicebot.state.shared import SharedState
 from voicebot.web import WebParts, build_app, serve
 from voicebot.web.chat import ChatRoom, ChatServices, ChatSettings
 from voicebot.web.metrics import Metrics
+from voicebot.web.server import WebServer
 
 DAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw: everybody is at work
 NIGHT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -62,6 +63,11 @@ class Bank:
     callbacks: CallbackStore
     records: RecordStore
     port: int
+    server: WebServer
+
+    async def stop(self) -> None:
+        """The service goes away."""
+        await self.server.close()
 
     @property
     def origin(self) -> str:
@@ -71,6 +77,12 @@ class Bank:
         """Summaries of all chats that are over."""
         assert await self.records.flush(10.0)
         return await self.records.calls()
+
+    async def until_empty(self) -> None:
+        """Wait until every chat is over."""
+        async with asyncio.timeout(10):
+            while len(self.room):
+                await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def customer(self, lang: str = "pl", origin: str | None = None) -> AsyncIterator[Customer]:
@@ -161,7 +173,7 @@ async def open_bank(
     )
     server, port = await serve(build_app(parts), "127.0.0.1", 0)
     try:
-        yield Bank(room, handoffs, callbacks, records, port)
+        yield Bank(room, handoffs, callbacks, records, port, server)
     finally:
         await server.close()
         await records.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.voicebot.handoff.receiver import receiving
-from tests.voicebot.web.chat.bank import DAY, NIGHT, Bank, open_bank
+from tests.voicebot.web.chat.bank import NIGHT, Bank, open_bank
 from voicebot.handoff.webhook import Webhook
 from voicebot.state.shared import SharedState
 from voicebot.web.chat import ChatSettings
@@ -203,9 +202,7 @@ async def test_a_customer_may_leave_at_any_time(bank: Bank, politely: bool) -> N
             assert await customer.until_closed() == 1000
         else:
             await customer.socket.close()
-    async with asyncio.timeout(10):
-        while len(bank.room):
-            await asyncio.sleep(0.01)
+    await bank.until_empty()
     assert [summary.outcome for summary in await bank.records_written()] == ["caller_hung_up"]
 
 
@@ -283,9 +280,7 @@ async def test_when_all_chats_are_taken_the_next_customer_is_told(shared: Shared
                 assert second.got == [{"type": "error", "code": "full"}]
             await first.socket.send('{"type": "bye"}')
             await first.until_closed()
-        async with asyncio.timeout(10):
-            while len(bank.room):
-                await asyncio.sleep(0.01)
+        await bank.until_empty()
         async with bank.customer() as third:
             await third.until("options")
 
@@ -300,7 +295,7 @@ async def test_markup_in_words_is_kept_as_words(bank: Bank) -> None:
         handed = await customer.until("handed_over")
     record = await bank.handoffs.get(handed["ref"])
     assert record is not None
-    assert "<" not in record.words or "<script>" in record.words
+    assert "<script>alert(1)</script>" in record.words
 
 
 # ---------------------------------------------------------------- the page over HTTP
@@ -333,9 +328,3 @@ async def test_nothing_else_of_the_folder_is_served(bank: Bank, path: str) -> No
     """Only the parts of the page by their names."""
     async with httpx.AsyncClient(base_url=bank.origin) as client:
         assert (await client.get(path)).status_code in (307, 404)
-
-
-def test_it_is_a_working_day() -> None:
-    """The tests above count on queues that are open at noon and closed at night."""
-    assert DAY.weekday() < 5
-    assert NIGHT.hour < 6
