@@ -2,9 +2,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-APT := espeak-ng
+ENGINES := espeak-ng
 
-.PHONY: demo install test check bench lock clean apt
+.PHONY: demo install test check bench bench-nlu lock clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -20,9 +20,12 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 
 # engines that run as processes of their own; installed quietly, only when missing
 apt:
-	@command -v espeak-ng >/dev/null || { echo "installing $(APT) (needs root)"; \
-	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT)) >/dev/null 2>&1 \
-	  || echo "espeak-ng could not be installed: Polish prompts will be silent until it is"; }
+	@for package in $(ENGINES); do command -v $$package >/dev/null || missing="$$missing $$package"; done; \
+	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, the page's tests need chromium"; }
+
+test check: ENGINES += chromium
 
 test: install
 	$(BIN)/python -m pytest
@@ -36,6 +39,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
+
+# DATA is a folder with the public NLU benchmarks, e.g. make bench-nlu DATA=../shared/data/nlu
+bench-nlu: install
+	$(BIN)/python -m bench.nlu $(DATA)
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

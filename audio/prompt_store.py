@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from .errors import PromptMissing, SynthesisError
 from .loudness import levelled, resampled, to_floats, to_pcm, trimmed

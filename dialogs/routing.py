@@ -69,15 +69,17 @@ def _plain_queue(bundle: Bundle, state: CallState) -> str:
 
 
 def lead_to_one_place(turn: Turn, intents: Sequence[str]) -> bool:
-    """Whether these matters need not be told apart: people of one queue answer them all. A single one is as good as certain only on
-    the caller's own line, which takes every matter.
+    """Whether these matters need not be told apart: people of one queue answer them all. A single one is as good as certain only
+    on the caller's own line, which takes every matter; an emergency among them is always told apart.
     """
     state, bundle = turn.state, turn.bundle
+    if any(bundle.routes.is_emergency(intent) for intent in intents):
+        return False
     own = own_line(bundle, state)
     if own and own.queue and own.takes == "all":
         return look(bundle, state.conditions, own.queue, turn.now).way is not Way.CLOSED
     matters = [bundle.routes.matters.get(intent) for intent in dict.fromkeys(intents)]
-    answered = all(matter is not None and not matter.message and not matter.emergency for matter in matters)
+    answered = all(matter is not None and not matter.message for matter in matters)
     return len(matters) > 1 and answered and len({matter.queue for matter in matters if matter}) == 1
 
 

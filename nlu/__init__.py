@@ -5,7 +5,22 @@ operations people tune with. Imports nothing else of ours. The value types other
 `load` gives the classifier.
 """
 
-from nlu.loading import load
-from nlu.understand import Classifier
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nlu.loading import load
+    from nlu.understand import Classifier
 
 __all__ = ["Classifier", "load"]
+
+_HOMES = {"load": "nlu.loading", "Classifier": "nlu.understand"}
+
+
+def __getattr__(name: str) -> Any:
+    """What is heavy to import comes when it is asked for (PEP 562): `voicebot --help` needs none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nlu' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def word_features(words: Sequence[str], lemmas: Lemmas) -> Iterator[str]:
     """Lemmas, and pairs of neighbouring lemmas."""
     found = [lemmas.of(word) for word in words]
     yield from found
-    yield from (f"{a} {b}" for a, b in zip(found, found[1:], strict=False))
+    yield from (f"{a} {b}" for a, b in pairwise(found))
 
 
 def char_features(words: Sequence[str]) -> Iterator[str]:

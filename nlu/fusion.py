@@ -63,7 +63,7 @@ def fit_fusion(heads: Sequence[Matrix], y: Labels) -> Fusion:
 
 
 def _loss(scales: NDArray[np.float64], scores: NDArray[np.float64], rows: Labels, y: Labels) -> float:
-    logs = log_softmax(np.tensordot(scales, scores, axes=1))
+    logs = log_softmax(np.tensordot(scales, scores, axes=1).astype(np.float32))
     return -float(logs[rows, y].mean())
 
 
@@ -71,7 +71,7 @@ def _derivatives(
     scales: NDArray[np.float64], scores: NDArray[np.float64], rows: Labels, y: Labels
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gradient and curvature of the loss in the scales."""
-    shares = np.exp(log_softmax(np.tensordot(scales, scores, axes=1)))
+    shares = np.exp(log_softmax(np.tensordot(scales, scores, axes=1).astype(np.float32)))
     expected = (shares * scores).sum(axis=2)
     gradient = (expected - scores[:, rows, y]).mean(axis=1)
     curvature = np.empty((len(scales), len(scales)))

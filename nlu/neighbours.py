@@ -37,7 +37,7 @@ class Neighbours:
 
     def project(self, vectors: Matrix) -> Matrix:
         """Unit vectors in the small space, shape (rows, components)."""
-        return _unit((vectors - self.mean) @ self.axes)
+        return _unit(((vectors - self.mean) @ self.axes).astype(np.float32))
 
     def scores(self, vectors: Matrix, classes: int) -> tuple[Matrix, Matrix, NDArray[np.intp]]:
         """Class scores (rows, classes), the nearest cosine of each row, and the training number of that neighbour."""
@@ -53,7 +53,7 @@ def fit_neighbours(vectors: Matrix, y: Labels) -> Neighbours:
     """The head for embeddings `vectors` (utterances, 512) of classes `y`."""
     mean = vectors.mean(axis=0)
     centred = vectors - mean
-    values, axes = np.linalg.eigh(centred.T @ centred)
+    _values, axes = np.linalg.eigh(centred.T @ centred)
     axes = np.ascontiguousarray(axes[:, ::-1][:, :COMPONENTS].astype(np.float32))
     order = np.argsort(y, kind="stable").astype(np.intp)
     present, starts = np.unique(y[order], return_index=True)

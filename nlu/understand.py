@@ -95,7 +95,9 @@ class Classifier:
         heard = self._keywords.understand([Hypothesis(text)], lang).intent
         if not self._is_emergency(heard):
             return verdict
-        return Verdict(Decision.CONFIRM, heard, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords")
+        return Verdict(
+            Decision.CONFIRM, heard, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords"
+        )
 
     def _is_emergency(self, intent: str) -> bool:
         found = self.pack.intents.get(intent)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
-from nlu.keywords import KeywordUnderstander
 
 import nlu
 from nlu.errors import PackError
+from nlu.keywords import KeywordUnderstander
 from nlu.pack import BANK_PACK, Pack
 from nlu.types import Decision, Hypothesis, Understander, Understanding
 from voicebot.config import Nlu

@@ -67,6 +67,34 @@ def test_who_has_an_own_line_gets_a_human_at_the_first_word(bundle: Bundle, segm
     assert Call(bundle, segment=segment).hears(AGENT).waits().handed.queue == segment.value
 
 
+SAME = means("cash_loan", "choose", choices=("cash_loan", "loan_service"), ranking=(("cash_loan", 0.4), ("loan_service", 0.3)))
+OTHER = means("cash_loan", "choose", choices=("cash_loan", "mortgage"))
+MESSAGE = means("balance", "choose", choices=("balance", "branch_atm"))
+DANGER = means("card_issue", "choose", choices=("card_issue", "card_block"), ranking=(("card_issue", 0.8), ("card_block", 0.1)))
+UNSURE = means("savings", "confirm")
+
+
+@pytest.mark.parametrize(
+    ("segment", "said", "asked"),
+    [
+        (Segment.MASS, SAME, False),
+        (Segment.MASS, OTHER, True),
+        (Segment.MASS, MESSAGE, True),
+        (Segment.MASS, UNSURE, True),
+        (Segment.PRIVATE_BANKING, OTHER, False),
+        (Segment.PRIVATE_BANKING, UNSURE, False),
+        (Segment.PRIVATE_BANKING, DANGER, True),
+    ],
+)
+def test_what_the_same_people_answer_is_not_asked_about(bundle: Bundle, segment: Segment, said: object, asked: bool) -> None:
+    call = Call(bundle, segment=segment).hears(said)  # type: ignore[arg-type]
+    assert any(prompt.startswith(("choose", "confirm")) for prompt in call.last_said) is asked
+
+
+def test_while_the_own_line_is_closed_the_matter_counts_again(bundle: Bundle) -> None:
+    assert Call(bundle, at=SATURDAY_NIGHT, segment=Segment.SELECT).hears(UNSURE).last_said == ["confirm"]
+
+
 def test_a_messages_matter_on_an_own_line_is_answered_by_people(bundle: Bundle) -> None:
     assert Call(bundle, segment=Segment.PRIVATE_BANKING).hears(means("balance")).waits().handed.queue == "private_banking"
 

@@ -43,6 +43,7 @@ MEANINGS = {
     "chyba kredyt": "confirm mortgage",
     "chcę kupić mieszkanie": "mortgage",
     "człowiek": "agent",
+    "<script>alert(1)</script>": "blik",
     "tak": "affirm",
     "nie": "deny",
 }

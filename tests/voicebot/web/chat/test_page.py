@@ -125,7 +125,7 @@ async def test_the_site_around_the_page_learns_of_the_hand_over(page: Page, bank
     """The bank's web chat takes over with the reference, which means nothing without its token."""
     await open_chat(page)
     await page.evaluate(
-        "window.told = new Promise(told => document.addEventListener('chat:handed-over', event => told(event.detail)))"
+        "() => { window.told = new Promise(t => document.addEventListener('chat:handed-over', event => t(event.detail))) }"
     )
     await page.get_by_role("textbox").fill("my blik does not work")
     await page.keyboard.press("Enter")
