@@ -20,7 +20,7 @@ from stdnum.pl import pesel
 from nlu.numbers import Slot, fold, table
 
 PESEL, CARD, ACCOUNT, PHONE = "<pesel>", "<card>", "<account>", "<phone>"
-CODE, DOCUMENT, DIGITS, PASSWORD = "<code>", "<document>", "<digits>", "<password>"  # noqa: S105 - masks, not secrets
+CODE, DOCUMENT, DIGITS, PASSWORD = "<code>", "<document>", "<digits>", "<password>"
 
 _LONG_RUN = 6
 """So many digits in a row are personal unless they are plainly something else."""
