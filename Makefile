@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := espeak-ng
 
-.PHONY: demo install test check bench bench-nlu lock clean apt
+.PHONY: demo install test check bench lock clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -39,10 +39,6 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
-
-# DATA is a folder with the public NLU benchmarks, e.g. make bench-nlu DATA=../shared/data/nlu
-bench-nlu: install
-	$(BIN)/python -m bench.nlu $(DATA)
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

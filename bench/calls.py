@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import time
 import wave
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Figure = Callable[[str, float, str], None]
+
+_NUMBERS = itertools.count()  # a number that called before is asked whether it is the same matter
 
 MATTERS = (
     "I've lost my card",
@@ -117,7 +120,7 @@ def _scripts(
             f"sip:{ENGLISH_LINE}@{host}:{port}",
             each,
             name=f"call {number}",
-            number=f"+4860200{number:04}",
+            number=f"+4860{next(_NUMBERS):07}",
             codecs=(codec,),  # type: ignore[arg-type]
             delay_s=0.05 * number,
         )

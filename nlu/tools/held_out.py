@@ -49,11 +49,15 @@ class Judged:
     def taken(self) -> str:
         """What it was taken for: the intent; the act, when nothing but an act was heard or an act was meant and found."""
         act = self.found.act
-        if act is not None and act.value in ACT_LABELS:
-            alone = self.found.decision is Decision.REJECT and self.found.intent == OUT_OF_SCOPE
-            if alone or act.value == self.meant:
-                return act.value
+        if act is not None and act.value in ACT_LABELS and (self.act_alone or act.value == self.meant):
+            return act.value
         return self.found.intent
+
+    @property
+    def act_alone(self) -> bool:
+        """Whether nothing but a dialogue act was heard: found by rule, so its confidence says nothing."""
+        found = self.found
+        return found.act is not None and found.decision is Decision.REJECT and found.intent == OUT_OF_SCOPE
 
     @property
     def right(self) -> bool:

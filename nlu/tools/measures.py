@@ -115,7 +115,7 @@ def measure(judged: Sequence[Judged], pack: Pack, lang: str, how: str) -> Report
     labels = _labels(judged, pack)
     matrix = _matrix(judged, labels)
     scores = tuple(_intent_score(label, labels, matrix, judged) for label in labels if matrix[labels.index(label)].any())
-    matters = [one for one in judged if not one.is_act]
+    matters = [one for one in judged if not one.is_act and not one.act_alone]
     coverage, confidence = _coverage(matters or judged)
     accepted = [one for one in judged if one.found.decision is Decision.ACCEPT]
     emergencies = [one for one in judged if _is_emergency(one.meant, pack)]

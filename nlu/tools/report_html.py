@@ -12,8 +12,9 @@ from nlu.tools.report_text import figures
 
 _STYLE = Path(__file__).with_name("report.css")
 _SENTENCES = 25
-_WARM, _HOT = 0.55, 0.85
-"""From these strengths of colour on, figures need the other ink to be readable: hot ones always, warm ones on a dark page."""
+_STRENGTHS = (0.1, 0.25, 0.4, 0.5, 0.8, 1.0)
+_HOT = 0.8
+"""Colours of the matrix, in steps: between 0.5 and 0.8 neither light nor dark figures would be readable (WCAG 1.4.3)."""
 
 
 def html_page(reports: Sequence[Report], title: str) -> str:
@@ -72,7 +73,7 @@ def _traffic(traffic: dict[str, Traffic]) -> str:
 def _charts(report: Report) -> str:
     return (
         "<h2>Confidence</h2>\n"
-        '<p class="note">Bank matters and out-of-scope lines; dialogue acts are found by rule and left out. '
+        '<p class="note">Bank matters and out-of-scope lines; what was heard as a dialogue act is found by rule and left out. '
         "In the second chart, points on the dashed line mean that 80 % confidence is right 80 times in a hundred.</p>\n"
         f'<div class="charts"><figure>{histogram(report.bins)}<figcaption>How many utterances at each confidence:'
         '<span class="key right"></span>right<span class="key wrong"></span>wrong</figcaption></figure>'
@@ -123,9 +124,9 @@ def _matrix(report: Report) -> str:
 def _matrix_cell(count: int, share: float, own: bool) -> str:
     if not count:
         return '<td class="self">0</td>' if own else "<td></td>"
-    strength = 0.08 + 0.92 * share**0.5
-    kinds = [kind for kind, holds in (("self", own), ("hot", strength > _HOT), ("warm", _WARM < strength <= _HOT)) if holds]
-    return f'<td class="{" ".join(kinds)}" style="background:rgb(var(--heat) / {strength:.2f})">{count}</td>'
+    strength = min(_STRENGTHS, key=lambda one: abs(one - share**0.5))
+    kinds = " ".join(kind for kind, holds in (("self", own), ("hot", strength >= _HOT)) if holds)
+    return f'<td class="{kinds}" style="background:rgb(var(--heat) / {strength})">{count}</td>'
 
 
 def _confusions(confusions: Sequence[Confusion]) -> str:

@@ -1,0 +1,116 @@
+"""The classifier on the shipped pack's format: acts, matters, calibration of decisions, and serving equal to training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlu.acts import find_act
+from nlu.loading import load
+from nlu.normalise import normalise
+from nlu.numbers import numbers_to_digits
+from nlu.pack import BANK_PACK, Pack
+from nlu.types import Act, Decision, Hypothesis
+from nlu.understand import Classifier
+
+LABELS = ("card_block", "balance", "mortgage", "transfer", "agent", "out_of_scope", "affirm", "deny")
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    """A small pack cut from the shipped one, trained without embeddings: real data, two seconds."""
+    root = tmp_path_factory.mktemp("pack")
+    for name in ("intents.yml", "costs.yml", "keywords.yml"):
+        (root / name).write_text((BANK_PACK / name).read_text(encoding="utf-8"), encoding="utf-8")
+    (root / "pl").mkdir()
+    for label in LABELS:
+        (root / "pl" / f"{label}.yml").write_text(
+            (BANK_PACK / "pl" / f"{label}.yml").read_text(encoding="utf-8"), encoding="utf-8"
+        )
+    return load(Pack(root), ["pl"], cache=root / "cache", semantic=False)
+
+
+def understood(classifier: Classifier, text: str) -> tuple[str, Decision, Act | None]:
+    found = classifier.understand([Hypothesis(text)], "pl")
+    return found.intent, found.decision, found.act
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [("no bo ja zgubiłam kartę w tramwaju", "card_block"), ("ile mam pieniędzy na koncie", "balance"), ("konsultant", "agent")],
+)
+def test_what_is_plainly_said_is_accepted(classifier: Classifier, text: str, intent: str) -> None:
+    assert understood(classifier, text)[:2] == (intent, Decision.ACCEPT)
+
+
+@pytest.mark.parametrize(
+    ("text", "act"), [("tak", Act.AFFIRM), ("no tak zgadza się", Act.AFFIRM), ("nie", Act.DENY), ("a skąd", Act.DENY)]
+)
+def test_yes_and_no_are_acts_and_no_matters(classifier: Classifier, text: str, act: Act) -> None:
+    assert understood(classifier, text)[1:] == (Decision.REJECT, act)
+
+
+def test_a_denial_with_a_new_matter_keeps_both(classifier: Classifier) -> None:
+    intent, _, act = understood(classifier, "nie, nie o kartę, o kredyt hipoteczny")
+    assert (intent, act) == ("mortgage", Act.DENY)
+
+
+def test_an_emergency_is_never_turned_away_however_poorly_it_was_heard(classifier: Classifier) -> None:
+    found = classifier.understand([Hypothesis("zastrzec kartę", 0.05)], "pl")
+    assert found.intent == "card_block"
+    assert found.decision is not Decision.REJECT
+
+
+def test_the_model_read_from_the_cache_answers_as_the_trained_one(classifier: Classifier, tmp_path: Path) -> None:
+    pack = classifier.pack
+    trained = load(pack, ["pl"], cache=tmp_path, semantic=False)
+    read_back = load(pack, ["pl"], cache=tmp_path, semantic=False)
+    for text in ("zgubiłam kartę", "przelew do córki", "hipoteka na mieszkanie"):
+        once, again = (one.understand([Hypothesis(text)], "pl") for one in (trained, read_back))
+        assert once.intent == again.intent
+        assert np.isclose(once.confidence, again.confidence, atol=1e-5)
+
+
+@given(text=st.text(max_size=120), confidence=st.floats(0, 1))
+def test_understanding_never_raises_and_its_ranking_is_in_order(classifier: Classifier, text: str, confidence: float) -> None:
+    found = classifier.understand([Hypothesis(text, confidence)], "pl")
+    confidences = [ranked.confidence for ranked in found.ranking]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_no_hypotheses_and_an_unknown_language_are_mistakes_of_the_caller(classifier: Classifier) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        classifier.understand([], "pl")
+    with pytest.raises(ValueError, match="loaded: pl"):
+        classifier.understand([Hypothesis("x")], "de")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("tysiąc piecset", "1500"), ("dwa zero zero", "200"), ("półtora tysiąca", "1500"), ("sto dwadzieścia trzy", "123")],
+)
+def test_polish_number_words_become_digits(text: str, expected: str) -> None:
+    assert numbers_to_digits(text, "pl") == expected
+
+
+def test_a_self_correction_leaves_what_was_meant() -> None:
+    assert "saldo" not in normalise("saldo, to znaczy nie, chciałem przelew").split()
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "act"),
+    [
+        ("proszę powtórzyć", "pl", Act.REPEAT),
+        ("chwileczkę", "pl", Act.WAIT),
+        ("yes please", "en", Act.AFFIRM),
+        ("no", "en", Act.DENY),
+    ],
+)
+def test_acts_are_found_by_rule_in_both_languages(text: str, lang: str, act: Act) -> None:
+    found = find_act(text, lang)
+    assert found is not None
+    assert found.act is act
