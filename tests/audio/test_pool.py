@@ -72,7 +72,7 @@ async def test_a_hang_nobody_waits_for_any_more_is_given_up_too(gate: threading.
 
 
 async def test_an_engine_that_hangs_again_and_again_is_taken_for_broken(gate: threading.Event) -> None:
-    pool = DecodePool(1, 1, 0.02)
+    pool = DecodePool(1, 1, 0.3)
     for _ in range(8):
         with pytest.raises(RecogniserError, match="no result"):
             await pool.run(waiting_for(gate))
