@@ -87,8 +87,7 @@ class SharedState:
             raise StateUnavailable("the state server is away; the call goes on with what this process knows")
         was_available = self.available
         try:
-            async with asyncio.timeout(self._deadline):
-                answer = await question(self._redis)
+            answer = await self._within_deadline(question)
         except (RedisError, OSError, TimeoutError) as error:
             if isinstance(error, ResponseError | DataError) and not isinstance(error, ReadOnlyError | OutOfMemoryError):
                 self._answered(was_available)
@@ -99,6 +98,24 @@ class SharedState:
             raise StateUnavailable(f"the state server does not answer: {type(error).__name__}") from error
         self._answered(was_available)
         return answer
+
+    async def _within_deadline(self, question: Callable[[Redis], Awaitable[T]]) -> T:
+        """The answer, or TimeoutError. The question runs in a task of its own: the client's timeouts cancel the task they run in, and
+        one that meets ours in the same instant must not end whoever asked, the writer least of all.
+        """
+
+        async def put() -> T:
+            return await question(self._redis)
+
+        asking = asyncio.create_task(put(), name="state-question")
+        asking.add_done_callback(_seen)
+        try:
+            await asyncio.wait((asking,), timeout=self._deadline)
+        finally:
+            asking.cancel()  # nothing when it has ended
+        if not asking.done() or asking.cancelled():
+            raise TimeoutError
+        return asking.result()
 
     def _answered(self, was_available: bool) -> None:
         self._breaker.succeeded()
@@ -162,6 +179,12 @@ class SharedState:
         for name, each in batch.items():
             if self._pending.get(name) is each:
                 del self._pending[name]
+
+
+def _seen(asked: asyncio.Task[object]) -> None:
+    """What a question says after its deadline is of no use to anybody; seeing it keeps the event loop from complaining."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _judge(answer: object) -> None:
