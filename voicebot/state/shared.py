@@ -100,7 +100,7 @@ class SharedState:
         return answer
 
     async def _within_deadline(self, question: Callable[[Redis], Awaitable[T]]) -> T:
-        """The answer, or TimeoutError. The question runs in a task of its own: the client's timeouts cancel the task they run in, and
+        """The answer, or TimeoutError. The question has a task of its own: the client's timeouts cancel the task they run in, and
         one that meets ours in the same instant must not end whoever asked, the writer least of all.
         """
 
