@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-_CUTS = {
-    "pl": r"""a poza tym|poza tym|a przy okazji|przy okazji|i jeszcze|a jeszcze|oraz|i do tego|do tego jeszcze|a także|a dodatkowo|i dodatkowo|
-        a druga sprawa|druga sprawa|i druga sprawa|po drugie|a po drugie|a potem jeszcze|i potem|a potem|a oprócz tego|oprócz tego|i przy okazji|
-        i od razu|i jednocześnie|i równocześnie|plus jeszcze|i także|jak również|no i jeszcze|no i|i chciał\w+|i chcę|i proszę|i czy|a chcę|a i""",
-    "en": r"""and also|also|and another thing|another thing|and then|besides|and besides|on top of that|and on top of that|oh and|plus|as well as|
-        and while im at it|while im at it|while im on|and secondly|secondly|second thing|and the other thing|and i want|and i would|and id|and i need|
-        and can|and could|and please|and how|and what|and when""",
+_MARKED = {
+    "pl": r"""(?:a |i |no i )?(?:poza tym|przy okazji|do tego|dodatkowo|druga sprawa|drugie|po drugie|oprócz tego|od razu|jednocześnie|równocześnie|jeszcze|
+        także|potem|następnie|później|osobno)|oraz|plus|jak również|a w ogóle|i chciał\w+|i chcę|i proszę|i czy|a chcę|no i|a i""",
+    "en": r"""(?:and |oh and |oh )?(?:also|another thing|besides|on top of that|while im at it|while youre at it|while im on|secondly|second thing|
+        the other thing|separately|after that|then|plus)|as well as|oh and|and (?:i|id|im|we|wed|could|can|please|how|what|wheres|where|when|get|make|my)""",
 }
-_PATTERNS = {
-    lang: re.compile(r"\s(?:" + "|".join(" ".join(cut.split()) for cut in cuts.split("|")) + r")(?=\s)")
-    for lang, cuts in _CUTS.items()
-}
+_PLAIN = {"pl": r"i|a|ale|tylko że|najpierw", "en": r"and|but|so|or|first"}
+
+
+def _pattern(cuts: str) -> re.Pattern[str]:
+    return re.compile(r"\s(?:" + " ".join(cuts.split()).replace("| ", "|") + r")(?=\s)")
+
+
+_PATTERNS = {lang: (_pattern(_MARKED[lang]), _pattern(_PLAIN[lang])) for lang in _MARKED}
 _LEAST_WORDS = 2
-_MOST_CUTS = 3
 
 
-def possible_parts(text: str, lang: str) -> list[tuple[str, str]]:
-    """Ways to cut a normalised utterance in two at a conjunction, both parts of at least two words; at most three ways."""
-    pattern = _PATTERNS.get(lang)
-    if pattern is None:
-        return []
-    parts = [(text[: match.start()].strip(), text[match.end() :].strip()) for match in pattern.finditer(text)]
-    return [(a, b) for a, b in parts if len(a.split()) >= _LEAST_WORDS and len(b.split()) >= _LEAST_WORDS][:_MOST_CUTS]
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An utterance in two parts. `marked`: the words between them say that something else follows ("and another thing")."""
+
+    parts: tuple[str, str]
+    marked: bool
+
+
+def possible_cuts(text: str, lang: str) -> list[Cut]:
+    """Ways to cut a normalised utterance in two at a conjunction, both parts of at least two words; the likelier first."""
+    found: dict[int, Cut] = {}
+    for pattern, marked in zip(_PATTERNS.get(lang, ()), (True, False), strict=False):
+        for match in pattern.finditer(text):
+            parts = text[: match.start()].strip(), text[match.end() :].strip()
+            if min(len(part.split()) for part in parts) >= _LEAST_WORDS:
+                found.setdefault(match.start(), Cut(parts, marked))
+    return list(found.values())

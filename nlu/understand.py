@@ -12,7 +12,7 @@ from nlu.entities import Lexicon, find_entities
 from nlu.heads import Matrix
 from nlu.keywords import KeywordUnderstander
 from nlu.languages import ForeignSpeech, find_foreign
-from nlu.matters import possible_parts
+from nlu.matters import Cut, possible_cuts
 from nlu.normalise import normalise
 from nlu.pack import ACT_LABELS, Pack
 from nlu.policy import Policy, Verdict
@@ -22,8 +22,20 @@ from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedInte
 
 _RANKED = 5
 _SURE_ACT = 0.5
-_SURE_PART = 0.55
-"""Both parts of an utterance must be this sure, of different matters, to count as two matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sure:
+    """When a cut gives two matters: each part's own confidence, and the share each matter has in the uncut utterance, at least."""
+
+    part: float
+    whole: float
+
+
+_SURE_MARKED, _SURE_PLAIN = _Sure(part=0.75, whole=0.005), _Sure(part=0.9, whole=0.04)
+"""Measured on callers' lines, 36 of 1,611 with two matters: 23 found whole, 7 times a second matter where there was none."""
+_MARKED_BONUS = 0.3
+"""How much surer, as an SVM margin, a plain cut must look than a marked one to be preferred."""
 _LIKE_NOTHING = 0.5
 """Share of belief kept for an utterance that the gate finds like nothing that was taught."""
 
@@ -80,8 +92,8 @@ class Classifier:
             return self._no_matter(hypotheses[0].text, None, lang)
         matter = self.classify([text for text, _ in readings], [confidence for _, confidence in readings], lang)
         second = None
-        if parts := possible_parts(readings[0][0], lang):
-            matter, second = self._two_matters(matter, parts, lang)
+        if cuts := possible_cuts(readings[0][0], lang):
+            matter, second = self._two_matters(matter, cuts, lang)
         ranking = self.policy.temper(matter.ranking, readings[0][1])
         verdict = self._keep_emergency(self.policy.decide(ranking), readings[0][0], lang)
         if act is not None and act.rest and not act.sure:
@@ -116,6 +128,12 @@ class Classifier:
         probabilities = np.average([self._gated(one, scorer) for one in scored], axis=0, weights=weights)
         return _matter(dict(zip(scorer.model.classes, map(float, probabilities), strict=True)))
 
+    def _classify_each(self, texts: Sequence[str], lang: str) -> list[_Matter]:
+        """Each text for itself, embedded together."""
+        scorer = self.scorers[lang]
+        classes = scorer.model.classes
+        return [_matter(dict(zip(classes, map(float, self._gated(one, scorer)), strict=True))) for one in scorer.score(texts)]
+
     def _gated(self, scored: Scored, scorer: Scorer) -> Matrix:
         """What is like nothing that was taught gives up part of its belief to out_of_scope."""
         model = scorer.model
@@ -125,17 +143,35 @@ class Classifier:
         tempered[model.classes.index(OUT_OF_SCOPE)] += 1 - _LIKE_NOTHING
         return tempered
 
-    def _two_matters(self, whole: _Matter, cuts: Sequence[tuple[str, str]], lang: str) -> tuple[_Matter, str | None]:
-        """The urgent or first of two matters, and the other, when some cut gives two sure and different ones."""
-        parts = [self.classify([part], [1.0], lang) for cut in cuts for part in cut]
-        pairs = [(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
-        sure = [(a, b) for a, b in pairs if _is_sure(a) and _is_sure(b) and a.top.intent != b.top.intent]
-        if not sure:
+    def _two_matters(self, whole: _Matter, cuts: Sequence[Cut], lang: str) -> tuple[_Matter, str | None]:
+        """The urgent or first of two matters, and the other, when the likeliest cut gives two sure and different ones."""
+        cut = self._likeliest(cuts, lang)
+        if cut is None:
             return whole, None
-        first, second = max(sure, key=lambda pair: min(pair[0].top.confidence, pair[1].top.confidence))
+        first, second = self._classify_each(cut.parts, lang)
+        sure = _SURE_MARKED if cut.marked else _SURE_PLAIN
+        shares = {one.intent: one.confidence for one in whole.ranking}
+        if first.top.intent == second.top.intent or not all(
+            _is_matter(part) and part.top.confidence >= sure.part and shares[part.top.intent] >= sure.whole
+            for part in (first, second)
+        ):
+            return whole, None
         if self._is_emergency(second.top.intent) and not self._is_emergency(first.top.intent):
             first, second = second, first
         return first, second.top.intent
+
+    def _likeliest(self, cuts: Sequence[Cut], lang: str) -> Cut | None:
+        """The cut whose parts look most like two different matters to the margin head alone, which takes a tenth of the time."""
+        scorer = self.scorers[lang]
+        best: tuple[float, Cut] | None = None
+        for cut in cuts:
+            tops = [scorer.margins(part) for part in cut.parts]
+            if tops[0].argmax() == tops[1].argmax():
+                continue
+            least = min(float(top.max()) for top in tops) + (_MARKED_BONUS if cut.marked else 0.0)
+            if best is None or least > best[0]:
+                best = least, cut
+        return best[1] if best else None
 
     def _act(self, act: SpokenAct | None, matter: _Matter, verdict: Verdict) -> Act | None:
         if act is not None:
@@ -175,8 +211,8 @@ def _matter(by_class: Mapping[str, float]) -> _Matter:
     return _Matter(tuple(ranking), acts)
 
 
-def _is_sure(matter: _Matter) -> bool:
-    return matter.top.intent not in (OUT_OF_SCOPE, AGENT) and matter.top.confidence >= _SURE_PART
+def _is_matter(matter: _Matter) -> bool:
+    return matter.top.intent not in (OUT_OF_SCOPE, AGENT)
 
 
 def _at_most_confirm(verdict: Verdict) -> Verdict:
