@@ -64,7 +64,8 @@ class Understanding:
 
     `text` is safe to store: personal numbers are masked. `ranking` is best first. `choices` is filled when
     `decision` is CHOOSE; `second` is another matter named in the same breath; `act` is the dialogue act, if any.
-    `language` is set when the words are of another language than the line's (pl, en, uk, ru).
+    `language` is set when the words are of another language than the line's (pl, en, uk, ru). `why` says in a few words what led
+    to the decision, for records and screens of operations people.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Understanding:
     language: str | None = None
     backend: str = "local"
     model: str = ""
+    why: str = ""
 
 
 class Understander(Protocol):

@@ -194,12 +194,14 @@ class Classifier:
             choices=verdict.choices,
             second=second if second != verdict.intent else None,
             model=self.scorers[lang].model.version,
+            why=verdict.why,
         )
 
     def _no_matter(self, text: str, act: Act | None, lang: str) -> Understanding:
         """Nothing but an act, or nothing at all."""
         ranking = (RankedIntent(OUT_OF_SCOPE, 1.0),)
-        return Understanding(text, OUT_OF_SCOPE, 1.0, Decision.REJECT, ranking, act, model=self.scorers[lang].model.version)
+        version, why = self.scorers[lang].model.version, "nothing but a dialogue act" if act else "nothing in it"
+        return Understanding(text, OUT_OF_SCOPE, 1.0, Decision.REJECT, ranking, act, model=version, why=why)
 
 
 def _matter(by_class: Mapping[str, float]) -> _Matter:
@@ -216,7 +218,9 @@ def _is_matter(matter: _Matter) -> bool:
 
 
 def _at_most_confirm(verdict: Verdict) -> Verdict:
-    return replace(verdict, decision=Decision.CONFIRM) if verdict.decision is Decision.ACCEPT else verdict
+    if verdict.decision is not Decision.ACCEPT:
+        return verdict
+    return replace(verdict, decision=Decision.CONFIRM, why="said after a yes or no that may belong to it")
 
 
 def _with_language(answer: Understanding, foreign: ForeignSpeech | None) -> Understanding:

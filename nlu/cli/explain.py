@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nlu.tools.explaining import Explanation
 
+_RANKED = 5
 Text = Annotated[str, typer.Argument(help="What the caller said.")]
 
 
@@ -44,7 +45,7 @@ def explain(
 
 def _show(told: Explanation, console: Console) -> None:
     found = told.found
-    console.print(f"[bold]{found.decision}[/] {found.intent} {found.confidence:.2f}  ({told.why})")
+    console.print(f"[bold]{found.decision}[/] {found.intent} {found.confidence:.2f}  ({found.why})")
     _line(console, "heard", told.text)
     _line(console, "read as", told.read_as or "nothing but a dialogue act")
     if found.act is not None:
@@ -55,7 +56,7 @@ def _show(told: Explanation, console: Console) -> None:
         _line(console, "second matter", found.second)
     for entity in found.entities:
         _line(console, "entity", f"{entity.kind} = {entity.value}  ({entity.text})")
-    _line(console, "ranking", ", ".join(f"{one.intent} {one.confidence:.3f}" for one in found.ranking))
+    _line(console, "ranking", ", ".join(f"{one.intent} {one.confidence:.3f}" for one in found.ranking[:_RANKED]))
     if told.read_as:
         _show_reasons(told, console)
 

@@ -58,7 +58,6 @@ class Explanation:
     read_as: str
     act: SpokenAct | None
     found: Understanding
-    why: str
     options: tuple[Verdict, ...]
     bands: tuple[Band, ...]
     gate: float
@@ -76,7 +75,8 @@ class Explanation:
 
 def explain(text: str, classifier: Classifier, lang: str, encoder: SentenceEncoder | None) -> Explanation:
     """Explain what `classifier` makes of `text`. `encoder` must be the one its scorer uses, or None."""
-    found = classifier.understand([Hypothesis(text)], lang)
+    whole = Classifier(classifier.pack, classifier.scorers, ranked=len(classifier.scorers[lang].model.classes))
+    found = whole.understand([Hypothesis(text)], lang)
     act = find_act(text, lang)
     read_as = "" if act is not None and not act.rest else normalise(redact(act.rest if act is not None else text))
     scorer = classifier.scorers[lang]
@@ -84,13 +84,11 @@ def explain(text: str, classifier: Classifier, lang: str, encoder: SentenceEncod
     matters = [one for one in ranking if one.intent != OUT_OF_SCOPE]
     scored = scorer.score([read_as])[0]
     first, second = _rivals(scorer.model, scorer.margins(read_as), matters)
-    decided = classifier.policy.decide(ranking)
     return Explanation(
         text=found.text,
         read_as=read_as,
         act=act,
         found=found,
-        why=decided.why if read_as else "nothing but a dialogue act",
         options=tuple(classifier.policy.options(ranking)),
         bands=tuple(_bands(ranking, classifier.policy)) if matters else (),
         gate=scored.gate,
