@@ -1,4 +1,7 @@
-"""Two matters in one breath: where an utterance may be cut, so that each part can be classified for itself."""
+"""Where the matter is in an utterance: two matters in one breath, and a matter named after "I want to talk to someone about".
+
+An utterance is cut here, so that each part can be classified for itself.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,16 @@ def _pattern(cuts: str) -> re.Pattern[str]:
 
 _PATTERNS = {lang: (_pattern(_MARKED[lang]), _pattern(_PLAIN[lang])) for lang in _MARKED}
 _LEAST_WORDS = 2
+_ABOUT = {
+    "pl": re.compile(
+        r"(?:porozmawiać|rozmawiać|pogadać|pomówić|rozmowy|rozmowę|połącz\w*|przełącz\w*|konsultant\w*|doradc\w*|kimś|kogoś|człowiek\w*|pracownik\w*)"
+        r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnośnie|dotycząc\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)"
+    ),
+    "en": re.compile(
+        r"(?:talk|speak|chat|through|someone|somebody|human|person|agent|adviser|advisor|representative)"
+        r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +52,9 @@ def possible_cuts(text: str, lang: str) -> list[Cut]:
             if min(len(part.split()) for part in parts) >= _LEAST_WORDS:
                 found.setdefault(match.start(), Cut(parts, marked))
     return list(found.values())
+
+
+def asked_about(text: str, lang: str) -> str | None:
+    """What a request for a human is about: "o lokacie" of "chcę z kimś porozmawiać o lokacie"; None when nothing is named."""
+    found = _ABOUT[lang].search(text) if lang in _ABOUT else None
+    return found["matter"] if found else None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nlu.acts import find_act
 from nlu.loading import load
+from nlu.matters import asked_about
 from nlu.normalise import normalise
 from nlu.numbers import numbers_to_digits
 from nlu.pack import BANK_PACK, Pack
@@ -114,3 +115,37 @@ def test_acts_are_found_by_rule_in_both_languages(text: str, lang: str, act: Act
     found = find_act(text, lang)
     assert found is not None
     assert found.act is act
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("zgubiłam kartę i przy okazji chciałabym wiedzieć ile mam na koncie", "card_block", "balance"),
+        ("chciałam sprawdzić saldo a poza tym ukradli mi kartę", "card_block", "balance"),
+        ("ile mam na koncie", "balance", None),
+        ("zgubiłam kartę i nie wiem gdzie", "card_block", None),
+    ],
+)
+def test_two_matters_are_both_kept_the_urgent_one_first(
+    classifier: Classifier, text: str, first: str, second: str | None
+) -> None:
+    found = classifier.understand([Hypothesis(text)], "pl")
+    assert (found.intent, found.second) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("chciałbym porozmawiać z kimś o kredycie hipotecznym", "mortgage"),
+        ("połącz mnie z konsultantem w sprawie zgubionej karty", "card_block"),
+        ("chcę rozmawiać z człowiekiem", "agent"),
+    ],
+)
+def test_a_human_asked_for_a_matter_is_that_matter(classifier: Classifier, text: str, intent: str) -> None:
+    assert understood(classifier, text)[0] == intent
+
+
+def test_where_a_human_is_asked_about_is_found_in_both_languages() -> None:
+    assert asked_about("chcę z kimś porozmawiać o lokacie", "pl") == "lokacie"
+    assert asked_about("put me through to a person about my lost card", "en") == "my lost card"
+    assert asked_about("chcę z kimś porozmawiać", "pl") is None
