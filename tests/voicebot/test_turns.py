@@ -11,10 +11,10 @@ SPEECH, QUIET = 0.9, 0.05
 
 
 def signals(
-    probabilities: list[float], *, expect: Expect = Expect.OPEN, patience: Patience = Patience.NEUTRAL, over_bot: bool = False
+    probabilities: list[float], *, expect: Expect = Expect.OPEN, patience: Patience = Patience.NEUTRAL
 ) -> list[tuple[int, Signal]]:
     tracker = TurnTracker(TurnSettings())
-    found = [(i, tracker.window(p, expect, patience, over_bot)) for i, p in enumerate(probabilities)]
+    found = [(i, tracker.window(p, expect, patience)) for i, p in enumerate(probabilities)]
     return [(i, signal) for i, signal in found if signal is not None]
 
 
@@ -26,10 +26,8 @@ def test_a_click_is_not_speech() -> None:
     assert signals([QUIET, SPEECH, QUIET, QUIET]) == []
 
 
-def test_speech_over_the_bot_needs_one_window_more_than_speech_into_silence() -> None:
-    assert signals([SPEECH, SPEECH])[0] == (1, Signal.STARTED)
-    assert signals([SPEECH, SPEECH], over_bot=True) == []
-    assert signals([SPEECH] * 3, over_bot=True)[0] == (2, Signal.STARTED)
+def test_two_windows_of_speech_are_speech() -> None:
+    assert signals([SPEECH, SPEECH]) == [(1, Signal.STARTED)]
 
 
 def test_a_short_breath_pauses_and_resumes_without_ending_the_turn() -> None:

@@ -105,7 +105,7 @@ class Ear(FrameProcessor):
             self._stream.feed(pcm)
         self._remember(pcm)
         for probability in self._activity.feed(pcm):
-            signal = self._turn.window(probability, self._listen.expect, self._patience, self._bot_speaks)
+            signal = self._turn.window(probability, self._listen.expect, self._patience)
             if signal is not None:
                 await self._on_signal(signal)
 

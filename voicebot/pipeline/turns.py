@@ -39,7 +39,6 @@ class TurnSettings:
 
     start_probability: float = 0.55
     start_windows: int = 2
-    start_windows_over_bot: int = 3
     stop_probability: float = 0.35
     pause_s: float = 0.16
     decided_s: float = 0.40
@@ -72,10 +71,10 @@ class TurnTracker:
         self._paused = False
         self._turn_s = 0.0
 
-    def window(self, probability: float, expect: Expect, patience: Patience, over_bot: bool) -> Signal | None:
+    def window(self, probability: float, expect: Expect, patience: Patience) -> Signal | None:
         """Take one 32 ms window's speech probability; say what it meant, if anything."""
         if not self.speaking:
-            return self._wait_for_start(probability, over_bot)
+            return self._wait_for_start(probability)
         self._turn_s += WINDOW_S
         if self._turn_s >= self.settings.max_turn_s:
             return self._end()
@@ -92,10 +91,10 @@ class TurnTracker:
         self.speech_s = self.silence_s = self._turn_s = 0.0
         self._loud_windows = 0
 
-    def _wait_for_start(self, probability: float, over_bot: bool) -> Signal | None:
+    def _wait_for_start(self, probability: float) -> Signal | None:
         loud = probability >= self.settings.start_probability
         self._loud_windows = self._loud_windows + 1 if loud else 0
-        needed = self.settings.start_windows_over_bot if over_bot else self.settings.start_windows
+        needed = self.settings.start_windows
         if self._loud_windows < needed:
             return None
         self.reset()
