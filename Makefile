@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := espeak-ng
 
-.PHONY: demo install test check bench lock clean apt
+DATA ?= ../shared/data/nlu
+
+.PHONY: demo install test check bench bench-nlu rasa rasa-serve lock lock-rasa clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -40,9 +42,22 @@ check: install
 bench: install
 	$(BIN)/python -m bench
 
+bench-nlu: install
+	$(BIN)/python -m bench.nlu $(DATA) $(if $(ONLY),--only $(ONLY)) $(if $(RASA),--rasa $(RASA))
+
+# Rasa in an environment of its own (Python 3.10): trained on our data, started, tested against; rasa-serve leaves it running
+rasa: install
+	$(BIN)/python scripts/rasa.py test $(if $(LANGUAGES),--languages $(LANGUAGES))
+
+rasa-serve: install
+	$(BIN)/python scripts/rasa.py serve $(if $(LANGUAGES),--languages $(LANGUAGES))
+
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --group dev --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements-dev.lock
+
+lock-rasa:
+	$(BIN)/uv pip compile --quiet --python-platform linux --python-version 3.10 --generate-hashes --no-emit-index-url --no-header requirements-rasa.in -o requirements-rasa.lock
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dialogs.events import Expect
 from dialogs.flow import MAX_ASKS, Collect, Menu, Question
 from dialogs.keys import MAIN_MENU
-from dialogs.turn import Turn
+from dialogs.turn import Line, Turn
+
+MOVES_ON = ("", "miss", "silence")  # after these the next wording is due; after a pause or a switch of language the same one
 
 
 def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
-    """Ask the question once more. `after` is what came before: "silence", "miss", "help", "repeat", "" on entering.
+    """Ask the question once more. `after` is what came before: "silence", "miss", "help", "repeat", "resume" when the caller has
+    not answered yet (a pause, another language, a slower voice), "" on entering.
 
     Returns the step to go to instead, when it has been asked as often as a call allows.
     """
@@ -18,11 +21,11 @@ def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
     if state.asked[name] >= turn.bundle.flow.limits.asks:
         turn.decide("spent", f"{name} was asked {state.asked[name]} times")
         turn.tried(f"spent:{name}")
-        return step.spent
+        return _given_up(turn, step)
     state.asked[name] += 1
     state.attempt = state.asked[name]
-    if after == "repeat" and state.said:
-        turn.add(list(state.said))
+    if after == "repeat" and _say_again(turn, step):
+        pass
     elif isinstance(step, Menu):
         _read_menu(turn, step, after)
     else:
@@ -31,21 +34,54 @@ def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
     return None
 
 
+def _say_again(turn: Turn, step: Question | Menu) -> bool:
+    """The same words for whoever asked "what?", without the greeting. Asked a second time, the shortest ones (False: they are
+    still to be said).
+    """
+    state = turn.state
+    if not state.said or (state.asked[f"repeat:{state.step}"] > 1 and isinstance(step, Question) and len(step.ask) > 1):
+        return False
+    turn.add(_without_opening(turn))
+    return True
+
+
+def _without_opening(turn: Turn) -> list[Line]:
+    """What was said, but for the greeting and the announcements that went before it; all of it when there was nothing else."""
+    says, state = turn.bundle.flow.says, turn.state
+    opening = {says.notice_bot, says.notice_recording, says.surge, says.closure, says.language_offer}
+    opening |= {switch.prompt for switch in state.conditions.switches}
+    rest = [line for line in state.said if line[0].id.removesuffix(".short") not in opening]
+    return rest or list(state.said)
+
+
 def _put_question(turn: Turn, step: Question, after: str) -> None:
     state = turn.state
     tag = state.candidate.intent if state.candidate else state.menu
-    attempt = state.attempt - 1
+    named = False
     if after == "help" and step.help:
         turn.say(step.help, tag)
     elif after == "silence" and step.silent:
         turn.say(step.silent[min(state.silences, len(step.silent)) - 1], tag)
     else:
-        turn.say(step.ask[min(attempt, len(step.ask) - 1)], *_tags(turn, tag))
+        asked = turn.say(_wording(turn, step, after), *_tags(turn, step, tag), language=state.caller_language)
+        named = any(name == "last" for name, _ in asked.params)
+        state.wait_told = state.wait_told or any(name == "wait" for name, _ in asked.params)
     if state.deaf and after != "help":
         _name_the_keys(turn, step)
-    if step.option is not None:
+    if step.option is not None and not named:
         for place, intent in enumerate(state.candidates, start=1):
             turn.say(step.option, what=f"matter.{intent}", key=str(place))
+
+
+def _wording(turn: Turn, step: Question, after: str) -> str:
+    """The prompt that is due: each answer that is none moves on to the next, and a new thing to ask about starts again."""
+    state = turn.state
+    about = ",".join(state.candidates) if step.option else state.candidate and state.candidate.intent
+    name = f"{state.step}:{about}"
+    if after == "repeat":
+        return step.ask[-1]
+    state.worded[name] += after in MOVES_ON
+    return step.ask[min(max(state.worded[name], 1), len(step.ask)) - 1]
 
 
 def _name_the_keys(turn: Turn, step: Question) -> None:
@@ -56,12 +92,19 @@ def _name_the_keys(turn: Turn, step: Question) -> None:
         turn.say(turn.bundle.flow.says.yes_no_keys)
 
 
-def _tags(turn: Turn, tag: str | None) -> tuple[str | None, ...]:
-    """A wording may depend on the matter asked about, on whether there is a figure for the wait, or on why a queue is closed."""
-    target = turn.state.target
+def _tags(turn: Turn, step: Question, tag: str | None) -> tuple[str | None, ...]:
+    """A wording may depend on the matter asked about, on how many there are to choose from, on why a queue is closed and which,
+    on whether there is a figure for the wait, or on a number from abroad.
+    """
+    state, target = turn.state, turn.state.target
+    if step.option is not None:
+        return (None if state.deaf else {2: "two", 3: "three"}.get(len(state.candidates)),)
+    number = state.number or state.caller.number
+    abroad = "abroad" if number and not number.startswith("+48") else None
     if target is None:
-        return (tag,)
-    return (tag, "switched" if target.switched else None, "no_figure" if target.wait_s is None else None)
+        return (tag, abroad)
+    no_figure = "no_figure" if target.wait_s is None else None
+    return (tag, "switched" if target.switched else target.queue, no_figure, abroad)
 
 
 def _read_menu(turn: Turn, step: Menu, after: str) -> None:
@@ -81,9 +124,15 @@ def no_input(turn: Turn, step: Question | Menu) -> str | None:
     turn.tried(f"no_input:{state.step}")
     if state.silences >= _allowed(step, turn.bundle.flow.limits.silences):
         turn.decide("spent", f"{state.silences} silences at {state.step}")
-        return step.spent
+        return _given_up(turn, step)
     turn.decide("reask", f"silence {state.silences} at {state.step}")
     return ask(turn, step, after="silence")
+
+
+def _given_up(turn: Turn, step: Question | Menu) -> str:
+    """Where the call goes when the question stays open; whoever never said a word may have left."""
+    unanswered = step.unanswered if isinstance(step, Question) else None
+    return unanswered if unanswered and turn.state.misses == 0 and turn.state.silences else step.spent
 
 
 def no_match(turn: Turn, step: Question | Menu) -> str | None:

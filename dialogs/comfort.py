@@ -26,7 +26,11 @@ def obey(turn: Turn, command: str) -> str | None:
         asking.enter_menu(turn)
         turn.decide("menu", "the caller asked for the menu")
         return turn.bundle.flow.anywhere.menu
-    if command == NO_RECORDING:
+    if command == "wrong_number":
+        return turn.bundle.flow.anywhere.goodbye
+    if command == "who":
+        turn.say(says.who)
+    elif command == NO_RECORDING:
         stop_recording(turn)
         turn.say(says.recording_stopped)
     elif command == "comfort_off":
@@ -42,7 +46,7 @@ def obey(turn: Turn, command: str) -> str | None:
             return turn.bundle.flow.anywhere.menu
     step = turn.bundle.flow.steps[state.step]
     if isinstance(step, Question | Menu):
-        return asking.ask(turn, step)
+        return asking.ask(turn, step, after="resume")
     return None
 
 

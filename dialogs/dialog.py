@@ -161,7 +161,7 @@ class Dialog:
         """The moment the caller asked for is over."""
         turn.say(self.bundle.flow.says.back)
         if isinstance(step, Question | Menu):
-            go(turn, asking.ask(turn, step))
+            go(turn, asking.ask(turn, step, after="resume"))
         elif isinstance(step, Connect):
             handing.announce(turn, step)
 

@@ -27,7 +27,7 @@ def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
         turn.decide("emergency", f"shown by {answer.by}", answer.intent, answer.confidence)
         return anywhere.emergency
     state.candidate = matter
-    if len(answer.choices) > 1:
+    if len(answer.choices) > 1 and state.caller_language is None:
         state.candidates = answer.choices[:3]
         turn.decide("choose", f"{', '.join(state.candidates)}: an emergency may be among them", answer.intent, answer.confidence)
         return anywhere.emergency_several

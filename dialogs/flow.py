@@ -50,6 +50,7 @@ class Question(Spec):
     `answers` maps what the caller means (matter, unsure, several, yes, no, or an option of `keys`) to the next step.
     `keys` are the options by key; a yes/no question has 1 and 2. `anything` takes whatever is said as the answer.
     `cautious`: whatever is no clear denial counts as `spent` (emergencies). `tries` replaces the limits of silences and misses.
+    `spent` is the step after too many tries, `unanswered` another one for when all that came was silence.
     With `option` the caller chooses among the candidates: it is the prompt that reads one out with its key.
     """
 
@@ -65,6 +66,7 @@ class Question(Spec):
     cautious: bool = False
     tries: int | None = Field(default=None, ge=1, le=MAX_ASKS)
     spent: str
+    unanswered: str | None = None
 
 
 class Menu(Spec):
@@ -193,6 +195,7 @@ class Anywhere(Spec):
     agent: str
     agent_first: str
     angry: str
+    urgent: str
     menu: str
     goodbye: str
     short_language: str
@@ -209,6 +212,7 @@ class Says(Spec):
     closure: str
     wait: str
     back: str
+    who: str
     slower: str
     patient: str
     keys: str

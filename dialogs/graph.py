@@ -37,7 +37,8 @@ def edges(step: Step) -> list[Edge]:
             return [("yes", step.yes), ("no", step.no)]
         case Question():
             anything = [("anything", step.anything)] if step.anything else []
-            return [*step.answers.items(), *anything, ("spent", step.spent)]
+            unanswered = [("unanswered", step.unanswered)] if step.unanswered else []
+            return [*step.answers.items(), *anything, ("spent", step.spent), *unanswered]
         case Menu():
             return [*step.answers.items(), ("spent", step.spent)]
         case Route():

@@ -34,9 +34,11 @@ def announce(turn: Turn, step: Connect) -> None:
 
 def _say_what_belongs_to_it(turn: Turn, step: Connect, queue: str) -> None:
     state, says, target = turn.state, turn.bundle.flow.says, turn.state.target
+    on_duty = "on_duty" if target and target.on_duty and state.caller_language is None else None
     for prompt_id in step.announce:
-        turn.say(prompt_id, queue, language=state.caller_language)
-    if target and target.wait_s is not None and target.wait_s >= turn.bundle.routes.announce_wait_from_s:
+        turn.say(prompt_id, on_duty, queue, language=state.caller_language)
+    worth_saying = target and target.wait_s is not None and target.wait_s >= turn.bundle.routes.announce_wait_from_s
+    if worth_saying and not state.wait_told:
         turn.say(says.expected_wait)
     if state.second and state.matter:
         turn.say(says.second_kept)
@@ -70,6 +72,7 @@ def _emit(turn: Turn, kind: str) -> None:
     closed = not turn.bundle.calendar.is_open(turn.bundle.queues[target.queue].hours, turn.now)
     state.phase = Phase.HANDING_OFF
     state.handed = kind
+    state.due = opening.at.isoformat() if kind == "callback" and closed and opening else ""
     turn.decide("handoff", f"{kind} to {target.queue} ({target.reason})", intent, confidence)
     turn.actions.append(
         HandOff(
@@ -86,7 +89,7 @@ def _emit(turn: Turn, kind: str) -> None:
             call_back=(state.number or state.caller.number) if kind == "callback" else None,
             entities=state.matter.entities if state.matter else (),
             kind=kind,
-            due=opening.at.isoformat() if kind == "callback" and closed and opening else "",
+            due=state.due,
         )
     )
 

@@ -71,5 +71,5 @@ def asked_for(turn: Turn, language: str) -> str | None:
     if switch(turn, language):
         turn.say(bundle.flow.says.language_switched)
     if isinstance(step, Question | Menu):
-        return asking.ask(turn, step)
+        return asking.ask(turn, step, after="resume")
     return None

@@ -37,12 +37,6 @@ def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]], starts: Sequen
     }
 
 
-def below(upper: Mapping[str, Placed], lower: Mapping[str, Placed]) -> dict[str, Placed]:
-    """Both on one page, the second under the first."""
-    offset = max((at.row for at in upper.values()), default=-1) + 1.5
-    return {**upper, **{node: Placed(at.layer, at.row + offset) for node, at in lower.items()}}
-
-
 def _layers(nodes: Sequence[str], edges: Sequence[tuple[str, str]], starts: Sequence[str]) -> dict[str, int]:
     layers = {start: 0 for start in starts if start in nodes}
     todo = list(layers)

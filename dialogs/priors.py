@@ -8,7 +8,8 @@ from dialogs.routes import Routes
 from dialogs.state import CallState
 from nlu.types import Decision, Understanding
 
-WORTH_ASKING = 0.1  # probability below which asking "do you mean…?" only annoys
+WORTH_ASKING = 0.1  # probability below which a matter is not even one of several
+WORTH_CONFIRMING = 0.2  # probability below which "do you mean…?" nearly always gets a no: better to ask in other words
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def _best_left(routes: Routes, state: CallState, understood: Understanding) -> W
     if not left:
         return None
     best = max(left, key=lambda intent: _favoured(routes, state, understood, intent))
+    if _probability(understood, best) < WORTH_CONFIRMING:
+        return None
     return Weighed(Decision.CONFIRM, best, _probability(understood, best))
 
 

@@ -22,7 +22,21 @@ from dialogs.source import Spec
 PLACE = re.compile(r"\{(\w+):(\w+)\}")
 NESTED = "prompt"
 SPOKEN_KINDS = frozenset(
-    {"number", "ordinal", "amount", "hour", "hours_range", "date", "weekday", "phone", "digits", "minutes", "text"}
+    {
+        "number",
+        "ordinal",
+        "amount",
+        "money",
+        "hour",
+        "hours_range",
+        "date",
+        "weekday",
+        "phone",
+        "digits",
+        "minutes",
+        "about_minutes",
+        "text",
+    }
 )
 
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from dialogs import asking, comfort, emergencies, handing, languages, routing, words
 from dialogs.answers import Answer, Means
+from dialogs.commands import ANGRY
 from dialogs.flow import Collect, Connect, Menu, Question, Step
 from dialogs.keys import MAIN_MENU
 from dialogs.routing import own_line
 from dialogs.state import Matter, Phase
 from dialogs.turn import Turn
 
+NONE_OF_THESE = "none_of_these"
 _MATTERS = (Means.MATTER, Means.UNSURE, Means.SEVERAL)
 
 
@@ -19,10 +21,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     """Take an answer; returns the step to go to, or None when the engine goes on waiting."""
     state = turn.state
     step = turn.bundle.flow.steps[state.step]
-    if answer.text and answer.means is not Means.NOTHING:
-        state.words = (
-            answer.text if answer.means in (*_MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE) else state.words or answer.text
-        )
+    _keep_words(turn, answer)
     if answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE):
         return emergencies.shown(turn, step, answer)
     if isinstance(step, Question) and step.cautious:
@@ -31,12 +30,26 @@ def react(turn: Turn, answer: Answer) -> str | None:
     if answer.option == comfort.NO_RECORDING and answer.intent:
         comfort.stop_recording(turn)
     answer = _in_context(turn, step, answer)
+    if state.phase is Phase.ANNOUNCING and _stays_with_these_people(turn, answer):
+        learn(turn, replace(answer, means=Means.MATTER, correction=False))
+        handing.hand_off(turn)
+        return None
     own = _own_answer(turn, step, answer)
     if own is not None:
         return own
     if state.phase is Phase.ANNOUNCING:
         return _during_announcement(turn, answer)
     return _anywhere(turn, step, answer)
+
+
+def _keep_words(turn: Turn, answer: Answer) -> None:
+    """The caller's own words for the agent: those that named a matter, else the first that said anything of it."""
+    if not answer.text:
+        return
+    if answer.means in (*_MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE):
+        turn.state.words = answer.text
+    elif answer.means in (Means.AGENT, Means.LANGUAGE, Means.NOTHING) or answer.option in words.FEELINGS:
+        turn.state.words = turn.state.words or answer.text
 
 
 def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
@@ -84,6 +97,18 @@ def _changes_mind(turn: Turn, answer: Answer) -> bool:
     return answer.means is Means.NO or (answer.means in _MATTERS and (answer.correction or answer.intent != current))
 
 
+def _stays_with_these_people(turn: Turn, answer: Answer) -> bool:
+    """Said while a transfer is announced: more about the matter, and whoever is being called is who answers that too."""
+    target, routes = turn.state.target, turn.bundle.routes
+    if target is None or turn.state.matter is None or answer.means not in _MATTERS or answer.option == words.ALSO:
+        return False
+    own = own_line(turn.bundle, turn.state)
+    if own and own.takes == "all" and target.queue in (own.queue, own.adviser):
+        return True
+    named = answer.choices if answer.means is Means.SEVERAL else (answer.intent,)
+    return all(intent in routes.matters and routes.human_queue(str(intent)) == target.queue for intent in named)
+
+
 def _is_content(answer: Answer) -> bool:
     """Words of the caller's own, not a command to the bot."""
     return bool(answer.text) and answer.means in (*_MATTERS, Means.NOTHING, Means.YES, Means.NO)
@@ -113,6 +138,8 @@ def learn(turn: Turn, answer: Answer) -> None:
             turn.decide("denied", "the caller said no")
         case Means.OPTION:
             turn.decide("option", answer.option)
+            if answer.option == NONE_OF_THESE:
+                _deny(turn)
         case _:
             pass
     if answer.second:
@@ -170,8 +197,12 @@ def _anywhere(turn: Turn, step: Step, answer: Answer) -> str | None:
             if answer.intent:
                 turn.state.matter = Matter(answer.intent, answer.confidence, answer.by)
             return languages.asked_for(turn, answer.option)
-        case Means.COMMAND if answer.option == "angry":
-            return _angry(turn, step)
+        case Means.COMMAND if answer.option == ANGRY:
+            return _angry(turn, step, answer)
+        case Means.COMMAND if answer.option == words.URGENT:
+            turn.state.wants_human = True
+            turn.decide("reask", "urgent, without a matter")
+            return anywhere.agent if turn.state.asked[anywhere.urgent] else anywhere.urgent
         case Means.COMMAND:
             return comfort.obey(turn, answer.option)
         case _:
@@ -187,8 +218,12 @@ def _at_the_question(turn: Turn, step: Step, answer: Answer) -> str | None:
     match answer.means:
         case Means.SILENCE:
             return asking.no_input(turn, step)
+        case Means.HELP if turn.state.asked[f"help:{turn.state.step}"] > 0:
+            turn.decide("spent", "the help did not help")
+            return step.spent
         case Means.REPEAT | Means.HELP:
             turn.decide("reask", f"the caller asked for {answer.means.value}")
+            turn.state.asked[f"{answer.means.value}:{turn.state.step}"] += 1
             return asking.ask(turn, step, after=answer.means.value)
         case Means.WAIT if turn.state.waits < turn.bundle.flow.limits.waits:
             comfort.wait(turn)
@@ -208,8 +243,7 @@ def _agent(turn: Turn, step: Step) -> str:
     own = own_line(turn.bundle, state)
     has_own_line = own is not None and own.takes == "all"
     troubled = isinstance(step, Menu) or any(entry.startswith(("no_", "menu", "spent")) for entry in state.tried)
-    if state.matter is None and state.candidate is not None:
-        state.matter, state.candidate = state.candidate, None
+    routing.take_the_likely(state)
     if state.agent_asked > 1 or state.matter or has_own_line or troubled or state.deaf:
         turn.decide("human", f"asked for a human {state.agent_asked} times", "agent")
         return anywhere.agent
@@ -217,9 +251,11 @@ def _agent(turn: Turn, step: Step) -> str:
     return anywhere.agent_first
 
 
-def _angry(turn: Turn, step: Step) -> str:
-    """Somebody who swears needs a human, and a calm word."""
+def _angry(turn: Turn, step: Step, answer: Answer) -> str:
+    """Somebody who swears needs a human, and a calm word: at once when a human is what they ask for."""
     before = turn.state.agent_asked
     turn.tried("upset")
     following = _agent(turn, step)
+    if answer.wants_human:
+        return turn.bundle.flow.anywhere.agent
     return turn.bundle.flow.anywhere.angry if before == 0 and following == turn.bundle.flow.anywhere.agent_first else following

@@ -118,10 +118,14 @@ class CallbackRule(Spec):
 
 
 class LanguageRule(Spec):
-    """Languages beyond the complete ones: a short message and the queue; `by_prefix` guesses from the number."""
+    """Languages beyond the complete ones: a short message and the queue; `by_prefix` guesses from the number.
+
+    `urgent` shows emergencies in such a language, by matter: an entry is the beginnings of words that must all be there.
+    """
 
     short: Mapping[str, str] = {}
     same_as: Mapping[str, str] = {}
+    urgent: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
     by_prefix: Mapping[str, str] = {}
 
 

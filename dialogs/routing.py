@@ -11,24 +11,34 @@ from dialogs.routes import HIGHEST_PRIORITY, SegmentLine
 from dialogs.state import CallState, Matter, Target
 from dialogs.turn import Turn
 
+LIKELY = 0.5  # a matter not yet confirmed is told to the agent, and chooses the queue, from this probability
+
 
 def take_route(turn: Turn, step: Route) -> str:
     """Choose the queue for this route and look through the gate; returns the name of the next step."""
     state, bundle = turn.state, turn.bundle
+    if step.to == "human":
+        take_the_likely(state)
     if step.to == "second":
         state.matter, state.second = Matter(state.second, by="second"), None
     if step.message and step.to in ("matter", "second") and message_of(turn) and not state.wants_human:
         return step.message
-    queue = queue_for(bundle, state, step.to)
+    meant = queue = queue_for(bundle, state, step.to)
     verdict = look(bundle, state.conditions, queue, turn.now)
     if verdict.way is Way.CLOSED:
         queue, verdict = _elsewhere(turn, step.to, queue, verdict)
-    aim(turn, queue, step.to, verdict)
+    aim(turn, queue, step.to, verdict, on_duty=queue != meant and queue == bundle.default_queue)
     if verdict.way is Way.CLOSED:
         return step.closed
     if verdict.way is Way.LONG_WAIT and step.long_wait and not bundle.queues[queue].emergency:
         return step.long_wait
     return step.open
+
+
+def take_the_likely(state: CallState) -> None:
+    """For whoever goes to a human, a matter asked about and neither confirmed nor denied counts, if it is likely."""
+    if state.matter is None and state.candidate is not None and (state.candidate.confidence or 0) >= LIKELY:
+        state.matter, state.candidate = state.candidate, None
 
 
 def queue_for(bundle: Bundle, state: CallState, to: str) -> str:
@@ -77,7 +87,8 @@ def lead_to_one_place(turn: Turn, intents: Sequence[str]) -> bool:
         return False
     own = own_line(bundle, state)
     if own and own.queue and own.takes == "all":
-        return look(bundle, state.conditions, own.queue, turn.now).way is not Way.CLOSED
+        lines = filter(None, (own.queue, own.adviser))
+        return any(look(bundle, state.conditions, line, turn.now).way is not Way.CLOSED for line in lines)
     matters = [bundle.routes.matters.get(intent) for intent in dict.fromkeys(intents)]
     answered = all(matter is not None and not matter.message for matter in matters)
     return len(matters) > 1 and answered and len({matter.queue for matter in matters if matter}) == 1
@@ -88,14 +99,14 @@ def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
     return bundle.routes.segments.get(state.segment)
 
 
-def aim(turn: Turn, queue: str, reason: str, verdict: Verdict) -> None:
+def aim(turn: Turn, queue: str, reason: str, verdict: Verdict, *, on_duty: bool = False) -> None:
     """Take this queue as the target of the hand-off. Nothing else sets one."""
     state, bundle = turn.state, turn.bundle
     spec = bundle.queues[queue]
     own = own_line(bundle, state)
     urgent = spec.emergency or state.suspected is not None
     priority = HIGHEST_PRIORITY if urgent else max(spec.priority, own.priority if own else 0)
-    state.target = Target(queue, priority, reason, verdict.wait_s, verdict.switched)
+    state.target = Target(queue, priority, reason, verdict.wait_s, verdict.switched, on_duty)
     turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
 
 

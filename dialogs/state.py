@@ -37,7 +37,7 @@ class Matter:
 @dataclass(frozen=True, slots=True)
 class Target:
     """The hand-off that is being announced or offered. `switched`: the queue is closed by a person's decision, for nobody knows
-    how long.
+    how long. `on_duty`: those who were meant are closed, and whoever is on duty answers.
     """
 
     queue: str
@@ -45,6 +45,7 @@ class Target:
     reason: str
     wait_s: float | None = None
     switched: bool = False
+    on_duty: bool = False
 
 
 @dataclass(slots=True)
@@ -79,10 +80,12 @@ class CallState:
     words: str = ""
     target: Target | None = None
     handed: str = ""  # kind of the hand-off under way: transfer, callback, message
+    due: str = ""  # a callback booked for when the queue opens (ISO 8601)
     number: str | None = None
     last_queue: str | None = None
     # what happened
     asked: Counter[str] = field(default_factory=Counter)
+    worded: Counter[str] = field(default_factory=Counter)  # how far each question has gone through its wordings
     tried: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     turns: int = 0
@@ -91,7 +94,7 @@ class CallState:
     switches: int = 0
     agent_asked: int = 0
     wants_human: bool = False
-    message_heard: bool = False
+    wait_told: bool = False
     # conditions
     conditions: Conditions = field(default_factory=Conditions)
     without: frozenset[str] = frozenset()

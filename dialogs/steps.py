@@ -95,7 +95,7 @@ def _message(turn: Turn, step: Message) -> str:
 
 def _farewell(turn: Turn, step: Farewell) -> None:
     for prompt_id in step.tell:
-        turn.say(prompt_id, "emergency" if turn.state.suspected else None)
+        turn.say(prompt_id, "emergency" if turn.state.suspected else None, "later" if turn.state.due else None)
     turn.speak(barge_in=False)
     turn.decide("ended", step.reason, *routing.known_intent(turn.state))
     turn.actions.append(HangUp(step.reason))

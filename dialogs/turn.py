@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
 
@@ -30,20 +31,24 @@ class Turn:
         """The prompt, in its wording for the first of `tags` that has one ("confirm" and "card_block": "confirm.card_block"),
         with the values its text asks for. `extra` values come before those known of the call.
         """
-        spoken_in = self.state.language if language is None else language
-        candidates = [f"{prompt_id}.{tag}" for tag in tags if tag] + [prompt_id]
-        prompts = self.bundle.prompts
-        chosen = next((found for found in candidates if prompts.has(found, spoken_in)), prompt_id)
-        if not prompts.has(chosen, spoken_in):
-            spoken_in = prompts.default_language
-        return Prompt(chosen, prompt_values(self.bundle, self.state, self.now, chosen, spoken_in, extra))
+        return self._line(prompt_id, tags, language, extra)[0]
 
-    def say(self, prompt_id: str, *tags: str | None, language: str | None = None, **extra: str) -> None:
-        """Add a prompt to what will be spoken next (see `prompt` for `tags` and `extra`)."""
-        made = self.prompt(prompt_id, *tags, language=language, **extra)
-        spoken_in = language or self.state.language
-        has = self.bundle.prompts.has(made.id, spoken_in)
-        self.add([(made, spoken_in if has else self.bundle.prompts.default_language)])
+    def _line(self, prompt_id: str, tags: tuple[str | None, ...], language: str | None, extra: Mapping[str, str]) -> Line:
+        """The prompt and the language that has it: the one asked for, else the call's, else the bundle's first."""
+        prompts = self.bundle.prompts
+        candidates = [f"{prompt_id}.{tag}" for tag in tags if tag] + [prompt_id]
+        languages = dict.fromkeys((language or self.state.language, self.state.language, prompts.default_language))
+        chosen, spoken_in = next(
+            ((found, known) for known in languages for found in candidates if prompts.has(found, known)),
+            (prompt_id, prompts.default_language),
+        )
+        return Prompt(chosen, prompt_values(self.bundle, self.state, self.now, chosen, spoken_in, extra)), spoken_in
+
+    def say(self, prompt_id: str, *tags: str | None, language: str | None = None, **extra: str) -> Prompt:
+        """Add a prompt to what will be spoken next (see `prompt` for `tags` and `extra`), and return it."""
+        line = self._line(prompt_id, tags, language, extra)
+        self.add([line])
+        return line[0]
 
     def add(self, lines: list[Line]) -> None:
         """Add prompts made before (a repetition)."""

@@ -22,6 +22,9 @@ KNOWN_VALUES: Mapping[str, str] = {
     "number": "phone",
     "number_digits": "digits",  # the same, read out one by one
     "what": "prompt",  # a menu option's name
+    "first": "prompt",  # matter.<intent>: the matters to choose from
+    "middle": "prompt",
+    "last": "prompt",
     "key": "number",
 }
 
@@ -50,12 +53,19 @@ def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
             return str(max(1, round(seconds / 60)))
         case "opens" | "opens_day":
             return _opening(bundle, state, now, name)
+        case "first" | "middle" | "last":
+            return f"matter.{_candidate(state, name)}"
         case "number":
             return state.number or state.caller.number or ""
         case "number_digits":
             return _dialled(state.number or state.caller.number or "")
         case _:
             return ""
+
+
+def _candidate(state: CallState, name: str) -> str:
+    offered = state.candidates or ("unknown",)
+    return {"first": offered[0], "middle": offered[len(offered) // 2], "last": offered[-1]}[name]
 
 
 def _dialled(e164: str) -> str:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from dialogs.answers import Answer, Means
 from dialogs.bundle import Bundle
 from dialogs.comfort import NO_RECORDING
-from dialogs.commands import Command, find_command
+from dialogs.commands import ANGRY, Command, find_command, find_urgent
 from dialogs.events import Heard
 from dialogs.flow import Question, Step
-from dialogs.priors import WORTH_ASKING, weigh
+from dialogs.priors import WORTH_ASKING, WORTH_CONFIRMING, weigh
 from dialogs.state import CallState, Phase
 from nlu.types import AGENT, Act, Decision, Understanding
 
 ALSO = "also"  # said with a matter: beside the one already known
+URGENT = "urgent"
+FEELINGS = frozenset({ANGRY, URGENT})  # how the caller feels counts for less than any matter
 BESIDE = frozenset({ALSO, NO_RECORDING})  # what may be said along with a matter
 _ACTS = {
     Act.REPEAT: Means.REPEAT,
@@ -32,6 +34,9 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
     """What this utterance means at this step. Emergencies come first, then set phrases, then everything else."""
     understood = heard.understanding
     text = (understood.text if understood else heard.text).strip()
+    foreign = find_urgent(bundle.routes.languages.urgent, text)
+    if foreign is not None:
+        return foreign
     command = find_command(bundle, state, step, text, classified=understood is not None)
     if understood is None:
         return command.answer if command else Answer(Means.NOTHING, text=text)
@@ -39,20 +44,22 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
         return Answer(Means.YES, text=text)
     meant = None if _is_only_content(bundle, step, understood) else _matter(bundle, state, understood, text)
     plain = command is not None and command.plain
+    if command and command.name in FEELINGS and meant and (meant.confidence or 0) < WORTH_CONFIRMING:
+        meant = None  # a guess; the calm question that follows will tell
     if meant and (meant.means is Means.EMERGENCY or (meant.means is Means.EMERGENCY_UNSURE and not plain)):
         return meant
     if command and command.name in BESIDE and meant:
         return replace(meant, option=command.name)
     if command and command.name != ALSO and not (meant and _says_more(command, meant)):
-        return command.answer
+        return replace(command.answer, wants_human=command.name == ANGRY and understood.act is Act.AGENT)
     return _with_act(bundle, state, understood, meant, text)
 
 
 def _says_more(command: Command, meant: Answer) -> bool:
-    """The matter counts for more than the command said with it: than a swear-word always, than others when it is certain and they
-    are only a small part ("umowa po angielsku").
+    """The matter counts for more than the command said with it: than a swear-word or a cry for haste always, than others when
+    it is certain and they are only a small part ("umowa po angielsku").
     """
-    if command.name == "angry":
+    if command.name in FEELINGS:
         return True
     return meant.means is Means.MATTER and not command.plain and command.answer.means is not Means.OPTION
 

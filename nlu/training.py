@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from nlu.features import learn, near_duplicate_groups
 from nlu.fusion import fit_fusion
 from nlu.gates import fit_gate
-from nlu.heads import Labels, Matrix, fit_margin_head, fit_semantic_head
+from nlu.heads import Labels, Matrix, fit_margin_head, fit_semantic_head, principal_axes
 from nlu.lemmas import learn_lemmas
-from nlu.neighbours import fit_neighbours
+from nlu.neighbours import COMPONENTS, fit_neighbours
 from nlu.scorer import Model, SemanticHeads
 from nlu.singlethread import one_blas_thread
 
@@ -31,11 +31,11 @@ class TrainingConfig:
     out-of-scope gate may doubt.
     """
 
-    margin_c: float = 0.25
-    semantic_c: float = 10.0
+    margin_c: float = 1.0
+    semantic_c: float = 30.0
     folds: int = 4
     enough: int = 2000
-    gate_slope: float = 2.0
+    gate_slope: float = 3.0
     gate_quantile: float = 0.03
     seed: int = 7
 
@@ -145,8 +145,9 @@ def _foreign_rows(foreign: Utterances | None, classes: Sequence[str]) -> _Beside
 def _fit_semantic(vectors: Matrix, y: Labels, classes: int, config: TrainingConfig, beside: _Beside | None) -> SemanticHeads:
     all_vectors = vectors if beside is None else np.concatenate([vectors, beside.vectors])
     all_y = y if beside is None else np.concatenate([y, beside.labels])
-    linear = fit_semantic_head(all_vectors, all_y, classes, config.semantic_c)
-    return SemanticHeads(linear, fit_neighbours(all_vectors, all_y))
+    mean, axes = principal_axes(all_vectors, COMPONENTS)
+    linear = fit_semantic_head(all_vectors, all_y, classes, config.semantic_c, mean, axes)
+    return SemanticHeads(linear, fit_neighbours(all_vectors, all_y, mean, axes))
 
 
 def folds(y: Labels, groups: NDArray[np.intp], count: int, seed: int) -> NDArray[np.intp]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,19 @@ from audio.vad import VadSession, VoiceActivity
 from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.bundle import Bundle
-from dialogs.events import Action, CallStarted, Conditions, Event, HandOff, HandOffResult, Remember
+from dialogs.events import (
+    Action,
+    CallStarted,
+    CollectKeys,
+    Conditions,
+    Event,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Listen,
+    Remember,
+)
+from nlu.types import Hypothesis, Understanding
 from voicebot.driver import CallDriver, DriverSettings
 from voicebot.driver.stage import Conversation
 from voicebot.handoff.desk import HandOffDesk
@@ -29,7 +42,7 @@ from voicebot.pipeline.transport import LegTransport
 from voicebot.pipeline.turns import TurnSettings, is_backchannel
 from voicebot.pipeline.voice import Voice
 from voicebot.records import RecordStore
-from voicebot.records.summarise import summarise
+from voicebot.records.summarise import SURVEY, summarise
 from voicebot.speaking import Speaker
 from voicebot.state.admission import Admission, Admitted
 from voicebot.state.caller_memory import CallerMemory
@@ -64,6 +77,8 @@ class CallServices:
     recording_dir: Callable[[str], Path | None] = lambda line: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     max_call_s: float = 600.0
+    max_say_s: float = 90.0
+    understand_s: float = 2.0
     turns: TurnSettings = field(default_factory=TurnSettings)
     sinks: Sequence[JournalSink] = ()
 
@@ -149,7 +164,7 @@ class ServedCall:
         driver = CallDriver(
             conversation=Noticing(Dialog(house.bundle, call_id=self._id), self._notice),
             stage=steering,
-            understand=house.understanding.understand,
+            understand=self._understand,
             hand_over=self._hand_over,
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
             journal=self._journal,
@@ -157,6 +172,8 @@ class ServedCall:
                 default_queue=house.bundle.default_queue,
                 language=house.bundle.routes.lines[self._line].languages[0],
                 max_call_s=house.max_call_s,
+                max_say_s=house.max_say_s,
+                understand_s=house.understand_s,
                 clock=house.clock,
             ),
         )
@@ -167,6 +184,13 @@ class ServedCall:
         return driver.outcome
 
     # ------------------------------------------------------------------ what the call does to the house
+
+    async def _understand(self, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        began = time.monotonic()
+        try:
+            return await self._house.understanding.understand(hypotheses, language)
+        finally:
+            self._house.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
 
     async def _hand_over(self, action: HandOff) -> HandOffResult:
         self._house.live.changed(self._id, phase="handing over", queue=action.queue, intent=action.intent)
@@ -185,8 +209,13 @@ class ServedCall:
         return "handed_over" if result.ok else "failed"
 
     def _notice(self, action: Action) -> None:
-        if isinstance(action, Remember):
-            self._house.memory.prefer(self._caller.number, action.preference, on=action.on)
+        match action:
+            case Remember():
+                self._house.memory.prefer(self._caller.number, action.preference, on=action.on)
+            case CollectKeys(secret=True):
+                self._record_nothing(True)  # tones in the audio would tell the keys
+            case CollectKeys() | Listen() | HandOff() | HangUp():
+                self._record_nothing(False)
 
     def _watch(self, call_id: str, line: Line) -> None:
         """Keep the live list and the figures up to date."""
@@ -194,6 +223,8 @@ class ServedCall:
         match line.get("type") or line.get("kind"):
             case "Decided":
                 metrics.count("voicebot_decisions_total", kind=str(line["kind"]))
+                if line["kind"] == SURVEY:
+                    metrics.count("voicebot_survey_answers_total", answer=str(line["why"]), line=self._line)
                 if line.get("intent"):
                     self._house.live.changed(call_id, intent=line["intent"], phase=line["kind"])
             case "latency":
@@ -224,6 +255,10 @@ class ServedCall:
         except OSError as error:  # a full disk must not cost a call
             log.error("call is not recorded", code="records.recording", error=str(error))
             return None
+
+    def _record_nothing(self, secret: bool) -> None:
+        if self._recording is not None:
+            self._recording.pause() if secret else self._recording.resume()
 
     def _heard(self, pcm: bytes) -> None:
         if self._recording is not None:

@@ -27,6 +27,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 # the SIP stack writes the address into Refer-To without angle brackets: parameters or headers would be misread
 SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
 
 
@@ -62,6 +63,8 @@ class Limits(Section):
     max_calls: Annotated[int, Field(ge=1, le=1000)] = 60
     max_shared_calls: Annotated[int, Field(ge=1)] | None = None
     max_call_s: Seconds = 600.0
+    max_say_s: Seconds = 90.0
+    understand_s: Annotated[float, Field(ge=0.2, le=10)] = 2.0
     drain_s: Seconds = 30.0
 
 
@@ -93,21 +96,31 @@ class Voices(Section):
 
 
 class Nlu(Section):
-    """Understanding. `pack` is the folder of training data (none: the default pack), `cache_dir` keeps trained models."""
+    """Understanding. `pack` is the folder of training data (none: the default pack), `cache_dir` keeps trained models.
+
+    With backend rasa, `rasa_url` is a Rasa server for all languages, and `rasa_urls` names one for a language of its own; the
+    in-process model answers for languages without one, and for a server that needs longer than `rasa_timeout_s`.
+    """
 
     backend: Literal["local", "rasa"] = "local"
     pack: Path | None = None
     cache_dir: Path | None = None
     semantic: bool | None = None
     rasa_url: HttpUrl | None = None
+    rasa_urls: Mapping[Language, HttpUrl] = {}
     rasa_token: SecretStr | None = None
     rasa_timeout_s: Annotated[float, Field(gt=0, le=5)] = 0.15
 
     @model_validator(mode="after")
     def _rasa_needs_a_url(self) -> Nlu:
-        if self.backend == "rasa" and self.rasa_url is None:
+        if self.backend == "rasa" and self.rasa_url is None and not self.rasa_urls:
             raise ValueError("backend rasa needs rasa_url; write it like http://127.0.0.1:5005")
         return self
+
+    def rasa_url_for(self, language: str) -> str | None:
+        """Where the Rasa server of a language is, if there is one."""
+        url = self.rasa_urls.get(language, self.rasa_url)
+        return str(url) if url is not None else None
 
 
 class State(Section):
@@ -138,6 +151,29 @@ class Recording(Section):
         return self.lines.get(line, self.enabled)
 
 
+class Chat(Section):
+    """The customers' text channel at /chat. `origins` are the bank's other sites that may embed it, as browsers write them.
+
+    It has slots of its own (`max_chats`, in this process), so that neither chats nor calls take each other's. Times in seconds;
+    see `voicebot.web.chat.settings.ChatSettings` for what each means.
+    """
+
+    enabled: bool = True
+    origins: tuple[Origin, ...] = ()
+    max_chats: Annotated[int, Field(ge=1, le=10_000)] = 200
+    max_message_chars: Annotated[int, Field(ge=50, le=4000)] = 500
+    max_messages_per_minute: Annotated[int, Field(ge=5, le=600)] = 30
+    idle_s: Seconds = 600.0
+    idle_warning_s: Seconds = 120.0
+    max_chat_s: Seconds = 3600.0
+
+    @model_validator(mode="after")
+    def _warned_before_the_end(self) -> Chat:
+        if self.idle_warning_s >= self.idle_s:
+            raise ValueError("idle_warning_s is not before idle_s; make it smaller, so that a quiet customer is warned in time")
+        return self
+
+
 class Web(Section):
     """The web API. Without a `token` one is made and kept in `web-token` in data_dir, readable by the service only."""
 
@@ -145,6 +181,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: Port = 8080
     token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    chat: Chat = Chat()
 
 
 class Webhook(Section):

@@ -52,8 +52,10 @@ _FORMS = {
     "address": "Write it like sip:{queue}@pbx.example, without ; or ?",
     "addresses": "Write it like sip:cards@pbx.example, without ; or ?",
     "redis_url": "Write it like redis://host:6379/0, rediss://… or unix:///path",
+    "origins": "Write them as browsers do: https://www.bank.example, lower case, without a path",
     "recognisers": "Name languages by two letters: pl, en",
     "voices": "Name languages by two letters: pl, en",
+    "rasa_urls": "Name languages by two letters: pl, en",
 }
 
 
@@ -172,6 +174,7 @@ def _look_around(settings: Settings, source: Source) -> Iterator[Problem]:
         if existing is not None and not (existing.is_dir() and os.access(existing, os.W_OK)):
             yield source.problem(where, f"{folder} cannot be written", "Give a folder that the service may write")
     yield from _secrets_open(settings, source)
+    yield from _rasa(settings, source)
     if settings.sip.trusted is None and any(network.endswith("/0") for network in settings.sip.peers):
         what = "lets anybody call, so nobody's number is trusted"
         yield source.problem(("sip", "peers"), what, "Name the trunks in sip.trusted", fatal=False)
@@ -197,6 +200,20 @@ def _folders(settings: Settings) -> Iterator[tuple[Where, Path]]:
         yield ("recording", "folder"), settings.recording.folder
     if settings.records.folder is not None:
         yield ("records", "folder"), settings.records.folder
+
+
+def _rasa(settings: Settings, source: Source) -> Iterator[Problem]:
+    """Rasa servers that are named in vain, or by an address that is too long."""
+    nlu = settings.nlu
+    named: dict[Where, str] = {("nlu", "rasa_urls", lang): str(url) for lang, url in nlu.rasa_urls.items()}
+    if nlu.rasa_url is not None:
+        named["nlu", "rasa_url"] = str(nlu.rasa_url)
+    for where, url in named.items():
+        if url.rstrip("/").endswith(("/model/parse", "/webhooks/rest/webhook")):
+            mend = "Leave out what comes after host and port: /model/parse is added"
+            yield source.problem(where, "is the address of one of Rasa's functions, not of the server", mend)
+    if named and nlu.backend != "rasa":
+        yield source.problem(next(iter(named)), "is not used", "Write nlu.backend: rasa, or remove it", fatal=False)
 
 
 def _secrets_open(settings: Settings, source: Source) -> Iterator[Problem]:

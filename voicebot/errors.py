@@ -79,6 +79,8 @@ _CONSEQUENCES: dict[str, Consequence] = {
     # understanding: keywords were tried by then
     "nlu": Consequence("classifier", _KEYS),
     "nlu.semantic": _UNNOTICED,
+    "nlu.rasa": _UNNOTICED,
+    "nlu.rasa_away": _UNNOTICED,
     # the conversation itself
     "dialogs": _RESCUED,
     "dialogs.prompt_missing": Consequence("voice"),

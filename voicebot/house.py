@@ -23,12 +23,14 @@ from dialogs.bundle import Bundle, load_bundle
 from voicebot.calls import CallServices, Reception
 from voicebot.config import Settings
 from voicebot.config import Voices as VoiceSettings
-from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.callback_desk import CallbackDesk
+from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.handoff.desk import HandOffDesk
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
 from voicebot.journal import JournalSink
 from voicebot.records import RecordStore
+from voicebot.redaction import JsonValue
 from voicebot.speaking import Speaker
 from voicebot.state.admission import Admission
 from voicebot.state.caller_memory import CallerMemory
@@ -42,7 +44,7 @@ from voicebot.telephony.sip import SipEndpoint
 from voicebot.understanding import load_understanding
 from voicebot.warming import likely_says
 from voicebot.web.app import WebParts, build_app
-from voicebot.web.chat import ChatRoom, ChatServices
+from voicebot.web.chat import ChatRoom, ChatServices, ChatSettings
 from voicebot.web.metrics import Metrics
 from voicebot.web.server import serve
 
@@ -61,11 +63,17 @@ class House:
     services: CallServices
     endpoint: SipEndpoint
     http: tuple[str, int] | None
+    chat: ChatRoom | None = None
 
     @property
     def sip(self) -> tuple[str, int]:
         """Host and port of the SIP endpoint."""
         return self.endpoint.address
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new calls and chats, and let those under way end, for so long at most."""
+        self.services.admission.drain()
+        await asyncio.gather(self.endpoint.drain(seconds), *([self.chat.drain(seconds)] if self.chat is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ async def open_house(
         stores = await _stores(settings, stack)
         progress("loading the classifier (the first time it is trained)")
         understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+        stack.push_async_callback(understanding.close)
+        await understanding.start()
         progress("loading the recognisers")
         recognisers = await asyncio.to_thread(_recognisers, settings)
         for recogniser in {id(one): one for one in recognisers.values()}.values():
@@ -110,13 +120,15 @@ async def open_house(
         progress("making the prompts ready")
         speaker = await _speaker(settings, bundle, clock, stack)
         metrics = Metrics()
+        webhook = await _webhook(settings, metrics, stack)
+        callbacks = CallbackDesk(stores.callbacks, bundle, clock=clock, told=_callback_news(metrics, webhook))
         services = CallServices(
             bundle=bundle,
             speaker=speaker,
             understanding=understanding,
             recognisers=recognisers,
             vad=shared_session(),
-            desk=await _desk(settings, bundle, stores, metrics, stack),
+            desk=_desk(settings, bundle, stores, webhook, callbacks),
             records=stores.records,
             admission=stores.admission,
             live=stores.live,
@@ -127,14 +139,17 @@ async def open_house(
             recording_dir=lambda line: settings.recordings_dir if settings.recording.records(line) else None,
             clock=clock,
             max_call_s=settings.limits.max_call_s,
+            max_say_s=settings.limits.max_say_s,
+            understand_s=settings.limits.understand_s,
             sinks=sinks,
         )
         progress("opening the line")
         endpoint = SipEndpoint(settings.sip_settings(), Reception(services).serve)
         await endpoint.start()
         stack.push_async_callback(endpoint.close)
-        http = await _web(settings, stores, services, endpoint, stack)
-        yield House(settings, bundle, services, endpoint, http)
+        chat = _chat(settings, services) if settings.web.enabled and settings.web.chat.enabled else None
+        http = await _web(settings, stores, services, callbacks, endpoint, chat, stack)
+        yield House(settings, bundle, services, endpoint, http, chat)
 
 
 async def _stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
@@ -211,30 +226,57 @@ def _voices(language: str, wanted: VoiceSettings) -> list[Voice]:
     return [PiperVoice(model), espeak] if model is not None else [espeak]
 
 
-async def _desk(settings: Settings, bundle: Bundle, stores: _Stores, metrics: Metrics, stack: AsyncExitStack) -> HandOffDesk:
-    webhook = None
-    if settings.handoff.webhook is not None:
-        webhook = Webhook(str(settings.handoff.webhook.url), settings.handoff.webhook.secret.get_secret_value())
-        await webhook.start()
-        stack.push_async_callback(webhook.close)
-        metrics.read_from("voicebot_webhook_given_up", lambda: webhook.given_up)
+async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Webhook | None:
+    wanted = settings.handoff.webhook
+    if wanted is None:
+        return None
+    webhook = Webhook(str(wanted.url), wanted.secret.get_secret_value())
+    await webhook.start()
+    stack.push_async_callback(webhook.close)
+    metrics.read_from("voicebot_webhook_given_up", lambda: webhook.given_up)
+    return webhook
+
+
+def _callback_news(metrics: Metrics, webhook: Webhook | None) -> Callable[[str, Callback], None]:
+    """Callbacks are counted; of one that is given up the bank is told, since a promise was not kept."""
+
+    def told(what: str, callback: Callback) -> None:
+        metrics.count("voicebot_callbacks_total", what=what, queue=callback.queue)
+        if what == "given_up":
+            log.warning("callback given up: nobody answered", ref=callback.ref, queue=callback.queue)
+            if webhook is not None:
+                data: dict[str, JsonValue] = {"ref": callback.ref, "queue": callback.queue, "attempts": callback.attempts + 1}
+                webhook.fire("callback.given_up", f"{callback.ref}-given-up", data)
+
+    return told
+
+
+def _desk(settings: Settings, bundle: Bundle, stores: _Stores, webhook: Webhook | None, callbacks: CallbackDesk) -> HandOffDesk:
     return HandOffDesk(
         stores.handoffs,
         webhook,
         lambda queue: settings.handoff.uri_for(queue, bundle.queues[queue].target),
-        callbacks=stores.callbacks,
+        callbacks=callbacks,
         keep_for=timedelta(hours=settings.handoff.keep_hours),
         transfer_timeout_s=settings.handoff.transfer_timeout_s,
     )
 
 
 async def _web(
-    settings: Settings, stores: _Stores, services: CallServices, endpoint: SipEndpoint, stack: AsyncExitStack
+    settings: Settings,
+    stores: _Stores,
+    services: CallServices,
+    callbacks: CallbackDesk,
+    endpoint: SipEndpoint,
+    chat: ChatRoom | None,
+    stack: AsyncExitStack,
 ) -> tuple[str, int] | None:
     if not settings.web.enabled:
         return None
     metrics = services.metrics
-    metrics.read_from("voicebot_live_calls", lambda: len(stores.live))
+    metrics.read_from("voicebot_live_calls", lambda: stores.admission.taken)
+    metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
+    metrics.read_from("voicebot_callbacks_waiting", lambda: callbacks.counted, label="queue")
     metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
     metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
     metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
@@ -242,13 +284,13 @@ async def _web(
     parts = WebParts(
         token=token,
         handoffs=stores.handoffs,
-        callbacks=stores.callbacks,
+        callbacks=callbacks,
         records=stores.records,
         live=stores.live,
         conditions=stores.board,
         metrics=metrics,
         checks={"sip": lambda: not endpoint.died.is_set()},
-        chat=_chat(settings, services),
+        chat=chat,
     )
     server, port = await serve(build_app(parts), settings.web.host, settings.web.port)
     stack.push_async_callback(server.close)
@@ -269,8 +311,11 @@ def _chat(settings: Settings, services: CallServices) -> ChatRoom:
             clock=services.clock,
             without=() if services.understanding.has_classifier else ("classifier",),
             keeps_words=settings.recording.records("chat"),
+            understand_s=services.understand_s,
+            draining=lambda: services.admission.draining,
             sinks=services.sinks,
-        )
+        ),
+        ChatSettings(**settings.web.chat.model_dump(exclude={"enabled"})),
     )
 
 

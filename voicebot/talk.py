@@ -1,29 +1,35 @@
 """The conversation as text: scripts and people in place of callers, the same dialogue, understanding and directory.
 
-A script's lines are what the caller says; in brackets what else they do: `[key 1]`, `[silence 8]`, `[interrupt] text`,
-`[hangup]`. An empty line or one beginning with # is nothing. When the script ends while the bot waits, the caller hangs up.
+A script's lines are what the caller says; in brackets what else they do: `[key 1]` or `[keys 123#]`, `[silence 8]` (seconds;
+without a figure until the bot speaks again), `[interrupt] text`, `[hangup]`. An empty line is nothing, and so is what begins with
+# (a line, or the rest after a bracket). A caller whose script has ended stays on the line and says nothing more, until it ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from caller_id.directory import CustomerDirectory
+from caller_id.customers_csv import read_customers
+from caller_id.directory import Customer, CustomerDirectory
 from caller_id.identify import known_caller
 from caller_id.numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
 from dialogs import wire
 from dialogs.bundle import Bundle
-from dialogs.events import CallStarted, Say
+from dialogs.events import CallStarted, Decided, HandOff, HandOffResult, HangUp, Say
 from dialogs.rehearsal import Exchange, Rehearsal
 from nlu.types import Understander
 from voicebot.speaking import spoken_text
 
+MARKS = "[key 1], [keys 123#], [silence 8], [interrupt] text, [hangup]"
+MOST_SILENCES = 50
+_COMMENT = re.compile(r"(?<=\])\s+#.*$")
 _BRACKET = re.compile(r"^\[\s*(key|keys|silence|interrupt|hangup)\b\s*([^\]]*)\]\s*(.*)$", re.IGNORECASE)
 
 
@@ -41,16 +47,19 @@ class Turn:
     value: str = ""
 
 
+_OF_HAND_OFF = ("queue", "priority", "segment", "language", "intent", "second", "call_back", "due")
+
+
 def parse_turn(line: str, where: str = "line") -> Turn | None:
     """A script's line; None for an empty one or a comment. Raises TalkError."""
-    text = line.strip()
+    text = _COMMENT.sub("", line.lstrip("\ufeff").strip())
     if not text or text.startswith("#"):
         return None
     if not text.startswith("["):
         return Turn("say", text)
     match = _BRACKET.match(text)
     if match is None:
-        raise TalkError(f"{where}: {text!r} is none of [key 1], [silence 8], [interrupt] text, [hangup]")
+        raise TalkError(f"{where}: {text!r} is no mark. Write one of {MARKS}")
     kind, inside, after = match.group(1).lower(), match.group(2).strip(), match.group(3).strip()
     if kind == "interrupt":
         return Turn("interrupt", " ".join(filter(None, (inside, after))))
@@ -58,23 +67,52 @@ def parse_turn(line: str, where: str = "line") -> Turn | None:
         raise TalkError(f"{where}: put {after!r} on a line of its own")
     if kind in ("key", "keys") and not re.fullmatch(r"[0-9*#]+", inside):
         raise TalkError(f"{where}: {inside!r} are no keys; write [key 1], with 0-9, * or #")
-    if kind == "silence" and not re.fullmatch(r"\d*(\.\d+)?", inside):
-        raise TalkError(f"{where}: {inside!r} are no seconds; write [silence 8]")
+    if kind == "silence":
+        inside = re.sub(r"\s*s(ec(onds?)?)?$", "", inside).replace(",", ".")
+        if not re.fullmatch(r"(\d+(\.\d+)?)?", inside):
+            raise TalkError(f"{where}: {inside!r} are no seconds; write [silence 8]")
     return Turn("key" if kind == "keys" else kind, inside)
 
 
 def parse_script(path: Path) -> list[Turn]:
     """The turns of a script file. Raises TalkError with file and line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise TalkError(f"{path}: cannot be read ({error.strerror})") from error
-    turns = (parse_turn(line, f"{path}:{number}") for number, line in enumerate(lines, 1))
-    return [turn for turn in turns if turn is not None]
+        raise TalkError(f"{path}: cannot be read ({error.strerror}). Give the path of a text file") from error
+    except UnicodeDecodeError as error:
+        raise TalkError(f"{path}: is not UTF-8. Save it as UTF-8") from error
+    return list(turns_of(text.split("\n"), f"{path}:"))
+
+
+def turns_of(lines: Iterable[str], where: str) -> Iterator[Turn]:
+    """The turns of these lines, each as it is asked for; `where` goes before a line's number. Raises TalkError."""
+    for number, line in enumerate(lines, 1):
+        turn = parse_turn(line, f"{where}{number}")
+        if turn is not None:
+            yield turn
+
+
+class SampleCustomers:
+    """The customers of `examples/customers.csv`, in memory: whom `voicebot talk` knows where no directory is configured."""
+
+    def __init__(self) -> None:
+        with as_file(files("voicebot") / "samples" / "customers.csv") as path:
+            rows, _ = read_customers(path)
+        self._by_number: dict[str, list[Customer]] = {}
+        for row in rows:
+            customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)
+            self._by_number.setdefault(row.number, []).append(customer)
+
+    def look_up(self, number: str) -> Sequence[Customer]:
+        """See `CustomerDirectory`."""
+        return self._by_number.get(number, ())
 
 
 def caller_for(number: str | None, directory: CustomerDirectory | None, segment: Segment | None = None) -> Caller:
-    """A caller whose number the trunk vouches for, with the directory's hints; `segment` overrides the hint."""
+    """A caller whose number the trunk vouches for, with the directory's hints; `segment` overrides the hint. None is withheld;
+    what is no number is a caller without one, as on the telephone.
+    """
     caller = known_caller(parse_number(number or "anonymous"), NumberTrust.TRUNK, directory)
     return replace(caller, segment=segment) if segment is not None else caller
 
@@ -123,7 +161,7 @@ class TextCall:
                 call.hang_up()
         self._tell()
 
-    def finish(self) -> None:
+    def hang_up(self) -> None:
         """The caller listens to the end of what is being said, and hangs up if the call is not over then."""
         self._rehearsal.finish_speech()
         self._tell()
@@ -131,19 +169,62 @@ class TextCall:
             self._rehearsal.hang_up()
             self._tell()
 
+    def fall_silent(self) -> None:
+        """The caller stays on the line and does nothing more: the call ends by itself, at a human or with a goodbye."""
+        for _ in range(MOST_SILENCES):
+            if self.over:
+                return
+            self._rehearsal.stay_silent()
+            self._tell()
+        self.hang_up()  # a conversation that never ends by itself is a mistake in the flow; whoever talks to it must not hang
+
     def run(self, started: CallStarted, turns: Iterable[Turn]) -> None:
-        """A whole script."""
+        """A whole script; the caller falls silent after it."""
         self.start(started)
         for turn in turns:
             if self.over:
                 break
             self.take(turn)
-        self.finish()
+        self.fall_silent()
 
     def _tell(self) -> None:
         fresh, self._shown = self._rehearsal.exchanges[self._shown :], len(self._rehearsal.exchanges)
         for exchange in fresh:
             self._show(exchange)
+
+
+def outcome_of(exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    """How a call ended, as the last line of `--json`: {"what": "outcome", "type": "Outcome", "at", "outcome", "queue", …}.
+
+    `outcome` is handed_over, callback, message (the caller's, for a case), self_service (approved messages were enough), goodbye,
+    apology, or caller_hung_up. `queue`, `priority`, `segment`, `language`, `intent`, `second`, `call_back` and `due` are those of
+    the last hand-off that was taken over, None without one; `messages` are the approved messages the caller heard, by their ids,
+    and `reason` is that of the end.
+    """
+    pairs = [(exchange.event, exchange.actions) for exchange in exchanges]
+    actions = [action for _, done in pairs for action in done]
+    results = [event for event, _ in pairs if isinstance(event, HandOffResult)]
+    hand_offs = [action for action in actions if isinstance(action, HandOff)]
+    taken = [asked for asked, result in zip(hand_offs, results, strict=False) if result.ok]
+    decided = [action.why for action in actions if isinstance(action, Decided) and action.kind == "message"]
+    messages = [why for why in decided if why.startswith("message.")]
+    end = next((action.reason for action in reversed(actions) if isinstance(action, HangUp)), "caller_hung_up")
+    last = taken[-1] if taken else None
+    return {
+        "what": "outcome",
+        "type": "Outcome",
+        "at": exchanges[-1].at.isoformat() if exchanges else None,
+        "outcome": _outcome(last, messages, end),
+        **{name: getattr(last, name, None) for name in _OF_HAND_OFF},
+        "messages": messages,
+        "reason": end,
+    }
+
+
+def _outcome(taken: HandOff | None, messages: Sequence[str], end: str) -> str:
+    if taken is not None:
+        return {"transfer": "handed_over"}.get(taken.kind, taken.kind)
+    return "self_service" if messages and end in ("done", "goodbye") else end
 
 
 def as_json(exchange: Exchange, bundle: Bundle) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,6 +13,10 @@ from nlu.keywords import KeywordUnderstander
 from nlu.pack import BANK_PACK, Pack
 from nlu.types import Decision, Hypothesis, Understander, Understanding
 from voicebot.config import Nlu
+
+if TYPE_CHECKING:
+    from nlu.understand import Classifier
+    from voicebot.nlu_rasa import RasaBackend
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +36,30 @@ class UnderstandingDesk:
     """Understands what callers say. `local` also judges partial results, so that a turn may end sooner."""
 
     def __init__(
-        self, backend: Backend | None, *, local: Understander | None, keywords: Understander, languages: Sequence[str]
+        self,
+        backend: Backend | None,
+        *,
+        local: Understander | None,
+        keywords: Understander,
+        languages: Sequence[str],
+        rasa: RasaBackend | None = None,
     ) -> None:
+        """`rasa` is the back end when it is one that has to be started and closed."""
         self.local = local
         self._backend = backend
+        self._rasa = rasa
         self._keywords = keywords
         self._languages = tuple(languages)
+
+    async def start(self) -> None:
+        """Wake the Rasa servers, if there are any, and log what is wrong with them: calls go on with the in-process model."""
+        for problem in await self._rasa.warm() if self._rasa is not None else ():
+            log.warning("Rasa is not ready, the in-process model answers", code="nlu.rasa", why=problem)
+
+    async def close(self) -> None:
+        """Close connections to Rasa servers."""
+        if self._rasa is not None:
+            await self._rasa.close()
 
     @property
     def has_classifier(self) -> bool:
@@ -67,7 +90,7 @@ class UnderstandingDesk:
         return language if language in self._languages else self._languages[0]
 
 
-def load_understander(settings: Nlu, languages: Sequence[str]) -> Understander:
+def load_understander(settings: Nlu, languages: Sequence[str]) -> Classifier:
     """The in-process classifier as configured. Models not in the cache are trained: seconds a language. Raises PackError."""
     return nlu.load(Pack(settings.pack or BANK_PACK), languages, cache=settings.cache_dir, semantic=settings.semantic)
 
@@ -85,4 +108,15 @@ def load_understanding(settings: Nlu, languages: Sequence[str]) -> Understanding
     except Exception:
         log.exception("no classifier, keywords and keys instead", code="nlu.failed")
         return UnderstandingDesk(None, local=None, keywords=keywords, languages=languages)
-    return UnderstandingDesk(in_process(local), local=local, keywords=keywords, languages=languages)
+    rasa = _rasa(settings, local, languages) if settings.backend == "rasa" else None
+    return UnderstandingDesk(rasa or in_process(local), local=local, keywords=keywords, languages=languages, rasa=rasa)
+
+
+def _rasa(settings: Nlu, local: Classifier, languages: Sequence[str]) -> RasaBackend:
+    """Languages with the same address share a server, its connections and its circuit breaker."""
+    from voicebot.nlu_rasa import RasaBackend, RasaServer
+
+    token = settings.rasa_token.get_secret_value() if settings.rasa_token else None
+    urls = {lang: url for lang in languages if (url := settings.rasa_url_for(lang)) is not None}
+    servers = {url: RasaServer(url, token=token) for url in dict.fromkeys(urls.values())}
+    return RasaBackend({lang: servers[url] for lang, url in urls.items()}, local, timeout_s=settings.rasa_timeout_s)

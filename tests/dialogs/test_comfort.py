@@ -60,7 +60,7 @@ def test_no_notice_ever_stands_before_an_emergency(bundle: Bundle) -> None:
 def test_recording_can_be_refused_at_any_time(bundle: Bundle, text: str) -> None:
     call = Call(bundle, recorded=True).hears(means(decision="reject", text=text))
     assert [action for action in call.actions if isinstance(action, StopRecording)] == [StopRecording()]
-    assert call.last_said == ["recording_stopped", "ask_matter_again"]
+    assert call.last_said == ["recording_stopped", "ask_matter"]
     call.hears(means(decision="reject", text=text))
     assert len([action for action in call.actions if isinstance(action, StopRecording)]) == 1
     assert call.hears(means("fees")).waits().handed.queue == "accounts"
@@ -306,7 +306,7 @@ def test_a_message_not_approved_is_not_spoken(copy: Path) -> None:
 
 
 def test_the_chat_is_the_same_conversation_in_other_words(bundle: Bundle) -> None:
-    call = Call(bundle, line="chat", channel="chat").hears(means(decision="reject", text="hm"))
+    call = Call(bundle, line="chat", channel="chat").hears(means(act="help", text="pomoc"))
     prompt, language = call.dialog.state.said[-1]
     voice = bundle.text(prompt, language, WEDNESDAY_NOON).text
     chat = bundle.text(prompt, language, WEDNESDAY_NOON, "chat").text

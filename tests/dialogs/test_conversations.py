@@ -28,7 +28,7 @@ def test_there_are_conversations_enough_in_both_languages(bundle: Bundle, report
     english = [result for result in report.results if result.file == "english.yml"]
     assert len(english) >= 30
     assert len({(result.file, result.name) for result in report.results}) == len(report.results), "each has a name of its own"
-    assert {path.name for path in find_tests(bundle)} == {"english.yml", "pilne.yml", "sprawy.yml"}
+    assert {path.name for path in find_tests(bundle)} == {"english.yml", "pilne.yml", "sprawy.yml", "trudne.yml"}
 
 
 WRONG = """\

@@ -108,7 +108,7 @@ def test_one_likely_among_others_is_offered_first_and_picking_another_is_believe
         ranking=(("card_issue", 0.5), ("card_block", 0.4)),
     )
     asked = Call(bundle).hears(choose)
-    assert asked.last_said == ["choose_emergency", "choose_option_emergency", "choose_option_emergency"]
+    assert asked.last_said == ["choose_emergency.two"]
     assert asked.dialog.state.candidates == ("card_block", "card_issue")
     assert Call(bundle).hears(choose).presses("1").waits().place == ("card_emergency", 10)
     assert Call(bundle).hears(choose).presses("2").waits().place == ("cards", 0)
@@ -126,7 +126,7 @@ def test_an_unlikely_one_among_others_is_a_choice_like_any_other(bundle: Bundle)
         ranking=(("card_issue", 0.8), ("card_block", 0.13)),
     )
     call = Call(bundle).hears(choose)
-    assert call.last_said == ["choose", "choose_option", "choose_option"]
+    assert call.last_said == ["choose.two"]
     assert call.presses(str(call.dialog.state.candidates.index("card_block") + 1)).waits().place == ("card_emergency", 10)
 
 

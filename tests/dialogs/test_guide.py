@@ -42,10 +42,10 @@ def day(text: str) -> datetime:
 
 
 def test_a_text_changes_by_itself_on_the_day_it_becomes_valid(copy: Path) -> None:
-    edit(copy / "prompts" / "pl.yml", '  ask_matter: "W czym mogę pomóc?"\n', example("Dzień dobry, o co chodzi?"))
+    edit(copy / "prompts" / "pl.yml", '  ask_matter: "W czym mogę pomóc?"\n', example("Słucham, o co chodzi?"))
     bundle = load_bundle(copy)
     said = [bundle.text(Prompt("ask_matter"), "pl", day(when)).text for when in ("2026-12-31T23:59", "2027-01-01T00:00")]
-    assert said == ["W czym mogę pomóc?", "Dzień dobry, o co chodzi?"]
+    assert said == ["W czym mogę pomóc?", "Słucham, o co chodzi?"]
 
 
 def test_an_exception_closes_the_days_it_names(copy: Path) -> None:

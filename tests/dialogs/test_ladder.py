@@ -33,9 +33,9 @@ def test_out_of_scope_is_asked_again_in_other_words_then_keys_then_a_human(bundl
     call = Call(bundle).hears(NONSENSE)
     assert call.last_said == ["ask_matter_again"]
     call.hears(NONSENSE)
-    assert (call.last_said[0], call.last_said[-1]) == ("menu", "menu_closing")
+    assert (call.last_said[0], call.last_said[-1]) == ("menu", "menu_closing.main")
     call.hears(NONSENSE)
-    assert call.last_said[0] == "menu_again"
+    assert call.last_said[0] == "menu_again.main"
     call.hears(NONSENSE)
     assert call.waits().place == ("general", 0)
     assert call.handed.tried == ("no_match:matter", "no_match:matter", "no_match:menu", "no_match:menu")
@@ -117,7 +117,7 @@ CHOICE = means("cash_loan", "choose", choices=("cash_loan", "mortgage", "credit_
 )
 def test_choosing_by_key_by_name_and_by_number(bundle: Bundle, answer: object, queue: str) -> None:
     call = Call(bundle).hears(CHOICE)
-    assert call.last_said == ["choose", *["choose_option"] * 3]
+    assert call.last_said == ["choose.three"]
     if isinstance(answer, str):
         call.presses(answer)
     else:
@@ -132,15 +132,73 @@ def test_none_of_these_asks_again_and_remembers(bundle: Bundle, answer: object) 
     assert call.last_said == ["ask_matter_again"]
 
 
-def test_repeat_says_the_same_again(bundle: Bundle) -> None:
+def test_repeat_says_the_same_again_and_then_the_shortest_words(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("transfer", "confirm"))
-    before = call.last_said
-    assert call.hears(means(act="repeat")).last_said == before
-    assert call.presses("#").last_said == before
+    assert call.last_said == ["confirm"]
+    assert call.hears(means(act="repeat")).last_said == ["confirm"]
+    assert call.presses("#").last_said == ["confirm_short"]
+
+
+def test_what_is_repeated_is_the_question_not_the_greeting(bundle: Bundle) -> None:
+    assert Call(bundle, recorded=True).hears(means(act="repeat")).last_said == ["ask_matter"]
+
+
+def test_a_message_is_repeated_with_the_question_after_it(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("balance"), means(act="repeat"))
+    assert call.last_said == ["message.balance", "after_message"]
+
+
+def test_a_mere_guess_is_not_asked_about(bundle: Bundle) -> None:
+    assert Call(bundle).hears(means("app_problem", "confirm", confidence=0.15)).last_said == ["ask_matter_again"]
+    assert Call(bundle).hears(means("app_problem", "confirm", confidence=0.25)).last_said == ["confirm"]
+    assert Call(bundle).hears(means("card_block", "confirm", confidence=0.15)).last_said == ["confirm_emergency.card_block"]
+
+
+def test_a_pause_does_not_move_the_question_on(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("transfer", "confirm"), means(act="wait")).silent()
+    assert call.last_said == ["back", "confirm"]
+    assert call.hears(means(decision="reject", text="wolniej proszę")).last_said == ["slower", "confirm"]
+
+
+def test_a_new_thing_to_ask_about_is_asked_in_full(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("transfer", "confirm"), means("blik", "confirm", act="deny"))
+    assert call.last_said == ["confirm"]
+
+
+def test_silence_after_a_message_is_a_goodbye_and_noise_is_a_human(bundle: Bundle) -> None:
+    assert Call(bundle).hears(means("balance")).silent().silent().ended == "done"
+    assert Call(bundle).hears(means("balance"), NONSENSE, NONSENSE).waits().place == ("accounts", 0)
+    assert Call(bundle).hears(means("balance"), NONSENSE).silent(2).waits().place == ("accounts", 0)
+
+
+@pytest.mark.parametrize(("confidence", "queue"), [(0.8, "mortgage"), (0.4, "general")])
+def test_an_unconfirmed_matter_chooses_the_human_only_if_it_is_likely(bundle: Bundle, confidence: float, queue: str) -> None:
+    unsure = means("mortgage", "confirm", confidence=confidence)
+    assert Call(bundle).hears(unsure, AGENT).hears(AGENT).waits().handed.queue == queue
+    assert Call(bundle).hears(unsure, NO, AGENT, AGENT).waits().handed.queue == "general", "denied"
+
+
+def test_a_greeting_alone_is_greeted_with_the_question(bundle: Bundle) -> None:
+    assert Call(bundle).hears(means(decision="reject", text="dzień dobry")).last_said == ["ask_matter"]
+    assert Call(bundle).hears(means(decision="reject", text="dzień dobry pogoda")).last_said == ["ask_matter_again"]
+
+
+def test_whoever_asks_is_told_that_a_machine_speaks(bundle: Bundle) -> None:
+    for text in ("czy to automat", "halo czy ja rozmawiam z człowiekiem", "jesteś robotem"):
+        assert Call(bundle).hears(means("agent", act="agent", text=text)).last_said == ["who", "ask_matter"]
+
+
+def test_anger_that_asks_for_a_human_gets_one_and_haste_gets_a_question(bundle: Bundle) -> None:
+    assert Call(bundle).hears(means("agent", act="agent", text="kurwa dajcie człowieka")).waits().place == ("general", 0)
+    assert Call(bundle).hears(means(decision="reject", text="kurwa " + "no " * 20)).last_said == ["calm"]
+    assert Call(bundle).hears(means("card_block", "confirm", confidence=0.1, text="nikt mi nie pomaga")).last_said == ["calm"]
+    assert Call(bundle).hears(means(decision="reject", text="to pilne")).last_said == ["urgent"]
+    assert Call(bundle).hears(means("card_block", text="pilne karta")).waits().place == ("card_emergency", 10)
 
 
 def test_help_explains(bundle: Bundle) -> None:
     assert Call(bundle).hears(means(act="help")).last_said == ["help_matter"]
+    assert Call(bundle).hears(means(act="help"), means(act="help")).last_said[0] == "menu", "the same help does not help twice"
     assert Call(bundle).hears(means("transfer", "confirm"), means(act="help")).last_said == ["help_yes_no"]
 
 

@@ -54,13 +54,35 @@ def test_a_matter_said_in_english_is_taken_in_english(bundle: Bundle) -> None:
 
 def test_an_unsure_matter_in_english_asks_again_in_english(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("mortgage", "confirm", language="en", act="language"))
-    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "ask_matter_again")]
+    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "ask_matter")]
 
 
 def test_the_language_changes_in_the_middle_of_a_question(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("transfer", "confirm"), ENGLISH)
-    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "confirm_again")]
+    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "confirm")]
     assert call.hears(YES).waits().handed.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "queue"),
+    [
+        ("доброго дня я загубила картку", "card_emergency"),
+        ("ukrali moju kartu pamagicie", "card_emergency"),
+        ("у меня украли паспорт", "fraud"),
+        ("меня обманули мошенники", "fraud"),
+    ],
+)
+def test_an_emergency_in_a_language_nobody_taught_the_classifier_is_an_emergency(bundle: Bundle, text: str, queue: str) -> None:
+    call = Call(bundle).hears(means(decision="reject", text=text)).waits()
+    assert (call.place, call.handed.language) == ((queue, 10), "uk")
+    assert spoken(call)[-1] == ("uk", f"connect.{queue}")
+
+
+@pytest.mark.parametrize(
+    "text", ["zgubiłem kartę", "zagubiona karta", "ukradli mi kartę", "zablokować kartę", "karta telefon paszport"]
+)
+def test_polish_is_not_taken_for_another_language(bundle: Bundle, text: str) -> None:
+    assert Call(bundle).hears(means("card_issue", text=text)).waits().handed.language == "pl"
 
 
 def test_ukrainian_has_a_short_message_and_people_of_its_own(bundle: Bundle) -> None:

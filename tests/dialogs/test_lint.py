@@ -103,5 +103,5 @@ def test_the_version_changes_with_the_content_and_with_nothing_else(copy: Path, 
     assert load_bundle(copy).version == bundle.version
     (copy / "tests" / "more.yml").write_text("tests: []\n", encoding="utf-8")
     assert load_bundle(copy).version == bundle.version, "conversation tests are no part of a call"
-    change(copy / "prompts" / "pl.yml", '"Jestem z powrotem."', '"Już jestem."')
+    change(copy / "prompts" / "pl.yml", '"Dziękuję, zapisane. Odezwiemy się w godzinach pracy."', '"Zapisane."')
     assert load_bundle(copy).version != bundle.version

@@ -131,7 +131,7 @@ def test_the_customers_adviser_answers_while_the_line_is_closed(bundle: Bundle) 
     call = Call(bundle, at=evening, segment=Segment.PRIVATE_BANKING).hears(means("savings"))
     assert call.waits().place == ("private_banking_adviser", 6)
     night = Call(bundle, at=SATURDAY_NIGHT, segment=Segment.PRIVATE_BANKING).hears(means("savings"))
-    assert night.last_said == ["closed"]
+    assert night.last_said == ["closed.private_banking"]
 
 
 def test_nobody_is_served_worse_for_having_a_line_of_their_own(bundle: Bundle) -> None:
@@ -149,7 +149,7 @@ def test_a_callback_at_night_is_due_when_the_queue_opens(bundle: Bundle, keys: s
     call.hears(YES).waits()
     handed = call.handed
     assert (handed.kind, handed.queue, handed.call_back, handed.due) == ("callback", "loans", MOBILE, "2026-11-21T09:00:00+01:00")
-    assert (call.last_said, call.ended) == (["callback_done"], "done")
+    assert (call.last_said, call.ended) == (["callback_done.later"], "done")
 
 
 def test_a_callback_that_cannot_be_booked_ends_with_a_human(bundle: Bundle) -> None:
@@ -172,8 +172,8 @@ def test_a_number_ends_with_the_hash_key_or_a_pause_and_star_gives_up(bundle: Bu
 
     assert asked().presses("0044209460000#").last_said == ["bad_number", "callback_keys_again"]
     assert asked().presses("00447700900123#").last_said == ["bad_number", "callback_keys_again"], "a number set aside for films"
-    assert asked().presses("00442079460958#").last_said[0] in ("callback_confirm", "bad_number")
-    assert asked().presses("00493012345678").silent().last_said == ["callback_confirm"]
+    assert asked().presses("00442079460958#").last_said[0] in ("callback_confirm.abroad", "bad_number")
+    assert asked().presses("00493012345678").silent().last_said == ["callback_confirm.abroad"]
     assert asked().presses("5*").last_said == ["leave_message"]
 
 

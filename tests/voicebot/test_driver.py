@@ -12,6 +12,7 @@ from caller_id.types import Caller
 from dialogs.events import (
     Action,
     CallStarted,
+    CollectKeys,
     Event,
     Failed,
     HandOff,
@@ -118,6 +119,9 @@ def house(
     understand: object = understood,
     hand_over: object = taken_over,
     max_call_s: float = 60,
+    max_say_s: float = 90,
+    understand_s: float = 2,
+    journal: Journal | None = None,
 ) -> tuple[CallDriver, Room, Scripted]:
     room, conversation = Room(holds), Scripted(answer)
     driver = CallDriver(
@@ -126,8 +130,8 @@ def house(
         understand=understand,  # type: ignore[arg-type]
         hand_over=hand_over,  # type: ignore[arg-type]
         backchannel=lambda text, listen: is_backchannel(text, listen.expect),
-        journal=Journal("c1", started=datetime.now(UTC)),
-        settings=DriverSettings(default_queue="general", max_call_s=max_call_s),
+        journal=journal or Journal("c1", started=datetime.now(UTC)),
+        settings=DriverSettings("general", max_call_s=max_call_s, max_say_s=max_say_s, understand_s=understand_s),
     )
     room.driver = driver
     driver.start(CallStarted(Caller()))
@@ -216,6 +220,57 @@ async def test_an_unusable_classifier_is_told_to_the_dialogue_and_the_call_goes_
     await driver.run()
     assert Heard(text="", confidence=0.9) in conversation.events
     assert conversation.events[-1] == Failed("classifier", "nlu.failed")
+
+
+async def test_a_classifier_that_does_not_answer_in_time_is_done_without() -> None:
+    """The caller waits no longer than `understand_s`."""
+
+    async def never(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def answer(event: Event) -> list[Action]:
+        return [HangUp("done")] if isinstance(event, Failed) else []
+
+    driver, _, conversation = house(greet_then(answer), understand=never, understand_s=0.01)
+    driver.recognised(heard("ile mam na koncie"))
+    await driver.run()
+    assert Heard("", confidence=0.9) in conversation.events
+    assert conversation.events[-1] == Failed("classifier", "nlu.failed")
+
+
+async def test_playback_that_is_never_reported_counts_as_heard() -> None:
+    """No call hangs on its voice."""
+
+    def answer(event: Event) -> list[Action]:
+        return [GREETING] if isinstance(event, CallStarted) else [HangUp("done")]
+
+    driver, _, conversation = house(answer, holds=True, max_say_s=0.01)
+    await driver.run()
+    assert conversation.events[1:] == [PromptFinished("m1")]
+
+
+async def test_secret_keys_are_in_no_journal_and_others_are() -> None:
+    """Not even how many there were."""
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [CollectKeys(4, secret=True)]
+            case KeyPressed("#"):
+                return [Listen()]
+            case KeyPressed("0"):
+                return [HangUp("done")]
+            case _:
+                return []
+
+    journal = Journal("c1", started=datetime.now(UTC))
+    driver, _, conversation = house(answer, journal=journal)
+    for key in "4321#0":
+        driver.key(key)
+    await driver.run()
+    assert [event.key for event in conversation.events if isinstance(event, KeyPressed)] == list("4321#0")
+    assert [line["key"] for line in journal.lines if line.get("type") == "KeyPressed"] == ["0"]
 
 
 async def test_when_the_dialogue_breaks_the_caller_is_put_through_to_the_default_queue() -> None:

@@ -44,8 +44,7 @@ async def _serve(config: Path | None) -> None:
             console.print("the SIP stack died; this process must be replaced", style="red")
             raise typer.Exit(1)
         console.print(f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones")
-        house.services.admission.drain()
-        await house.endpoint.drain(settings.limits.drain_s)
+        await house.drain(settings.limits.drain_s)
 
 
 def _announce(console: Console, house: House) -> None:

@@ -15,8 +15,12 @@ from rich.console import Console
 from voicebot.cli.errors import told_plainly
 
 if TYPE_CHECKING:
+    from caller_id.types import Caller
     from dialogs.bundle import Bundle
+    from dialogs.events import CallStarted
     from dialogs.rehearsal import Exchange
+    from voicebot.config import Settings
+    from voicebot.talk import TextCall
 
 
 def talk(
@@ -29,7 +33,11 @@ def talk(
     segment: Annotated[str | None, typer.Option(help="private_banking, select, sme or mass, whatever the directory says")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file; see examples/voicebot.yml")] = None,
 ) -> None:
-    """Talk to the bot in text. What the caller does: words, [key 1], [silence 8], [interrupt] words, [hangup]."""
+    """Talk to the bot in text. What the caller does: words, [key 1], [keys 123#], [silence 8], [interrupt] words, [hangup].
+
+    Without a customer directory in the configuration the callers of examples/customers.csv are known. A caller whose script has
+    ended stays silent until the call ends. With --json the last line is the outcome: queue, priority, message or goodbye.
+    """
     with told_plainly():
         _talk(caller, lang, at, script, as_json, line, segment, config)
 
@@ -44,42 +52,80 @@ def _talk(
     segment: str | None,
     config: Path | None,
 ) -> None:
-    from caller_id.types import Segment
     from dialogs.bundle import load_bundle
     from dialogs.events import CallStarted
     from voicebot.config import load_settings
-    from voicebot.house import customer_directory
     from voicebot.logs import configure_logs
-    from voicebot.talk import TalkError, TextCall, caller_for, parse_script, parse_turn
+    from voicebot.talk import TalkError, TextCall, outcome_of, parse_script, turns_of
     from voicebot.understanding import load_understander
 
+    turns = parse_script(script) if script is not None and str(script) != "-" else None
     settings = load_settings(config)
     configure_logs(level="error")
+    _progress("reading the bundle")
     bundle = load_bundle(settings.bundle)
     if line not in bundle.routes.lines:
         raise TalkError(f"there is no line {line!r}; lines are {', '.join(bundle.routes.lines)}")
-    who = caller_for(number, customer_directory(settings), Segment(segment) if segment else None)
+    started = CallStarted(_caller(number, segment, settings), line=line, language=_language(lang, bundle))
+    when = _time(at, bundle)
+    _progress("loading the classifier (the first time it is trained)")
     understander = load_understander(settings.nlu, bundle.prompts.languages)
-    call = TextCall(bundle, understander, at=_time(at, bundle), show=_shower(bundle, as_json))
-    started = CallStarted(who, line=line, language=lang)
-    if script is not None and str(script) != "-":
-        call.run(started, parse_script(script))
+    call = TextCall(bundle, understander, at=when, show=_shower(bundle, as_json))
+    if turns is not None:
+        call.run(started, turns)
     elif script is not None or not sys.stdin.isatty():
-        turns = (parse_turn(text, f"line {row}") for row, text in enumerate(sys.stdin, 1))
-        call.run(started, (turn for turn in turns if turn is not None))
+        call.run(started, turns_of(sys.stdin, "line "))
     else:
-        call.start(started)
-        while not call.over:
-            try:
-                turn = parse_turn(input("> "))
-            except EOFError:
-                break
-            except TalkError as error:
-                print(error, file=sys.stderr)
-                continue
-            if turn is not None:
-                call.take(turn)
-        call.finish()
+        _converse(call, started)
+    if as_json:
+        print(json.dumps(outcome_of(call.rehearsal.exchanges), ensure_ascii=False), flush=True)
+
+
+def _converse(call: TextCall, started: CallStarted) -> None:
+    """With a person, who hangs up with the end of input."""
+    from voicebot.talk import TalkError, parse_turn
+
+    call.start(started)
+    while not call.over:
+        try:
+            turn = parse_turn(input("> "))
+        except EOFError:
+            break
+        except TalkError as error:
+            print(error, file=sys.stderr)
+            continue
+        if turn is not None:
+            call.take(turn)
+    call.hang_up()
+
+
+def _progress(doing: str) -> None:
+    if sys.stderr.isatty():
+        print(f"… {doing}", file=sys.stderr)
+
+
+def _caller(number: str | None, segment: str | None, settings: Settings) -> Caller:
+    """With the hints of the configured directory, or of the sample where there is none."""
+    from caller_id.types import Segment
+    from voicebot.house import customer_directory
+    from voicebot.talk import SampleCustomers, TalkError, caller_for
+
+    if segment is not None and segment not in list(Segment):
+        raise TalkError(f"there is no segment {segment!r}; segments are {', '.join(Segment)}")
+    caller = caller_for(number, customer_directory(settings) or SampleCustomers(), Segment(segment) if segment else None)
+    if number is not None and caller.number is None and not caller.withheld:
+        print(f"{number!r} is no telephone number: the caller has none. Write it like +48601000001.", file=sys.stderr)
+    return caller
+
+
+def _language(wanted: str | None, bundle: Bundle) -> str | None:
+    from voicebot.talk import TalkError
+
+    rule = bundle.routes.languages
+    known = (*bundle.prompts.languages, *rule.short, *rule.same_as)
+    if wanted is not None and wanted not in known:
+        raise TalkError(f"there is no language {wanted!r} in the bundle; languages are {', '.join(known)}")
+    return wanted
 
 
 def _time(at: str | None, bundle: Bundle) -> datetime:

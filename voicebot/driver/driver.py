@@ -64,12 +64,16 @@ IDLE_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class DriverSettings:
-    """Bounds of one call in seconds, the queue that takes any call we cannot steer, and the time of day the dialogue is told."""
+    """Bounds of one call in seconds, the queue that takes any call we cannot steer, and the time of day the dialogue is told.
+
+    `max_say_s`: playback that is not reported by then counts as heard. `understand_s`: the classifier is done without by then.
+    """
 
     default_queue: str
     language: str = "pl"
     max_call_s: float = 600.0
     max_say_s: float = 90.0
+    understand_s: float = 2.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -258,8 +262,9 @@ class CallDriver:
         if not hypotheses:
             return Heard(text="")
         try:
-            understanding = await self._understand(hypotheses, self._listen.language)
-        except Exception as error:
+            async with asyncio.timeout(self._settings.understand_s):
+                understanding = await self._understand(hypotheses, self._listen.language)
+        except Exception as error:  # a TimeoutError is one like the others
             log.error("understanding failed", code="nlu.failed", error=repr(error))
             self._facts.put_nowait(Failed("classifier", "nlu.failed"))
             return Heard(text="", confidence=hypotheses[0].confidence)

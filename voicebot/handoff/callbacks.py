@@ -1,50 +1,76 @@
-"""Callbacks that were promised: per queue, in the order of the places they keep."""
+"""Callbacks that were promised, as they are kept: in the state server, so that they outlive every process of ours.
+
+Whose turn it is decides `voicebot.handoff.callback_desk`, by the rules of `dialogs.callback`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.exceptions import WatchError
 
+from dialogs.callback import Place
 from voicebot.errors import StateError
 from voicebot.handoff.record import HandOffRecord
 from voicebot.state.shared import PREFIX, SharedState
 
+_QUEUES = f"{PREFIX}callback-queues"
+
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A promise: call `number` for `queue`, in the place kept since `since`, not before `due` ("": once the place is up)."""
+    """A promise: call `number` (E.164) for `queue`, in the place kept since `since`, not before `due` (None: once the place is
+    up). `attempts` were made so far, the last at `tried_at`.
+    """
 
     ref: str
     queue: str
     number: str
     since: datetime
     priority: int = 0
-    due: str = ""
+    due: datetime | None = None
+    attempts: int = 0
+    tried_at: datetime | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the line of its queue."""
+        return Place(self.ref, self.queue, self.since, self.priority, self.number, self.due, self.attempts, self.tried_at)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self) | {"since": self.since.isoformat()}
+        """As JSON values; times in ISO 8601, None where there is none."""
+        times = {"since": self.since, "due": self.due, "tried_at": self.tried_at}
+        return asdict(self) | {name: time.isoformat() if time else None for name, time in times.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Callback:
-        """The callback from `as_dict`."""
-        return cls(**values | {"since": datetime.fromisoformat(values["since"])})
+        """The callback from `as_dict`. Raises KeyError, TypeError or ValueError when the values are none."""
+        due, tried_at = _time(values.get("due")), _time(values.get("tried_at"))
+        return cls(**values | {"since": datetime.fromisoformat(values["since"]), "due": due, "tried_at": tried_at})
 
 
 def callback_for(record: HandOffRecord) -> Callback:
     """The callback a hand-off asks for. Raises ValueError when it names no number."""
     if record.call_back is None:
         raise ValueError("this hand-off asks for no callback: it names no number")
-    return Callback(record.ref, record.queue, record.call_back, record.created, record.priority, record.due)
+    return Callback(record.ref, record.queue, record.call_back, record.created, record.priority, _time(record.due))
 
 
 class CallbackStore:
-    """Promised callbacks. One made while the state server is away is kept here and written when it is back, in its old place."""
+    """Promised callbacks, and who is making one just now.
+
+    A promise made while the state server is away is kept here and written when it is back, in its old place. Making a callback
+    needs the server: without it two processes could call the same person.
+    """
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared
@@ -72,28 +98,87 @@ class CallbackStore:
 
         While the state server is away: those this process promised meanwhile.
         """
-
-        async def read(redis: Redis) -> list[str]:
-            refs = cast("list[str]", await redis.zrange(_index(queue), 0, -1))
-            texts = cast("list[str | None]", await redis.mget([_key(ref) for ref in refs])) if refs else []
-            return [text for text in texts if text]
-
         self._unwritten = {ref: each for ref, each in self._unwritten.items() if self._shared.waits(_write_name(each))}
         own = {ref: each for ref, each in self._unwritten.items() if each.queue == queue}
         try:
-            stored = [Callback.from_dict(json.loads(text)) for text in await self._shared.ask(read)]
+            stored = await self.stored([queue])
         except StateError:
             stored = []
         callbacks = own | {each.ref: each for each in stored}
-        return sorted(callbacks.values(), key=lambda each: (-each.priority, each.since))
+        return sorted(callbacks.values(), key=lambda each: each.place.order)
+
+    async def stored(self, queues: Collection[str]) -> list[Callback]:
+        """What the state server knows of these queues, in no order. Raises StateUnavailable while it is away."""
+
+        async def read(redis: Redis) -> list[str]:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for queue in queues:
+                    pipeline.zrange(_index(queue), 0, -1)
+                refs = [ref for found in await pipeline.execute() for ref in found]
+            texts = cast("list[str | None]", await redis.mget([_key(ref) for ref in refs])) if refs else []
+            return [text for text in texts if text]
+
+        return list(_readable(await self._shared.ask(read))) if queues else []
+
+    async def queues(self) -> frozenset[str]:
+        """Queues for which a callback was ever promised. Raises StateUnavailable while the server is away."""
+
+        async def read(redis: Redis) -> set[str]:
+            return cast("set[str]", await redis.smembers(_QUEUES))
+
+        return frozenset(await self._shared.ask(read))
+
+    async def claimed(self, refs: Sequence[str]) -> frozenset[str]:
+        """Those that somebody is making just now. Raises StateUnavailable."""
+
+        async def read(redis: Redis) -> list[str | None]:
+            return cast("list[str | None]", await redis.mget([_claim(ref) for ref in refs]))
+
+        held = await self._shared.ask(read) if refs else []
+        return frozenset(ref for ref, claim in zip(refs, held, strict=True) if claim is not None)
+
+    async def claim(self, callback: Callback, claim: str, seconds: float) -> bool:
+        """Take a callback, for so long at most; False when another has it, or it is gone. Raises StateUnavailable."""
+
+        async def take(redis: Redis) -> bool:
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(_claim(callback.ref), claim, nx=True, px=int(seconds * 1000))
+                pipeline.exists(_key(callback.ref))
+                taken, exists = await pipeline.execute()
+            if taken and not exists:
+                await redis.delete(_claim(callback.ref))
+            return bool(taken and exists)
+
+        return await self._shared.ask(take)
+
+    async def settle(self, callback: Callback, claim: str, now: Callback | None) -> bool:
+        """What became of a claimed callback: `now` stands in its place (None: it is over), and the claim ends. False, and nothing
+        changed, when the claim holds no more. Raises StateUnavailable.
+        """
+
+        async def write(redis: Redis) -> bool:
+            async with redis.pipeline(transaction=True) as pipeline:
+                await pipeline.watch(_claim(callback.ref))
+                if await pipeline.get(_claim(callback.ref)) != claim:
+                    return False
+                pipeline.multi()  # type: ignore[no-untyped-call]
+                pipeline.delete(_claim(callback.ref))
+                _write(pipeline, now) if now is not None else _remove(pipeline, callback)
+                try:
+                    await pipeline.execute()
+                except WatchError:
+                    return False
+            return True
+
+        return await self._shared.ask(write)
 
     async def done(self, callback: Callback) -> None:
-        """The promise is kept, or withdrawn. Raises StateError when that cannot be written."""
+        """The promise is kept, or withdrawn, whoever claims it. Raises StateError when that cannot be written."""
 
         async def write(redis: Redis) -> None:
             async with redis.pipeline(transaction=True) as pipeline:
-                pipeline.zrem(_index(callback.queue), callback.ref)
-                pipeline.delete(_key(callback.ref))
+                _remove(pipeline, callback)
+                pipeline.delete(_claim(callback.ref))
                 await pipeline.execute()
 
         await self._shared.ask(write)
@@ -101,13 +186,39 @@ class CallbackStore:
         self._unwritten.pop(callback.ref, None)
 
 
+def _readable(texts: Iterable[str]) -> Iterable[Callback]:
+    for text in texts:
+        try:
+            yield Callback.from_dict(json.loads(text))
+        except (ValueError, TypeError, KeyError):
+            _log.error("a stored callback cannot be read", code="handoff.unreadable")
+
+
 def _write(pipeline: Pipeline, callback: Callback) -> None:
     pipeline.set(_key(callback.ref), json.dumps(callback.as_dict()))
     pipeline.zadd(_index(callback.queue), {callback.ref: callback.since.timestamp()})
+    pipeline.sadd(_QUEUES, callback.queue)
+
+
+def _remove(pipeline: Pipeline, callback: Callback) -> None:
+    pipeline.zrem(_index(callback.queue), callback.ref)
+    pipeline.delete(_key(callback.ref))
+
+
+def _time(written: str | None) -> datetime | None:
+    """An ISO 8601 time; one without a zone is UTC. Raises ValueError."""
+    if not written:
+        return None
+    time = datetime.fromisoformat(written)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _key(ref: str) -> str:
     return f"{PREFIX}callback:{ref}"
+
+
+def _claim(ref: str) -> str:
+    return f"{PREFIX}callback-claim:{ref}"
 
 
 def _index(queue: str) -> str:

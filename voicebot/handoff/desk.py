@@ -10,9 +10,11 @@ from typing import Protocol
 import structlog
 
 from caller_id.types import Caller
+from dialogs.callback import CallbackError
 from dialogs.events import HandOff, HandOffResult
 from voicebot.errors import code_of
-from voicebot.handoff.callbacks import CallbackStore, callback_for
+from voicebot.handoff.callback_desk import CallbackDesk
+from voicebot.handoff.callbacks import callback_for
 from voicebot.handoff.record import HandOffRecord, make_record
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
@@ -48,7 +50,7 @@ class HandOffDesk:
         webhook: Webhook | None,
         uri_for: Callable[[str], str],
         *,
-        callbacks: CallbackStore,
+        callbacks: CallbackDesk,
         keep_for: timedelta = KEEP_FOR,
         transfer_timeout_s: float = TRANSFER_TIMEOUT_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -76,7 +78,6 @@ class HandOffDesk:
             )
             self._file(record)
             await self._store.put(record)
-            self._tell(record)
             return await self._see_through(record, leg)
         except Exception as error:  # the dialogue must get an answer: the caller waits
             _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
@@ -85,15 +86,25 @@ class HandOffDesk:
     async def _see_through(self, record: HandOffRecord, leg: Transferable) -> HandOffResult:
         log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
         if record.call_back is not None:
-            await self._callbacks.put(callback_for(record))
-            log.info("callback promised")
-            return HandOffResult(ok=True, queue=record.queue, reason="callback")
+            return await self._promise(record)
+        self._tell(record)
         if record.kind == "message":
             log.info("message taken")
             return HandOffResult(ok=True, queue=record.queue, reason="message")
         outcome = await leg.transfer(self._uri_for(record.queue), self._timeout_s)
         log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
         return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)
+
+    async def _promise(self, record: HandOffRecord) -> HandOffResult:
+        log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
+        try:
+            await self._callbacks.promise(callback_for(record))
+        except CallbackError as error:
+            log.warning("callback refused", code=error.code, why=str(error))
+            return HandOffResult(ok=False, queue=record.queue, reason="refused")
+        self._tell(record)
+        log.info("callback promised")
+        return HandOffResult(ok=True, queue=record.queue, reason="callback")
 
     def _file(self, record: HandOffRecord) -> None:
         self._refs[record.call_id] = record.ref

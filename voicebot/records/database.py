@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, select
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from voicebot.errors import RecordsError
 from voicebot.records.models import Base, CallRow, LineRow, UtteranceRow
-from voicebot.records.summary import CallRecord, CallSummary
+from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _CONNECT_S = 5
 
@@ -87,9 +87,27 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    def survey(self, since: datetime) -> list[SurveyCount]:
+        """Answers to the survey in calls that ended since then, counted by line, matter and answer."""
+        self._prepare()
+        by = (CallRow.line, CallRow.intent, CallRow.survey)
+        counted = select(*by, func.count()).where(CallRow.survey.is_not(None), CallRow.ended >= since).group_by(*by).order_by(*by)
+        with Session(self._engine) as session:
+            return [SurveyCount(*row) for row in session.execute(counted)]
+
+    def _add_new_columns(self) -> None:
+        """Bring the table of an earlier version up to date: what it has no column for was not known then."""
+        known = {column["name"] for column in inspect(self._engine).get_columns(CallRow.__tablename__)}
+        for column in CallRow.__table__.columns:
+            if column.name not in known:
+                kind = column.type.compile(self._engine.dialect)
+                with self._engine.begin() as connection:
+                    connection.execute(text(f"ALTER TABLE {CallRow.__tablename__} ADD COLUMN {column.name} {kind}"))
+
     def _prepare(self) -> None:
         if not self._ready:
             Base.metadata.create_all(self._engine)
+            self._add_new_columns()
             self._ready = True
 
 

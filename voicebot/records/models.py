@@ -58,6 +58,7 @@ class CallRow(Base):
     model: Mapped[str] = mapped_column(String(120))
     recording: Mapped[str | None] = mapped_column(Text)
     handoff_ref: Mapped[str | None] = mapped_column(String(80))
+    survey: Mapped[str | None] = mapped_column(String(40))
 
     lines: Mapped[list[LineRow]] = relationship(order_by="LineRow.position", viewonly=True)
 

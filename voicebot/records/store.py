@@ -14,7 +14,7 @@ from voicebot.errors import RecordsError
 from voicebot.records.call_files import CallFiles
 from voicebot.records.database import Database
 from voicebot.records.spool import Spool
-from voicebot.records.summary import CallRecord, CallSummary
+from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 from voicebot.records.writer import RecordWriter
 
 _CLOSE_S = 5.0
@@ -72,6 +72,13 @@ class RecordStore:
         """The latest calls, newest first. Raises RecordsError while the database is away."""
         try:
             return await asyncio.to_thread(self._database.calls, limit=limit, before=before)
+        except SQLAlchemyError as error:
+            raise RecordsError("the database does not answer; calls wait on disk meanwhile") from error
+
+    async def survey(self, since: datetime) -> list[SurveyCount]:
+        """Answers to the survey since then. Raises RecordsError while the database is away."""
+        try:
+            return await asyncio.to_thread(self._database.survey, since)
         except SQLAlchemyError as error:
             raise RecordsError("the database does not answer; calls wait on disk meanwhile") from error
 

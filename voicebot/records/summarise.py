@@ -11,12 +11,16 @@ from caller_id.types import Caller
 from voicebot.journal import Journal, Line
 from voicebot.records.summary import CallSummary
 
+SURVEY = "survey"
+"""The kind of decision that keeps the answer to the survey's question, in its `why`."""
+
 
 def summarise(journal: Journal, *, caller: Caller, line: str, bundle_version: str, recording: Path | None = None) -> CallSummary:
     """What statistics need of a finished call. The last hand-off counts; without one, the last decision about a matter."""
     hand_off = _last(journal.lines, "HandOff")
     decided = _last(line for line in journal.lines if line.get("intent"))
     heard = _last(line for line in journal.lines if line.get("type") == "Heard" and line.get("understanding"))
+    surveyed = _last(line for line in journal.lines if line.get("type") == "Decided" and line.get("kind") == SURVEY)
     notes = [line for line in journal.lines if line.get("kind") == "hand_off"]
     return CallSummary(
         call_id=journal.call_id,
@@ -29,7 +33,9 @@ def summarise(journal: Journal, *, caller: Caller, line: str, bundle_version: st
         segment=caller.segment.value,
         intent=hand_off.get("intent") or decided.get("intent"),
         confidence=hand_off.get("confidence") or decided.get("confidence"),
-        decision=_last(journal.lines, "Decided").get("kind"),
+        decision=_last(line for line in journal.lines if line.get("type") == "Decided" and line.get("kind") != SURVEY).get(
+            "kind"
+        ),
         queue=hand_off.get("queue"),
         priority=hand_off.get("priority", 0),
         seconds_to_steer=hand_off.get("t"),
@@ -38,6 +44,7 @@ def summarise(journal: Journal, *, caller: Caller, line: str, bundle_version: st
         model=heard.get("understanding", {}).get("model", ""),
         recording=str(recording) if recording is not None else None,
         handoff_ref=notes[-1].get("ref") if notes else None,
+        survey=surveyed.get("why"),
     )
 
 

@@ -15,7 +15,8 @@ class CallSummary:
     """What statistics and lists need of a call.
 
     `outcome` is the driver's word for its end (handed_over, goodbye, caller_hung_up…). `seconds_to_steer` runs from the answer to
-    the hand-off. `response_ms` are the times from the end of speech to the first audio of the answer, in call order.
+    the hand-off. `response_ms` are the times from the end of speech to the first audio of the answer, in call order. `survey` is
+    the answer to the survey's question by its name in the flow (helped, not_helped), None where none was given.
     """
 
     call_id: str
@@ -37,6 +38,7 @@ class CallSummary:
     model: str = ""
     recording: str | None = None
     handoff_ref: str | None = None
+    survey: str | None = None
 
     def with_short_number(self) -> CallSummary:
         """The same, of the number only the country and the last three digits."""
@@ -53,6 +55,16 @@ class CallSummary:
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         times = {name: datetime.fromisoformat(values[name]) for name in ("started", "ended")}
         return cls(**known | times | {"response_ms": tuple(values.get("response_ms", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyCount:
+    """How many callers of a line with this matter (None: unknown) gave this answer to the survey."""
+
+    line: str
+    intent: str | None
+    answer: str | None
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Admission:
         """Calls admitted to this process and not yet released."""
         return len(self._own)
 
+    @property
+    def draining(self) -> bool:
+        """Nobody is admitted any more."""
+        return self._draining
+
     async def start(self) -> None:
         """Begin renewing leases."""
         if self._renewing is None:

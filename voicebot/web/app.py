@@ -10,12 +10,12 @@ from fastapi.responses import JSONResponse
 
 from voicebot import __version__
 from voicebot.errors import VoicebotError
-from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.callback_desk import CallbackDesk
 from voicebot.handoff.store import HandOffStore
 from voicebot.records.store import RecordStore
 from voicebot.state.conditions import ConditionsBoard
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import calls, figures, handoffs, health, switches
+from voicebot.web import callbacks, calls, figures, handoffs, health, switches
 from voicebot.web.access import token_required
 from voicebot.web.chat import ChatRoom
 from voicebot.web.chat import routes as chat_routes
@@ -31,7 +31,7 @@ class WebParts:
 
     token: str
     handoffs: HandOffStore
-    callbacks: CallbackStore
+    callbacks: CallbackDesk
     records: RecordStore
     live: LiveCalls
     conditions: ConditionsBoard
@@ -45,8 +45,9 @@ def build_app(parts: WebParts) -> FastAPI:
     app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     guarded = [Depends(token_required(parts.token))]
     app.include_router(health.routes(parts.checks))
-    app.include_router(figures.routes(parts.metrics), dependencies=guarded)
-    app.include_router(handoffs.routes(parts.handoffs, parts.callbacks), prefix="/api", dependencies=guarded)
+    app.include_router(figures.routes(parts.metrics, before=parts.callbacks.count), dependencies=guarded)
+    app.include_router(handoffs.routes(parts.handoffs), prefix="/api", dependencies=guarded)
+    app.include_router(callbacks.routes(parts.callbacks), prefix="/api", dependencies=guarded)
     app.include_router(calls.routes(parts.records, parts.live), prefix="/api", dependencies=guarded)
     app.include_router(switches.routes(parts.conditions), prefix="/api", dependencies=guarded)
     if parts.chat is not None:

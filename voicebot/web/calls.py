@@ -1,11 +1,13 @@
-"""GET /api/calls, /api/calls/{id}, /api/live: calls that are over, and those under way."""
+"""GET /api/calls, /api/calls/{id}, /api/live: calls that are over, and those under way. GET /api/survey: how callers answered."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import AwareDatetime
 
 from voicebot.records.store import RecordStore
 from voicebot.state.live_calls import LiveCalls
@@ -14,7 +16,9 @@ CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
 
 
 def routes(records: RecordStore, live: LiveCalls) -> APIRouter:
-    """Calls, newest first; `next` is the `before` of the following page, null at the end."""
+    """Calls, newest first; `next` is the `before` of the following page, null at the end. The survey's answers are counted
+    since a time, in the last 30 days without one.
+    """
     router = APIRouter()
 
     @router.get("/calls")
@@ -33,6 +37,11 @@ def routes(records: RecordStore, live: LiveCalls) -> APIRouter:
         if record is None:
             raise HTTPException(404, "no such call; one that has just ended may be a moment away from being written")
         return record.as_dict()
+
+    @router.get("/survey")
+    async def survey(since: Annotated[AwareDatetime | None, Query()] = None) -> dict[str, Any]:
+        start = since or datetime.now(UTC) - timedelta(days=30)
+        return {"since": start.isoformat(), "answers": [asdict(each) for each in await records.survey(start)]}
 
     @router.get("/live")
     async def under_way() -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 Labels = tuple[tuple[str, str], ...]
+Source = Callable[[], "float | Mapping[str, int]"]
 
 _SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 _UNDERSTANDING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -49,6 +50,11 @@ FAMILIES = {
         Family("voicebot_calls_total", "counter", "Calls that ended, by outcome."),
         Family("voicebot_calls_refused_total", "counter", "Calls not admitted, by reason."),
         Family("voicebot_handoffs_total", "counter", "Hand-offs, by queue and result."),
+        Family("voicebot_callbacks_total", "counter", "Callbacks promised, taken, done, not_reached, given_up…, by queue."),
+        Family("voicebot_callbacks_waiting", "gauge", "Callbacks promised and not made yet, by queue (all processes)."),
+        Family("voicebot_chats_total", "counter", "Chats that ended, by outcome."),
+        Family("voicebot_chats_refused_total", "counter", "Chats not let in, by reason."),
+        Family("voicebot_survey_answers_total", "counter", "Answers to the survey, by answer and line."),
         Family("voicebot_decisions_total", "counter", "Decisions of the dialogue, by kind."),
         Family("voicebot_errors_total", "counter", "Errors, by code."),
         Family("voicebot_response_seconds", "histogram", "End of speech to the first audio of the answer.", _SECONDS),
@@ -59,6 +65,7 @@ FAMILIES = {
             (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5),
         ),
         Family("voicebot_steering_seconds", "histogram", "Answer to hand-off.", _STEERING),
+        Family("voicebot_live_chats", "gauge", "Chats under way in this process."),
         Family("voicebot_live_calls", "gauge", "Calls under way in this process."),
         Family("voicebot_state_available", "gauge", "1 while the state server answers."),
         Family("voicebot_state_pending_writes", "gauge", "State writes that wait for the server."),
@@ -75,7 +82,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._values: dict[str, dict[Labels, float]] = {}
         self._histograms: dict[str, dict[Labels, _Histogram]] = {}
-        self._read: dict[str, Callable[[], float]] = {}
+        self._read: dict[str, tuple[str, Source]] = {}
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Add to a counter."""
@@ -93,10 +100,10 @@ class Metrics:
             if key in series or len(series) < _MOST_SERIES:
                 series.setdefault(key, _Histogram(FAMILIES[name].bounds)).add(seconds)
 
-    def read_from(self, name: str, source: Callable[[], float]) -> None:
-        """Let a gauge be read from `source` whenever figures are asked for."""
+    def read_from(self, name: str, source: Source, *, label: str = "") -> None:
+        """Let a gauge be read from `source` whenever figures are asked for: one figure, or several by the values of a label."""
         self._key(name, "gauge", {})
-        self._read[name] = source
+        self._read[name] = label, source
 
     def render(self) -> str:
         """Everything, as Prometheus reads it."""
@@ -105,9 +112,12 @@ class Metrics:
     def _lines(self, family: Family) -> Iterator[str]:
         yield f"# HELP {family.name} {family.help}"
         yield f"# TYPE {family.name} {family.kind}"
-        source = self._read.get(family.name)
-        if source is not None:
-            yield f"{family.name} {source():g}"
+        if family.name in self._read:
+            label, source = self._read[family.name]
+            value = source()
+            series = value.items() if isinstance(value, Mapping) else [("", value)]
+            for named, figure in series:
+                yield f"{family.name}{_written(((label, named),) if named else ())} {figure:g}"
         with self._lock:
             values = dict(self._values.get(family.name, {}))
             histograms = self._histograms.get(family.name, {}).items()

@@ -13,6 +13,10 @@ from starlette.types import ASGIApp
 from voicebot.errors import ConfigError
 
 _CLOSE_S = 2
+_MESSAGE_OCTETS = 64 * 1024
+"""A longer WebSocket message ends its connection. The most a chat takes are 4,000 characters: 48,000 octets when all of them are
+escaped as surrogate pairs (RFC 8259, section 7)."""
+_MESSAGES_WAITING = 8
 
 
 class _Uvicorn(uvicorn.Server):
@@ -61,6 +65,8 @@ async def serve(app: ASGIApp, host: str, port: int) -> tuple[WebServer, int]:
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=_CLOSE_S,
+            ws_max_size=_MESSAGE_OCTETS,
+            ws_max_queue=_MESSAGES_WAITING,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="web")

@@ -17,6 +17,7 @@ from voicebot.config import Settings, Sip, load_settings
 from voicebot.config_check import check_config
 from voicebot.errors import ConfigError
 from voicebot.telephony.sip_settings import SipSettings
+from voicebot.web.chat.settings import ChatSettings
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "voicebot.yml"
 
@@ -99,6 +100,14 @@ def test_the_environment_goes_over_the_file_setting_by_setting(tmp_path: Path, m
     }
 
 
+def test_the_chat_section_is_what_a_chat_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same defaults, and nothing that a chat does not know."""
+    monkeypatch.setenv("VOICEBOT_WEB__CHAT__MAX_CHATS", "7")
+    monkeypatch.setenv("VOICEBOT_WEB__CHAT__ORIGINS", '["https://www.bank.example"]')
+    given = load_settings().web.chat.model_dump(exclude={"enabled"})
+    assert ChatSettings(**given) == ChatSettings(max_chats=7, origins=("https://www.bank.example",))
+
+
 def test_settings_do_not_change_after_loading() -> None:
     """Anywhere."""
     loaded = load_settings()
@@ -161,6 +170,14 @@ def test_the_sip_section_is_the_endpoints_settings() -> None:
         ("bundle: /nowhere/bundle\n", 1, "bundle: /nowhere/bundle does not exist. Correct the path"),
         ("customers:\n  csv: /nowhere.csv\n", 2, "customers.csv: /nowhere.csv does not exist"),
         ("state:\n  data_dir: /proc/voicebot\n", 2, "state.data_dir: /proc/voicebot cannot be written"),
+        (
+            "web:\n  chat:\n    origins: [bank.example]\n",
+            3,
+            "web.chat.origins.0: is not in the right form (got bank.example). Write them as",
+        ),
+        ("web:\n  chat:\n    origins: [https://bank.example/help]\n", 3, "web.chat.origins.0: is not in the right form"),
+        ("web:\n  chat:\n    idle_s: 60\n", 2, "web.chat: idle_warning_s is not before idle_s. Make it smaller"),
+        ("web:\n  chat:\n    max_chat: 60\n", 3, "web.chat.max_chat: unknown setting. Did you mean max_chats?"),
         ("sip:\n  peers: [0.0.0.0/0]\n", 2, "sip.peers: lets anybody call, so nobody's number is trusted"),
     ],
 )

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from caller_id.types import Caller, NumberTrust, Segment
+from dialogs.bundle import load_bundle
 from dialogs.events import HandOff, HandOffResult
 from tests.voicebot.handoff.receiver import Receiver, receiving
 from tests.voicebot.memory_leg import MemoryLeg
 from tests.voicebot.state.servers import StateServer
+from voicebot.handoff.callback_desk import CallbackDesk
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.desk import HandOffDesk
 from voicebot.handoff.store import HandOffStore
@@ -22,12 +24,15 @@ CALLER = Caller("+48600100200", NumberTrust.TRUNK, segment=Segment.SELECT)
 ACTION = HandOff("cards", priority=10, segment="select", intent="card_block", words="zgubiłem kartę", tried=("open",))
 
 
+BUNDLE = load_bundle()
+
+
 def uri_for(queue: str) -> str:
     return {"cards": "sip:cards@pbx.example", "general": "sip:general@pbx.example"}[queue]
 
 
 def desk(shared: SharedState, webhook: Webhook | None = None) -> HandOffDesk:
-    return HandOffDesk(HandOffStore(shared), webhook, uri_for, callbacks=CallbackStore(shared))
+    return HandOffDesk(HandOffStore(shared), webhook, uri_for, callbacks=CallbackDesk(CallbackStore(shared), BUNDLE))
 
 
 async def hand_off(at: HandOffDesk, action: HandOff = ACTION, leg: MemoryLeg | None = None) -> HandOffResult:
@@ -117,6 +122,20 @@ async def test_a_callback_keeps_its_place_and_the_caller_is_not_transferred(shar
     await receiver.received(1)
     await webhook.close()
     assert receiver.messages()[0]["event"] == "handoff.callback"
+
+
+@pytest.mark.parametrize("number", ["+48225550100", "+48700123456", "+4860", "anonymous"])
+async def test_a_callback_to_a_number_that_must_not_be_called_is_refused(
+    shared: SharedState, receiver: Receiver, number: str
+) -> None:
+    """A caller may show the hotline's own number, or one that costs: the dialogue offers something else, and nobody is told."""
+    webhook = Webhook(receiver.url, "a secret of the bank")
+    await webhook.start()
+    result = await hand_off(desk(shared, webhook), HandOff("cards", call_back=number, kind="callback"))
+    await webhook.close()
+    assert result == HandOffResult(ok=False, queue="cards", reason="refused")
+    assert await CallbackStore(shared).waiting("cards") == []
+    assert receiver.messages() == []
 
 
 async def test_a_message_is_taken_without_a_transfer(shared: SharedState) -> None:

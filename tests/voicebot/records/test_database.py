@@ -133,3 +133,32 @@ def test_a_time_is_stored_with_its_day(database: Database) -> None:
     warsaw_midnight = datetime(2026, 11, 24, 0, 0, tzinfo=timezone(timedelta(hours=1)))
     database.write(CallRecord(summary(started=warsaw_midnight), []))
     assert database.calls(limit=1)[0].started == warsaw_midnight
+
+
+def test_answers_to_the_survey_are_counted_by_line_matter_and_answer(database: Database) -> None:
+    """Of the calls that ended since a time; calls without an answer do not count."""
+    answers = [
+        ("app", "balance", "helped"),
+        ("app", "balance", "helped"),
+        ("app", "blik", "not_helped"),
+        ("survey", None, "helped"),
+    ]
+    for number, (line, intent, answer) in enumerate(answers):
+        database.write(CallRecord(summary(f"c{number}", line=line, intent=intent, survey=answer), []))
+    database.write(CallRecord(summary("none", line="app"), []))
+    database.write(CallRecord(summary("old", started=STARTED - timedelta(days=40), line="app", survey="helped"), []))
+    counted = [(each.line, each.intent, each.answer, each.calls) for each in database.survey(STARTED - timedelta(days=30))]
+    assert counted == [("app", "balance", "helped", 2), ("app", "blik", "not_helped", 1), ("survey", None, "helped", 1)]
+
+
+def test_the_table_of_an_earlier_version_gets_the_columns_it_lacks(database: Database, tmp_path: Path) -> None:
+    """A service that is brought up to date keeps its calls, and writes new ones."""
+    database.write(CallRecord(summary("before"), LINES))
+    database.close()
+    connection = sqlite3.connect(tmp_path / "new" / "calls.db")
+    connection.execute("ALTER TABLE calls DROP COLUMN survey")
+    connection.close()
+    later = Database(f"sqlite:///{tmp_path / 'new' / 'calls.db'}")
+    later.write(CallRecord(summary("after", survey="helped"), []))
+    assert {call.call_id: call.survey for call in later.calls(limit=10)} == {"before": None, "after": "helped"}
+    later.close()

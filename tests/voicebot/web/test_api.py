@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from caller_id.types import Caller, NumberTrust
+from dialogs.bundle import load_bundle
 from dialogs.events import HandOff
 from tests.voicebot.state.servers import StateServer
 from voicebot.errors import ConfigError
+from voicebot.handoff.callback_desk import CallbackDesk
 from voicebot.handoff.callbacks import CallbackStore, callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
 from voicebot.handoff.store import HandOffStore
@@ -27,6 +29,8 @@ from voicebot.web.metrics import Metrics
 
 TOKEN = "the-agents-token"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
+BUNDLE = load_bundle()
+NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
@@ -58,7 +62,7 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
     parts = WebParts(
         token=TOKEN,
         handoffs=HandOffStore(shared),
-        callbacks=CallbackStore(shared),
+        callbacks=CallbackDesk(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
         records=records,
         live=LiveCalls(shared),
         conditions=ConditionsBoard(shared),
@@ -92,10 +96,15 @@ def record(**action: Any) -> HandOffRecord:
     [
         ("GET", "/metrics"),
         ("GET", f"/api/handoffs/{'x' * 32}"),
+        ("GET", "/api/callbacks"),
         ("GET", "/api/callbacks/cards"),
+        ("POST", "/api/callbacks/cards/take"),
+        ("POST", f"/api/callbacks/cards/{'x' * 32}/outcome"),
+        ("DELETE", f"/api/callbacks/cards/{'x' * 32}"),
         ("GET", "/api/calls"),
         ("GET", "/api/calls/c1"),
         ("GET", "/api/live"),
+        ("GET", "/api/survey"),
         ("GET", "/api/switches"),
         ("POST", "/api/switches"),
         ("POST", "/api/waits"),
@@ -174,18 +183,100 @@ async def test_while_the_state_server_is_away_own_records_are_shown_and_others_a
     assert (await api.get(f"/api/handoffs/{new_ref()}", 503))["code"] == "state.unavailable"
 
 
-async def test_callbacks_are_listed_in_order_and_ticked_off(api: Api) -> None:
-    """By whatever dials."""
-    first, second = record(call_back="+48600100200"), record(call_back="+48600100201")
-    for each in (first, second):
-        await api.parts.callbacks.put(callback_for(each))
-    assert [each["number"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == ["+48600100200", "+48600100201"]
-    assert (await api.client.delete(f"/api/callbacks/cards/{first.ref}")).status_code == 204
-    assert (await api.client.delete(f"/api/callbacks/cards/{first.ref}")).status_code == 404
-    assert [each["ref"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == [second.ref]
+async def promise(api: Api, number: str = "+48600100200", queue: str = "cards", minute: int = 0) -> str:
+    """A callback asked for `minute` minutes past ten; its reference."""
+    callback = callback_for(record(call_back=number))
+    await api.parts.callbacks.promise(replace(callback, queue=queue, priority=0, since=STARTED + timedelta(minutes=minute)))
+    return callback.ref
+
+
+async def test_callbacks_are_listed_in_the_order_of_their_places_and_withdrawn(api: Api) -> None:
+    """One queue or all; who stands before whom."""
+    second, first = await promise(api, "+48600100201", minute=2), await promise(api, minute=1)
+    other = await promise(api, "+48600100202", "mortgage")
+    listed = (await api.get("/api/callbacks/cards"))["callbacks"]
+    assert [(each["ref"], each["ahead"], each["may_be_made"], each["taken"]) for each in listed] == [
+        (first, 0, True, False),
+        (second, 1, True, False),
+    ]
+    assert [each["ref"] for each in (await api.get("/api/callbacks"))["callbacks"]] == [first, second, other]
+    assert (await api.client.delete(f"/api/callbacks/cards/{first}")).status_code == 204
+    assert (await api.client.delete(f"/api/callbacks/cards/{first}")).status_code == 404
+    assert [each["ref"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == [second]
+
+
+async def test_a_dialler_takes_the_next_callback_and_reports_its_outcome(api: Api) -> None:
+    """It is told whom, from which number, and where the context is; a wrong claim settles nothing."""
+    ref = await promise(api)
+    taken = await api.post("/api/callbacks/cards/take", {})
+    assert (taken["ref"], taken["number"], taken["fetch"]) == (ref, "+48600100200", f"/api/handoffs/{ref}")
+    assert taken["cli"] == BUNDLE.routes.callback.cli
+    assert (await api.client.post("/api/callbacks/cards/take")).status_code == 204
+    wrong = {"claim": "x" * 24, "outcome": "done"}
+    assert "claim" in (await api.post(f"/api/callbacks/cards/{ref}/outcome", wrong, 409))["detail"]
+    report = {"claim": taken["claim"], "outcome": "not_reached"}
+    kept = await api.post(f"/api/callbacks/cards/{ref}/outcome", report)
+    assert (kept["kept"], kept["callback"]["attempts"], kept["callback"]["tried_at"]) == (True, 1, NOON.isoformat())
+    assert (await api.client.post("/api/callbacks/cards/take")).status_code == 204  # too soon after the attempt
+
+
+async def test_whoever_holds_the_line_longer_goes_before_a_callback(api: Api) -> None:
+    """The place that is kept is neither better nor worse than one on the line."""
+    await promise(api, minute=5)
+    earlier = {"on_line": {"since": (STARTED + timedelta(minutes=4)).isoformat()}}
+    assert (await api.client.post("/api/callbacks/cards/take", json=earlier)).status_code == 204
+    later = {"on_line": {"since": (STARTED + timedelta(minutes=6)).isoformat()}}
+    assert (await api.post("/api/callbacks/cards/take", later))["number"] == "+48600100200"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("cards/take", {"seconds": 1}),
+        ("cards/take", {"on_line": {"since": "2026-11-24T10:00:00"}}),
+        ("cards/take", {"for": "ever"}),
+        (f"cards/{'x' * 32}/outcome", {"claim": "x" * 24, "outcome": "lost"}),
+        (f"cards/{'x' * 32}/outcome", {"outcome": "done"}),
+    ],
+)
+async def test_an_odd_order_is_refused(api: Api, path: str, body: dict[str, Any]) -> None:
+    """Before anything is taken."""
+    await promise(api)
+    await api.post(f"/api/callbacks/{path}", body, 422)
+    assert not (await api.get("/api/callbacks/cards"))["callbacks"][0]["taken"]
+
+
+async def test_no_callback_is_made_twice_while_the_state_server_is_away(server: StateServer, api: Api) -> None:
+    """What was promised meanwhile is shown; taking it has to wait."""
+    server.kill()
+    ref = await promise(api)
+    assert [each["ref"] for each in (await api.get("/api/callbacks/cards"))["callbacks"]] == [ref]
+    assert (await api.post("/api/callbacks/cards/take", {}, 503))["code"] == "state.unavailable"
+
+
+async def test_waiting_callbacks_are_a_figure_for_every_queue(api: Api) -> None:
+    """Also where none wait."""
+    await promise(api)
+    api.parts.metrics.read_from("voicebot_callbacks_waiting", lambda: api.parts.callbacks.counted, label="queue")
+    told = (await api.client.get("/metrics")).text.splitlines()
+    assert 'voicebot_callbacks_waiting{queue="cards"} 1' in told
+    assert 'voicebot_callbacks_waiting{queue="mortgage"} 0' in told
 
 
 # ---------------------------------------------------------------- calls
+
+
+async def test_answers_to_the_survey_are_counted(api: Api) -> None:
+    """Those of the last 30 days, or since a time."""
+    now = datetime.now(UTC)
+    for number, days in enumerate((1, 2, 50)):
+        started = now - timedelta(days=days)
+        api.parts.records.save(CallSummary(f"c{number}", started, started, "done", line="app", survey="helped"), [])
+    await api.parts.records.flush()
+    assert (await api.get("/api/survey"))["answers"] == [{"line": "app", "intent": None, "answer": "helped", "calls": 2}]
+    long_ago = (await api.client.get("/api/survey", params={"since": (now - timedelta(days=60)).isoformat()})).json()
+    assert [each["calls"] for each in long_ago["answers"]] == [3]
+    await api.get("/api/survey?since=yesterday", 422)
 
 
 async def test_calls_are_listed_page_by_page_and_shown_with_their_journal(api: Api) -> None:

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dialogs.bundle import Bundle
+from dialogs.errors import PromptMissing
 from dialogs.events import Expect, Prompt
 from dialogs.flow import Connect, Menu, Question
 from dialogs.state import CallState, Phase
-from voicebot.web.chat.wording import written_text
+from voicebot.web.chat.wording import CHANNEL, written_text
+
+CHOICE = "choice."
+"""What the ids of an answer's button begin with in the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One button: the key it stands for, and its name. `label` is approved text, `name` one of the page's own words
-    (yes, no, none_of_these, callback, message, leave, stay) where the bundle has no text for it.
+    """One button: the key it stands for, and its name. `label` is approved text: of the matter, the menu's option, or the answer
+    (`choice.yes` in the bundle). Without one the page has a word of its own for the answer's `name`: yes, no, none_of_these,
+    callback, message, leave, stay.
     """
 
     key: str
@@ -49,12 +54,18 @@ def _of_question(bundle: Bundle, state: CallState, step: Question, when: datetim
     if step.option is not None:
         named = [_label(bundle, f"matter.{intent}", state, when) for intent in state.candidates]
         offered = tuple(Choice(str(place), label) for place, label in enumerate(named, start=1))
-        return (*offered, Choice(str(len(offered) + 1), name="none_of_these"))
-    if step.keys:
-        return tuple(Choice(key, name=name) for key, name in step.keys.items())
-    if step.expect is Expect.YES_NO:
-        return (Choice("1", name="yes"), Choice("2", name="no"))
-    return ()
+        return (*offered, _named(bundle, state, when, str(len(offered) + 1), "none_of_these"))
+    keys = step.keys or ({"1": "yes", "2": "no"} if step.expect is Expect.YES_NO else {})
+    return tuple(_named(bundle, state, when, key, name) for key, name in keys.items())
+
+
+def _named(bundle: Bundle, state: CallState, when: datetime, key: str, name: str) -> Choice:
+    """A button for an answer: the bundle's text `choice.<name>`, else the page's own word."""
+    try:
+        approved = bundle.text(Prompt(f"{CHOICE}{name}"), state.language, when, CHANNEL)
+    except PromptMissing:
+        return Choice(key, name=name)
+    return Choice(key, approved.text, name) if approved.language == state.language else Choice(key, name=name)
 
 
 def _label(bundle: Bundle, prompt_id: str, state: CallState, when: datetime) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +24,7 @@ LINE = "chat"
 @dataclass(frozen=True, slots=True)
 class ChatServices:
     """What every chat shares with the calls. `without` names what is out of order ("classifier"); `keeps_words` says that
-    conversations are stored with the customer's words, so that the notice of it is due.
+    conversations are stored with the customer's words, so that the notice of it is due; `draining`: the service is about to stop.
     """
 
     bundle: Bundle
@@ -35,6 +37,8 @@ class ChatServices:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     without: tuple[str, ...] = ()
     keeps_words: bool = True
+    understand_s: float = 2.0
+    draining: Callable[[], bool] = lambda: False
     sinks: Sequence[JournalSink] = ()
 
 
@@ -45,6 +49,8 @@ class ChatRoom:
         self.services = services
         self.settings = settings or ChatSettings()
         self._inside: set[str] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @property
     def line(self) -> str:
@@ -61,12 +67,23 @@ class ChatRoom:
         return len(self._inside)
 
     def enter(self, chat_id: str) -> bool:
-        """Let one more in; False when the room is full."""
-        if len(self._inside) >= self.settings.max_chats:
+        """Let one more in; False when the room is full, or about to be closed."""
+        reason = "draining" if self.services.draining() else "full" if len(self) >= self.settings.max_chats else ""
+        if reason:
+            self.services.metrics.count("voicebot_chats_refused_total", reason=reason)
             return False
         self._inside.add(chat_id)
+        self._empty.clear()
         return True
 
     def leave(self, chat_id: str) -> None:
         """The chat is over."""
         self._inside.discard(chat_id)
+        if not self._inside:
+            self._empty.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Let the chats under way end, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()

@@ -80,6 +80,7 @@ class ChatSession:
                 default_queue=self._house.bundle.default_queue,
                 language=self._language or self._room.languages[0],
                 max_call_s=self._limits.max_chat_s,
+                understand_s=self._house.understand_s,
                 clock=self._house.clock,
             ),
         )
@@ -230,6 +231,8 @@ class ChatSession:
                 self._house.metrics.count("voicebot_handoffs_total", queue=str(line["queue"]), ok=str(line["ok"]).lower())
             case "error" | "Failed":
                 self._house.metrics.count("voicebot_errors_total", code=str(line.get("code")))
+            case "closed":
+                self._house.metrics.count("voicebot_chats_total", outcome=str(line["outcome"]))
 
     def _close(self) -> None:
         self._stage.close()

@@ -13,6 +13,7 @@ from dialogs.prompts import PLACE, PromptText
 from voicebot.driver import rescue
 
 CHANNEL = "chat"
+_ABOUT = {"pl": "około", "en": "about"}
 
 
 def written_text(bundle: Bundle, prompt: Prompt, language: str, when: datetime) -> str:
@@ -45,6 +46,8 @@ def _written(kind: str, value: str, language: str) -> str:
             return value
         case "minutes":
             return f"{value} min"
+        case "about_minutes":
+            return f"{_ABOUT.get(language, '~')} {value} min"
         case "digits":
             return " ".join(value[at : at + 3] for at in range(0, len(value), 3))
     return speak(kind, value, language)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from dialogs.bundle import load_bundle
 from dialogs.meanings import parse_meaning
 from nlu.types import Hypothesis, Understanding
+from voicebot.handoff.callback_desk import CallbackDesk
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.desk import HandOffDesk
 from voicebot.handoff.store import HandOffStore
@@ -65,6 +66,7 @@ class Bank:
     records: RecordStore
     port: int
     server: WebServer
+    metrics: Metrics
 
     async def stop(self) -> None:
         """The service goes away."""
@@ -145,27 +147,30 @@ async def open_bank(
     now: datetime = DAY,
     keeps_words: bool = True,
     webhook: Webhook | None = None,
+    draining: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Bank]:
     """The chat on a free port while the context lasts."""
     records = RecordStore(f"sqlite:///{folder / 'calls.db'}", spool_dir=folder / "spool", folder=folder / "files")
     await records.start()
     handoffs, callbacks, live, metrics = HandOffStore(shared), CallbackStore(shared), LiveCalls(shared), Metrics()
     bundle = load_bundle()
+    callback_desk = CallbackDesk(callbacks, bundle)
     services = ChatServices(
         bundle=bundle,
         understand=by_hand,
-        desk=HandOffDesk(handoffs, webhook, lambda queue: f"sip:{queue}@127.0.0.1", callbacks=callbacks),
+        desk=HandOffDesk(handoffs, webhook, lambda queue: f"sip:{queue}@127.0.0.1", callbacks=callback_desk),
         records=records,
         live=live,
         metrics=metrics,
         clock=lambda: now,
         keeps_words=keeps_words,
+        draining=draining,
     )
     room = ChatRoom(services, settings)
     parts = WebParts(
         token="the-agents-token",
         handoffs=handoffs,
-        callbacks=callbacks,
+        callbacks=callback_desk,
         records=records,
         live=live,
         conditions=ConditionsBoard(shared),
@@ -174,7 +179,7 @@ async def open_bank(
     )
     server, port = await serve(build_app(parts), "127.0.0.1", 0)
     try:
-        yield Bank(room, handoffs, callbacks, records, port, server)
+        yield Bank(room, handoffs, callbacks, records, port, server, metrics)
     finally:
         await server.close()
         await records.close()

@@ -290,6 +290,48 @@ async def test_when_all_chats_are_taken_the_next_customer_is_told(shared: Shared
             await third.until("options")
 
 
+async def test_a_service_that_is_stopping_lets_nobody_in_and_the_others_finish(shared: SharedState, tmp_path: Path) -> None:
+    """As on the telephone."""
+    stopping: list[bool] = []
+    async with open_bank(shared, tmp_path, draining=lambda: bool(stopping)) as bank, bank.customer() as first:
+        await first.until("options")
+        stopping.append(True)
+        async with bank.customer() as second:
+            assert await second.until_closed() == 1013
+        await (await first.say("nie działa mi blik")).until("handed_over")
+        assert 'voicebot_chats_refused_total{reason="draining"} 1' in bank.metrics.render().splitlines()
+
+
+async def test_a_message_of_any_size_costs_its_sender_the_connection_and_nothing_else(bank: Bank) -> None:
+    """It is not even kept until it is complete (RFC 6455, close code 1009)."""
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await customer.socket.send("x" * 100_000)
+        assert await customer.until_closed() == 1009
+    await bank.until_empty()
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await customer.socket.send(json.dumps({"type": "say", "text": "😀" * 4000}))
+        assert (await customer.until("error"))["code"] == "too_long"
+
+
+async def test_chats_are_counted_by_how_they_ended(bank: Bank) -> None:
+    """Apart from calls."""
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await (await customer.say("nie działa mi blik")).until("handed_over")
+        await customer.until_closed()
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await customer.socket.send('{"type": "bye"}')
+        await customer.until_closed()
+    await bank.until_empty()
+    told = bank.metrics.render().splitlines()
+    assert 'voicebot_chats_total{outcome="handed_over"} 1' in told
+    assert 'voicebot_chats_total{outcome="caller_hung_up"} 1' in told
+    assert not [line for line in told if line.startswith("voicebot_calls_total")]
+
+
 async def test_markup_in_words_is_kept_as_words(bank: Bank) -> None:
     """It reaches the agent as text; what a page makes of it is seen in the browser's tests."""
     async with bank.customer() as customer:

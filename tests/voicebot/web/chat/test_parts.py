@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from caller_id.types import Caller
 from dialogs import Dialog
-from dialogs.bundle import Bundle, load_bundle
+from dialogs.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from dialogs.events import CallStarted, CollectKeys, Heard, KeyPressed, Listen, Prompt
 from dialogs.meanings import parse_meaning
 from dialogs.values import KNOWN_VALUES
@@ -175,7 +177,7 @@ def test_only_the_sites_the_bank_names_may_show_the_page_in_a_frame() -> None:
 @pytest.mark.parametrize(
     ("prompt", "language", "written"),
     [
-        (Prompt("expected_wait", (("wait", "12"),)), "en", "The expected wait is about 12 min."),
+        (Prompt("expected_wait", (("wait", "12"),)), "en", "The wait is about 12 min."),
         (Prompt("callback_confirm", (("number_digits", "600100200"),)), "en", "The number is 600 100 200. Is that right?"),
         (Prompt("ask_matter_silence"), "en", "Please write how I can help."),
         (Prompt("rescue.apology"), "en", "I'm sorry, I couldn't put you through. Please call again in a moment."),
@@ -230,6 +232,18 @@ def test_what_is_asked_decides_what_is_offered(bundle: Bundle, meaning: str, nam
     dialog = started(bundle)
     dialog.handle(Heard("words", understanding=parse_meaning(meaning, "words")), DAY)
     assert [choice.label or choice.name for choice in choices(bundle, dialog.state, DAY)] == names
+
+
+def test_answers_have_the_banks_own_names_where_the_bundle_has_them(tmp_path: Path) -> None:
+    """In the language of the conversation; the page's own words stand for the rest."""
+    folder = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    english = folder / "prompts" / "en.yml"
+    english.write_text(f'{english.read_text(encoding="utf-8").rstrip()}\n  choice.yes: "Yes, please"\n', encoding="utf-8")
+    dialog = started(load_bundle(folder))
+    dialog.handle(Heard("words", understanding=parse_meaning("confirm mortgage", "words")), DAY)
+    yes, no = choices(dialog.bundle, dialog.state, DAY)
+    assert (yes.key, yes.label, yes.name) == ("1", "Yes, please", "yes")
+    assert (no.key, no.label, no.name) == ("2", "", "no")
 
 
 def test_writers_are_given_more_time_than_speakers() -> None:

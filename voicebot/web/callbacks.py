@@ -1,0 +1,81 @@
+"""/api/callbacks: for whatever calls customers back. See whom, take the next one, say what became of it.
+
+A dialler asks a queue for its next callback when an agent is free (POST …/take), calls `number` from `cli`, and reports the
+outcome with the claim it was given. A dialler that dies loses its claim: the callback is free again, in its old place.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from voicebot.handoff.callback_desk import CallbackDesk, ClaimLost, Outcome
+from voicebot.web.handoffs import Ref
+
+QueueName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class OnTheLine(BaseModel):
+    """The first caller waiting on the line of the queue: their turn comes before that of callbacks promised later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime
+    priority: Annotated[int, Field(ge=0, le=10)] = 0
+
+
+class TakeOrder(BaseModel):
+    """How long the claim holds without an outcome, in seconds; and who waits on the line, if anybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: Annotated[float, Field(ge=10, le=3600)] = 300.0
+    on_line: OnTheLine | None = None
+
+
+class OutcomeReport(BaseModel):
+    """What became of it: done, not_reached (nobody answered: an attempt), given_back (not tried)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    outcome: Outcome
+
+
+def routes(desk: CallbackDesk) -> APIRouter:
+    """Promised callbacks in the order of their places."""
+    router = APIRouter()
+
+    @router.get("/callbacks")
+    async def everywhere() -> dict[str, Any]:
+        return {"callbacks": [each.as_dict() for each in await desk.line()]}
+
+    @router.get("/callbacks/{queue}")
+    async def waiting(queue: QueueName) -> dict[str, Any]:
+        return {"queue": queue, "callbacks": [each.as_dict() for each in await desk.line(queue)]}
+
+    @router.post("/callbacks/{queue}/take", response_model=None)
+    async def take(queue: QueueName, order: TakeOrder | None = None) -> dict[str, Any] | Response:
+        asked = order or TakeOrder()
+        on_line = (asked.on_line.since, asked.on_line.priority) if asked.on_line else None
+        taken = await desk.take(queue, seconds=asked.seconds, on_line=on_line)
+        if taken is None:
+            return Response(status_code=204)  # nobody, or the caller on the line comes first
+        return taken.as_dict() | {"fetch": f"/api/handoffs/{taken.callback.ref}"}
+
+    @router.post("/callbacks/{queue}/{ref}/outcome")
+    async def settle(queue: QueueName, ref: Ref, report: OutcomeReport) -> dict[str, Any]:
+        try:
+            kept = await desk.settle(queue, ref, report.claim, report.outcome)
+        except ClaimLost as lost:
+            raise HTTPException(409, str(lost)) from lost
+        return {"kept": kept is not None, "callback": kept.as_dict() if kept else None}
+
+    @router.delete("/callbacks/{queue}/{ref}", status_code=204)
+    async def withdraw(queue: QueueName, ref: Ref) -> None:
+        if not await desk.withdraw(queue, ref):
+            raise HTTPException(404, "no callback under this reference in this queue")
+
+    return router
