@@ -129,11 +129,11 @@ def measure_task(task: Task, data: Path, encoder: SentenceEncoder | None, tell: 
     tests = {name: read_tsv(data / file, column, every) for name, (file, column, every) in task.tests.items()}
     outside = {name: read_tsv(data / file)[0] for name, file in task.outside.items()}
     began = time.process_time()
-    vectors = encoder.encode_many(texts, lambda share: tell(0.3 * share, "embeddings")) if encoder else None
     model = train(
-        Utterances(tuple(texts), tuple(labels), vectors),
+        Utterances(tuple(texts), tuple(labels)),
         task.language,
-        progress=lambda share, what: tell(0.3 + 0.3 * share, what),
+        embed=encoder.encode_many if encoder else None,
+        progress=lambda share, what: tell(0.6 * share, what),
     )
     spent = time.process_time() - began
     scorer = Scorer(model, encoder)

@@ -28,7 +28,7 @@ def log_softmax(scores: Matrix) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """One scale a head, in the order of the heads: margin, then semantic and neighbours where they exist."""
+    """One scale a head, in the order of the heads: margin, then linear semantic and neighbours where they exist."""
 
     scales: tuple[float, ...]
 

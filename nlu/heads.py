@@ -37,7 +37,7 @@ def fit_margin_head(x: Any, y: Labels, classes: int, c: float) -> LinearHead:
     """
     from sklearn.svm import LinearSVC
 
-    return _as_head(LinearSVC(C=c, tol=1e-2, random_state=0), x, y, classes, absent=-2.0)
+    return _as_head(LinearSVC(C=c, tol=0.1, random_state=0), x, y, classes, absent=-2.0)
 
 
 def principal_axes(vectors: Matrix, count: int) -> tuple[Matrix, Matrix]:

@@ -20,9 +20,6 @@ from nlu.understand import Classifier
 
 log = logging.getLogger(__name__)
 
-_EMBEDDING_SHARE = 0.6
-"""Of the time of training, about so much goes into embeddings; for progress bars."""
-
 
 def load(
     pack: Path | Pack = BANK_PACK,
@@ -33,7 +30,7 @@ def load(
     semantic: bool | None = None,
     progress: Progress | None = None,
 ) -> Classifier:
-    """A warm classifier of these languages, which teach each other through the sentence embeddings.
+    """A warm classifier of these languages.
 
     Models come from `cache` (default: `nlu.store.default_cache()`) when pack, settings and code have not changed, else they are
     trained (seconds) and kept there. `semantic` True demands sentence embeddings, False leaves them out, None takes them when
@@ -59,7 +56,7 @@ def find_encoder(semantic: bool | None) -> SentenceEncoder | None:
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """Models of a pack's languages, trained together and kept in `cache`."""
+    """Models of a pack's languages, kept in `cache`."""
 
     pack: Pack
     languages: tuple[str, ...]
@@ -77,8 +74,7 @@ class Trainer:
 
     def version(self, lang: str) -> str:
         """The name of this language's model."""
-        others = sorted(set(self.languages) - {lang}) if self.encoder else []
-        return model_version([self.pack.digest(one) for one in (lang, *others)], self.config, self.encoder is not None)
+        return model_version([self.pack.digest(lang)], self.config, self.encoder is not None)
 
     def _folder(self, lang: str) -> Path:
         return self.cache / f"{lang}-{self.version(lang)}"
@@ -93,32 +89,21 @@ class Trainer:
             return None
 
     def _train(self, missing: Sequence[str], progress: Progress) -> dict[str, Model]:
-        wanted = self.languages if self.encoder else missing
-        taught = {}
-        for place, lang in enumerate(wanted):
-            taught[lang] = self._utterances(lang, partial(_part, progress, place, len(wanted), 0.0, _EMBEDDING_SHARE))
+        embed = EmbeddingStore(self.encoder, self.cache).vectors if self.encoder is not None else None
         models = {}
         for place, lang in enumerate(missing):
-            others = [taught[one] for one in self.languages if one != lang] if self.encoder else []
+            examples = self.pack.training_data(lang).examples
             models[lang] = train(
-                taught[lang],
+                Utterances(tuple(normalise(one.text) for one in examples), tuple(one.intent for one in examples)),
                 lang,
                 self.config,
-                foreign=_together(others),
+                embed=embed,
                 extra_words=self._names(lang),
                 version=self.version(lang),
-                progress=partial(_part, progress, place, len(missing), _EMBEDDING_SHARE, 1.0),
+                progress=partial(_part, progress, place, len(missing), lang),
             )
             self._keep(models[lang])
         return models
-
-    def _utterances(self, lang: str, tell: Progress) -> Utterances:
-        examples = self.pack.training_data(lang).examples
-        texts = tuple(normalise(example.text) for example in examples)
-        vectors = None
-        if self.encoder is not None:
-            vectors = EmbeddingStore(self.encoder, self.cache).vectors(texts, lambda share: tell(share, f"{lang}: embeddings"))
-        return Utterances(texts, tuple(example.intent for example in examples), vectors)
 
     def _names(self, lang: str) -> list[str]:
         things = self.pack.named_things(lang).lookups.values()
@@ -131,17 +116,6 @@ class Trainer:
             log.warning("the model is kept in memory only: %s cannot be written (%s)", self.cache, err.strerror)
 
 
-def _part(progress: Progress, place: int, places: int, start: float, end: float, share: float, what: str) -> None:
-    """Progress of one of several parts as progress of the whole."""
-    progress(start + (end - start) * (place + share) / places, what)
-
-
-def _together(several: Sequence[Utterances]) -> Utterances | None:
-    if not several:
-        return None
-    import numpy as np
-
-    vectors = [one.vectors for one in several if one.vectors is not None]
-    texts = tuple(text for one in several for text in one.texts)
-    labels = tuple(label for one in several for label in one.labels)
-    return Utterances(texts, labels, np.concatenate(vectors) if vectors else None)
+def _part(progress: Progress, place: int, places: int, lang: str, share: float, what: str) -> None:
+    """Progress of one of several languages as progress of the whole."""
+    progress((place + share) / places, f"{lang}: {what}")

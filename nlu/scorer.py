@@ -18,10 +18,16 @@ from nlu.semantic import SentenceEncoder
 
 @dataclass(frozen=True, slots=True)
 class SemanticHeads:
-    """What reads sentence embeddings."""
+    """What reads sentence embeddings; `linear` where examples are few (see `TrainingConfig.semantic_below`)."""
 
-    linear: LinearHead
     neighbours: Neighbours
+    linear: LinearHead | None = None
+
+    def scores(self, vectors: Matrix, classes: int) -> tuple[tuple[Matrix, ...], Matrix, NDArray[np.intp]]:
+        """Each head's class scores (rows, classes), the nearest cosine of each row, and the training number of that neighbour."""
+        near, cosines, indices = self.neighbours.scores(vectors, classes)
+        heads = (near,) if self.linear is None else (self.linear.scores(vectors), near)
+        return heads, cosines, indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +80,9 @@ class Scorer:
         if model.semantic is None or self._encoder is None:
             return [self._fused((one,), 0.0, -1) for one in margins]
         vectors = self._encoder.encode(texts)
-        linear = model.semantic.linear.scores(vectors)
-        near, cosines, indices = model.semantic.neighbours.scores(vectors, len(model.classes))
-        return [self._fused((margins[i], linear[i], near[i]), float(cosines[i]), int(indices[i])) for i in range(len(texts))]
+        heads, cosines, indices = model.semantic.scores(vectors, len(model.classes))
+        rows = [(margins[i], *(head[i] for head in heads)) for i in range(len(texts))]
+        return [self._fused(row, float(cosines[i]), int(indices[i])) for i, row in enumerate(rows)]
 
     def margins(self, text: str) -> Matrix:
         """The margin head's score of each class."""

@@ -25,7 +25,7 @@ from nlu.neighbours import Neighbours
 from nlu.scorer import Model, SemanticHeads
 from nlu.training import TrainingConfig
 
-FORMAT = 4
+FORMAT = 5
 _SHAPING = "features fusion gates heads lemmas neighbours normalise numbers numbers_en numbers_pl semantic sentence_network training".split()
 """Modules whose change makes another model of the same data."""
 
@@ -72,8 +72,6 @@ def _arrays(model: Model) -> dict[str, Any]:
     if model.semantic is not None:
         near = model.semantic.neighbours
         arrays |= {
-            "semantic_weights": model.semantic.linear.weights,
-            "semantic_bias": model.semantic.linear.bias,
             "mean": near.mean,
             "axes": near.axes,
             "points": near.points.astype(np.float16),
@@ -81,6 +79,8 @@ def _arrays(model: Model) -> dict[str, Any]:
             "starts": near.starts.astype(np.int32),
             "present": near.present.astype(np.int32),
         }
+        if (linear := model.semantic.linear) is not None:
+            arrays |= {"semantic_weights": linear.weights, "semantic_bias": linear.bias}
     return arrays
 
 
@@ -143,4 +143,5 @@ def _semantic(arrays: dict[str, Any]) -> SemanticHeads:
         starts=arrays["starts"].astype(np.intp),
         present=arrays["present"].astype(np.intp),
     )
-    return SemanticHeads(LinearHead(arrays["semantic_weights"], arrays["semantic_bias"]), near)
+    known = "semantic_weights" in arrays
+    return SemanticHeads(near, LinearHead(arrays["semantic_weights"], arrays["semantic_bias"]) if known else None)

@@ -11,7 +11,7 @@ from nlu.acts import SpokenAct, find_act
 from nlu.entities import Lexicon, find_entities
 from nlu.heads import Matrix
 from nlu.keywords import KeywordUnderstander
-from nlu.languages import ForeignSpeech, find_foreign
+from nlu.languages import ForeignSpeech, LanguageGuesser, find_foreign
 from nlu.matters import Cut, asked_about, possible_cuts
 from nlu.normalise import normalise
 from nlu.pack import ACT_LABELS, Pack
@@ -32,10 +32,12 @@ class _Sure:
     whole: float
 
 
-_SURE_MARKED, _SURE_PLAIN = _Sure(part=0.75, whole=0.005), _Sure(part=0.9, whole=0.04)
-"""Measured on callers' lines, 36 of 1,611 with two matters: 23 found whole, 7 times a second matter where there was none."""
+_SURE_MARKED, _SURE_PLAIN = _Sure(part=0.7, whole=0.003), _Sure(part=0.9, whole=0.01)
+"""Measured on callers' lines, 36 of 1,611 with two matters: 26 found whole, 14 times a second matter where there was none."""
 _SURE_NAMED = 0.5
 """A matter named in a request for a human must be this sure to be what the caller is put through for."""
+_LEAST_MARGIN = -0.2
+"""An SVM margin that both parts of an utterance need to be looked at; all that were found to be matters had more."""
 _MARKED_BONUS = 0.3
 """How much surer, as an SVM margin, a plain cut must look than a marked one to be preferred."""
 _LIKE_NOTHING = 0.5
@@ -64,6 +66,8 @@ class Classifier:
         self.scorers = dict(scorers)
         self.policy = Policy(pack.intents, pack.costs)
         self._keywords = KeywordUnderstander(pack)
+        vocabularies = {lang: scorer.model.vocabulary for lang, scorer in scorers.items()}
+        self._guesser = LanguageGuesser(vocabularies) if len(vocabularies) > 1 else None
         self._lexicons = {
             lang: Lexicon.build(pack.named_things(lang), scorer.model.vocabulary.lemmas) for lang, scorer in scorers.items()
         }
@@ -76,7 +80,7 @@ class Classifier:
             raise ValueError(f"no model for language {lang!r}; loaded: {', '.join(sorted(self.scorers))}")
         best = hypotheses[0]
         act = find_act(best.text, lang)
-        foreign = find_foreign(best.text, lang)
+        foreign = find_foreign(best.text, lang, self._guesser)
         if foreign and not foreign.requested and act is not None and not act.rest:
             foreign = None  # "yes" on a Polish line is an answer
         spoken_in = foreign.language if foreign and foreign.language in self.scorers and not foreign.requested else lang
@@ -92,28 +96,33 @@ class Classifier:
         readings = [(text, one.confidence) for one in hypotheses if (text := self._content(one.text, act, lang))]
         if not readings:
             return self._no_matter(hypotheses[0].text, None, lang)
-        matter = self.classify([text for text, _ in readings], [confidence for _, confidence in readings], lang)
-        if matter.top.intent == AGENT and (about := asked_about(readings[0][0], lang)):
-            matter = self._named_matter(matter, about, lang)
+        scorer = self.scorers[lang]
+        texts = [text for text, _ in readings]
+        cut = self._likeliest(possible_cuts(texts[0], lang), scorer)
+        scored = scorer.score([*texts, *(cut.parts if cut is not None else ())])  # all in one go: embedding has a price a call
+        matter = self._fused(scored[: len(texts)], [confidence for _, confidence in readings], scorer)
+        if matter.top.intent == AGENT and (about := asked_about(texts[0], lang)):
+            matter = self._named_matter(matter, about, scorer)
         second = None
-        if cuts := possible_cuts(readings[0][0], lang):
-            matter, second = self._two_matters(matter, cuts, lang)
+        if cut is not None:
+            matter, second = self._two_matters(matter, cut, [self._fused([one], [1.0], scorer) for one in scored[len(texts) :]])
         ranking = self.policy.temper(matter.ranking, readings[0][1])
-        verdict = self._keep_emergency(self.policy.decide(ranking), readings[0][0], lang)
+        ranking = self._heed_keywords(ranking, readings[0][0], lang)
+        verdict = self.policy.decide(ranking)
         if act is not None and act.rest and not act.sure:
             verdict = _at_most_confirm(verdict)
         return self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
 
-    def _keep_emergency(self, verdict: Verdict, text: str, lang: str) -> Verdict:
-        """An utterance about to be turned away is asked about when an emergency's keywords are in it."""
-        if verdict.decision is not Decision.REJECT:
-            return verdict
+    def _heed_keywords(self, ranking: list[RankedIntent], text: str, lang: str) -> list[RankedIntent]:
+        """The ranking, where an emergency whose keywords are said is plausible at least: so it is asked about."""
         heard = self._keywords.understand([Hypothesis(text)], lang).intent
-        if not self._is_emergency(heard):
-            return verdict
-        return Verdict(
-            Decision.CONFIRM, heard, self.policy.costs.plausible_emergency, (), verdict.cost, "an emergency's keywords"
-        )
+        least = self.policy.costs.plausible_emergency
+        known = next((one.confidence for one in ranking if one.intent == heard), 0.0)
+        if not self._is_emergency(heard) or known >= least:
+            return ranking
+        rest = (1 - least) / (1 - known)
+        kept = [RankedIntent(one.intent, one.confidence * rest) for one in ranking if one.intent != heard]
+        return sorted([*kept, RankedIntent(heard, least)], key=lambda one: -one.confidence)
 
     def _is_emergency(self, intent: str) -> bool:
         found = self.pack.intents.get(intent)
@@ -124,19 +133,11 @@ class Classifier:
         own = find_act(text, lang) if act is not None else None
         return normalise(own.rest if own is not None and own.rest else text)
 
-    def classify(self, texts: Sequence[str], confidences: Sequence[float], lang: str) -> _Matter:
-        """Fused probabilities of normalised readings, weighted by the recogniser's confidence in each."""
-        scorer = self.scorers[lang]
-        scored = scorer.score(texts)
+    def _fused(self, readings: Sequence[Scored], confidences: Sequence[float], scorer: Scorer) -> _Matter:
+        """What the readings of an utterance say together, weighted by the recogniser's confidence in each."""
         weights = np.clip(np.asarray(confidences, dtype=np.float32), 0, 1) + 1e-3
-        probabilities = np.average([self._gated(one, scorer) for one in scored], axis=0, weights=weights)
+        probabilities = np.average([self._gated(one, scorer) for one in readings], axis=0, weights=weights)
         return _matter(dict(zip(scorer.model.classes, map(float, probabilities), strict=True)))
-
-    def _classify_each(self, texts: Sequence[str], lang: str) -> list[_Matter]:
-        """Each text for itself, embedded together."""
-        scorer = self.scorers[lang]
-        classes = scorer.model.classes
-        return [_matter(dict(zip(classes, map(float, self._gated(one, scorer)), strict=True))) for one in scorer.score(texts)]
 
     def _gated(self, scored: Scored, scorer: Scorer) -> Matrix:
         """What is like nothing that was taught gives up part of its belief to out_of_scope."""
@@ -147,37 +148,35 @@ class Classifier:
         tempered[model.classes.index(OUT_OF_SCOPE)] += 1 - _LIKE_NOTHING
         return tempered
 
-    def _two_matters(self, whole: _Matter, cuts: Sequence[Cut], lang: str) -> tuple[_Matter, str | None]:
-        """The urgent or first of two matters, and the other, when the likeliest cut gives two sure and different ones."""
-        cut = self._likeliest(cuts, lang)
-        if cut is None:
-            return whole, None
-        first, second = self._classify_each(cut.parts, lang)
+    def _two_matters(self, whole: _Matter, cut: Cut, parts: Sequence[_Matter]) -> tuple[_Matter, str | None]:
+        """The urgent or first of two matters, and the other, when the cut gives two sure and different ones."""
+        first, second = parts
         sure = _SURE_MARKED if cut.marked else _SURE_PLAIN
         shares = {one.intent: one.confidence for one in whole.ranking}
         if first.top.intent == second.top.intent or not all(
-            _is_matter(part) and part.top.confidence >= sure.part and shares[part.top.intent] >= sure.whole
-            for part in (first, second)
+            _is_matter(part) and part.top.confidence >= sure.part and shares[part.top.intent] >= sure.whole for part in parts
         ):
             return whole, None
         if self._is_emergency(second.top.intent) and not self._is_emergency(first.top.intent):
             first, second = second, first
         return first, second.top.intent
 
-    def _named_matter(self, whole: _Matter, about: str, lang: str) -> _Matter:
+    def _named_matter(self, whole: _Matter, about: str, scorer: Scorer) -> _Matter:
         """The matter that a human is asked for, when one is named: it finds the right human at once."""
-        named = self._classify_each([about], lang)[0]
+        named = self._fused(scorer.score([about]), [1.0], scorer)
         return named if _is_matter(named) and named.top.confidence >= _SURE_NAMED else whole
 
-    def _likeliest(self, cuts: Sequence[Cut], lang: str) -> Cut | None:
+    def _likeliest(self, cuts: Sequence[Cut], scorer: Scorer) -> Cut | None:
         """The cut whose parts look most like two different matters to the margin head alone, which takes a tenth of the time."""
-        scorer = self.scorers[lang]
         best: tuple[float, Cut] | None = None
         for cut in cuts:
             tops = [scorer.margins(part) for part in cut.parts]
             if tops[0].argmax() == tops[1].argmax():
                 continue
-            least = min(float(top.max()) for top in tops) + (_MARKED_BONUS if cut.marked else 0.0)
+            least = min(float(top.max()) for top in tops)
+            if least < _LEAST_MARGIN:
+                continue
+            least += _MARKED_BONUS if cut.marked else 0.0
             if best is None or least > best[0]:
                 best = least, cut
         return best[1] if best else None

@@ -19,7 +19,7 @@ Afresh = Annotated[bool, typer.Option("--afresh", help="Train even when nothing 
 def train(
     pack: PackFolder = None, lang: Languages = None, afresh: Afresh = False, cache: Cache = None, semantic: Semantic = None
 ) -> None:
-    """Train the models of a pack and keep them where the service looks. Languages trained together teach each other."""
+    """Train the models of a pack and keep them where the service looks."""
     with told_plainly():
         from nlu.loading import Trainer, find_encoder
         from nlu.store import default_cache

@@ -6,7 +6,7 @@ Near-duplicates stay in one fold, or the figures would flatter (Kohavi 1995; gro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def cross_validate(
 ) -> list[Judged]:
     """Every training example of `pack`, in the order of the files, judged by a model trained without its fold.
 
-    `count` is the number of folds; embeddings are kept in `cache`. The pack's other languages teach along, as they do in service.
+    `count` is the number of folds; embeddings are kept in `cache`.
     Raises PackError; ValueError when there are fewer than two folds.
     """
     if count < 2:
@@ -120,39 +120,24 @@ def cross_validate(
     tell = progress or (lambda _share, _what: None)
     begin = _EMBEDDING_SHARE if encoder else 0.0
     examples = pack.training_data(lang).examples
-    taught = _taught(pack, lang, encoder, cache, lambda share: tell(0.5 * begin * share, "sentence embeddings"))
-    others = [one for one in pack.languages if one != lang] if encoder else []
-    foreign = _together(
-        [_taught(pack, one, encoder, cache, lambda share: tell(0.5 * begin, "sentence embeddings")) for one in others]
-    )
+    taught = Utterances(tuple(normalised(examples)), tuple(example.intent for example in examples))
+    vectors = None
+    if encoder is not None:
+        vectors = EmbeddingStore(encoder, cache).vectors(taught.texts, lambda share: tell(begin * share, "sentence embeddings"))
+    serving = RememberingEncoder(encoder, taught.texts, vectors) if encoder is not None and vectors is not None else None
+    embed = (lambda texts, _told: serving.encode(texts)) if serving is not None else None
     fold = _folds(taught, lang, count, config)
-    serving = RememberingEncoder(encoder, taught.texts, taught.vectors) if encoder and taught.vectors is not None else None
     judged: dict[int, Judged] = {}
     for number, (start, middle, end) in zip(range(count), _shares(count, begin), strict=True):
         out, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         what = f"fold {number + 1} of {count}"
         training = _between(tell, start, middle, f"{what}, training")
-        model = train(_rows(taught, rest), lang, config, foreign=foreign, progress=training)
+        model = train(_rows(taught, rest), lang, config, embed=embed, progress=training)
         classifier = Classifier(pack, {lang: Scorer(model, serving)}, ranked=ALL_RANKED)
         understanding = _between(tell, middle, end, f"{what}, understanding")
         judged |= zip(map(int, out), judge([examples[row] for row in out], classifier, lang, understanding), strict=True)
     tell(1.0, "done")
     return [judged[row] for row in range(len(examples))]
-
-
-def _taught(pack: Pack, lang: str, encoder: SentenceEncoder | None, cache: Path, progress: Callable[[float], None]) -> Utterances:
-    examples = pack.training_data(lang).examples
-    texts = tuple(normalised(examples))
-    vectors = EmbeddingStore(encoder, cache).vectors(texts, progress) if encoder else None
-    return Utterances(texts, tuple(example.intent for example in examples), vectors)
-
-
-def _together(several: Sequence[Utterances]) -> Utterances | None:
-    if not several:
-        return None
-    texts = tuple(text for one in several for text in one.texts)
-    labels = tuple(label for one in several for label in one.labels)
-    return Utterances(texts, labels, np.concatenate([one.vectors for one in several if one.vectors is not None]))
 
 
 def _folds(taught: Utterances, lang: str, count: int, config: TrainingConfig) -> NDArray[np.intp]:
@@ -162,8 +147,7 @@ def _folds(taught: Utterances, lang: str, count: int, config: TrainingConfig) ->
 
 
 def _rows(taught: Utterances, rows: NDArray[np.intp]) -> Utterances:
-    texts, labels = tuple(taught.texts[row] for row in rows), tuple(taught.labels[row] for row in rows)
-    return Utterances(texts, labels, None if taught.vectors is None else taught.vectors[rows])
+    return Utterances(tuple(taught.texts[row] for row in rows), tuple(taught.labels[row] for row in rows))
 
 
 def _shares(count: int, start: float) -> Iterator[tuple[float, float, float]]:
