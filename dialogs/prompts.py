@@ -40,6 +40,10 @@ SPOKEN_KINDS = frozenset(
 )
 
 
+BUTTON = "choice."
+"""What the ids of the texts on the web chat's buttons begin with: no step says them."""
+
+
 class PromptKind(StrEnum):
     """A `say` is part of the conversation and must always have a text. A `message` (self-service, education) and an
     `announcement` (surge, closure) may expire, and are spoken only while approved and valid.

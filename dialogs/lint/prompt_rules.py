@@ -8,7 +8,7 @@ from dialogs.errors import Problem
 from dialogs.flow import Collect, Confirmation, Connect, Farewell, Flow, Menu, Question, Statement, Step
 from dialogs.hours import DAYS
 from dialogs.lint.sources import Sources
-from dialogs.prompts import NESTED, PromptBook, PromptKind
+from dialogs.prompts import BUTTON, NESTED, PromptBook, PromptKind
 from dialogs.routes import Routes
 from dialogs.values import KNOWN_VALUES
 
@@ -124,7 +124,8 @@ def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[
     for language, file in prompts.files.items():
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
-            if prompt_id not in known and base not in known and spec.kind is PromptKind.SAY:
+            said = prompt_id in known or base in known or prompt_id.startswith(BUTTON)
+            if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True
                 )

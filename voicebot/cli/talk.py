@@ -14,6 +14,8 @@ from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
 
+_A_CUSTOMERS_NUMBER = "+48600000000"
+
 if TYPE_CHECKING:
     from caller_id.types import Caller
     from dialogs.bundle import Bundle
@@ -112,6 +114,8 @@ def _caller(number: str | None, segment: str | None, settings: Settings) -> Call
 
     if segment is not None and segment not in list(Segment):
         raise TalkError(f"there is no segment {segment!r}; segments are {', '.join(Segment)}")
+    if number is None and segment is not None:
+        number = _A_CUSTOMERS_NUMBER  # a segment is a hint that comes with a number: who withholds theirs has none
     caller = caller_for(number, customer_directory(settings) or SampleCustomers(), Segment(segment) if segment else None)
     if number is not None and caller.number is None and not caller.withheld:
         print(f"{number!r} is no telephone number: the caller has none. Write it like +48601000001.", file=sys.stderr)

@@ -9,11 +9,9 @@ from dialogs.bundle import Bundle
 from dialogs.errors import PromptMissing
 from dialogs.events import Expect, Prompt
 from dialogs.flow import Connect, Menu, Question
+from dialogs.prompts import BUTTON
 from dialogs.state import CallState, Phase
 from voicebot.web.chat.wording import CHANNEL, written_text
-
-CHOICE = "choice."
-"""What the ids of an answer's button begin with in the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def _of_question(bundle: Bundle, state: CallState, step: Question, when: datetim
 def _named(bundle: Bundle, state: CallState, when: datetime, key: str, name: str) -> Choice:
     """A button for an answer: the bundle's text `choice.<name>`, else the page's own word."""
     try:
-        approved = bundle.text(Prompt(f"{CHOICE}{name}"), state.language, when, CHANNEL)
+        approved = bundle.text(Prompt(f"{BUTTON}{name}"), state.language, when, CHANNEL)
     except PromptMissing:
         return Choice(key, name=name)
     return Choice(key, approved.text, name) if approved.language == state.language else Choice(key, name=name)
