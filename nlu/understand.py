@@ -36,6 +36,8 @@ _SURE_MARKED, _SURE_PLAIN = _Sure(part=0.7, whole=0.003), _Sure(part=0.9, whole=
 """Measured on callers' lines, 36 of 1,611 with two matters: 26 found whole, 14 times a second matter where there was none."""
 _SURE_NAMED = 0.5
 """A matter named in a request for a human must be this sure to be what the caller is put through for."""
+_SURE_BY_THEMSELVES = 0.95
+"""Both parts of a marked cut this sure are two matters although the whole utterance speaks of one only."""
 _LEAST_MARGIN = -0.2
 """An SVM margin that both parts of an utterance need to be looked at; all that were found to be matters had more."""
 _MARKED_BONUS = 0.3
@@ -153,9 +155,10 @@ class Classifier:
         first, second = parts
         sure = _SURE_MARKED if cut.marked else _SURE_PLAIN
         shares = {one.intent: one.confidence for one in whole.ranking}
-        if first.top.intent == second.top.intent or not all(
-            _is_matter(part) and part.top.confidence >= sure.part and shares[part.top.intent] >= sure.whole for part in parts
-        ):
+        least = min(part.top.confidence for part in parts)
+        in_whole = min(shares[part.top.intent] for part in parts) >= sure.whole or (cut.marked and least >= _SURE_BY_THEMSELVES)
+        different = first.top.intent != second.top.intent and all(_is_matter(part) for part in parts)
+        if not (different and least >= sure.part and in_whole):
             return whole, None
         if self._is_emergency(second.top.intent) and not self._is_emergency(first.top.intent):
             first, second = second, first
