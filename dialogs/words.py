@@ -44,8 +44,9 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
         return Answer(Means.YES, text=text)
     meant = None if _is_only_content(bundle, step, understood) else _matter(bundle, state, understood, text)
     plain = command is not None and command.plain
-    if command and command.name in FEELINGS and meant and (meant.confidence or 0) < WORTH_CONFIRMING:
-        meant = None  # a guess; the calm question that follows will tell
+    guess = meant is not None and meant.means is not Means.EMERGENCY and (meant.confidence or 0) < WORTH_CONFIRMING
+    if command and command.name in FEELINGS and guess:
+        meant = None  # the calm question that follows will tell
     if meant and (meant.means is Means.EMERGENCY or (meant.means is Means.EMERGENCY_UNSURE and not plain)):
         return meant
     if command and command.name in BESIDE and meant:

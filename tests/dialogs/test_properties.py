@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caller_id.types import Authentication, Caller, NumberTrust, Segment
-from dialogs import Bundle, Dialog, wire
+from dialogs import Dialog, load_bundle, wire
 from dialogs.events import (
     AuthorisationResult,
     CallStarted,
@@ -38,6 +38,8 @@ from dialogs.rehearsal import Rehearsal
 from dialogs.replay import replay
 from nlu.types import Act, Decision, RankedIntent, Understanding
 from tests.dialogs.calls import SATURDAY_NIGHT, WARSAW, WEDNESDAY_NOON, means
+
+BUNDLE = load_bundle()  # no fixture: a failing example would print it whole
 
 EMERGENCIES = ("card_block", "fraud_report", "document_block", "access_block")
 ORDINARY = ("login_help", "card_issue", "balance", "transfer", "cash_loan", "mortgage", "savings", "branch_atm", "business")
@@ -152,10 +154,8 @@ def play(call: Rehearsal, script: list[tuple[str, Any]]) -> Rehearsal:
     return call
 
 
-def run(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...] = ()
-) -> Rehearsal:
-    call = Rehearsal(bundle, None, at=at, refuse=refuse)
+def run(start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...] = ()) -> Rehearsal:
+    call = Rehearsal(BUNDLE, None, at=at, refuse=refuse)
     call.start(start)
     return play(call, script)
 
@@ -175,9 +175,9 @@ calls = settings(max_examples=250, deadline=None)
 @calls
 @given(starts, scripts, moments, st.sampled_from(REFUSALS))
 def test_every_call_ends_at_a_queue_a_message_or_a_goodbye(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
+    start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
 ) -> None:
-    call = run(bundle, start, script, at, refuse)
+    call = run(start, script, at, refuse)
     fall_silent(call)
     last = call.actions[-1]
     assert isinstance(last, HangUp)
@@ -190,23 +190,21 @@ def test_every_call_ends_at_a_queue_a_message_or_a_goodbye(
 @calls
 @given(starts, scripts, moments, st.sampled_from(REFUSALS))
 def test_the_engine_makes_no_mistake_of_its_own(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
+    start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
 ) -> None:
-    call = run(bundle, start, script, at, refuse)
+    call = run(start, script, at, refuse)
     fall_silent(call)
     assert [action for action in call.actions if isinstance(action, Decided) and action.kind == "error"] == []
 
 
 @calls
 @given(starts, scripts, moments)
-def test_no_question_is_asked_more_than_three_times(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime
-) -> None:
-    call = run(bundle, start, script, at)
+def test_no_question_is_asked_more_than_three_times(start: CallStarted, script: list[tuple[str, Any]], at: datetime) -> None:
+    call = run(start, script, at)
     fall_silent(call)
     questions = {
         prompt: name
-        for name, step in bundle.flow.steps.items()
+        for name, step in BUNDLE.flow.steps.items()
         if isinstance(step, Question | Collect)
         for prompt in (*step.ask, *getattr(step, "silent", ()))
     }
@@ -230,7 +228,6 @@ sure_emergency = st.builds(
 @calls
 @given(starts, st.lists(caller_moves, max_size=6), sure_emergency, st.booleans(), moments, st.sampled_from(REFUSALS[:4]))
 def test_an_emergency_is_never_lost(
-    bundle: Bundle,
     start: CallStarted,
     before: list[tuple[str, Any]],
     emergency: Heard,
@@ -240,7 +237,7 @@ def test_an_emergency_is_never_lost(
 ) -> None:
     """At whatever point of a call the words come, at any hour, for any segment: while the bot can still act, the call goes to an
     emergency queue at the highest priority (or, when that refuses it, to another one)."""
-    call = run(bundle, start, before, at, refuse)
+    call = run(start, before, at, refuse)
     if not call.over and not over_the_bot:
         call.finish_speech()
     if call.over:
@@ -257,7 +254,7 @@ def test_an_emergency_is_never_lost(
         return
     handed = [action for action in call.actions if isinstance(action, HandOff)]
     assert handed, call.dialog.state.summary()
-    assert bundle.queues[handed[-1].queue].emergency
+    assert BUNDLE.queues[handed[-1].queue].emergency
     assert handed[-1].priority == 10
 
 
@@ -273,25 +270,25 @@ def _was_handed_over(call: Rehearsal, index: int) -> bool:
 @calls
 @given(starts, scripts, moments, st.sampled_from(REFUSALS))
 def test_every_transfer_passes_the_one_gate(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
+    start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
 ) -> None:
     """No call is put through to a closed queue, but to the default queue when nothing else is left."""
-    call = run(bundle, start, script, at, refuse)
+    call = run(start, script, at, refuse)
     fall_silent(call)
     refused = False
     for exchange in call.exchanges:
         refused = refused or isinstance(exchange.event, HandOffResult)
         for action in exchange.actions:
-            if isinstance(action, HandOff) and action.kind == "transfer" and action.queue != bundle.default_queue and not refused:
+            if isinstance(action, HandOff) and action.kind == "transfer" and action.queue != BUNDLE.default_queue and not refused:
                 now = call.dialog.state.conditions
-                offered = look(bundle, now, action.queue, exchange.at).way is not Way.CLOSED
+                offered = look(BUNDLE, now, action.queue, exchange.at).way is not Way.CLOSED
                 thrown = any(isinstance(e.event, ConditionsChanged) for e in call.exchanges)  # between the offer and the transfer
                 assert offered or thrown, action
 
 
-def key_paths(bundle: Bundle) -> list[tuple[str, str]]:
+def key_paths() -> list[tuple[str, str]]:
     """Every matter with the keys that lead to it from the first second."""
-    routes = bundle.routes
+    routes = BUNDLE.routes
     paths = [(intent, routes.keys.emergency + key) for key, intent in routes.emergency_keys.items()]
     for first, option in routes.menus["main"].items():
         paths += [(intent, first) for intent in option.intents]
@@ -302,11 +299,11 @@ def key_paths(bundle: Bundle) -> list[tuple[str, str]]:
 
 @calls
 @given(starts, moments, st.data())
-def test_keys_and_words_lead_to_the_same_places(bundle: Bundle, start: CallStarted, at: datetime, data: st.DataObject) -> None:
-    intent, keys = data.draw(st.sampled_from(key_paths(bundle)))
+def test_keys_and_words_lead_to_the_same_places(start: CallStarted, at: datetime, data: st.DataObject) -> None:
+    intent, keys = data.draw(st.sampled_from(key_paths()))
     line = start.line if start.line in ("main", "app", "chat") else "main"  # the survey begins with a question of its own
     start = replace(start, without=(), preferences=(), last_queue=None, line=line)
-    said, pressed = (Rehearsal(bundle, None, at=at) for _ in range(2))
+    said, pressed = (Rehearsal(BUNDLE, None, at=at) for _ in range(2))
     said.start(start)
     said.say("(słowa)", means(intent, text="(słowa)"))
     pressed.start(start)
@@ -319,19 +316,19 @@ def test_keys_and_words_lead_to_the_same_places(bundle: Bundle, start: CallStart
 @calls
 @given(starts, scripts, moments, st.sampled_from(REFUSALS))
 def test_a_replay_gives_the_same_actions(
-    bundle: Bundle, start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
+    start: CallStarted, script: list[tuple[str, Any]], at: datetime, refuse: tuple[str, ...]
 ) -> None:
-    call = run(bundle, start, script, at, refuse)
-    report = replay(bundle, call.exchanges, call_id="rehearsal")
+    call = run(start, script, at, refuse)
+    report = replay(BUNDLE, call.exchanges, call_id="rehearsal")
     assert report.identical, report.differences
 
 
 @settings(max_examples=150, deadline=None)
 @given(starts, st.lists(st.one_of(heard, edge_events, st.builds(Silence, shares), st.just(HungUp())), max_size=12), moments)
-def test_events_in_any_order_never_raise(bundle: Bundle, start: CallStarted, events: list[Any], at: datetime) -> None:
+def test_events_in_any_order_never_raise(start: CallStarted, events: list[Any], at: datetime) -> None:
     """Not even when the driver breaks every promise: results nobody asked for, events before the start."""
     for sequence in ([*events, start], [start, *events], [start, start, *events]):
-        dialog = Dialog(bundle, call_id="x")
+        dialog = Dialog(BUNDLE, call_id="x")
         for place, event in enumerate(sequence):
             actions = dialog.handle(event, at + timedelta(seconds=place))
             for action in actions:
