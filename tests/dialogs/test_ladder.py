@@ -278,7 +278,7 @@ def test_a_swear_word_beside_a_matter_is_overheard(bundle: Bundle, decision: str
 
 
 def test_an_accepted_emergency_is_no_guess_however_it_is_said(bundle: Bundle) -> None:
-    call = Call(bundle).hears(means("card_block", confidence=0.2, text="kurwa karta"))
+    call = Call(bundle).hears(means("card_block", confidence=0.1, text="kurwa karta"))
     assert call.waits().place == ("card_emergency", 10)
 
 
