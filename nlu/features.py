@@ -34,11 +34,10 @@ def letter_runs(word: str) -> tuple[str, ...]:
     return tuple(padded[i : i + n] for n in range(CHAR_MIN, min(CHAR_MAX, size) + 1) for i in range(size - n + 1))
 
 
-def word_features(words: Sequence[str], lemmas: Lemmas) -> Iterator[str]:
+def word_features(lemmas: Sequence[str]) -> Iterator[str]:
     """Lemmas, and pairs of neighbouring lemmas."""
-    found = [lemmas.of(word) for word in words]
-    yield from found
-    yield from (f"{a} {b}" for a, b in pairwise(found))
+    yield from lemmas
+    yield from (f"{a} {b}" for a, b in pairwise(lemmas))
 
 
 def char_features(words: Sequence[str]) -> Iterator[str]:
@@ -81,7 +80,7 @@ class Vocabulary:
     def weigh(self, text: str) -> tuple[Rows, Weights]:
         """Rows and weights of the known features of a normalised text."""
         words = text.split()
-        word_rows, word_weights = self.words.weigh(word_features(words, self.lemmas))
+        word_rows, word_weights = self.words.weigh(word_features([self.lemmas.of(word) for word in words]))
         char_rows, char_weights = self.letters.weigh(char_features(words))
         return np.concatenate([word_rows, char_rows + len(self.words.rows)]), np.concatenate([word_weights, char_weights])
 
@@ -95,14 +94,18 @@ def learn(texts: Sequence[str], lemmas: Lemmas) -> tuple[Vocabulary, Any]:
     from scipy.sparse import hstack
 
     split = [text.split() for text in texts]
-    words, word_matrix = _learn_block((word_features(one, lemmas) for one in split), len(texts), WORD_MIN_DF)
-    letters, char_matrix = _learn_block((char_features(one) for one in split), len(texts), CHAR_MIN_DF)
-    return Vocabulary(lemmas, words, letters), hstack([word_matrix, char_matrix]).tocsr()
+    words, words_of_texts = _count(split)
+    lemma_of = {word: lemmas.of(word) for word in words}
+    found, counts = _count(word_features([lemma_of[word] for word in one]) for one in split)
+    runs, runs_of_words = _count(map(letter_runs, words))  # of each word once: the texts have ten times as many
+    word_block, word_matrix = _weigh(found, counts, WORD_MIN_DF)
+    letter_block, letter_matrix = _weigh(runs, words_of_texts @ runs_of_words, CHAR_MIN_DF)
+    return Vocabulary(lemmas, word_block, letter_block), hstack([word_matrix, letter_matrix]).tocsr()
 
 
-def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) -> tuple[Block, Any]:
-    """Features found in at least `min_df` documents; smoothed inverse document frequency, ln((1+n)/(1+df))+1."""
-    from scipy.sparse import csr_matrix, diags
+def _count(documents: Iterable[Iterable[str]]) -> tuple[list[str], Any]:
+    """Distinct features in the order of their first use, and how often each document has them: CSR, (documents, features)."""
+    from scipy.sparse import csr_matrix
 
     ids: dict[str, int] = {}
     columns: list[int] = []
@@ -110,22 +113,26 @@ def _learn_block(documents: Iterable[Iterable[str]], count: int, min_df: int) ->
     for document in documents:
         columns += [ids.setdefault(feature, len(ids)) for feature in document]
         starts.append(len(columns))
-    shape = (count, len(ids))
-    counts = csr_matrix(
-        (np.ones(len(columns), dtype=np.float32), np.array(columns, dtype=np.int32), np.array(starts)), shape=shape
-    )
+    ones = np.ones(len(columns), dtype=np.float32)
+    counts = csr_matrix((ones, np.array(columns, dtype=np.int32), np.array(starts)), shape=(len(starts) - 1, len(ids)))
     counts.sum_duplicates()
-    frequency = np.bincount(counts.indices, minlength=len(ids))
+    return list(ids), counts
+
+
+def _weigh(features: Sequence[str], counts: Any, min_df: int) -> tuple[Block, Any]:
+    """Features found in at least `min_df` documents; smoothed inverse document frequency, ln((1+n)/(1+df))+1."""
+    from scipy.sparse import diags
+
+    frequency = np.bincount(counts.indices, minlength=len(features))
     kept = np.flatnonzero(frequency >= min_df)
-    idf = (np.log((1 + count) / (1 + frequency[kept])) + 1).astype(np.float32)
-    names = np.array(list(ids), dtype=object)[kept]
+    idf = (np.log((1 + counts.shape[0]) / (1 + frequency[kept])) + 1).astype(np.float32)
     weights = counts[:, kept].tocsr()
     weights.data = 1 + np.log(weights.data)
     weights = (weights @ diags(idf)).tocsr()
     length = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
     length[length == 0] = 1
     matrix = (diags((1 / length).astype(np.float32)) @ weights).astype(np.float32).tocsr()
-    return Block({name: row for row, name in enumerate(names)}, idf), matrix
+    return Block({features[column]: row for row, column in enumerate(kept.tolist())}, idf), matrix
 
 
 def near_duplicate_groups(texts: Sequence[str], lemmas: Lemmas) -> Rows:
@@ -135,8 +142,9 @@ def near_duplicate_groups(texts: Sequence[str], lemmas: Lemmas) -> Rows:
     """
     parent = list(range(len(texts)))
     seen: dict[frozenset[str], int] = {}
+    lemma_of = lru_cache(maxsize=None)(lemmas.of)
     for index, text in enumerate(texts):
-        for signature in _signatures(frozenset(lemmas.of(word) for word in text.split())):
+        for signature in _signatures(frozenset(map(lemma_of, text.split()))):
             other = seen.setdefault(signature, index)
             if other != index:
                 parent[_root(parent, index)] = _root(parent, other)

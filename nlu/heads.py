@@ -5,7 +5,6 @@ Both end as a plain affine map, so serving needs neither scikit-learn nor scipy.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +66,7 @@ def _as_head(model: Any, x: Any, y: Labels, classes: int, absent: float) -> Line
     if len(present) == 1:
         bias[present[0]] = 1.0
         return LinearHead(weights, bias)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a head that has not quite converged is good enough, and judged by its own scores
-        model.fit(x, y)
+    model.fit(x, y)
     coef, intercept = model.coef_, model.intercept_
     if len(present) == 2:  # scikit-learn keeps one column for two classes
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2

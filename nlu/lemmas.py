@@ -1,16 +1,19 @@
 """Dictionary forms of words, small enough to serve: a table for words seen in training, and endings learned from it for the rest.
 
-The Polish dictionary (simplemma, 3.7 million forms) is opened only while training; it takes seconds and tens of megabytes. A served
-model keeps the lemmas of its own words and the ways their endings changed ("-ami" → "-a"), and accepts a guessed lemma only if it
+The Polish dictionary (simplemma, 3.7 million forms) takes seconds and tens of megabytes to open: only training does, in a process of
+its own, beside other work and leaving nothing behind. A served model keeps the lemmas of its own words and the ways their endings changed ("-ami" → "-a"), and accepts a guessed lemma only if it
 is one it knows: measured, this loses nothing against the whole dictionary, since an unknown lemma has no weight anyway.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from pathlib import Path
 
 from nlu.numbers import fold
 
@@ -19,6 +22,9 @@ _SHORTEST_STEM = 2
 _LEAST_SEEN = 2
 _TRIED = 4
 """Of the ways one ending changes, so many of the commonest are tried."""
+_DICTIONARY = Path(__file__).with_name("dictionary.py")
+_looked_up: dict[str, dict[str, str]] = {}
+"""By language, what the dictionary has said: cross-validation trains on the same words again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +62,18 @@ class Lemmas:
 
 
 def learn_lemmas(words: Iterable[str], lang: str) -> Lemmas:
-    """Lemmas of these words by the dictionary of the language; a language without a dictionary keeps words as they are."""
-    look_up = _dictionary(lang)
-    return Lemmas.from_table({fold(word): fold(look_up(word)) for word in sorted(set(words))})
+    """Lemmas of these words by the dictionary of the language; a language without a dictionary keeps words as they are.
 
-
-@lru_cache(maxsize=2)
-def _dictionary(lang: str) -> Callable[[str], str]:
-    from simplemma import Lemmatizer
-    from simplemma.strategies.default import DefaultStrategy
-    from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
-    from simplemma.strategies.dictionaries.stream_dictionary_factory import StreamDictionaryFactory
-
-    if lang not in SUPPORTED_LANGUAGES:
-        return lambda word: word
-    lemmatizer = Lemmatizer(lemmatization_strategy=DefaultStrategy(dictionary_factory=StreamDictionaryFactory()))
-
-    def look_up(word: str) -> str:
-        return str(lemmatizer.lemmatize(word, lang=lang))
-
-    return look_up
+    Raises subprocess.CalledProcessError when the dictionary cannot be read (a broken installation).
+    """
+    wanted = sorted(set(words))
+    known = _looked_up.setdefault(lang, {})
+    new = [word for word in wanted if word not in known]
+    if new:
+        command = [sys.executable, "-P", str(_DICTIONARY), lang]
+        answer = subprocess.run(command, input=json.dumps(new), stdout=subprocess.PIPE, encoding="utf-8", check=True)
+        known.update(zip(new, json.loads(answer.stdout), strict=True))
+    return Lemmas.from_table({fold(word): fold(known[word]) for word in wanted})
 
 
 def _learn_endings(table: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ is explained, and its nearest cosine is half of the out-of-scope gate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ COMPONENTS = 160
 """Principal components kept: 160 of 512 score as well as all."""
 SHARPNESS = 30.0
 """How much the nearest count more than the near: the class score is log Σ exp(SHARPNESS · (cosine − 1)) / SHARPNESS."""
+SHRINKAGE = 0.8
+"""Of the within-class covariance. Where examples are few less is a little better (10 a label: 0.5 → 85.1 %, 0.8 → 84.7, none 84.1),
+where they are many more (130 a label: 93.5, 93.6, 93.6)."""
 _NOTHING = -1.0
 _ROWS_AT_ONCE = 64
 """So many at once stay in the processor's cache."""
@@ -60,11 +64,26 @@ class Neighbours:
 
 
 def fit_neighbours(vectors: Matrix, y: Labels, mean: Matrix, axes: Matrix) -> Neighbours:
-    """The head for embeddings `vectors` (utterances, 512) of classes `y`, in the space of `nlu.heads.principal_axes`."""
+    """The head for embeddings `vectors` (utterances, 512) of classes `y`, in the space of `nlu.heads.principal_axes`, whitened."""
+    axes = (axes @ _whitening((vectors - mean) @ axes, y)).astype(np.float32)
     order = np.argsort(y, kind="stable").astype(np.intp)
     present, starts = np.unique(y[order], return_index=True)
     points = _unit(((vectors[order] - mean) @ axes).astype(np.float32))
     return Neighbours(mean, axes, points, order, starts.astype(np.intp), present.astype(np.intp))
+
+
+def _whitening(points: NDArray[np.floating[Any]], y: Labels) -> NDArray[np.float64]:
+    """Shrinks the directions in which utterances of one class differ among themselves, so that likeness is likeness of meaning
+    (within-class covariance normalisation, Hatch et al. 2006; the covariance is shrunk towards a sphere by `SHRINKAGE`).
+    """
+    classes, number = np.unique(y, return_inverse=True)
+    sums = np.zeros((len(classes), points.shape[1]))
+    np.add.at(sums, number, points)
+    within = points - (sums / np.bincount(number)[:, None])[number]
+    covariance = within.T @ within / len(points)
+    sphere = np.eye(len(covariance)) * max(float(np.trace(covariance)) / len(covariance), 1e-9)
+    variances, directions = np.linalg.eigh((1 - SHRINKAGE) * covariance + SHRINKAGE * sphere)
+    return np.asarray(directions / np.sqrt(variances))
 
 
 def _unit(points: Matrix) -> Matrix:

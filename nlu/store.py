@@ -26,7 +26,7 @@ from nlu.scorer import Model, SemanticHeads
 from nlu.training import TrainingConfig
 
 FORMAT = 5
-_SHAPING = "features fusion gates heads lemmas neighbours normalise numbers numbers_en numbers_pl semantic sentence_network training".split()
+_SHAPING = "dictionary features fusion gates heads lemmas neighbours normalise numbers numbers_en numbers_pl semantic sentence_network training".split()
 """Modules whose change makes another model of the same data."""
 
 

@@ -33,8 +33,8 @@ def held_out(
 ) -> list[Judged]:
     """`cross_validate`, or what it gave last time when data, costs, settings and program are the same. Raises PackError."""
     config = config or TrainingConfig()
-    trainer = Trainer(pack, (lang, *(one for one in pack.languages if one != lang)), encoder, cache, config)
-    path = cache / "held-out" / f"{lang}-{_version(pack, lang, trainer.version(lang), count)}.json"
+    model = Trainer(pack, (lang,), encoder, cache, config).version(lang)
+    path = cache / "held-out" / f"{lang}-{_version(pack, lang, model, count)}.json"
     kept = _read(path)
     if kept is not None:
         examples = pack.training_data(lang).examples

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nlu.features import learn, near_duplicate_groups
 from nlu.fusion import fit_fusion
+from nlu.numeric_work import numeric_work
 from nlu.rasa_yaml import Example
 from nlu.tools.wording import lemmas_of, normalised
 from nlu.training import TrainingConfig, out_of_fold
@@ -45,7 +46,8 @@ def find_label_errors(examples: Sequence[Example], lang: str, config: TrainingCo
     lemmas = lemmas_of(texts, lang)
     _, features = learn(texts, lemmas)
     groups = near_duplicate_groups(texts, lemmas)
-    scores = out_of_fold(features, None, labels, len(names), groups, config, every_fold=True)
+    with numeric_work():
+        scores = out_of_fold(features, None, labels, len(names), groups, config, every_fold=True)
     probabilities = np.zeros((len(labels), len(names)))
     probabilities[scores.rows] = fit_fusion(scores.heads, labels[scores.rows]).probabilities(scores.heads)
     found = confident_disagreements(probabilities, labels)

@@ -50,7 +50,7 @@ def test_serving_gives_the_scores_of_scikit_learns_own_pipeline(taught: Utteranc
     from sklearn.svm import LinearSVC
 
     lemmas = learn_lemmas({word for text in taught.texts for word in text.split()}, "pl")
-    words = TfidfVectorizer(analyzer=lambda text: list(word_features(text.split(), lemmas)), sublinear_tf=True)
+    words = TfidfVectorizer(analyzer=lambda text: list(word_features([lemmas.of(word) for word in text.split()])), sublinear_tf=True)
     letters = TfidfVectorizer(analyzer=lambda text: list(char_features(text.split())), sublinear_tf=True, min_df=2)
     svm = LinearSVC(C=TrainingConfig().margin_c, tol=1e-2, random_state=0)
     theirs = make_pipeline(FeatureUnion([("words", words), ("letters", letters)]), svm).fit(taught.texts, taught.labels)
