@@ -226,7 +226,7 @@ def _report(console: Console, results: _Results) -> None:
     bars = [bar for task in results.tasks for bar in task.bars()] + [bar for lang in results.callers for bar in lang.bars()]
     met = 0
     for what, reached, wanted in bars:
-        most = what.endswith(("at most", "ms", "CPU s"))
+        most = what.endswith(("at most", "ms", "training s"))
         good = reached <= wanted if most else round(reached, 3) >= wanted
         met += good
         console.print(f"{'met   ' if good else 'MISSED'} {what}: {reached:.4g}, wanted {'≤' if most else '≥'} {wanted:g}")

@@ -7,7 +7,7 @@ of the two blocks scaled to length one (Salton & Buckley 1988).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -21,12 +21,12 @@ from nlu.numbers import fold
 CHAR_MIN, CHAR_MAX = 3, 5
 WORD_MIN_DF, CHAR_MIN_DF = 1, 2
 """Features in fewer utterances are left out: a lemma seen once still tells, a run of letters seen once does not."""
+_REMEMBERED_WORDS = 50_000
 
 Rows = NDArray[np.intp]
 Weights = NDArray[np.float32]
 
 
-@lru_cache(maxsize=200_000)
 def letter_runs(word: str) -> tuple[str, ...]:
     """Runs of three to five letters of a folded word with a space at either end."""
     padded = f" {fold(word)} "
@@ -40,12 +40,6 @@ def word_features(lemmas: Sequence[str]) -> Iterator[str]:
     yield from (f"{a} {b}" for a, b in pairwise(lemmas))
 
 
-def char_features(words: Sequence[str]) -> Iterator[str]:
-    """Runs of letters inside each word."""
-    for word in words:
-        yield from letter_runs(word)
-
-
 @dataclass(frozen=True, slots=True)
 class Block:
     """One kind of feature that a model knows: `rows` gives each its row, `idf` each row's weight."""
@@ -53,13 +47,16 @@ class Block:
     rows: Mapping[str, int]
     idf: Weights
 
-    def weigh(self, features: Iterable[str]) -> tuple[Rows, Weights]:
-        """Distinct known features of one utterance, and weights of length one together."""
-        find = self.rows.get
-        known = [row for feature in features if (row := find(feature)) is not None]
-        if not known:
+    def find(self, features: Iterable[str]) -> list[int]:
+        """Rows of the features that are known, each as often as it comes."""
+        rows = self.rows
+        return [rows[feature] for feature in features if feature in rows]
+
+    def weigh(self, found: Sequence[int]) -> tuple[Rows, Weights]:
+        """Distinct rows of one utterance, and weights of length one together."""
+        if not found:
             return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
-        rows, counts = np.unique(known, return_counts=True)
+        rows, counts = np.unique(found, return_counts=True)
         weights = (1 + np.log(counts.astype(np.float32))) * self.idf[rows]
         return rows, weights / np.sqrt(np.dot(weights, weights))
 
@@ -71,6 +68,7 @@ class Vocabulary:
     lemmas: Lemmas
     words: Block
     letters: Block
+    _seen: dict[str, tuple[str, list[int]]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -79,10 +77,19 @@ class Vocabulary:
 
     def weigh(self, text: str) -> tuple[Rows, Weights]:
         """Rows and weights of the known features of a normalised text."""
-        words = text.split()
-        word_rows, word_weights = self.words.weigh(word_features([self.lemmas.of(word) for word in words]))
-        char_rows, char_weights = self.letters.weigh(char_features(words))
+        words = [self._word(word) for word in text.split()]
+        word_rows, word_weights = self.words.weigh(self.words.find(word_features([lemma for lemma, _ in words])))
+        char_rows, char_weights = self.letters.weigh([row for _, runs in words for row in runs])
         return np.concatenate([word_rows, char_rows + len(self.words.rows)]), np.concatenate([word_weights, char_weights])
+
+    def _word(self, word: str) -> tuple[str, list[int]]:
+        """The lemma of a word and the rows of its runs of letters; remembered, since callers share their words."""
+        found = self._seen.get(word)
+        if found is None:
+            found = self.lemmas.of(word), self.letters.find(letter_runs(word))
+            if len(self._seen) < _REMEMBERED_WORDS:
+                self._seen[word] = found
+        return found
 
     def names(self) -> list[str]:
         """Every feature's name by row: words in quotes, runs of letters between bars."""

@@ -105,6 +105,12 @@ class KeywordUnderstander:
             return answer
         return replace(answer, language=foreign.language, act=answer.act or Act.LANGUAGE)
 
+    def emergency(self, text: str, lang: str) -> str | None:
+        """The emergency whose keywords are said, if one is: the safety net under a classifier."""
+        stems = self._languages.get(lang)
+        first = next(iter(self._offered(stems.scores(text)) if stems else []), None)
+        return first if first in self._emergencies else None
+
     def _answer(self, safe: str, readings: Iterable[str], lang: str) -> Understanding:
         """What the first reading that names a matter says."""
         stems = self._languages.get(lang)

@@ -98,15 +98,14 @@ class LanguageGuesser:
         return best if best is not None and gains[best] > enough else None
 
     def _gain(self, words: Sequence[str], other: str, lang: str) -> float:
-        return sum(self._rarity(word, lang, other) - self._rarity(word, other, lang) for word in words)
-
-    def _rarity(self, word: str, lang: str, against: str) -> float:
-        """How rare a word is in `lang`; one that neither language knows tells nothing."""
-        found = self._idf[lang].get(self._lemmas[lang].of(word))
-        if found is not None:
-            return found
-        known = self._lemmas[against].of(word) in self._idf[against]
-        return self._unheard[lang] if known else 0.0
+        """How much rarer the words are in `lang` than in `other`; one that neither knows tells nothing."""
+        gain = 0.0
+        for word in words:
+            ours, theirs = (self._idf[one].get(self._lemmas[one].of(word)) for one in (lang, other))
+            if ours is not None or theirs is not None:
+                gain += self._unheard[lang] if ours is None else ours
+                gain -= self._unheard[other] if theirs is None else theirs
+        return gain
 
 
 def find_foreign(text: str, lang: str, guesser: LanguageGuesser | None = None) -> ForeignSpeech | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu.features import Vocabulary, char_features, word_features
+from nlu.features import Vocabulary, letter_runs, word_features
 from nlu.fusion import fit_fusion
 from nlu.heads import Labels, Matrix, fit_semantic_head, principal_axes
 from nlu.lemmas import learn_lemmas
@@ -50,8 +50,10 @@ def test_serving_gives_the_scores_of_scikit_learns_own_pipeline(taught: Utteranc
     from sklearn.svm import LinearSVC
 
     lemmas = learn_lemmas({word for text in taught.texts for word in text.split()}, "pl")
-    words = TfidfVectorizer(analyzer=lambda text: list(word_features([lemmas.of(word) for word in text.split()])), sublinear_tf=True)
-    letters = TfidfVectorizer(analyzer=lambda text: list(char_features(text.split())), sublinear_tf=True, min_df=2)
+    words = TfidfVectorizer(analyzer=lambda text: list(word_features(list(map(lemmas.of, text.split())))), sublinear_tf=True)
+    letters = TfidfVectorizer(
+        analyzer=lambda text: [run for word in text.split() for run in letter_runs(word)], sublinear_tf=True, min_df=2
+    )
     svm = LinearSVC(C=TrainingConfig().margin_c, tol=1e-2, random_state=0)
     theirs = make_pipeline(FeatureUnion([("words", words), ("letters", letters)]), svm).fit(taught.texts, taught.labels)
 
@@ -77,9 +79,10 @@ def test_the_vocabulary_weighs_a_line_as_training_did(taught: Utterances, model:
 @given(text=st.text(max_size=80))
 def test_any_text_has_features_of_length_one_or_none(model: Model, text: str) -> None:
     vocabulary: Vocabulary = model.vocabulary
-    for block, features in ((vocabulary.letters, char_features(normalise(text).split())),):
-        _, weights = block.weigh(features)
-        assert len(weights) == 0 or np.isclose(np.dot(weights, weights), 1, atol=1e-4)
+    rows, weights = vocabulary.weigh(normalise(text))
+    of_words = rows < len(vocabulary.words.rows)
+    for block in (weights[of_words], weights[~of_words]):
+        assert len(block) == 0 or np.isclose(np.dot(block, block), 1, atol=1e-4)
 
 
 def test_classes_that_a_fold_lacks_are_never_the_answer() -> None:

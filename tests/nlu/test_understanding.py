@@ -149,3 +149,4 @@ def test_where_a_human_is_asked_about_is_found_in_both_languages() -> None:
     assert asked_about("chcę z kimś porozmawiać o lokacie", "pl") == "lokacie"
     assert asked_about("put me through to a person about my lost card", "en") == "my lost card"
     assert asked_about("chcę z kimś porozmawiać", "pl") is None
+    assert asked_about("chce z kims porozmawiac o pożyczce", "pl") == "pożyczce"
