@@ -76,10 +76,10 @@ def _answer(bundle: Bundle, state: CallState, step: Step, name: str, *, is_optio
 
 def find_urgent(urgent: Mapping[str, Mapping[str, Sequence[str]]], text: str) -> Answer | None:
     """An emergency in a language that the classifier was not taught: all the beginnings of words of one entry are there."""
-    words = _WORD.findall(text.casefold())
+    spoken = f" {' '.join(_WORD.findall(text.casefold()))}"
     for language, matters in urgent.items():
         for intent, entries in matters.items():
-            if any(all(any(word.startswith(stem) for word in words) for stem in entry.split()) for entry in entries):
+            if any(all(f" {stem}" in spoken for stem in entry.split()) for entry in entries):
                 return Answer(Means.EMERGENCY, text=text, intent=intent, language=language)
     return None
 
