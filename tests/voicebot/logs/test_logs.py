@@ -25,14 +25,8 @@ CARD = "4111111111111111"
 
 @pytest.fixture(autouse=True)
 def _left_as_found() -> Iterator[None]:
-    """Set-ups are for the whole process: put back what was there."""
-    root, hook, thread_hook = logging.getLogger(), sys.excepthook, threading.excepthook
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    """What stands in for the whole process beside the standard library's logging."""
     yield
-    logging.captureWarnings(False)
-    root.handlers[:], logging.raiseExceptions = handlers, raising
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook = hook, thread_hook
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     loguru.logger.remove()
