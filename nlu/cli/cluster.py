@@ -46,16 +46,21 @@ def cluster(
         with progress(f"understanding {file.name}") as tell:
             classifier = loaded(chosen, lang, cache, semantic, tell)
             doubtful = unsure(judge(examples, classifier, lang, tell), below)
-            clusters = gathered(doubtful, lang, find_encoder(semantic), least)
+            clusters = gathered(doubtful, classifier.scorers[lang].model.vocabulary, find_encoder(semantic), least)
         if as_json:
             print(json.dumps([_as_json(one) for one in clusters], ensure_ascii=False, indent=2))
             return
-        print(f"{len(examples)} utterances, {len(doubtful)} of them doubtful, {len(clusters)} groups")
+        alone = len(doubtful) - sum(one.count for one in clusters)
+        print(f"{len(examples)} utterances, {len(doubtful)} of them doubtful, {len(clusters)} groups{_left(alone, least)}")
         if accept:
             print(f"{_ask(clusters, chosen, lang)} utterances written")
         else:
             for number, one in enumerate(clusters, 1):
                 _show(number, one, _SHOWN)
+
+
+def _left(alone: int, least: int) -> str:
+    return f"; {alone} in smaller ones (--least 1 shows them)" if alone and least > 1 else ""
 
 
 def _as_json(one: Cluster) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What callers say that the model is unsure of, gathered into groups that one decision can label.
 
-Groups by average-linkage agglomerative clustering of sentence embeddings (of words and letters without them) under the cosine;
-named by class-based TF-IDF (Grootendorst 2022): words frequent in the group and rare outside it.
+Groups by average-linkage agglomerative clustering; two utterances are alike by the cosine of their sentence embeddings (of words and
+letters without them), and more so when the model, unsure as it is, suspects the same matters.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import learn
+from nlu.features import Vocabulary, learn
+from nlu.lemmas import Lemmas
 from nlu.normalise import canonical, normalise
 from nlu.rasa_yaml import Example
 from nlu.semantic import SentenceEncoder
 from nlu.tools.held_out import Judged
-from nlu.tools.wording import lemmas_of
 from nlu.types import OUT_OF_SCOPE, Act, Decision
 
 MOST = 4000
 """Distances grow with the square: beyond this many different utterances the rarest are left for the next run."""
 _APART_BY_MEANING, _APART_BY_WORDS = 0.45, 0.75
-"""Groups further apart than this (1 - cosine) stay apart."""
+"""Groups further apart than this (1 - likeness) stay apart."""
+_SUSPICION_BY_MEANING, _SUSPICION_BY_WORDS = 0.5, 0.2
+"""What the same suspicion adds to the likeness. Short lines of one matter seldom share words: alone, their cosine is 0.2 to 0.5."""
 _LEAST_SUGGESTED = 0.25
 _WORDS = 4
 _NO_MATTER = frozenset(act.value for act in Act)
@@ -66,43 +68,56 @@ def unsure(judged: Sequence[Judged], below: float) -> list[Judged]:
     ]
 
 
-def cluster(judged: Sequence[Judged], lang: str, encoder: SentenceEncoder | None, least: int = 2) -> list[Cluster]:
-    """Groups of at least `least` utterances (repeated ones counted), the largest first, then those the model is least sure of."""
+def cluster(judged: Sequence[Judged], vocabulary: Vocabulary, encoder: SentenceEncoder | None, least: int = 2) -> list[Cluster]:
+    """Groups of at least `least` utterances (repeated ones counted), the largest first, then those the model is least sure of.
+
+    `vocabulary` is the judging model's: its lemmas make groups, and what is rare in its training data names them.
+    """
     counts = Counter(one.found.text for one in judged)
     first = {one.found.text: one for one in reversed(judged)}
     texts = [text for text, _ in counts.most_common(MOST)]
     if not texts:
         return []
-    vectors = _vectors(texts, lang, encoder)
-    groups = _groups(vectors, _APART_BY_MEANING if encoder else _APART_BY_WORDS)
-    found = []
+    vectors = _vectors(texts, vocabulary.lemmas, encoder)
+    apart, suspicion = (_APART_BY_MEANING, _SUSPICION_BY_MEANING) if encoder else (_APART_BY_WORDS, _SUSPICION_BY_WORDS)
+    groups = _groups(vectors @ vectors.T + suspicion * _overlap([first[text] for text in texts]), apart)
+    clusters = []
     for rows in groups:
-        ordered = _typical_first(rows, vectors)
-        members = [_member(first[texts[row]], counts[texts[row]]) for row in ordered]
-        suggestion, share = _suggestion([first[texts[row]] for row in ordered])
-        found.append((Cluster((), suggestion, share, tuple(members)), [texts[row] for row in ordered]))
-    named = _names([lines for _, lines in found], lang)
-    clusters = [Cluster(words, one.suggestion, one.share, one.members) for (one, _), words in zip(found, named, strict=True)]
+        ordered = [texts[row] for row in _typical_first(rows, vectors)]
+        members = tuple(_member(first[text], counts[text]) for text in ordered)
+        clusters.append(Cluster(_name(ordered, vocabulary), *_suggestion([first[text] for text in ordered]), members))
     return sorted((one for one in clusters if one.count >= least), key=lambda one: (-one.count, one.share))
 
 
-def _vectors(texts: Sequence[str], lang: str, encoder: SentenceEncoder | None) -> NDArray[np.float32]:
+def _vectors(texts: Sequence[str], lemmas: Lemmas, encoder: SentenceEncoder | None) -> NDArray[np.float32]:
     """Unit vectors, one a row."""
     if encoder is not None:
         return encoder.encode(texts)
-    words = [normalise(text) for text in texts]
-    matrix = learn(words, lemmas_of(words, lang))[1].toarray().astype(np.float32)
+    matrix = learn([normalise(text) for text in texts], lemmas)[1].toarray().astype(np.float32)
     length = np.sqrt((matrix * matrix).sum(axis=1, keepdims=True))
     unit: NDArray[np.float32] = matrix / np.maximum(length, 1e-9)
     return unit
 
 
-def _groups(vectors: NDArray[np.float32], apart: float) -> list[list[int]]:
-    if len(vectors) < 2:
-        return [[row] for row in range(len(vectors))]
+def _overlap(judged: Sequence[Judged]) -> NDArray[np.float32]:
+    """How far each two share their suspicions of matters: Bhattacharyya's coefficient, 0..1; what is out of scope shares none."""
+    intents = sorted({ranked.intent for one in judged for ranked in one.found.ranking} - {OUT_OF_SCOPE})
+    column = {intent: at for at, intent in enumerate(intents)}
+    roots = np.zeros((len(judged), len(intents)), dtype=np.float32)
+    for row, one in enumerate(judged):
+        for ranked in one.found.ranking:
+            if ranked.intent in column:
+                roots[row, column[ranked.intent]] = math.sqrt(ranked.confidence)
+    shared: NDArray[np.float32] = roots @ roots.T
+    return shared
+
+
+def _groups(alike: NDArray[np.float32], apart: float) -> list[list[int]]:
+    if len(alike) < 2:
+        return [[row] for row in range(len(alike))]
     from sklearn.cluster import AgglomerativeClustering
 
-    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    distances = np.clip(1 - alike, 0, 2)
     model = AgglomerativeClustering(n_clusters=None, metric="precomputed", linkage="average", distance_threshold=apart)
     groups: dict[int, list[int]] = {}
     for row, group in enumerate(model.fit_predict(distances)):
@@ -132,15 +147,10 @@ def _suggestion(judged: Sequence[Judged]) -> tuple[str | None, float]:
     return matters[0]
 
 
-def _names(groups: Sequence[Sequence[str]], lang: str) -> list[tuple[str, ...]]:
-    """The words that tell each group from the others: tf · log(1 + average group size / frequency everywhere)."""
-    lemmas = lemmas_of([canonical(text) for texts in groups for text in texts], lang)
-    counts = [Counter(lemmas.of(word) for text in texts for word in canonical(text).split()) for texts in groups]
-    everywhere: Counter[str] = Counter()
-    for one in counts:
-        everywhere.update(one)
-    average = sum(everywhere.values()) / max(1, len(groups))
-    return [
-        tuple(sorted(one, key=lambda word: (-one[word] * math.log(1 + average / everywhere[word]), word))[:_WORDS])
-        for one in counts
-    ]
+def _name(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The words that tell the group: often in it, rare in the training data."""
+    block = vocabulary.words
+    unheard = float(block.idf.max()) if len(block.idf) else 1.0
+    counts = Counter(vocabulary.lemmas.of(word) for text in texts for word in canonical(text).split())
+    rarity = {word: float(block.idf[block.rows[word]]) if word in block.rows else unheard for word in counts}
+    return tuple(sorted(counts, key=lambda word: (-counts[word] * (rarity[word] - 1) ** 2, word))[:_WORDS])
