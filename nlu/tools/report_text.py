@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich import box
@@ -36,7 +37,7 @@ def figures(report: Report) -> Iterator[tuple[str, str, str]]:
     yield "silently wrong", f"{report.silently_wrong:.1%}", "of all, accepted as something else"
     yield "emergencies heard", f"{report.emergencies_heard:.1%}", "accepted, confirmed or offered as an emergency"
     yield "calibration error", f"{report.calibration_error:.3f}", "mean distance of confidence from truth (ECE)"
-    above = f"of bank matters, those above confidence {report.coverage_confidence:.2f}"
+    above = f"of bank matters, those above confidence {math.floor(1000 * report.coverage_confidence) / 1000:.3f}"
     yield f"coverage at {PRECISION:.0%}", f"{report.coverage:.1%}", above
 
 
