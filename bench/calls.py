@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import os
+import shutil
 import time
 import wave
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio.types import Recogniser, RecogniserStream, Recognition
+from dialogs.events import Conditions
 from voicebot.caller import (
     CallReport,
     CallScript,
@@ -90,11 +92,12 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
         if "recogniser" in parts:
             await _with_recogniser(say, house, calls=6)
         if "growth" in parts:
-            await _growth(say, house, calls=100 if quick else 500)
+            await _growth(say, house, calls=250 if quick else 1000)
 
 
 @asynccontextmanager
 async def _house(folder: Path) -> AsyncIterator[House]:
+    shutil.rmtree(folder / "state", ignore_errors=True)  # callers of an earlier run are not callers of today
     settings = Settings.model_validate(
         {
             "sip": {
@@ -116,7 +119,7 @@ async def _house(folder: Path) -> AsyncIterator[House]:
 
 
 def _scripts(
-    house: House, steps: Sequence[tuple[Step, ...]], *, line: str = ENGLISH_LINE, codec: str = "pcma"
+    house: House, steps: Sequence[tuple[Step, ...]], *, line: str = ENGLISH_LINE, codec: str = "pcma", apart_s: float = 0.05
 ) -> list[CallScript]:
     host, port = house.sip
     return [
@@ -126,7 +129,7 @@ def _scripts(
             name=f"call {number}",
             number=f"+4860{next(_NUMBERS):07}",
             codecs=(codec,),  # type: ignore[arg-type]
-            delay_s=0.05 * number,
+            delay_s=apart_s * number,
         )
         for number, each in enumerate(steps)
     ]
@@ -179,14 +182,30 @@ async def _latencies(say: Figure, house: House, *, rounds: int) -> None:
     """One call at a time; as the caller hears it: network, jitter buffers and recogniser included."""
     spoken = [(LISTEN, Say(matter), LISTEN, YES, UntilEnded(20)) for matter in MATTERS] * rounds
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
-    keys = [(UntilSpeaking(0.8), Keys("1"), Wait(1.0), HangUp())] * 6 * rounds
     reports = await run_script_process(_scripts(house, spoken, codec="g722"), host="127.0.0.1", together=1)
     answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
     reports = await run_script_process(_scripts(house, over), host="127.0.0.1", together=1)
     _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
-    reports = await run_script_process(_scripts(house, keys), host="127.0.0.1", together=1)
-    _percentiles(say, "key_stop_ms", _stops(reports), "key pressed to the bot's silence, at the caller")
+    stops = await _key_stops(house, calls=6 * rounds)
+    _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
+
+
+async def _key_stops(house: House, *, calls: int) -> list[float]:
+    """Milliseconds from a key to the last sound of the bot. After most keys the next words follow too closely for a silence to be
+    heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
+    (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
+    """
+    to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Wait(1.2), Keys("6"), Wait(0.8))
+    typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Wait(0.8))
+    steps = (*to_the_number, *typed, *typed, HangUp())
+    measured = {len(to_the_number) + 3, len(to_the_number) + len(typed) + 3}  # steps count from 1
+    reception = house.endpoint.on_call
+    busy = Conditions(waits=(("loans", 900.0),))
+    house.endpoint.on_call = Reception(replace(house.services, conditions=lambda: busy)).serve
+    reports = await run_script_process(_scripts(house, [steps] * calls), host="127.0.0.1", together=1)
+    house.endpoint.on_call = reception
+    return [latency.seconds * 1000 for report in reports for latency in report.stops if latency.step in measured]
 
 
 async def _with_recogniser(say: Figure, house: House, *, calls: int) -> None:
@@ -203,14 +222,14 @@ async def _with_recogniser(say: Figure, house: House, *, calls: int) -> None:
 async def _growth(say: Figure, house: House, *, calls: int) -> None:
     """Short calls, ten at once, after as many to warm up; memory is read when the SIP stack has let go of old transactions."""
     steps = [(Wait(0.3), HangUp())] * calls
-    await run_script_process(_scripts(house, steps[: calls // 2]), host="127.0.0.1", together=10)
+    await run_script_process(_scripts(house, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
     before, tasks = _rss_mb(), len(asyncio.all_tasks())
-    await run_script_process(_scripts(house, steps), host="127.0.0.1", together=10)
+    await run_script_process(_scripts(house, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
-    how = f"{calls} calls, scaled; resident memory 35 s after the last call, when SIP transactions have ended"
+    how = f"{calls} calls after {calls} others, scaled; resident memory 35 s after the last, when SIP transactions have ended"
     say("rss_growth_mb_per_1000_calls", (_rss_mb() - before) * 1000 / calls, how)
     say("tasks_left_over", len(asyncio.all_tasks()) - tasks, "asyncio tasks after those calls against before")
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 HOME_REGION = "PL"
 
@@ -72,6 +72,12 @@ def parse_number(text: str | None, *, home: str = HOME_REGION) -> Number:
         e164=phonenumbers.format_number(parsed, PhoneNumberFormat.E164),
         region=_region(parsed),
     )
+
+
+def is_mobile(e164: str) -> bool:
+    """Whether the numbering plan gives it to mobile telephones: then one person has it, and no office shares it."""
+    number = _parse(e164, None)
+    return number is not None and phonenumbers.number_type(number) == PhoneNumberType.MOBILE
 
 
 def shorten(e164: str) -> str:

@@ -199,6 +199,8 @@ class ServedCall:
         if result.ok and action.kind == "transfer":
             now = self._house.bundle.calendar.local(self._house.clock())
             self._house.memory.put_through(self._caller.number, action.queue, now)
+            for ref in await self._house.desk.rang_again(action.queue, caller=self._caller, call_id=self._id):
+                self._journal.note("callback_served", ref=ref, queue=action.queue)
         return result
 
     async def _hand_over_unheard(self) -> str:

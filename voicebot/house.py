@@ -17,12 +17,12 @@ from audio.synthesis import EspeakVoice, PiperVoice, Voice, embedded_piper_model
 from audio.types import Recogniser
 from audio.vad import shared_session
 from caller_id.identify import identify
-from caller_id.sqlite_directory import SqliteDirectory
 from caller_id.types import Caller
 from dialogs.bundle import Bundle, load_bundle
 from voicebot.calls import CallServices, Reception
 from voicebot.config import Settings
 from voicebot.config import Voices as VoiceSettings
+from voicebot.customers import customer_directory
 from voicebot.handoff.callback_desk import CallbackDesk
 from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.handoff.desk import HandOffDesk
@@ -42,7 +42,7 @@ from voicebot.state.shared import SharedState
 from voicebot.telephony.leg import CallOffer
 from voicebot.telephony.sip import SipEndpoint
 from voicebot.understanding import load_understanding
-from voicebot.warming import likely_says
+from voicebot.warming import Pace, likely_says
 from voicebot.web.app import WebParts, build_app
 from voicebot.web.chat import ChatRoom, ChatServices, ChatSettings
 from voicebot.web.metrics import Metrics
@@ -118,7 +118,7 @@ async def open_house(
         for recogniser in {id(one): one for one in recognisers.values()}.values():
             stack.callback(recogniser.close)
         progress("making the prompts ready")
-        speaker = await _speaker(settings, bundle, clock, stack)
+        speaker = await _speaker(settings, bundle, clock, progress, stack)
         metrics = Metrics()
         webhook = await _webhook(settings, metrics, stack)
         callbacks = CallbackDesk(stores.callbacks, bundle, clock=clock, told=_callback_news(metrics, webhook))
@@ -203,16 +203,25 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     return found
 
 
-async def _speaker(settings: Settings, bundle: Bundle, clock: Callable[[], datetime], stack: AsyncExitStack) -> Speaker:
+async def _speaker(
+    settings: Settings, bundle: Bundle, clock: Callable[[], datetime], progress: Progress, stack: AsyncExitStack
+) -> Speaker:
     languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
     voices = {language: _voices(language, settings.voices.get(language, VoiceSettings())) for language in languages}
     store = PromptStore(settings.state.data_dir / "prompts", voices)
     stack.push_async_callback(store.close)
     speaker = Speaker(bundle, store)
-    await speaker.warm(WARM_RATES)
-    likely = asyncio.create_task(speaker.warm_likely(likely_says(bundle, clock()), WARM_RATES), name="warm-prompts")
+    await speaker.warm(WARM_RATES, Pace(lambda done, total: progress(f"making the prompts ready: {done} of {total}")))
+    likely = asyncio.create_task(_warm_likely(speaker, bundle, clock()), name="warm-prompts")
     stack.push_async_callback(_ended, likely)
     return speaker
+
+
+async def _warm_likely(speaker: Speaker, bundle: Bundle, at: datetime) -> None:
+    """While calls are answered already."""
+    says = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
+    told = Pace(lambda done, total: log.info("likely sentences are being made ready for calls", done=done, of=total))
+    await speaker.warm_likely(says, WARM_RATES, told)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
@@ -238,15 +247,16 @@ async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
 
 
 def _callback_news(metrics: Metrics, webhook: Webhook | None) -> Callable[[str, Callback], None]:
-    """Callbacks are counted; of one that is given up the bank is told, since a promise was not kept."""
+    """Callbacks are counted. The bank, which was told of the promise, is told when it was not kept, or need not be any more."""
 
     def told(what: str, callback: Callback) -> None:
         metrics.count("voicebot_callbacks_total", what=what, queue=callback.queue)
         if what == "given_up":
             log.warning("callback given up: nobody answered", ref=callback.ref, queue=callback.queue)
-            if webhook is not None:
-                data: dict[str, JsonValue] = {"ref": callback.ref, "queue": callback.queue, "attempts": callback.attempts + 1}
-                webhook.fire("callback.given_up", f"{callback.ref}-given-up", data)
+        if what in ("given_up", "served") and webhook is not None:
+            attempts = callback.attempts + (what == "given_up")
+            data: dict[str, JsonValue] = {"ref": callback.ref, "queue": callback.queue, "attempts": attempts}
+            webhook.fire(f"callback.{what}", f"{callback.ref}-{what.replace('_', '-')}", data)
 
     return told
 
@@ -335,14 +345,3 @@ def _identify(settings: Settings, stack: AsyncExitStack) -> Callable[[CallOffer]
         )
 
     return who
-
-
-def customer_directory(settings: Settings) -> SqliteDirectory | None:
-    """The directory as configured, its CSV imported; None when there is none. Rows that cannot be read are logged by line."""
-    if settings.customers.csv is None and settings.customers.sqlite is None:
-        return None
-    directory = SqliteDirectory(settings.customers.sqlite or settings.state.data_dir / "customers.db")
-    if settings.customers.csv is not None:
-        for problem in directory.import_csv(settings.customers.csv).problems:
-            log.warning("customer not imported", code="caller_id.csv", why=str(problem))
-    return directory

@@ -1,7 +1,8 @@
 """Redaction of everything written: logs, journals, records, hand-offs and webhooks all pass through here.
 
 What a personal number looks like is `nlu.redact`'s knowledge. Here is what is done with structure: nested values, bytes, keys of
-mappings, values under names that are secret whatever they hold, and telephone numbers, of which the last digits stay.
+mappings, values under names that are secret whatever they hold, identifiers, which stay as they are, and telephone numbers, of
+which the last digits stay.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ _SECRET_NAMES = frozenset(
 _PLAIN_NAME = re.compile(r"[A-Za-z_]+")  # one word without a digit is no number
 # the keys a caller presses: a few in a row can be a PIN
 _KEYPAD_NAMES = frozenset("key keys digits dtmf".split())
+# what we, or the telephone network, call a thing by: it must be found again, and no caller says or types it
+_IDENTIFIER_NAMES = frozenset("call_id call_ref ref handoff_ref model bundle bundle_version".split())
+_IDENTIFIER = re.compile(r"[!-~]{1,255}")  # a SIP Call-ID (RFC 3261, 25.1) is no wider
+_E164 = r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)"
 # what stays: E.164 numbers (shortened), and our call ids, which begin with the date and time
 _OURS = re.compile(
-    r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)"
+    rf"{_E164}"
     r"|(?<![\w-])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-(?:[01]\d|2[0-3])[0-5]\d[0-5]\d-[0-9a-f]{6}(?![\w-])"
 )
+_NUMBER = re.compile(_E164)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,14 @@ class Redaction:
         return self._value(value, 0)
 
     def _fields(self, named: Mapping[str, object], depth: int) -> dict[str, JsonValue]:
-        return {
-            self._name(str(name)): REMOVED if self._is_secret(str(name)) else self._value(value, depth)
-            for name, value in named.items()
-        }
+        return {self._name(str(name)): self._named(str(name), value, depth) for name, value in named.items()}
+
+    def _named(self, name: str, value: object, depth: int) -> JsonValue:
+        if self._is_secret(name):
+            return REMOVED
+        if name in _IDENTIFIER_NAMES and isinstance(value, str) and _IDENTIFIER.fullmatch(value):
+            return value if self.keep_numbers else _NUMBER.sub(lambda match: shorten(match[0]), value)
+        return self._value(value, depth)
 
     def _name(self, name: str) -> str:
         return name if _PLAIN_NAME.fullmatch(name) else self.text(name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 import structlog
 
@@ -18,6 +19,9 @@ from dialogs.prompts import PLACE, PromptText
 from voicebot.driver import rescue
 
 log = structlog.get_logger(__name__)
+
+Told = Callable[[int, int], None]
+"""Hears how many are done, of how many."""
 
 PAUSE_S = 0.18
 PRIVATE_KINDS = frozenset({"phone", "digits"})
@@ -57,25 +61,34 @@ class Speaker:
                 raise
             return PromptText(prompt.id, language if (prompt.id, language) in rescue.TEXTS else "pl", built_in)
 
-    async def warm(self, sample_rates: Sequence[int]) -> None:
-        """Make ready every text that holds no value. A text that cannot be spoken is logged."""
+    async def warm(self, sample_rates: Sequence[int], told: Told = lambda done, total: None) -> None:
+        """Make ready every text that holds no value; `told` hears how far it is. A text that cannot be spoken is logged."""
+        texts = self._fixed_texts()
         for rate in sample_rates:
-            for error in await self._store.warm(self._fixed_texts(), rate):
+            first = rate == sample_rates[0]  # the others are only resampled from it: a millisecond each
+            for error in await self._store.warm(texts, rate, told if first else None):
                 log.error("a prompt cannot be spoken", code=error.code, why=str(error))
 
-    async def warm_likely(self, says: Iterable[Say], sample_rates: Sequence[int]) -> None:
-        """Make ready what calls are likely to need, one sentence after another; what fails is left for the call itself."""
-        for say in says:
+    async def warm_likely(self, says: Sequence[Say], sample_rates: Sequence[int], told: Told = lambda done, total: None) -> None:
+        """Make ready what calls are likely to need, one sentence after another, so that a call that needs another meanwhile waits
+        for one at most; `told` hears how far it is. What fails is left for the call itself.
+        """
+        for done, say in enumerate(says, start=1):
             for rate in sample_rates:
                 with contextlib.suppress(AudioError, PromptMissing, ValueError):
                     await self.pcm(say, rate)
+            told(done, len(says))
 
     def _fixed_texts(self) -> list[tuple[str, str]]:
+        """Each text with its language; the languages take turns, for each may have an engine of its own."""
         book, now = self._bundle.prompts, datetime.now(UTC)
         day = self._bundle.calendar.local(now).date()
-        return [
-            (self._bundle.text(Prompt(prompt_id), language, now).text, language)
+        by_language = [
+            [
+                (self._bundle.text(Prompt(prompt_id), language, now).text, language)
+                for prompt_id in file.prompts
+                if not book.places(prompt_id, language) and book.may_say(prompt_id, language, day)
+            ]
             for language, file in book.files.items()
-            for prompt_id in file.prompts
-            if not book.places(prompt_id, language) and book.may_say(prompt_id, language, day)
         ]
+        return [text for turn in zip_longest(*by_language) for text in turn if text is not None]

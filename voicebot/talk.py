@@ -11,12 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from caller_id.customers_csv import read_customers
-from caller_id.directory import Customer, CustomerDirectory
+from caller_id.directory import CustomerDirectory
 from caller_id.identify import known_caller
 from caller_id.numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
@@ -91,22 +89,6 @@ def turns_of(lines: Iterable[str], where: str) -> Iterator[Turn]:
         turn = parse_turn(line, f"{where}{number}")
         if turn is not None:
             yield turn
-
-
-class SampleCustomers:
-    """The customers of `examples/customers.csv`, in memory: whom `voicebot talk` knows where no directory is configured."""
-
-    def __init__(self) -> None:
-        with as_file(files("voicebot") / "samples" / "customers.csv") as path:
-            rows, _ = read_customers(path)
-        self._by_number: dict[str, list[Customer]] = {}
-        for row in rows:
-            customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)
-            self._by_number.setdefault(row.number, []).append(customer)
-
-    def look_up(self, number: str) -> Sequence[Customer]:
-        """See `CustomerDirectory`."""
-        return self._by_number.get(number, ())
 
 
 def caller_for(number: str | None, directory: CustomerDirectory | None, segment: Segment | None = None) -> Caller:

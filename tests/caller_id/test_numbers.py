@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caller_id.numbers import UNREADABLE, WITHHELD, Number, NumberKind, parse_number, shorten
+from caller_id.numbers import UNREADABLE, WITHHELD, Number, NumberKind, is_mobile, parse_number, shorten
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,12 @@ def test_all_forms_of_one_number_agree(national: str) -> None:
 def test_a_shortened_number_keeps_country_and_last_digits(e164: str, short: str) -> None:
     """Enough to tell two calls apart, too little to call."""
     assert shorten(e164) == short
+
+
+@pytest.mark.parametrize(
+    ("e164", "mobile"),
+    [("+48600100123", True), ("+380671234567", True), ("+48223344556", False), ("+12125550123", False), ("112", False)],
+)
+def test_a_mobile_number_is_told_from_one_that_an_office_may_share(e164: str, mobile: bool) -> None:
+    """North American numbers do not show which they are."""
+    assert is_mobile(e164) is mobile

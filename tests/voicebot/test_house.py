@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ import pytest
 import voicebot.calls
 from dialogs.bundle import Bundle
 from dialogs.events import Action, CallStarted, CollectKeys, Event, HangUp, KeyPressed, Listen
+from tests.voicebot.handoff.receiver import receiving
 from tests.voicebot.house import open_service
 from tests.voicebot.state.servers import StateServer, other, server
-from voicebot.caller import Keys, Play, UntilEnded, UntilSilent, UntilSpeaking, Wait
+from voicebot.caller import Keys, OnTransfer, Play, UntilEnded, UntilSilent, UntilSpeaking, Wait
 from voicebot.errors import StateUnavailable
+from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.store import HandOffStore
 from voicebot.journal import Line
@@ -163,7 +165,7 @@ async def test_without_the_chat_there_is_no_door_to_it(tmp_path: Path, monkeypat
     """The rest of the web API is as before."""
     async with open_service(tmp_path, monkeypatch, web={"chat": {"enabled": False}}) as service, service.api() as api:
         assert (await api.get("/chat")).status_code == 404
-        assert (await api.get("/api/callbacks")).json() == {"callbacks": []}
+        assert (await api.get("/api/callbacks")).json() == {"callbacks": [], "served": []}
 
 
 async def test_an_answer_to_the_survey_is_a_figure_and_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,3 +179,38 @@ async def test_an_answer_to_the_survey_is_a_figure_and_in_the_record(tmp_path: P
         assert (call["line"], call["survey"]) == ("survey", "helped")
         (counted,) = (await api.get("/api/survey")).json()["answers"]
         assert (counted["answer"], counted["calls"]) == ("helped", 1)
+
+
+async def test_whoever_was_promised_a_callback_and_is_put_through_by_a_new_call_is_not_called(
+    server: StateServer, other: SharedState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the journal, the figures, the list, and what the bank is told. A transfer that fails ends no promise."""
+    promised = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    store = CallbackStore(other)
+    for ref, number in (("mine", "+48600100200"), ("another", "+48600100201")):
+        await store.put(Callback(ref, "card_emergency", number, promised))
+    async with receiving() as bank:
+        sections: dict[str, dict[str, object]] = {
+            "state": {"data_dir": str(tmp_path), "redis_url": server.url},
+            "handoff": {"webhook": {"url": bank.url, "secret": "a secret of the bank"}},
+        }
+        trunk = {"P-Asserted-Identity": "<sip:+48600100200@127.0.0.1>"}
+        async with open_service(tmp_path, monkeypatch, **sections) as service, service.api() as api:
+            steps = (UntilSpeaking(0.3), Keys("91"), UntilSilent(0.5), Wait(2.0))
+            _, lines = await service.call(*steps, headers=trunk, on_transfer=OnTransfer.REFUSE)
+            assert [line["ok"] for line in lines if line.get("type") == "HandOffResult"][:1] == [False]
+            assert [each.ref for each in await store.waiting("card_emergency")] == ["another", "mine"]
+            report, lines = await service.call(UntilSpeaking(0.3), Keys("91"), UntilEnded(30), headers=trunk)
+            assert report.put_through
+            noted = [(line["ref"], line["queue"]) for line in lines if line.get("kind") == "callback_served"]
+            assert noted == [("mine", "card_emergency")]
+            listed = (await api.get("/api/callbacks/card_emergency")).json()
+            assert [each["ref"] for each in listed["callbacks"]] == ["another"]
+            assert [(each["ref"], each["call_id"] in service.journals) for each in listed["served"]] == [("mine", True)]
+            told = (await api.get("/metrics")).text.splitlines()
+            assert 'voicebot_callbacks_total{queue="card_emergency",what="served"} 1' in told
+            assert 'voicebot_callbacks_waiting{queue="card_emergency"} 1' in told
+            async with asyncio.timeout(10):
+                while not (heard := [each for each in bank.messages() if each["event"] == "callback.served"]):
+                    await asyncio.sleep(0.01)
+            assert [each["data"]["ref"] for each in heard] == ["mine"]

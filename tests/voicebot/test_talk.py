@@ -20,7 +20,8 @@ from dialogs.rehearsal import Exchange
 from nlu.keywords import KeywordUnderstander
 from nlu.pack import BANK_PACK, Pack
 from voicebot.cli.main import app
-from voicebot.talk import SampleCustomers, TalkError, TextCall, Turn, caller_for, outcome_of, parse_script, parse_turn
+from voicebot.customers import SampleCustomers
+from voicebot.talk import TalkError, TextCall, Turn, caller_for, outcome_of, parse_script, parse_turn
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = load_bundle()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from voicebot.cli.errors import told_plainly
 
@@ -140,16 +139,17 @@ def list_prompts(
     """List every prompt with its status today."""
     from dialogs.bundle import load_bundle
     from dialogs.prompt_desk import Status, inventory
+    from voicebot.cli.prompt_list import show_prompts
     from voicebot.config import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
-    table = Table("prompt", "lang", "kind", "status", "recording", "approved by", "text")
-    for entry in inventory(bundle, _today(bundle)):
-        if (lang is None or entry.language == lang) and not (trouble and entry.status is Status.OK):
-            recorded = "yes" if entry.recording else "-"
-            table.add_row(entry.id, entry.language, entry.kind, entry.status.value, recorded, entry.approver, entry.text)
-    Console().print(table)
+    shown = [
+        entry
+        for entry in inventory(bundle, _today(bundle))
+        if (lang is None or entry.language == lang) and not (trouble and entry.status is Status.OK)
+    ]
+    show_prompts(Console(), shown)
 
 
 @prompts_app.command()

@@ -109,8 +109,8 @@ def _progress(doing: str) -> None:
 def _caller(number: str | None, segment: str | None, settings: Settings) -> Caller:
     """With the hints of the configured directory, or of the sample where there is none."""
     from caller_id.types import Segment
-    from voicebot.house import customer_directory
-    from voicebot.talk import SampleCustomers, TalkError, caller_for
+    from voicebot.customers import SampleCustomers, customer_directory
+    from voicebot.talk import TalkError, caller_for
 
     if segment is not None and segment not in list(Segment):
         raise TalkError(f"there is no segment {segment!r}; segments are {', '.join(Segment)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,15 +22,16 @@ from dialogs.bundle import Bundle
 from dialogs.callback import CallbackBook, CallbackError, Place
 from dialogs.numbers import callable_number
 from voicebot.errors import HandOffError, StateError
-from voicebot.handoff.callbacks import Callback, CallbackStore
+from voicebot.handoff.callbacks import Callback, CallbackStore, Served
 
 _CLAIM_OCTETS = 18
+_MOST_RINGS = 1000
 _ON_THE_LINE = ""  # sorts before any reference: of two who came at once, the caller who holds the line goes first
 
 _log = structlog.get_logger(__name__)
 
 Told = Callable[[str, Callback], None]
-"""Hears of a callback that was promised, taken, done, not_reached, given_back, given_up or withdrawn."""
+"""Hears of a callback that was promised, taken, done, not_reached, given_back, given_up, withdrawn, or served by a new call."""
 
 
 class ClaimLost(HandOffError):
@@ -74,6 +76,16 @@ class Taken:
         return self.callback.as_dict() | {"cli": self.cli, "claim": self.claim, "until": self.until.isoformat()}
 
 
+@dataclass(frozen=True, slots=True)
+class RangAgain:
+    """A caller with this number (E.164), which the network vouches for, was put through to this queue by the call `call_id`."""
+
+    number: str
+    queue: str
+    call_id: str
+    at: datetime
+
+
 class CallbackDesk:
     """Promises, and those who keep them. Any number of processes may work on the same state server."""
 
@@ -92,6 +104,7 @@ class CallbackDesk:
         self._told = told
         self._counted: dict[str, int] = {}
         self._taking = asyncio.Lock()
+        self._rings: deque[RangAgain] = deque(maxlen=_MOST_RINGS)
         CallbackBook.of(bundle.routes)
 
     @property
@@ -108,6 +121,7 @@ class CallbackDesk:
 
     async def count(self) -> None:
         """Count what waits, for the figures; while the state server is away the last count holds."""
+        await self._look_for_the_others()
         try:
             waiting = await self._store.stored(await self._queues())
         except StateError:
@@ -130,6 +144,7 @@ class CallbackDesk:
         `on_line`: since when, and with which priority, the first caller on the line has been waiting in this queue; None is
         returned when it is their turn. Raises StateUnavailable.
         """
+        await self._look_for_the_others()
         async with self._taking:  # diallers of this process take turns; between processes the claim decides
             return await self._take(queue, seconds, on_line)
 
@@ -173,6 +188,45 @@ class CallbackDesk:
         await self._store.done(callback)
         self._told("withdrawn", callback)
         return True
+
+    async def rang_again(self, ring: RangAgain) -> list[str]:
+        """The references of the callbacks that are not needed any more: those that wait for this number in this queue. One that
+        somebody is making just now is left alone. While the state server is away: those it has not got yet; the others are looked
+        for once it is back.
+        """
+        ended: list[str] = []
+        try:
+            for callback in self._store.unwritten(ring.queue):
+                ended += await self._end(callback, ring)
+            for callback in await self._store.stored([ring.queue]):
+                ended += await self._end(callback, ring)
+        except StateError as error:
+            self._rings.append(ring)
+            _log.info("whether a callback is still needed will be known later", code=error.code, queue=ring.queue)
+        return ended
+
+    async def _end(self, callback: Callback, ring: RangAgain) -> tuple[str, ...]:
+        """Its reference, when it is over now."""
+        if callback.number != ring.number or callback.since > ring.at:
+            return ()
+        if not await self._store.serve(callback, Served(callback.ref, ring.queue, callback.since, ring.at, ring.call_id)):
+            return ()
+        _log.info("callback not needed any more, the customer rang again", ref=callback.ref, queue=ring.queue)
+        self._told("served", callback)
+        return (callback.ref,)
+
+    async def _look_for_the_others(self) -> None:
+        for _ in range(len(self._rings)):
+            await self.rang_again(self._rings.popleft())
+
+    async def served(self, queue: str | None = None) -> list[Served]:
+        """Callbacks of the last days that ended because the customer rang again, latest first; none while the state server is
+        away.
+        """
+        try:
+            return [each for each in await self._store.served() if queue in (None, each.queue)]
+        except StateError:
+            return []
 
     def _after(self, callback: Callback, outcome: Outcome) -> Callback | None:
         match outcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -22,6 +22,9 @@ from voicebot.handoff.record import HandOffRecord
 from voicebot.state.shared import PREFIX, SharedState
 
 _QUEUES = f"{PREFIX}callback-queues"
+_SERVED = f"{PREFIX}callbacks-served"
+_MOST_SERVED = 500
+_SERVED_FOR = timedelta(days=7)
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +68,27 @@ def callback_for(record: HandOffRecord) -> Callback:
     return Callback(record.ref, record.queue, record.call_back, record.created, record.priority, _time(record.due))
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A callback that is not made: the customer rang again and the call `call_id` was put through to the same queue at `at`."""
+
+    ref: str
+    queue: str
+    since: datetime
+    at: datetime
+    call_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values; times in ISO 8601."""
+        return asdict(self) | {"since": self.since.isoformat(), "at": self.at.isoformat()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Served:
+        """What `as_dict` wrote. Raises KeyError, TypeError or ValueError when the values are none."""
+        times = {name: datetime.fromisoformat(values[name]) for name in ("since", "at")}
+        return cls(**values | times)
+
+
 class CallbackStore:
     """Promised callbacks, and who is making one just now.
 
@@ -98,14 +122,18 @@ class CallbackStore:
 
         While the state server is away: those this process promised meanwhile.
         """
-        self._unwritten = {ref: each for ref, each in self._unwritten.items() if self._shared.waits(_write_name(each))}
-        own = {ref: each for ref, each in self._unwritten.items() if each.queue == queue}
+        own = {each.ref: each for each in self.unwritten(queue)}
         try:
             stored = await self.stored([queue])
         except StateError:
             stored = []
         callbacks = own | {each.ref: each for each in stored}
         return sorted(callbacks.values(), key=lambda each: each.place.order)
+
+    def unwritten(self, queue: str) -> list[Callback]:
+        """Those of a queue that this process promised and the state server has not got yet, in no order."""
+        self._unwritten = {ref: each for ref, each in self._unwritten.items() if self._shared.waits(_write_name(each))}
+        return [each for each in self._unwritten.values() if each.queue == queue]
 
     async def stored(self, queues: Collection[str]) -> list[Callback]:
         """What the state server knows of these queues, in no order. Raises StateUnavailable while it is away."""
@@ -126,7 +154,7 @@ class CallbackStore:
         async def read(redis: Redis) -> set[str]:
             return cast("set[str]", await redis.smembers(_QUEUES))
 
-        return frozenset(await self._shared.ask(read))
+        return frozenset(await self._shared.ask(read)).union(each.queue for each in self._unwritten.values())
 
     async def claimed(self, refs: Sequence[str]) -> frozenset[str]:
         """Those that somebody is making just now. Raises StateUnavailable."""
@@ -172,6 +200,44 @@ class CallbackStore:
 
         return await self._shared.ask(write)
 
+    async def serve(self, callback: Callback, served: Served) -> bool:
+        """A callback is over because its customer rang again. False, and nothing changed, when somebody is making it just now, or
+        it is gone. Raises StateUnavailable; never for one that the server has not got yet, which nobody can be making.
+        """
+        name = _write_name(callback)
+        if self._unwritten.pop(callback.ref, None) is not None and self._shared.waits(name):
+
+            def instead(pipeline: Pipeline) -> None:
+                _remove(pipeline, callback)  # it may just be on its way
+                _keep_served(pipeline, served)
+
+            self._shared.write_later(name, instead)
+            return True
+
+        async def write(redis: Redis) -> bool:
+            async with redis.pipeline(transaction=True) as pipeline:
+                await pipeline.watch(_claim(callback.ref), _key(callback.ref))
+                if await pipeline.exists(_claim(callback.ref)) or not await pipeline.exists(_key(callback.ref)):
+                    return False
+                pipeline.multi()  # type: ignore[no-untyped-call]
+                _remove(pipeline, callback)
+                _keep_served(pipeline, served)
+                try:
+                    await pipeline.execute()
+                except WatchError:
+                    return False
+            return True
+
+        return await self._shared.ask(write)
+
+    async def served(self) -> list[Served]:
+        """Callbacks that were not needed any more in the last days, latest first. Raises StateUnavailable."""
+
+        async def read(redis: Redis) -> list[str]:
+            return cast("list[str]", await redis.zrevrange(_SERVED, 0, -1))
+
+        return [Served.from_dict(json.loads(text)) for text in await self._shared.ask(read)]
+
     async def done(self, callback: Callback) -> None:
         """The promise is kept, or withdrawn, whoever claims it. Raises StateError when that cannot be written."""
 
@@ -203,6 +269,13 @@ def _write(pipeline: Pipeline, callback: Callback) -> None:
 def _remove(pipeline: Pipeline, callback: Callback) -> None:
     pipeline.zrem(_index(callback.queue), callback.ref)
     pipeline.delete(_key(callback.ref))
+
+
+def _keep_served(pipeline: Pipeline, served: Served) -> None:
+    pipeline.zadd(_SERVED, {json.dumps(served.as_dict()): served.at.timestamp()})
+    pipeline.zremrangebyscore(_SERVED, "-inf", (served.at - _SERVED_FOR).timestamp())
+    pipeline.zremrangebyrank(_SERVED, 0, -_MOST_SERVED - 1)
+    pipeline.expire(_SERVED, _SERVED_FOR)
 
 
 def _time(written: str | None) -> datetime | None:

@@ -9,11 +9,12 @@ from typing import Protocol
 
 import structlog
 
-from caller_id.types import Caller
+from caller_id.numbers import is_mobile
+from caller_id.types import Caller, NumberTrust
 from dialogs.callback import CallbackError
 from dialogs.events import HandOff, HandOffResult
 from voicebot.errors import code_of
-from voicebot.handoff.callback_desk import CallbackDesk
+from voicebot.handoff.callback_desk import CallbackDesk, RangAgain
 from voicebot.handoff.callbacks import callback_for
 from voicebot.handoff.record import HandOffRecord, make_record
 from voicebot.handoff.store import HandOffStore
@@ -82,6 +83,19 @@ class HandOffDesk:
         except Exception as error:  # the dialogue must get an answer: the caller waits
             _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
             return HandOffResult(ok=False, queue=action.queue, reason="failed")
+
+    async def rang_again(self, queue: str, *, caller: Caller, call_id: str) -> list[str]:
+        """The call was put through to `queue`: whoever was promised a callback there, and shows a mobile number that the network
+        vouches for, need not be called any more; behind another number it may be somebody else. References of the callbacks that
+        ended so. Never raises.
+        """
+        if caller.number is None or caller.withheld or caller.trust is NumberTrust.NONE or not is_mobile(caller.number):
+            return []
+        try:
+            return await self._callbacks.rang_again(RangAgain(caller.number, queue, call_id, self._clock()))
+        except Exception as error:  # the caller is through already
+            _log.exception("callbacks could not be looked through", code=code_of(error), queue=queue)
+            return []
 
     async def _see_through(self, record: HandOffRecord, leg: Transferable) -> HandOffResult:
         log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)

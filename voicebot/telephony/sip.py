@@ -143,7 +143,7 @@ class SipEndpoint:
             else:
                 await leg.ended.wait()
         except Exception:
-            log.exception("call %s: serving it failed", leg.offer.call_ref)
+            log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
         finally:
             self._legs.discard(leg)
             await leg.hang_up()

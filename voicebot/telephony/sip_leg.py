@@ -159,7 +159,7 @@ class SipLeg:
             await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
         except (BaresipError, TimeoutError) as error:
             if not isinstance(error, StaleHandleError):
-                log.warning("hang-up of %s: %s", self.offer.call_ref, error)
+                log.warning("hang-up: %s", error, extra={"call_ref": self.offer.call_ref})
             self._end(self._cause, "")
 
     def stack_died(self) -> None:
@@ -172,7 +172,7 @@ class SipLeg:
     def _expire(self, cause: str) -> None:
         if cause == "media_timeout" and self._media_came:
             return
-        log.warning("call %s ended: %s", self.offer.call_ref, cause)
+        log.warning("call ended: %s", cause, extra={"call_ref": self.offer.call_ref})
         self._closing = asyncio.get_running_loop().create_task(self.end(cause), name=f"sip-{cause}")
 
     def _on_stack_event(self, event: StackEvent) -> None:

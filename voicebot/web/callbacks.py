@@ -2,6 +2,7 @@
 
 A dialler asks a queue for its next callback when an agent is free (POST …/take), calls `number` from `cli`, and reports the
 outcome with the claim it was given. A dialler that dies loses its claim: the callback is free again, in its old place.
+Callbacks that are not made because the customer rang again and was put through are listed as `served` for some days.
 """
 
 from __future__ import annotations
@@ -48,13 +49,17 @@ def routes(desk: CallbackDesk) -> APIRouter:
     """Promised callbacks in the order of their places."""
     router = APIRouter()
 
+    async def listed(queue: str | None) -> dict[str, Any]:
+        waiting, served = await desk.line(queue), await desk.served(queue)
+        return {"callbacks": [each.as_dict() for each in waiting], "served": [each.as_dict() for each in served]}
+
     @router.get("/callbacks")
     async def everywhere() -> dict[str, Any]:
-        return {"callbacks": [each.as_dict() for each in await desk.line()]}
+        return await listed(None)
 
     @router.get("/callbacks/{queue}")
     async def waiting(queue: QueueName) -> dict[str, Any]:
-        return {"queue": queue, "callbacks": [each.as_dict() for each in await desk.line(queue)]}
+        return {"queue": queue, **await listed(queue)}
 
     @router.post("/callbacks/{queue}/take", response_model=None)
     async def take(queue: QueueName, order: TakeOrder | None = None) -> dict[str, Any] | Response:

@@ -50,7 +50,7 @@ FAMILIES = {
         Family("voicebot_calls_total", "counter", "Calls that ended, by outcome."),
         Family("voicebot_calls_refused_total", "counter", "Calls not admitted, by reason."),
         Family("voicebot_handoffs_total", "counter", "Hand-offs, by queue and result."),
-        Family("voicebot_callbacks_total", "counter", "Callbacks promised, taken, done, not_reached, given_up…, by queue."),
+        Family("voicebot_callbacks_total", "counter", "Callbacks promised, taken, done, given_up, served…, by queue."),
         Family("voicebot_callbacks_waiting", "gauge", "Callbacks promised and not made yet, by queue (all processes)."),
         Family("voicebot_chats_total", "counter", "Chats that ended, by outcome."),
         Family("voicebot_chats_refused_total", "counter", "Chats not let in, by reason."),

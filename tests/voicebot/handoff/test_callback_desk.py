@@ -16,7 +16,7 @@ from dialogs.bundle import load_bundle
 from dialogs.callback import CallbackError
 from tests.voicebot.state.servers import StateServer
 from voicebot.errors import StateUnavailable
-from voicebot.handoff.callback_desk import CallbackDesk, ClaimLost, Outcome
+from voicebot.handoff.callback_desk import CallbackDesk, ClaimLost, Outcome, RangAgain
 from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.state.embedded import EmbeddedValkey
 from voicebot.state.shared import SharedState
@@ -51,6 +51,15 @@ class Office:
     async def take(self, queue: str = "cards", seconds: float = 60.0) -> str | None:
         taken = await self.desk.take(queue, seconds=seconds)
         return taken.callback.ref if taken else None
+
+    async def take_when_there(self) -> str | None:
+        try:
+            return await self.take()
+        except StateUnavailable:
+            return None
+
+    async def rings_again(self, number: str = "+48600100200", queue: str = "cards") -> list[str]:
+        return await self.desk.rang_again(RangAgain(number, queue, "call-2", self.now))
 
     async def order(self) -> list[str]:
         return [each.callback.ref for each in await self.desk.line("cards")]
@@ -242,6 +251,7 @@ async def test_a_queue_that_left_the_bundle_keeps_its_promises(shared: SharedSta
     """They are listed and counted with the others."""
     office = Office(shared)
     await office.promise("old", queue="dissolved")
+    await shared.flush()
     assert [each.callback.ref for each in await office.desk.line()] == ["old"]
     await office.desk.count()
     assert (office.desk.counted["dissolved"], office.desk.counted["cards"]) == (1, 0)
@@ -255,3 +265,122 @@ async def test_a_damaged_callback_does_not_hide_the_others(shared: SharedState) 
     await shared.flush()
     assert await office.order() == ["b"]
     assert await office.take() == "b"
+
+
+# ---------------------------------------------------------------- whoever rings again and is put through
+
+
+async def test_whoever_rings_again_and_is_put_through_is_not_called_back(shared: SharedState, other: SharedState) -> None:
+    """By any process; the place is given up, the others move on, and everybody can see why."""
+    office, elsewhere = Office(shared), Office(other)
+    await office.promise("a", number="+48600100201")
+    await office.promise("mine")
+    assert await elsewhere.rings_again() == ["mine"]
+    assert await office.order() == ["a"]
+    assert elsewhere.told == [("served", "mine")]
+    (served,) = await office.desk.served("cards")
+    assert (served.ref, served.call_id, served.at) == ("mine", "call-2", NOON)
+    assert [each.ref for each in await office.desk.served()] == ["mine"]
+    assert await office.desk.served("loans") == []
+    assert await office.rings_again() == []
+
+
+@pytest.mark.parametrize(("number", "queue"), [("+48600100201", "cards"), ("+48600100200", "loans")])
+async def test_another_number_or_another_queue_ends_no_callback(shared: SharedState, number: str, queue: str) -> None:
+    """The matter may be another, the person too."""
+    office = Office(shared)
+    await office.promise("mine")
+    assert await office.rings_again(number, queue) == []
+    assert (await office.order(), await office.desk.served()) == (["mine"], [])
+
+
+async def test_a_callback_that_somebody_is_making_is_left_alone(shared: SharedState, other: SharedState) -> None:
+    """The dialler's outcome counts; when it gives the callback back, the customer still has the place."""
+    office, elsewhere = Office(shared), Office(other)
+    await office.promise("mine")
+    taken = await office.desk.take("cards", seconds=60)
+    assert taken is not None
+    assert await elsewhere.rings_again() == []
+    assert elsewhere.told == []
+    assert await office.desk.settle("cards", "mine", taken.claim, Outcome.GIVEN_BACK) is not None
+    assert await office.order() == ["mine"]
+
+
+async def test_a_dialler_and_a_caller_who_rings_again_never_both_get_the_callback(
+    shared: SharedState, other: SharedState
+) -> None:
+    """In the same instant: it is made or it is over, not both, not neither."""
+    diallers, callers = Office(shared), Office(other)
+    for number in range(25):
+        await diallers.promise(f"c{number}")
+        taken, ended = await asyncio.gather(diallers.take(), callers.rings_again())
+        assert (taken is not None) is (ended == []), number
+        if taken is not None:
+            await diallers.desk.withdraw("cards", taken)
+        assert await diallers.order() == []
+
+
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+async def test_while_the_state_server_is_away_it_is_found_out_later(
+    server: StateServer, shared: SharedState, other: SharedState, trouble: str
+) -> None:
+    """Nothing raises meanwhile; the next dialler that comes gets another customer's callback."""
+    office = Office(shared)
+    await office.promise("mine")
+    getattr(server, trouble)()
+    assert await office.rings_again() == []
+    assert office.told == [("promised", "mine")]
+    if trouble == "kill":
+        server.start_again()
+        await Office(other).promise("mine")  # as from the disk
+    else:
+        server.thaw()
+    office.now += timedelta(minutes=1)
+    await Office(other).promise("next", number="+48600100201")
+    async with asyncio.timeout(20):
+        while ("served", "mine") not in office.told:
+            await office.desk.count()
+            await asyncio.sleep(0.01)
+    assert await office.order() == ["next"]
+    assert await office.take() == "next"
+
+
+async def test_a_callback_promised_after_the_call_was_put_through_is_another(server: StateServer, shared: SharedState) -> None:
+    """Found out late, the call ends only what was promised before it."""
+    office = Office(shared)
+    server.kill()
+    assert await office.rings_again() == []
+    server.start_again()
+    office.now += timedelta(minutes=5)
+    await office.promise("newer", since=NOON + timedelta(minutes=2))
+    await shared.flush()
+    async with asyncio.timeout(20):
+        while (taken := await office.take_when_there()) is None:
+            await asyncio.sleep(0.01)
+    assert taken == "newer"
+    assert await office.desk.served() == []
+
+
+async def test_a_promise_that_the_state_server_never_got_ends_too(server: StateServer, shared: SharedState) -> None:
+    """Promised and served in one outage: nobody is called once it is over."""
+    office = Office(shared)
+    server.kill()
+    await office.promise("mine")
+    assert await office.order() == ["mine"]
+    assert await office.rings_again() == ["mine"]
+    assert await office.order() == []
+    server.start_again()
+    await shared.flush()
+    assert await office.order() == []
+    assert [each.ref for each in await office.desk.served("cards")] == ["mine"]
+
+
+async def test_of_those_served_only_the_last_days_are_kept(shared: SharedState) -> None:
+    """It is a list for people, not an archive."""
+    office = Office(shared)
+    await office.promise("old")
+    await office.rings_again()
+    office.now += timedelta(days=8)
+    await office.promise("new", since=office.now)
+    await office.rings_again()
+    assert [each.ref for each in await office.desk.served()] == ["new"]

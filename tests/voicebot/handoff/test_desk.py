@@ -13,7 +13,7 @@ from tests.voicebot.handoff.receiver import Receiver, receiving
 from tests.voicebot.memory_leg import MemoryLeg
 from tests.voicebot.state.servers import StateServer
 from voicebot.handoff.callback_desk import CallbackDesk
-from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.callbacks import Callback, CallbackStore, Served
 from voicebot.handoff.desk import HandOffDesk
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
@@ -159,3 +159,45 @@ async def test_the_latest_reference_of_a_call_is_told(shared: SharedState) -> No
     first = at.last_ref("c1")
     await hand_off(at, HandOff("general"))
     assert at.last_ref("c1") not in (None, first)
+
+
+@pytest.mark.parametrize(
+    ("caller", "ended"),
+    [
+        (Caller("+48600100200", NumberTrust.TRUNK), True),
+        (Caller("+48600100200", NumberTrust.ATTESTED), True),
+        (Caller("+48600100200", NumberTrust.NONE), False),
+        (Caller("+48600100200", NumberTrust.TRUNK, withheld=True), False),
+        (Caller("+48600100201", NumberTrust.TRUNK), False),
+        (Caller(None, NumberTrust.NONE, withheld=True), False),
+    ],
+)
+async def test_only_a_number_that_the_network_vouches_for_ends_a_callback(
+    shared: SharedState, caller: Caller, ended: bool
+) -> None:
+    """Anybody can show a number; a promise is not broken for that."""
+    at = desk(shared)
+    await hand_off(at, HandOff("cards", call_back="+48600100200", kind="callback"))
+    promised = at.last_ref("c1")
+    assert await at.rang_again("cards", caller=caller, call_id="c2") == ([promised] if ended else [])
+    assert (await CallbackStore(shared).waiting("cards") == []) is ended
+
+
+async def test_behind_an_office_number_it_may_be_a_colleague_who_rings(shared: SharedState) -> None:
+    at = desk(shared)
+    await hand_off(at, HandOff("cards", call_back="+48223344556", kind="callback"))
+    assert await at.rang_again("cards", caller=Caller("+48223344556", NumberTrust.TRUNK), call_id="c2") == []
+    assert len(await CallbackStore(shared).waiting("cards")) == 1
+
+
+async def test_whatever_goes_wrong_with_callbacks_the_caller_is_through(
+    shared: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing raises."""
+    await hand_off(at := desk(shared), HandOff("cards", call_back="+48600100200", kind="callback"))
+
+    async def broken(self: CallbackStore, callback: Callback, served: Served) -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(CallbackStore, "serve", broken)
+    assert await at.rang_again("cards", caller=CALLER, call_id="c2") == []

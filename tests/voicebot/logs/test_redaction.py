@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -12,28 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stdnum import luhn
-from stdnum.pl import pesel
 
+from tests.voicebot.logs.personal import secrets
 from voicebot.redaction import DEBUG_LOGS, LOGS, RECORDS, REMOVED, Redaction, redact_text
 
-
-def _pesel(day: date, number: int) -> str:
-    century = {19: 0, 20: 20}[day.year // 100]
-    body = f"{day.year % 100:02}{day.month + century:02}{day.day:02}{number:04}"
-    return body + pesel.calc_check_digit(body)
-
-
-def _card(body: int) -> str:
-    return f"4{body:014}" + luhn.calc_check_digit(f"4{body:014}")
-
-
-pesels = st.builds(_pesel, st.dates(date(1920, 1, 1), date(2025, 1, 1)), st.integers(0, 9999))
-cards = st.builds(_card, st.integers(0, 10**14 - 1))
-spaced_cards = cards.map(lambda digits: " ".join(digits[at : at + 4] for at in range(0, 16, 4)))
-accounts = st.integers(10**25, 10**26 - 1).map(str)
-blik_codes = st.integers(100_000, 999_999).map(str)
-secrets = st.one_of(pesels, cards, spaced_cards, accounts, blik_codes)
 around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"', "od +48221234567: "])
 after = st.sampled_from(["", ".", " dziękuję", ")", '"', "\n", " do +48221234567"])
 
@@ -111,6 +93,32 @@ def test_a_value_under_a_secret_name_is_removed_whatever_it_is(name: str) -> Non
     """At any depth."""
     for redaction in (LOGS, DEBUG_LOGS, RECORDS):
         assert redaction.fields({"request": {name: ["1", 2]}}) == {"request": {name: REMOVED}}
+
+
+IDENTIFIERS = [
+    "8ddb3b0412345fd9",
+    "0a3b44051401359f@192.0.2.17",
+    "1763805135.123456",
+    "12345678-44051401359@pbx.bank.example",
+    "Zx81_4111111111111111-qQ",
+]
+
+
+@pytest.mark.parametrize("identifier", IDENTIFIERS)
+@pytest.mark.parametrize("name", ["call_ref", "call_id", "ref", "handoff_ref", "model", "bundle_version"])
+def test_identifiers_can_be_found_again(name: str, identifier: str) -> None:
+    """However many digits stand in a row in them; anywhere else the same would be masked."""
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+        assert redaction.fields({"line": {name: identifier}}) == {"line": {name: identifier}}
+        assert redaction.fields({"text": identifier})["text"] != identifier
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("+48600100123_77@trunk", "+48…123_77@trunk"), ("moja karta 4111111111111111", "moja karta <card>")]
+)
+def test_what_is_no_identifier_is_redacted_under_its_name_too(written: str, kept: str) -> None:
+    """A switchboard that puts the caller's number into the Call-ID; words."""
+    assert LOGS.fields({"call_ref": written}) == {"call_ref": kept}
 
 
 def test_pressed_keys_are_never_logged_and_are_kept_in_records() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from caller_id.types import Caller, NumberTrust
 from dialogs import wire
 from dialogs.events import CallStarted, CollectKeys, Decided, Event, HandOff, Heard, KeyPressed, Listen, Say, Silence
+from nlu.types import Decision, Entity, Understanding
+from tests.voicebot.logs.personal import pins, secrets
 from voicebot.journal import HIDDEN_KEY, Journal
 
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -141,3 +144,40 @@ def test_times_never_go_back_and_never_more_than_three_unasked_keys_in_a_row_are
     assert [line["t"] for line in kept.lines] == sorted(line["t"] for line in kept.lines)
     runs = "".join(line.get("key", "|") for line in kept.lines if line.get("type") in ("KeyPressed", "Heard", "Silence"))
     assert all(len(run.rstrip(HIDDEN_KEY)) <= 3 for run in runs.split("|"))
+
+
+identifiers = st.one_of(
+    st.uuids().map(str),
+    st.uuids().map(lambda made: f"{made.hex[:16]}@192.0.2.17"),
+    st.integers(10**9, 2 * 10**9).map(lambda second: f"{second}.{second % 999_983}"),
+    st.binary(min_size=24, max_size=24).map(lambda made: urlsafe_b64encode(made).decode()),
+)
+phrases = st.sampled_from(["{}", "mój numer to {}", "pesel {} dziękuję", "karta: {}.", "my number is {}, yes"])
+
+
+@given(st.data())
+def test_what_callers_say_is_redacted_everywhere_and_identifiers_nowhere(data: st.DataObject) -> None:
+    """Cards, PESEL, accounts, codes and PINs, in every field with the caller's own words; calls must be found by their ids."""
+    secret = data.draw(secrets)
+    pin = data.draw(pins)
+    said = f"{data.draw(phrases).format(secret)}, a pin {pin}"
+    call_ref, ref, model = data.draw(identifiers), data.draw(identifiers), data.draw(identifiers)
+    kept = journal()
+    kept.note("offered", call_ref=call_ref)
+    kept.note("partial", text=said)
+    kept.note("ignored", text=said, why="backchannel")
+    meant = Understanding(said, "card_issue", 0.9, Decision.ACCEPT, entities=(Entity("number", said, said),), model=model)
+    kept.happened(Heard(said, understanding=meant))
+    kept.did(Decided("accept", f"{said}", "card_issue", 0.9))
+    kept.did(HandOff("cards", words=said, tried=(said,), entities=(("number", said),), reason=said))
+    for key in pin + secret.replace(" ", "").removeprefix("PL"):
+        kept.happened(KeyPressed(key))
+    kept.note("hand_off", ref=ref, ok=True, queue="cards")
+    offered, heard, handed = kept.lines[0], kept.lines[3], kept.lines[-1]
+    assert (offered["call_ref"], heard["understanding"].pop("model"), handed["ref"]) == (call_ref, model, ref)
+    rest = [{name: value for name, value in line.items() if name not in ("t", "call_ref", "ref")} for line in kept.lines]
+    written = json.dumps(rest, ensure_ascii=False)
+    for digits in (secret, secret.replace(" ", ""), pin):
+        assert digits not in written
+    typed = keys(kept).replace(HIDDEN_KEY, "")
+    assert len(typed) <= 3

@@ -16,7 +16,7 @@ from dialogs.bundle import load_bundle
 from dialogs.events import HandOff
 from tests.voicebot.state.servers import StateServer
 from voicebot.errors import ConfigError
-from voicebot.handoff.callback_desk import CallbackDesk
+from voicebot.handoff.callback_desk import CallbackDesk, RangAgain
 from voicebot.handoff.callbacks import CallbackStore, callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
 from voicebot.handoff.store import HandOffStore
@@ -218,6 +218,22 @@ async def test_a_dialler_takes_the_next_callback_and_reports_its_outcome(api: Ap
     kept = await api.post(f"/api/callbacks/cards/{ref}/outcome", report)
     assert (kept["kept"], kept["callback"]["attempts"], kept["callback"]["tried_at"]) == (True, 1, NOON.isoformat())
     assert (await api.client.post("/api/callbacks/cards/take")).status_code == 204  # too soon after the attempt
+
+
+async def test_callbacks_that_are_not_needed_any_more_are_shown_with_the_call_that_served_them(
+    server: StateServer, api: Api
+) -> None:
+    """So that nobody wonders where a promise went; while the state server is away nothing is known of them."""
+    ref, other = await promise(api), await promise(api, "+48600100201")
+    await api.parts.callbacks.rang_again(RangAgain("+48600100200", "cards", "c2", NOON))
+    for path in ("/api/callbacks/cards", "/api/callbacks"):
+        listed = await api.get(path)
+        assert [each["ref"] for each in listed["callbacks"]] == [other]
+        (served,) = listed["served"]
+        assert served == {"ref": ref, "queue": "cards", "since": STARTED.isoformat(), "at": NOON.isoformat(), "call_id": "c2"}
+    assert (await api.get("/api/callbacks/loans"))["served"] == []
+    server.kill()
+    assert (await api.get("/api/callbacks/cards")) == {"queue": "cards", "callbacks": [], "served": []}
 
 
 async def test_whoever_holds_the_line_longer_goes_before_a_callback(api: Api) -> None:

@@ -1,0 +1,44 @@
+"""The list of prompts: on a terminal as wide as that is, elsewhere a line a prompt with nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from dialogs.prompt_desk import PromptEntry
+
+_HEAD = ("prompt", "lang", "kind", "status", "recording", "approved by", "text")
+_NARROW = ("prompt", "lang", "status", "text")
+_WIDE = 140
+"""Columns of a terminal that has room for everything."""
+
+
+def show_prompts(console: Console, entries: Sequence[PromptEntry]) -> None:
+    """Print the entries. Ids are never cut. A narrow terminal shows the beginning of each text and leaves the rest out; what is
+    no terminal gets lines of tab-separated fields, the names of the fields first.
+    """
+    if not console.is_terminal:
+        for row in (_HEAD, *map(_row, entries)):
+            print("\t".join(row), file=console.file)
+        return
+    wide = console.width >= _WIDE
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name in _HEAD:
+        if name == "prompt":
+            table.add_column(name, no_wrap=True, min_width=max((len(entry.id) for entry in entries), default=0))
+        elif name == "text":
+            table.add_column(name, no_wrap=not wide, overflow="ellipsis", ratio=1)
+        elif wide or name in _NARROW:
+            table.add_column(name, no_wrap=True)
+    for entry in entries:
+        table.add_row(*(field for name, field in zip(_HEAD, _row(entry), strict=True) if wide or name in _NARROW))
+    console.print(table, crop=False, markup=False, highlight=False)
+    if not wide:
+        console.print(f"kind, recording, approver and whole texts: in {_WIDE} columns, or through a pipe", style="dim")
+
+
+def _row(entry: PromptEntry) -> tuple[str, ...]:
+    recorded = "yes" if entry.recording else "-"
+    return (entry.id, entry.language, entry.kind, entry.status.value, recorded, entry.approver, " ".join(entry.text.split()))
