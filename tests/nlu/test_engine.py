@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +107,41 @@ def test_neighbours_find_each_training_line_as_its_own_nearest() -> None:
     assert (nearest == np.arange(200)).all()
     assert np.allclose(cosines, 1, atol=1e-5)
     assert (scores.argmax(axis=1) == labels).all()
+
+
+def test_neighbours_do_not_heed_what_varies_within_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classes differ little along one axis, and each of them much along others."""
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 2, size=400)
+    vectors = rng.normal(size=(400, 7)).astype(np.float32) * np.array([0.1] + [1.0] * 6, dtype=np.float32)
+    vectors[:, 0] += labels
+    taught, asked = slice(0, 300), slice(300, 400)
+
+    def right() -> float:
+        head = fit_neighbours(vectors[taught], labels[taught], *principal_axes(vectors[taught], 7))
+        return float((head.scores(vectors[asked], 2)[0].argmax(axis=1) == labels[asked]).mean())
+
+    whitened = right()
+    monkeypatch.setattr("nlu.neighbours.SHRINKAGE", 1.0)
+    assert whitened > right() + 0.05
+
+
+def test_a_label_with_few_utterances_is_taught_by_its_name_too(taught: Utterances) -> None:
+    """The name is no utterance of the pack: it is not counted."""
+    few = [row for row, label in enumerate(taught.labels) if label != LABELS[0]]
+    few += [row for row, label in enumerate(taught.labels) if label == LABELS[0]][:5]
+    given = Utterances(tuple(taught.texts[row] for row in few), tuple(taught.labels[row] for row in few))
+    found = train(given, "pl")
+    assert found.texts[len(few) :] == (LABELS[0].replace("_", " "),)
+    assert found.classes[found.labels[-1]] == LABELS[0]
+    assert found.measured["utterances"] == len(few)
+
+
+def test_a_broken_dictionary_is_an_error_and_a_missing_one_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert learn_lemmas(["xwordx", "ywordy"], "tlh").table == {"xwordx": "xwordx", "ywordy": "ywordy"}
+    monkeypatch.setattr("nlu.lemmas._DICTIONARY", tmp_path / "gone.py")
+    with pytest.raises(subprocess.CalledProcessError):
+        learn_lemmas(["neverlookedup"], "pl")
 
 
 def test_fusion_trusts_the_head_that_knows_and_its_confidence_is_the_share_right() -> None:

@@ -192,11 +192,7 @@ class CallbackStore:
                 pipeline.multi()  # type: ignore[no-untyped-call]
                 pipeline.delete(_claim(callback.ref))
                 _write(pipeline, now) if now is not None else _remove(pipeline, callback)
-                try:
-                    await pipeline.execute()
-                except WatchError:
-                    return False
-            return True
+                return await _undisturbed(pipeline)
 
         return await self._shared.ask(write)
 
@@ -222,11 +218,7 @@ class CallbackStore:
                 pipeline.multi()  # type: ignore[no-untyped-call]
                 _remove(pipeline, callback)
                 _keep_served(pipeline, served)
-                try:
-                    await pipeline.execute()
-                except WatchError:
-                    return False
-            return True
+                return await _undisturbed(pipeline)
 
         return await self._shared.ask(write)
 
@@ -269,6 +261,15 @@ def _write(pipeline: Pipeline, callback: Callback) -> None:
 def _remove(pipeline: Pipeline, callback: Callback) -> None:
     pipeline.zrem(_index(callback.queue), callback.ref)
     pipeline.delete(_key(callback.ref))
+
+
+async def _undisturbed(pipeline: Pipeline) -> bool:
+    """Do what the pipeline holds. False, and nothing done, when what it watches has changed."""
+    try:
+        await pipeline.execute()
+    except WatchError:
+        return False
+    return True
 
 
 def _keep_served(pipeline: Pipeline, served: Served) -> None:
