@@ -121,7 +121,7 @@ class ServedCall:
         self._caller = services.identify(leg.offer)
         self._line = services.bundle.routes.line_of(self._caller.dialled)
         self._started = datetime.now(UTC)
-        self._journal = Journal(call_id, started=self._started, sinks=[*services.sinks, self._watch])
+        self._journal = Journal(call_id, started=services.clock(), sinks=[*services.sinks, self._watch])
         self._recording: StereoRecording | None = None
 
     async def run(self) -> None:
