@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 
 from audio.types import Recogniser, RecogniserStream, Recognition
 from dialogs.events import Conditions
-from voicebot.caller import (
+from voicebot.config.settings import Settings
+from voicebot.conversation.calls import CallServer
+from voicebot.demo.run import A_WORKING_DAY
+from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
+from voicebot.service import Service, open_service
+from voicebot.softphone import (
     CallReport,
     CallScript,
     HangUp,
@@ -30,11 +35,6 @@ from voicebot.caller import (
     Wait,
     run_script_process,
 )
-from voicebot.calls import Reception
-from voicebot.config import Settings
-from voicebot.demo.run import A_WORKING_DAY
-from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
-from voicebot.house import House, open_house
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,19 +84,19 @@ class _DeafStream:
 
 async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_PARTS, *, quick: bool = False) -> None:
     """The figures that need calls, of these `parts` of CALL_PARTS; `quick` with a quarter of the work."""
-    async with _house(folder) as house:
+    async with _house(folder) as service:
         if "load" in parts:
-            await _load(say, house, await _long_speech(folder), calls=10 if quick else 30, seconds=15)
+            await _load(say, service, await _long_speech(folder), calls=10 if quick else 30, seconds=15)
         if "latency" in parts:
-            await _latencies(say, house, rounds=1 if quick else 3)
+            await _latencies(say, service, rounds=1 if quick else 3)
         if "recogniser" in parts:
-            await _with_recogniser(say, house, calls=6)
+            await _with_recogniser(say, service, calls=6)
         if "growth" in parts:
-            await _growth(say, house, calls=250 if quick else 1000)
+            await _growth(say, service, calls=250 if quick else 1000)
 
 
 @asynccontextmanager
-async def _house(folder: Path) -> AsyncIterator[House]:
+async def _house(folder: Path) -> AsyncIterator[Service]:
     shutil.rmtree(folder / "state", ignore_errors=True)  # callers of an earlier run are not callers of today
     settings = Settings.model_validate(
         {
@@ -113,15 +113,15 @@ async def _house(folder: Path) -> AsyncIterator[House]:
             "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
         }
     )
-    async with open_house(settings, clock=lambda: A_WORKING_DAY) as house:
+    async with open_service(settings, clock=lambda: A_WORKING_DAY) as service:
         await asyncio.sleep(2)
-        yield house
+        yield service
 
 
 def _scripts(
-    house: House, steps: Sequence[tuple[Step, ...]], *, line: str = ENGLISH_LINE, codec: str = "pcma", apart_s: float = 0.05
+    service: Service, steps: Sequence[tuple[Step, ...]], *, line: str = ENGLISH_LINE, codec: str = "pcma", apart_s: float = 0.05
 ) -> list[CallScript]:
-    host, port = house.sip
+    host, port = service.sip
     return [
         CallScript(
             f"sip:{ENGLISH_LINE}@{host}:{port}",
@@ -153,45 +153,45 @@ async def _long_speech(folder: Path) -> Path:
     return path
 
 
-async def _load(say: Figure, house: House, speech: Path, *, calls: int, seconds: float) -> None:
+async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
     """Media both ways, voice activity and dialogue: every caller talks all the time and is heard by a recogniser that is deaf."""
-    deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in house.services.recognisers}
-    reception = house.endpoint.on_call
-    house.endpoint.on_call = Reception(replace(house.services, recognisers=deaf)).serve
+    deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in service.services.recognisers}
+    server = service.endpoint.on_call
+    service.endpoint.on_call = CallServer(replace(service.services, recognisers=deaf)).serve
     before = _rss_mb()
     steps = [(Play(speech), HangUp())] * calls
-    placing = asyncio.create_task(run_script_process(_cut(_scripts(house, steps), seconds + 12), host="127.0.0.1"))
-    while house.endpoint.live_calls < calls and not placing.done():  # noqa: ASYNC110 - a count of the endpoint, not an event
+    placing = asyncio.create_task(run_script_process(_cut(_scripts(service, steps), seconds + 12), host="127.0.0.1"))
+    while service.endpoint.live_calls < calls and not placing.done():  # noqa: ASYNC110 - a count of the endpoint, not an event
         await asyncio.sleep(0.1)
     await asyncio.sleep(2)
-    cpu, wall, live = time.process_time(), time.monotonic(), house.endpoint.live_calls
+    cpu, wall, live = time.process_time(), time.monotonic(), service.endpoint.live_calls
     await asyncio.sleep(seconds)
     share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
     how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
     say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
     say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
     await placing
-    house.endpoint.on_call = reception
+    service.endpoint.on_call = server
 
 
 def _cut(scripts: Sequence[CallScript], seconds: float) -> list[CallScript]:
     return [replace(script, max_s=seconds) for script in scripts]
 
 
-async def _latencies(say: Figure, house: House, *, rounds: int) -> None:
+async def _latencies(say: Figure, service: Service, *, rounds: int) -> None:
     """One call at a time; as the caller hears it: network, jitter buffers and recogniser included."""
     spoken = [(LISTEN, Say(matter), LISTEN, YES, UntilEnded(20)) for matter in MATTERS] * rounds
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
-    reports = await run_script_process(_scripts(house, spoken, codec="g722"), host="127.0.0.1", together=1)
+    reports = await run_script_process(_scripts(service, spoken, codec="g722"), host="127.0.0.1", together=1)
     answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
-    reports = await run_script_process(_scripts(house, over), host="127.0.0.1", together=1)
+    reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
     _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
-    stops = await _key_stops(house, calls=6 * rounds)
+    stops = await _key_stops(service, calls=6 * rounds)
     _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
 
 
-async def _key_stops(house: House, *, calls: int) -> list[float]:
+async def _key_stops(service: Service, *, calls: int) -> list[float]:
     """Milliseconds from a key to the last sound of the bot. After most keys the next words follow too closely for a silence to be
     heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
     (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
@@ -200,18 +200,18 @@ async def _key_stops(house: House, *, calls: int) -> list[float]:
     typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Wait(0.8))
     steps = (*to_the_number, *typed, *typed, HangUp())
     measured = {len(to_the_number) + 3, len(to_the_number) + len(typed) + 3}  # steps count from 1
-    reception = house.endpoint.on_call
+    server = service.endpoint.on_call
     busy = Conditions(waits=(("loans", 900.0),))
-    house.endpoint.on_call = Reception(replace(house.services, conditions=lambda: busy)).serve
-    reports = await run_script_process(_scripts(house, [steps] * calls), host="127.0.0.1", together=1)
-    house.endpoint.on_call = reception
+    service.endpoint.on_call = CallServer(replace(service.services, conditions=lambda: busy)).serve
+    reports = await run_script_process(_scripts(service, [steps] * calls), host="127.0.0.1", together=1)
+    service.endpoint.on_call = server
     return [latency.seconds * 1000 for report in reports for latency in report.stops if latency.step in measured]
 
 
-async def _with_recogniser(say: Figure, house: House, *, calls: int) -> None:
+async def _with_recogniser(say: Figure, service: Service, *, calls: int) -> None:
     steps = [(LISTEN, Say(MATTERS[n % len(MATTERS)]), LISTEN, YES, UntilEnded(30)) for n in range(calls)]
     cpu = time.process_time()
-    reports = await run_script_process(_scripts(house, steps, codec="g722"), host="127.0.0.1")
+    reports = await run_script_process(_scripts(service, steps, codec="g722"), host="127.0.0.1")
     spent = time.process_time() - cpu
     talked = sum(report.duration_s for report in reports)
     put_through = sum(report.put_through for report in reports)
@@ -219,14 +219,14 @@ async def _with_recogniser(say: Figure, house: House, *, calls: int) -> None:
     say("calls_per_core_asr", talked / spent, f"{how}; CPU of the service over call-seconds, embedded recogniser")
 
 
-async def _growth(say: Figure, house: House, *, calls: int) -> None:
+async def _growth(say: Figure, service: Service, *, calls: int) -> None:
     """Short calls, ten at once, after as many to warm up; memory is read when the SIP stack has let go of old transactions."""
     steps = [(Wait(0.3), HangUp())] * calls
-    await run_script_process(_scripts(house, steps, apart_s=0), host="127.0.0.1", together=10)
+    await run_script_process(_scripts(service, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
     before, tasks = _rss_mb(), len(asyncio.all_tasks())
-    await run_script_process(_scripts(house, steps, apart_s=0), host="127.0.0.1", together=10)
+    await run_script_process(_scripts(service, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
     how = f"{calls} calls after {calls} others, scaled; resident memory 35 s after the last, when SIP transactions have ended"

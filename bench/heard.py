@@ -28,8 +28,8 @@ from audio.recognisers.decoding import WhisperDecoder, to_whisper
 from audio.recognisers.weights import WHISPER_BASE, joined
 from audio.synthesis import EspeakVoice, PiperVoice, Voice, embedded_piper_model
 from bench.asr import telephone
-from nlu.normalise import normalise
-from nlu.pack import ACT_LABELS, Pack
+from nlu.pack.pack import ACT_LABELS, Pack
+from nlu.text.normalise import normalise
 from nlu.tools.likeness import LIKE
 
 LANGUAGE = "en"

@@ -1,6 +1,6 @@
 """`make bench-nlu DATA=…`: the classifier on public data sets and on our own callers' lines, beside what was reached before.
 
-What is measured is what serves: `nlu.training.train` and `nlu.scorer.Scorer`, embeddings made afresh.
+What is measured is what serves: `nlu.model.training.train` and `nlu.model.scorer.Scorer`, embeddings made afresh.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from rich.table import Table
 from bench.nlu_callers import CALLERS, CallersFigures, RasaFigures, ask_rasa, measure_callers
 from bench.nlu_measures import accepted_and_right, auroc, calibration_error, macro_f1
 from bench.nlu_tasks import TASKS, MissingData, Task, read_tsv
-from nlu.loading import find_encoder
-from nlu.scorer import Model, Scored, Scorer
-from nlu.semantic import SentenceEncoder
-from nlu.store import save
-from nlu.training import Utterances, train
+from nlu.model.scorer import Model, Scored, Scorer
+from nlu.model.semantic import SentenceEncoder
+from nlu.model.store import save
+from nlu.model.training import Utterances, train
+from nlu.understanding.loading import find_encoder
 
 _CHUNK = 128
 _TIMED = 300

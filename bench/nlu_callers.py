@@ -15,9 +15,9 @@ import numpy as np
 
 import nlu
 from bench.nlu_measures import calibration_error
-from nlu.pack import ACT_LABELS, BANK_PACK, Pack
+from nlu.pack.pack import ACT_LABELS, BANK_PACK, Pack
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, Understanding
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
 
 CALLERS = {lang: Path(__file__).parent / "callers" / f"{lang}.tsv" for lang in ("pl", "en")}
 
@@ -136,7 +136,7 @@ def summarise(
     matters = [(line, one) for line, one in zip(lines, found, strict=True) if line.meant in pack.intents]
     outside = [one for line, one in zip(lines, found, strict=True) if line.meant == OUT_OF_SCOPE]
     acts = [(line, one) for line, one in zip(lines, found, strict=True) if line.meant in ACT_LABELS]
-    emergencies = [one for line, one in matters if pack.intents[line.meant].emergency]
+    emergencies = [one for line, one in matters if pack.is_emergency(line.meant)]
     accepted = [(line, one) for line, one in matters if one.decision is Decision.ACCEPT]
     decisions = Counter(one.decision for _, one in matters)
     right = np.array([line.is_meant(first_matter([r.intent for r in one.ranking])) for line, one in matters])
@@ -178,12 +178,11 @@ def _queue(pack: Pack, intent: str) -> str | None:
 
 
 def _heard_as_emergency(pack: Pack, found: Understanding) -> bool:
-    intent = pack.intents.get(found.intent)
-    return found.decision in (Decision.ACCEPT, Decision.CONFIRM) and intent is not None and intent.emergency
+    return found.decision in (Decision.ACCEPT, Decision.CONFIRM) and pack.is_emergency(found.intent)
 
 
 def _offers_emergency(pack: Pack, found: Understanding) -> bool:
-    return found.decision is Decision.CHOOSE and any(pack.intents[choice].emergency for choice in found.choices)
+    return found.decision is Decision.CHOOSE and any(map(pack.is_emergency, found.choices))
 
 
 def ask_rasa(url: str, lang: str, tell: Tell) -> RasaFigures:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlu.normalise import normalise
+from nlu.text.normalise import normalise
 
 
 class MissingData(Exception):

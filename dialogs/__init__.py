@@ -4,9 +4,9 @@ No I/O beyond loading a bundle, no clock, no asyncio: events and the time come i
 types of `nlu` and `caller_id` and nothing else of ours.
 """
 
-from dialogs.bundle import Bundle, load_bundle
-from dialogs.dialog import Dialog
-from dialogs.errors import BundleError, Problem, PromptMissing
-from dialogs.prompts import PromptText
+from dialogs.data.bundle import Bundle, load_bundle
+from dialogs.data.errors import BundleError, Problem, PromptMissing
+from dialogs.data.prompts import PromptText
+from dialogs.engine.dialog import Dialog
 
 __all__ = ["Bundle", "BundleError", "Dialog", "Problem", "PromptMissing", "PromptText", "load_bundle"]

@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nlu.loading import load
-    from nlu.understand import Classifier
+    from nlu.understanding.classifier import Classifier
+    from nlu.understanding.loading import load
 
 __all__ = ["Classifier", "load"]
 
-_HOMES = {"load": "nlu.loading", "Classifier": "nlu.understand"}
+_HOMES = {"load": "nlu.understanding.loading", "Classifier": "nlu.understanding.classifier"}
 
 
 def __getattr__(name: str) -> Any:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 HOME = ROOT / "var" / "rasa"
 PACK = ROOT / "nlu" / "packs" / "bank"
 LOCK = ROOT / "requirements-rasa.lock"
-TESTS = "tests/voicebot/nlu_rasa"
+TESTS = "tests/voicebot/understanding"
 URL_VARIABLE, TOKEN_VARIABLE = "VOICEBOT_TEST_RASA_URL", "VOICEBOT_TEST_RASA_TOKEN"
 _READY_S = 300
 _STOP_S = 20
@@ -53,7 +53,7 @@ def main() -> int:
             return wait(urls)
         first = next(iter(urls.values()))
         if options.what == "record":
-            command = [sys.executable, "-m", "tests.voicebot.nlu_rasa.record", first, token]
+            command = [sys.executable, "-m", "tests.voicebot.understanding.record", first, token]
             return subprocess.run(command, cwd=ROOT, check=False).returncode
         return run_tests({URL_VARIABLE: first, TOKEN_VARIABLE: token})
 

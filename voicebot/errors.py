@@ -90,6 +90,7 @@ _CONSEQUENCES: dict[str, Consequence] = {
     "telephony.gone": _UNNOTICED,
     "telephony.max_length": Consequence("max_length", "too_long"),
     "handoff": Consequence(None, "apology"),
+    "handoff.callback": Consequence(None, "apology"),
     "handoff.webhook": _UNNOTICED,
     # what stands around the call
     "caller_id": _UNNOTICED,

@@ -1,8 +1,7 @@
-"""Redaction of everything written: logs, journals, records, hand-offs and webhooks all pass through here.
+"""Redaction of everything written: logs, journals, records, hand-offs and webhooks pass through here.
 
-What a personal number looks like is `nlu.redact`'s knowledge. Here is what is done with structure: nested values, bytes, keys of
-mappings, values under names that are secret whatever they hold, identifiers, which stay as they are, and telephone numbers, of
-which the last digits stay.
+What a personal number looks like is known in `nlu.text.redact`. Here is what is done with structure: nested values, bytes,
+keys of mappings, secret names (their values are removed), identifiers (kept), and telephone numbers (only the last digits stay).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from caller_id.numbers import shorten
-from nlu.redact import redact
+from nlu.text.redact import redact
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 

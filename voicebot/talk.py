@@ -19,11 +19,11 @@ from caller_id.identify import known_caller
 from caller_id.numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
 from dialogs import wire
-from dialogs.bundle import Bundle
+from dialogs.data.bundle import Bundle
 from dialogs.events import CallStarted, Decided, HandOff, HandOffResult, HangUp, Say
-from dialogs.rehearsal import Exchange, Rehearsal
+from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
 from nlu.types import Understander
-from voicebot.speaking import spoken_text
+from voicebot.prompts.speaking import spoken_text
 
 MARKS = "[key 1], [keys 123#], [silence 8], [interrupt] text, [hangup]"
 MOST_SILENCES = 50

@@ -13,7 +13,7 @@ import typer
 from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
-    from nlu.pack import Pack
+    from nlu.pack.pack import Pack
     from nlu.tools.held_out import Judged
 
 On = Annotated[
@@ -62,12 +62,12 @@ def judgements(
     pack: Pack, lang: str, on: Path | None, folds: int, cache: Path | None, semantic: bool | None
 ) -> tuple[list[Judged], str]:
     """Utterances judged by models that had not seen them, and how that was done. Raises NluError."""
-    from nlu.loading import find_encoder
-    from nlu.store import default_cache
+    from nlu.model.store import default_cache
     from nlu.tools.held_out import ALL_RANKED, judge
     from nlu.tools.held_out_store import held_out
     from nlu.tools.utterances import read_labelled
-    from nlu.understand import Classifier
+    from nlu.understanding.classifier import Classifier
+    from nlu.understanding.loading import find_encoder
 
     if on is None:
         with progress(f"cross-validating {lang}") as tell:

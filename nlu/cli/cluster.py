@@ -12,7 +12,7 @@ import typer
 from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
-    from nlu.pack import Pack
+    from nlu.pack.pack import Pack
     from nlu.tools.clustering import Cluster, Member
 
 File = Annotated[Path, typer.Argument(help="Utterances of calls: lines, JSON lines with `text`, or Rasa YAML.")]
@@ -35,11 +35,11 @@ def cluster(
 ) -> None:
     """Gather low-confidence utterances into suggested intents; --accept adds them to the pack's YAML, comments kept."""
     with told_plainly():
-        from nlu.loading import find_encoder
         from nlu.tools.clustering import cluster as gathered
         from nlu.tools.clustering import unsure
         from nlu.tools.held_out import judge
         from nlu.tools.utterances import read_utterances
+        from nlu.understanding.loading import find_encoder
 
         chosen = opened(pack)
         examples = read_utterances(file)
@@ -84,7 +84,7 @@ def _line(member: Member) -> str:
 
 def _ask(clusters: list[Cluster], pack: Pack, lang: str) -> int:
     """Ask about each utterance; how many were written. Each is on disk before the next is asked about."""
-    from nlu.pack import ACT_LABELS
+    from nlu.pack.pack import ACT_LABELS
     from nlu.tools.editing import add_example
     from nlu.types import OUT_OF_SCOPE
 

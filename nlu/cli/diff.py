@@ -11,10 +11,10 @@ import typer
 from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loaded, opened, progress, told_plainly
 
 if TYPE_CHECKING:
+    from nlu.model.training import Progress
     from nlu.tools.comparing import Change, Comparison
-    from nlu.training import Progress
     from nlu.types import Understanding
-    from nlu.understand import Classifier
+    from nlu.understanding.classifier import Classifier
 
 Side = Annotated[Path, typer.Argument(help="Folder of a pack or of a trained model.")]
 On = Annotated[
@@ -61,10 +61,10 @@ def _dev_set(folder: Path, lang: str) -> Path:
 
 
 def _side(folder: Path, lang: str, pack: Path | None, cache: Path | None, semantic: bool | None, tell: Progress) -> Classifier:
-    from nlu.loading import find_encoder
-    from nlu.scorer import Scorer
-    from nlu.store import read
-    from nlu.understand import Classifier
+    from nlu.model.scorer import Scorer
+    from nlu.model.store import read
+    from nlu.understanding.classifier import Classifier
+    from nlu.understanding.loading import find_encoder
 
     if not (folder / "model.json").is_file():
         return loaded(opened(folder), lang, cache, semantic, tell)

@@ -31,8 +31,8 @@ def explain(
     with told_plainly():
         from rich.console import Console
 
-        from nlu.loading import find_encoder
         from nlu.tools.explaining import explain as explained
+        from nlu.understanding.loading import find_encoder
 
         with progress(f"loading {lang}") as tell:
             classifier = loaded(opened(pack), lang, cache, semantic, tell)

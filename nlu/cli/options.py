@@ -14,9 +14,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nlu.pack import Pack
-    from nlu.training import Progress
-    from nlu.understand import Classifier
+    from nlu.model.training import Progress
+    from nlu.pack.pack import Pack
+    from nlu.understanding.classifier import Classifier
 
 PackFolder = Annotated[Path | None, typer.Option("--pack", help="Folder of the pack.", show_default="the default pack")]
 Language = Annotated[str, typer.Option("--lang", help="Language of the line: pl or en.")]
@@ -46,14 +46,14 @@ def told_plainly() -> Iterator[None]:
 
 def opened(folder: Path | None) -> Pack:
     """The pack that was asked for. Raises PackError."""
-    from nlu.pack import BANK_PACK, Pack
+    from nlu.pack.pack import BANK_PACK, Pack
 
     return Pack(folder or BANK_PACK)
 
 
 def loaded(pack: Pack, lang: str, cache: Path | None, semantic: bool | None, progress: Progress | None = None) -> Classifier:
     """The classifier as it serves: with all the pack's languages, since they teach each other. Raises NluError."""
-    from nlu.loading import load
+    from nlu.understanding.loading import load
 
     pack.files(lang)  # a language without data is told plainly
     return load(pack, sorted({lang, *pack.languages}), cache=cache, semantic=semantic, progress=progress)

@@ -10,7 +10,7 @@ import typer
 from nlu.cli.options import Cache, PackFolder, Semantic, opened, progress, told_plainly
 
 if TYPE_CHECKING:
-    from nlu.scorer import Model
+    from nlu.model.scorer import Model
 
 Languages = Annotated[str | None, typer.Option("--lang", help="Languages, with commas between.", show_default="all of the pack")]
 Afresh = Annotated[bool, typer.Option("--afresh", help="Train even when nothing has changed.")]
@@ -21,9 +21,9 @@ def train(
 ) -> None:
     """Train the models of a pack and keep them where the service looks."""
     with told_plainly():
-        from nlu.loading import Trainer, find_encoder
-        from nlu.store import default_cache
-        from nlu.training import TrainingConfig
+        from nlu.model.store import default_cache
+        from nlu.model.training import TrainingConfig
+        from nlu.understanding.loading import Trainer, find_encoder
 
         chosen = opened(pack)
         languages = tuple(one.strip() for one in lang.split(",")) if lang else chosen.languages

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import Vocabulary, learn
-from nlu.lemmas import Lemmas
-from nlu.normalise import canonical, normalise
-from nlu.rasa_yaml import Example
-from nlu.semantic import SentenceEncoder
+from nlu.model.features import Vocabulary, learn
+from nlu.model.lemmas import Lemmas
+from nlu.model.semantic import SentenceEncoder
+from nlu.pack.rasa_yaml import Example
+from nlu.text.normalise import canonical, normalise
 from nlu.tools.held_out import Judged
 from nlu.types import OUT_OF_SCOPE, Act, Decision
 

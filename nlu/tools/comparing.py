@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlu.rasa_yaml import Example
+from nlu.model.training import Progress
+from nlu.pack.rasa_yaml import Example
 from nlu.tools.held_out import Judged, judge
 from nlu.tools.utterances import UNLABELLED
-from nlu.training import Progress
 from nlu.types import Understanding
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
 
 
 @dataclass(frozen=True, slots=True)

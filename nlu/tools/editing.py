@@ -1,6 +1,6 @@
 """Changing training files by program so that a person's comments, order and layout stay: ruamel round trips, whole or not at all.
 
-Format: https://rasa.com/docs/rasa/training-data-format/ as `nlu.rasa_yaml` reads it.
+Format: https://rasa.com/docs/rasa/training-data-format/ as `nlu.pack.rasa_yaml` reads it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from nlu.errors import PackError
-from nlu.rasa_yaml import SUPPORTED_VERSION, load_document, read_file
+from nlu.pack.rasa_yaml import SUPPORTED_VERSION, load_document, read_file
 
 _WIDE = 100_000
 """No line is ever folded."""

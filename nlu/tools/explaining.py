@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlu.acts import SpokenAct, find_act
-from nlu.normalise import normalise
-from nlu.policy import Policy, Verdict
-from nlu.redact import redact
-from nlu.scorer import Model
-from nlu.semantic import SentenceEncoder
+from nlu.model.scorer import Model
+from nlu.model.semantic import SentenceEncoder
+from nlu.text.acts import SpokenAct, find_act
+from nlu.text.normalise import normalise
+from nlu.text.redact import redact
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, RankedIntent, Understanding
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
+from nlu.understanding.policy import Policy, Verdict
 
 _NEAREST = 5
 _SPOKE = 8

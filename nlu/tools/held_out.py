@@ -1,7 +1,7 @@
 """Judging the whole chain on utterances it was not trained on: by grouped cross-validation, or on a file kept apart.
 
-What is judged is what serves (`nlu.understand.Classifier`: acts, gates, policy and all), trained without each fold in turn.
-Near-duplicates stay in one fold, or the figures would flatter (Kohavi 1995; grouping as in `nlu.training`).
+What is judged is what serves (`nlu.understanding.classifier.Classifier`: acts, gates, policy and all), trained without each fold in turn.
+Near-duplicates stay in one fold, or the figures would flatter (Kohavi 1995; grouping as in `nlu.model.training`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.heads import Matrix
-from nlu.pack import ACT_LABELS, Pack
-from nlu.rasa_yaml import Example
-from nlu.scorer import Scorer
-from nlu.semantic import EmbeddingStore, SentenceEncoder
+from nlu.model.heads import Matrix
+from nlu.model.scorer import Scorer
+from nlu.model.semantic import EmbeddingStore, SentenceEncoder
+from nlu.model.training import Progress, TrainingConfig, Utterances, folds, train
+from nlu.pack.pack import ACT_LABELS, Pack
+from nlu.pack.rasa_yaml import Example
 from nlu.tools.wording import duplicate_groups, normalised
-from nlu.training import Progress, TrainingConfig, Utterances, folds, train
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, Understanding
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
 
 ALL_RANKED = 1_000_000
 _EMBEDDING_SHARE = 0.3
@@ -84,9 +84,11 @@ class RememberingEncoder(SentenceEncoder):
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """See `SentenceEncoder.encode`."""
-        if all(text in self._known for text in texts) and texts:
-            return np.stack([self._known[text] for text in texts])
-        return self._encoder.encode(texts)
+        new = [text for text in texts if text not in self._known]
+        if not texts or len(new) == len(texts):
+            return self._encoder.encode(texts)
+        made = dict(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._known[text] if text in self._known else made[text] for text in texts])
 
 
 def judge(examples: Sequence[Example], classifier: Classifier, lang: str, progress: Progress | None = None) -> list[Judged]:

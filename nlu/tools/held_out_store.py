@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import nlu
-from nlu.loading import Trainer
-from nlu.pack import Pack
-from nlu.semantic import SentenceEncoder
+from nlu.model.semantic import SentenceEncoder
+from nlu.model.training import Progress, TrainingConfig
+from nlu.pack.pack import Pack
 from nlu.tools.held_out import Judged, cross_validate
-from nlu.training import Progress, TrainingConfig
 from nlu.types import Act, Decision, Entity, RankedIntent, Understanding
+from nlu.understanding.loading import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def held_out(
 def _version(pack: Pack, lang: str, model: str, count: int) -> str:
     digest = hashlib.sha256(f"{model} {count}".encode())
     data = [pack.root / "costs.yml", pack.root / "entities" / f"{lang}.yml"]
-    program = sorted(Path(nlu.__file__).parent.glob("*.py"))
+    program = sorted(Path(nlu.__file__).parent.rglob("*.py"))
     for path in (*data, *program):
         digest.update(path.read_bytes() if path.is_file() else b"\0")
     return digest.hexdigest()[:16]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import learn, near_duplicate_groups
-from nlu.fusion import fit_fusion
-from nlu.numeric_work import numeric_work
-from nlu.rasa_yaml import Example
+from nlu.model.features import learn, near_duplicate_groups
+from nlu.model.fusion import fit_fusion
+from nlu.model.numeric_work import numeric_work
+from nlu.model.training import TrainingConfig, out_of_fold
+from nlu.pack.rasa_yaml import Example
 from nlu.tools.wording import lemmas_of, normalised
-from nlu.training import TrainingConfig, out_of_fold
 
 Probabilities = NDArray[np.floating]
 

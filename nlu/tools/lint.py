@@ -12,12 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from nlu.errors import PackError
-from nlu.keywords import read_keywords
-from nlu.pack import ACT_LABELS, Pack
-from nlu.rasa_yaml import Example, read_file
+from nlu.model.training import Progress
+from nlu.pack.pack import ACT_LABELS, Pack
+from nlu.pack.rasa_yaml import Example, read_file
 from nlu.tools.lint_rules import balance, labels, personal_data, repetition, wrong_language
-from nlu.training import Progress
 from nlu.types import OUT_OF_SCOPE
+from nlu.understanding.keywords import read_keywords
 
 
 class Level(StrEnum):

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from nlu.languages import find_foreign
-from nlu.normalise import canonical, normalise
-from nlu.numbers import fold
-from nlu.pack import ACT_LABELS, Pack
-from nlu.rasa_yaml import Example
-from nlu.redact import PASSWORD, redact
+from nlu.pack.pack import ACT_LABELS, Pack
+from nlu.pack.rasa_yaml import Example
+from nlu.text.foreign import find_foreign
+from nlu.text.normalise import canonical, normalise
+from nlu.text.numbers import fold
+from nlu.text.redact import PASSWORD, redact
 from nlu.tools.label_errors import find_label_errors
 from nlu.tools.likeness import Kind, near_pairs
 from nlu.types import OUT_OF_SCOPE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlu.pack import Pack
+from nlu.pack.pack import Pack
 from nlu.tools.held_out import Judged
 from nlu.types import OUT_OF_SCOPE, Decision
 
@@ -118,7 +118,7 @@ def measure(judged: Sequence[Judged], pack: Pack, lang: str, how: str) -> Report
     matters = [one for one in judged if not one.is_act and not one.act_alone]
     coverage, confidence = _coverage(matters or judged)
     accepted = [one for one in judged if one.found.decision is Decision.ACCEPT]
-    emergencies = [one for one in judged if _is_emergency(one.meant, pack)]
+    emergencies = [one for one in judged if pack.is_emergency(one.meant)]
     bins = _bins(matters or judged)
     return Report(
         language=lang,
@@ -193,13 +193,8 @@ def _queue(intent: str, pack: Pack) -> str:
     return found.queue if found else intent
 
 
-def _is_emergency(intent: str, pack: Pack) -> bool:
-    found = pack.intents.get(intent)
-    return found is not None and found.emergency
-
-
 def _heard(one: Judged, pack: Pack) -> bool:
-    return one.found.decision is not Decision.REJECT and any(_is_emergency(intent, pack) for intent in one.offered)
+    return one.found.decision is not Decision.REJECT and any(map(pack.is_emergency, one.offered))
 
 
 def _coverage(judged: Sequence[Judged]) -> tuple[float, float]:
@@ -231,7 +226,7 @@ def _calibration_error(bins: Sequence[Bin]) -> float:
 def _traffic(judged: Sequence[Judged], pack: Pack) -> dict[str, Traffic]:
     kinds = {
         "bank matters": [one for one in judged if one.meant in pack.intents],
-        "emergencies": [one for one in judged if _is_emergency(one.meant, pack)],
+        "emergencies": [one for one in judged if pack.is_emergency(one.meant)],
         "out of scope": [one for one in judged if one.meant == OUT_OF_SCOPE],
     }
     return {kind: _decisions(of_kind) for kind, of_kind in kinds.items() if of_kind}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlu.errors import PackError
-from nlu.pack import Pack
-from nlu.rasa_yaml import Example
+from nlu.pack.pack import Pack
+from nlu.pack.rasa_yaml import Example
 from nlu.tools.editing import Taken, labelled_file, without_examples
 from nlu.tools.wording import duplicate_groups, normalised
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from nlu.errors import PackError
-from nlu.rasa_yaml import Example, read_file
+from nlu.pack.rasa_yaml import Example, read_file
 
 UNLABELLED = ""
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from nlu.costs import Costs
-from nlu.pack import Pack
-from nlu.policy import Policy, Verdict
+from nlu.pack.costs import Costs
+from nlu.pack.pack import Pack
 from nlu.tools.held_out import Judged
 from nlu.types import OUT_OF_SCOPE, Decision, RankedIntent
+from nlu.understanding.policy import Policy, Verdict
 
 ACCEPT_AT = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CONFIRM_AT = 0.3
@@ -98,7 +98,7 @@ def replay(judged: Sequence[Judged], name: str, decide: Decide, prices: Policy) 
         if verdict.decision is Decision.ACCEPT and verdict.intent != one.meant:
             wrong += 1
             wrong_queue += _queue(verdict.intent, prices) != _queue(one.meant, prices)
-        missed += _is_emergency(one.meant, prices) and not _safe(verdict, prices)
+        missed += prices.is_emergency(one.meant) and not _safe(verdict, prices)
     size = len(judged)
     return Outcome(
         name=name,
@@ -118,13 +118,8 @@ def _queue(intent: str, policy: Policy) -> str:
     return found.queue if found else intent
 
 
-def _is_emergency(intent: str, policy: Policy) -> bool:
-    found = policy.intents.get(intent)
-    return found is not None and found.emergency
-
-
 def _safe(verdict: Verdict, policy: Policy) -> bool:
     """Whether someone in an emergency would be asked back, offered one, or put through to one."""
     if verdict.decision is Decision.ACCEPT:
-        return _is_emergency(verdict.intent, policy)
+        return policy.is_emergency(verdict.intent)
     return verdict.decision is not Decision.REJECT

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.features import near_duplicate_groups
-from nlu.lemmas import Lemmas, learn_lemmas
-from nlu.normalise import normalise
-from nlu.rasa_yaml import Example
+from nlu.model.features import near_duplicate_groups
+from nlu.model.lemmas import Lemmas, learn_lemmas
+from nlu.pack.rasa_yaml import Example
+from nlu.text.normalise import normalise
 
 
 def normalised(examples: Sequence[Example]) -> list[str]:

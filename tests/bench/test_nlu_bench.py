@@ -11,7 +11,7 @@ from bench.nlu import main
 from bench.nlu_callers import Line, first_matter, summarise
 from bench.nlu_measures import accepted_and_right, auroc, calibration_error, macro_f1
 from bench.nlu_tasks import MissingData, read_tsv
-from nlu.pack import Pack
+from nlu.pack.pack import Pack
 from nlu.types import Decision, RankedIntent, Understanding
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from caller_id.types import Caller, NumberTrust, Segment
-from dialogs.bundle import Bundle
+from dialogs.data.bundle import Bundle
 from dialogs.events import CallStarted, Decided, HandOff, HangUp, Say
-from dialogs.rehearsal import Rehearsal
+from dialogs.rehearsal.rehearsal import Rehearsal
 from nlu.types import Act, Decision, Entity, RankedIntent, Understanding
 
 WARSAW = ZoneInfo("Europe/Warsaw")

@@ -9,7 +9,7 @@ import pytest
 
 from caller_id.types import Authentication
 from dialogs import Bundle, load_bundle
-from dialogs.bundle import DEFAULT_BUNDLE
+from dialogs.data.bundle import DEFAULT_BUNDLE
 from dialogs.events import Authorise, Failed, HungUp, Listen, Remember, Say, StopRecording
 from tests.dialogs.calls import NO, SATURDAY_NIGHT, WEDNESDAY_NOON, YES, Call, means
 
@@ -212,7 +212,7 @@ def test_a_failure_that_is_none_of_the_callers_business_changes_nothing(bundle: 
 
 def test_a_mistake_of_the_engine_puts_the_caller_through(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     call = Call(bundle)
-    monkeypatch.setattr("dialogs.reactions.react", lambda *_: 1 / 0)
+    monkeypatch.setattr("dialogs.engine.steps.reactions.react", lambda *_: 1 / 0)
     call.hears(means("fees"))
     assert call.place == ("general", 0)
     assert whys(call, "error") == ["ZeroDivisionError at step 'matter': division by zero"]

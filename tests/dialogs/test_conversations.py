@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dialogs import Bundle, BundleError
-from dialogs.conversation_test import ConversationReport, find_tests, run_tests
+from dialogs.rehearsal.conversation_test import ConversationReport, find_tests, run_tests
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dialogs import load_bundle
-from dialogs.bundle import DEFAULT_BUNDLE
-from dialogs.conversation_test import run_tests
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.engine.values import KNOWN_VALUES
 from dialogs.events import Prompt
-from dialogs.values import KNOWN_VALUES
+from dialogs.rehearsal.conversation_test import run_tests
 from tests.dialogs.calls import WARSAW, WEDNESDAY_NOON, Call, means
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "conversation.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialogs.hours import Calendar, ExceptionSpec, HoursSpec, parse_intervals
+from dialogs.data.hours import Calendar, ExceptionSpec, HoursSpec, parse_intervals
 from tests.dialogs.calls import WARSAW
 
 WEEK = {

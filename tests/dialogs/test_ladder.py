@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dialogs import Bundle
+from dialogs.data.flow import Question
 from dialogs.events import Expect, Listen, Say, Wait
-from dialogs.flow import Question
 from tests.dialogs.calls import AGENT, NO, NONSENSE, SATURDAY_NIGHT, YES, Call, means
 
 

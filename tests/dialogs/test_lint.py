@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dialogs import Bundle, BundleError, load_bundle
-from dialogs.bundle import DEFAULT_BUNDLE
+from dialogs.data.bundle import DEFAULT_BUNDLE
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialogs import Bundle
-from dialogs.draw import flow_svg, routes_svg
-from dialogs.graph import edges
-from dialogs.layout import place
+from dialogs.authoring.draw import flow_svg, routes_svg
+from dialogs.authoring.layout import place
+from dialogs.data.graph import edges
 
 SVG = "{http://www.w3.org/2000/svg}"
 

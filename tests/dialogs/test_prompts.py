@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from dialogs import Bundle, PromptMissing, load_bundle
-from dialogs.bundle import DEFAULT_BUNDLE
+from dialogs.authoring.prompt_list import Gap, Status, gaps, inventory, recording_script, rendered
+from dialogs.authoring.prompt_recordings import import_recordings
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.data.prompts import PromptFile
 from dialogs.events import Prompt
-from dialogs.prompt_desk import Gap, Status, gaps, inventory, recording_script, rendered
-from dialogs.prompt_recordings import import_recordings
-from dialogs.prompts import PromptFile
 from tests.dialogs.calls import WARSAW, WEDNESDAY_NOON
 
 TODAY = WEDNESDAY_NOON.date()

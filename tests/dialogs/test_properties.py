@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from caller_id.types import Authentication, Caller, NumberTrust, Segment
 from dialogs import Dialog, load_bundle, wire
+from dialogs.data.flow import Collect, Question
+from dialogs.engine.gate import Way, look
 from dialogs.events import (
     AuthorisationResult,
     CallStarted,
@@ -32,10 +34,8 @@ from dialogs.events import (
     Silence,
     Switch,
 )
-from dialogs.flow import Collect, Question
-from dialogs.gate import Way, look
-from dialogs.rehearsal import Rehearsal
-from dialogs.replay import replay
+from dialogs.rehearsal.rehearsal import Rehearsal
+from dialogs.rehearsal.replay import replay
 from nlu.types import Act, Decision, RankedIntent, Understanding
 from tests.dialogs.calls import SATURDAY_NIGHT, WARSAW, WEDNESDAY_NOON, means
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from dialogs import Bundle
-from dialogs.conversation_test import run_tests
 from dialogs.events import CallStarted, Conditions, HungUp
-from dialogs.meanings import parse_meaning, write_meaning
-from dialogs.record_to_test import to_test
-from dialogs.rehearsal import Exchange, Rehearsal
-from dialogs.replay import from_lines, replay, to_lines
+from dialogs.rehearsal.conversation_test import run_tests
+from dialogs.rehearsal.meanings import parse_meaning, write_meaning
+from dialogs.rehearsal.record_to_test import to_test
+from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
+from dialogs.rehearsal.replay import from_lines, replay, to_lines
 from dialogs.wire import WireError
 from nlu.types import Act, Decision, Understanding
 from tests.dialogs.calls import AGENT, NO, NONSENSE, SATURDAY_NIGHT, WEDNESDAY_NOON, YES, Call, means

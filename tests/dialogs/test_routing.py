@@ -8,9 +8,9 @@ import pytest
 
 from caller_id.types import Authentication, NumberTrust, Segment
 from dialogs import Bundle
+from dialogs.engine.gate import Way, look
+from dialogs.engine.steps.collecting import callable_number
 from dialogs.events import Conditions, ConditionsChanged, HandOff, Switch
-from dialogs.gate import Way, look
-from dialogs.numbers import callable_number
 from tests.dialogs.calls import AGENT, MOBILE, NO, SATURDAY_NIGHT, WARSAW, WEDNESDAY_NOON, YES, Call, means
 
 TABLE = {

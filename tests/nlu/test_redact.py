@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu.redact import redact
+from nlu.text.redact import redact
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu.errors import PackError
-from nlu.pack import Pack
-from nlu.rasa_yaml import Example, read_file
+from nlu.pack.pack import Pack
+from nlu.pack.rasa_yaml import Example, read_file
 from nlu.tools.editing import add_example, without_examples
 from nlu.tools.label_errors import confident_disagreements, find_label_errors
 from nlu.tools.likeness import Kind, near_pairs

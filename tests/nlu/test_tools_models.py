@@ -8,23 +8,26 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 import nlu
-from nlu.pack import Pack
-from nlu.rasa_yaml import Example
+from nlu.model.heads import Matrix
+from nlu.model.semantic import SentenceEncoder
+from nlu.pack.pack import Pack
+from nlu.pack.rasa_yaml import Example
 from nlu.tools.clustering import cluster, unsure
 from nlu.tools.comparing import compare
 from nlu.tools.explaining import explain
-from nlu.tools.held_out import ALL_RANKED, Judged, cross_validate, judge
+from nlu.tools.held_out import ALL_RANKED, Judged, RememberingEncoder, cross_validate, judge
 from nlu.tools.held_out_store import held_out
 from nlu.tools.measures import measure
 from nlu.tools.report_html import html_page
 from nlu.tools.report_text import text_report
 from nlu.tools.what_if import cost_names, table
 from nlu.types import OUT_OF_SCOPE, Act, Decision, RankedIntent, Understanding
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
 from tests.nlu.tools_pack import LINES, write_pack
 
 
@@ -285,3 +288,20 @@ def test_repeated_utterances_are_one_member_counted_twice(classifier: Classifier
 
 def test_nothing_doubtful_makes_no_groups(classifier: Classifier) -> None:
     assert cluster([], classifier.scorers["pl"].model.vocabulary, None) == []
+
+
+def test_what_is_known_is_not_embedded_again() -> None:
+    asked: list[str] = []
+
+    class Counting(SentenceEncoder):
+        def __init__(self) -> None:
+            """No weights."""
+
+        def encode(self, texts: Sequence[str]) -> Matrix:
+            asked.extend(texts)
+            return np.array([[len(text)] for text in texts], dtype=np.float32)
+
+    encoder = RememberingEncoder(Counting(), ["karta"], np.array([[50.0]], dtype=np.float32))
+    assert encoder.encode(["karta", "saldo", "karta", "limit na"]).tolist() == [[50], [5], [50], [8]]
+    assert encoder.encode(["karta"]).tolist() == [[50]]
+    assert asked == ["saldo", "limit na"]

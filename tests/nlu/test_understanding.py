@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu.acts import find_act
-from nlu.loading import load
-from nlu.matters import asked_about
-from nlu.normalise import normalise
-from nlu.numbers import numbers_to_digits
-from nlu.pack import BANK_PACK, Pack
+from nlu.pack.pack import BANK_PACK, Pack
+from nlu.text.acts import find_act
+from nlu.text.normalise import normalise
+from nlu.text.numbers import numbers_to_digits
 from nlu.types import Act, Decision, Hypothesis
-from nlu.understand import Classifier
+from nlu.understanding.classifier import Classifier
+from nlu.understanding.loading import load
+from nlu.understanding.matters import asked_about
 
 LABELS = ("card_block", "balance", "mortgage", "transfer", "agent", "out_of_scope", "affirm", "deny")
 

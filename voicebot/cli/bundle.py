@@ -16,7 +16,7 @@ from rich.console import Console
 from voicebot.cli.errors import told_plainly
 
 if TYPE_CHECKING:
-    from dialogs.bundle import Bundle
+    from dialogs.data.bundle import Bundle
 
 Config = Annotated[Path | None, typer.Option("--config", help="YAML file; see examples/voicebot.yml")]
 
@@ -38,11 +38,11 @@ def conversation_tests(
     config: Config = None,
 ) -> None:
     """Run the conversation tests of a bundle; exit 1 when one fails."""
-    from dialogs.bundle import load_bundle
-    from dialogs.conversation_test import run_tests
-    from voicebot.config import load_settings
+    from dialogs.data.bundle import load_bundle
+    from dialogs.rehearsal.conversation_test import run_tests
+    from voicebot.config.settings import load_settings
     from voicebot.logs import configure_logs
-    from voicebot.understanding import load_understander
+    from voicebot.understanding.service import load_understander
 
     configure_logs(level="error")
     with told_plainly():
@@ -66,10 +66,10 @@ def replay(
     config: Config = None,
 ) -> None:
     """Run a recorded call through the dialogue again; exit 1 when it now goes another way."""
-    from dialogs.bundle import load_bundle
-    from dialogs.record_to_test import to_test
-    from dialogs.replay import replay as run_again
-    from voicebot.config import load_settings
+    from dialogs.data.bundle import load_bundle
+    from dialogs.rehearsal.record_to_test import to_test
+    from dialogs.rehearsal.replay import replay as run_again
+    from voicebot.config.settings import load_settings
     from voicebot.records.reading import read_exchanges
 
     with told_plainly():
@@ -93,9 +93,9 @@ def draw(
     config: Config = None,
 ) -> None:
     """Draw the conversation and the routes as SVG."""
-    from dialogs.bundle import load_bundle
-    from dialogs.draw import flow_svg, routes_svg
-    from voicebot.config import load_settings
+    from dialogs.authoring.draw import flow_svg, routes_svg
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -108,7 +108,7 @@ def draw(
 @flow_app.command()
 def schema(kind: Annotated[str, typer.Argument(help="flow, routes, prompts or tests")] = "flow") -> None:
     """Print a JSON schema, for completion and checks in an editor."""
-    from dialogs.schema import schema as made
+    from dialogs.data.schema import schema as made
 
     try:
         print(json.dumps(made(kind), indent=2, ensure_ascii=False))
@@ -120,8 +120,8 @@ def schema(kind: Annotated[str, typer.Argument(help="flow, routes, prompts or te
 @flow_app.command()
 def check(config: Config = None) -> None:
     """Check a bundle: every mistake by file and line, warnings too."""
-    from dialogs.bundle import load_bundle
-    from voicebot.config import load_settings
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -137,10 +137,10 @@ def list_prompts(
     config: Config = None,
 ) -> None:
     """List every prompt with its status today."""
-    from dialogs.bundle import load_bundle
-    from dialogs.prompt_desk import Status, inventory
+    from dialogs.authoring.prompt_list import Status, inventory
+    from dialogs.data.bundle import load_bundle
     from voicebot.cli.prompt_list import show_prompts
-    from voicebot.config import load_settings
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -155,9 +155,9 @@ def list_prompts(
 @prompts_app.command()
 def render(prompt_id: str, lang: str = "pl", channel: str = "voice", config: Config = None) -> None:
     """Print a prompt's text as it would be approved."""
-    from dialogs.bundle import load_bundle
-    from dialogs.prompt_desk import rendered
-    from voicebot.config import load_settings
+    from dialogs.authoring.prompt_list import rendered
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -173,9 +173,9 @@ def render(prompt_id: str, lang: str = "pl", channel: str = "voice", config: Con
 @prompts_app.command()
 def script(lang: str = "pl", config: Config = None) -> None:
     """Print the recording script for the studio, as CSV."""
-    from dialogs.bundle import load_bundle
-    from dialogs.prompt_desk import recording_script
-    from voicebot.config import load_settings
+    from dialogs.authoring.prompt_list import recording_script
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -185,7 +185,7 @@ def script(lang: str = "pl", config: Config = None) -> None:
 @prompts_app.command("import")
 def import_recordings(folder: Path, bundle: Path, lang: str = "pl") -> None:
     """Take <prompt>.wav files of FOLDER into the bundle's folder BUNDLE."""
-    from dialogs.prompt_recordings import import_recordings as take
+    from dialogs.authoring.prompt_recordings import import_recordings as take
 
     try:
         report = take(bundle, lang, folder)
@@ -201,9 +201,9 @@ def import_recordings(folder: Path, bundle: Path, lang: str = "pl") -> None:
 @prompts_app.command()
 def gaps(calls: Annotated[Path, typer.Argument(help="CSV with the columns intent and times")], config: Config = None) -> None:
     """Matters that callers raise and no approved message answers."""
-    from dialogs.bundle import load_bundle
-    from dialogs.prompt_desk import gaps as found
-    from voicebot.config import load_settings
+    from dialogs.authoring.prompt_list import gaps as found
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)

@@ -22,7 +22,8 @@ def call(
     max_s: Annotated[float, typer.Option(help="hang up after so many seconds")] = 90.0,
 ) -> None:
     """Place a call: wait for the bot to finish, say (or play) each line in turn, press the keys, and tell what came of it."""
-    from voicebot.caller import (
+    from voicebot.endpoints.sip.codecs import Codec
+    from voicebot.softphone import (
         CallScript,
         Keys,
         Moment,
@@ -34,7 +35,6 @@ def call(
         UntilSilent,
         run_script_process,
     )
-    from voicebot.telephony.codecs import Codec
 
     console = Console()
     steps: list[Step] = []

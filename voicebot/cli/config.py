@@ -23,7 +23,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="YAML file, else VOICEBOT_CONFIG, else defaults")] = None,
 ) -> None:
     """Explain every mistake by file and line; exit 1 when there is one that stops the service."""
-    from voicebot.config_check import check_config
+    from voicebot.config.check import check_config
 
     problems = check_config(file)
     for problem in problems:
@@ -42,7 +42,7 @@ def _customers() -> None:
 def import_customers(csv: Path, config: Annotated[Path | None, typer.Option(help="YAML file")] = None) -> None:
     """Replace the directory by a CSV: number, segment, language, tenure_years, customer_ref. Bad rows are told by line."""
     from caller_id.sqlite_directory import SqliteDirectory
-    from voicebot.config import load_settings
+    from voicebot.config.settings import load_settings
 
     with told_plainly():
         settings = load_settings(config)

@@ -21,7 +21,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="YAML file; see ex
 
 def _shelf(config: Path | None) -> ModelShelf:
     from audio.models import ModelShelf
-    from voicebot.config import load_settings
+    from voicebot.config.settings import load_settings
 
     folder = load_settings(config).state.data_dir / "models"
     return ModelShelf(folder, folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from dialogs.prompt_desk import PromptEntry
+from dialogs.authoring.prompt_list import PromptEntry
 
 _HEAD = ("prompt", "lang", "kind", "status", "recording", "approved by", "text")
 _NARROW = ("prompt", "lang", "status", "text")

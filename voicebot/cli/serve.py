@@ -13,7 +13,7 @@ from rich.console import Console
 from voicebot.cli.errors import told_plainly
 
 if TYPE_CHECKING:
-    from voicebot.house import House
+    from voicebot.service import Service
 
 
 def serve(config: Annotated[Path | None, typer.Option(help="YAML file; see examples/voicebot.yml")] = None) -> None:
@@ -23,9 +23,9 @@ def serve(config: Annotated[Path | None, typer.Option(help="YAML file; see examp
 
 
 async def _serve(config: Path | None) -> None:
-    from voicebot.config import load_settings
-    from voicebot.house import open_house
+    from voicebot.config.settings import load_settings
     from voicebot.logs import configure_logs
+    from voicebot.service import open_service
 
     settings = load_settings(config)
     configure_logs(level=settings.log.level, format=settings.log.format)
@@ -34,26 +34,26 @@ async def _serve(config: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with open_house(settings, progress=lambda doing: console.print(f"… {doing}", style="dim")) as house:
-        _announce(console, house)
-        waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(house.endpoint.died.wait())}
+    async with open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim")) as service:
+        _announce(console, service)
+        waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.endpoint.died.wait())}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
-        if house.endpoint.died.is_set():
+        if service.endpoint.died.is_set():
             console.print("the SIP stack died; this process must be replaced", style="red")
             raise typer.Exit(1)
         console.print(f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones")
-        await house.drain(settings.limits.drain_s)
+        await service.drain(settings.limits.drain_s)
 
 
-def _announce(console: Console, house: House) -> None:
-    (host, port), settings = house.sip, house.settings
+def _announce(console: Console, service: Service) -> None:
+    (host, port), settings = service.sip, service.settings
     console.print(f"SIP   listening on {host}:{port} ({', '.join(settings.sip.transports)})")
     console.print(f"      call sip:{settings.sip.user}@{host}:{port}")
     if not settings.sip.peers:
         console.print("      nobody may call yet: name the networks of your PBX or softphone in sip.peers", style="yellow")
-    if house.http is not None:
+    if service.http is not None:
         kept = "the configured token" if settings.web.token else f"token in {settings.state.data_dir / 'web-token'}"
-        console.print(f"HTTP  listening on http://{house.http[0]}:{house.http[1]} ({kept})")
-    console.print(f"bundle {house.bundle.version}; stop with Ctrl-C")
+        console.print(f"HTTP  listening on http://{service.http[0]}:{service.http[1]} ({kept})")
+    console.print(f"bundle {service.bundle.version}; stop with Ctrl-C")

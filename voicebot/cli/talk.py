@@ -18,10 +18,10 @@ _A_CUSTOMERS_NUMBER = "+48600000000"
 
 if TYPE_CHECKING:
     from caller_id.types import Caller
-    from dialogs.bundle import Bundle
+    from dialogs.data.bundle import Bundle
     from dialogs.events import CallStarted
-    from dialogs.rehearsal import Exchange
-    from voicebot.config import Settings
+    from dialogs.rehearsal.rehearsal import Exchange
+    from voicebot.config.settings import Settings
     from voicebot.talk import TextCall
 
 
@@ -54,12 +54,12 @@ def _talk(
     segment: str | None,
     config: Path | None,
 ) -> None:
-    from dialogs.bundle import load_bundle
+    from dialogs.data.bundle import load_bundle
     from dialogs.events import CallStarted
-    from voicebot.config import load_settings
+    from voicebot.config.settings import load_settings
     from voicebot.logs import configure_logs
     from voicebot.talk import TalkError, TextCall, outcome_of, parse_script, turns_of
-    from voicebot.understanding import load_understander
+    from voicebot.understanding.service import load_understander
 
     turns = parse_script(script) if script is not None and str(script) != "-" else None
     settings = load_settings(config)
@@ -109,7 +109,7 @@ def _progress(doing: str) -> None:
 def _caller(number: str | None, segment: str | None, settings: Settings) -> Caller:
     """With the hints of the configured directory, or of the sample where there is none."""
     from caller_id.types import Segment
-    from voicebot.customers import SampleCustomers, customer_directory
+    from voicebot.identity.customers import SampleCustomers, customer_directory
     from voicebot.talk import TalkError, caller_for
 
     if segment is not None and segment not in list(Segment):

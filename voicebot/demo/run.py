@@ -1,4 +1,4 @@
-"""Runs the demo: opens the house on free loopback ports, has the calls placed, shows them live, and judges where they arrived."""
+"""Runs the demo: opens the service on free loopback ports, places the calls, shows them live, and judges where they arrived."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rich.table import Table
 
 from caller_id.types import Caller
 from dialogs.events import CallStarted
-from dialogs.rehearsal import Exchange
-from voicebot.caller import CallReport, CallScript, run_script_process
+from dialogs.rehearsal.rehearsal import Exchange
 from voicebot.cli.screen import CallScreen
-from voicebot.config import Settings
+from voicebot.config.settings import Settings
+from voicebot.conversation.journal import Line
 from voicebot.demo.scenarios import AT_ONCE, CUSTOMERS, IN_TEXT, ONE_BY_ONE, Scenario, TextScenario
-from voicebot.house import House, open_house
-from voicebot.journal import Line
 from voicebot.logs import configure_logs
+from voicebot.service import Service, open_service
+from voicebot.softphone import CallReport, CallScript, run_script_process
 from voicebot.talk import TextCall, Turn, as_json, say_in_words
 
 DATA_DIR = Path("var/demo-state")
@@ -78,14 +78,14 @@ async def run_demo(console: Console, folder: Path) -> int:
     def doing(what: str) -> None:
         console.print(f"… {what}", style="dim")
 
-    async with open_house(_settings(folder, customers), sinks=[sink], progress=doing, clock=clock) as house:
-        console.print(f"SIP on {house.sip[0]}:{house.sip[1]}, HTTP on {house.http}\n")
-        screen.append(CallScreen(console, lambda say: say_in_words(say, house.bundle, clock())))
-        outcomes = await _place(console, house, ONE_BY_ONE, journals, together=1)
+    async with open_service(_settings(folder, customers), sinks=[sink], progress=doing, clock=clock) as service:
+        console.print(f"SIP on {service.sip[0]}:{service.sip[1]}, HTTP on {service.http}\n")
+        screen.append(CallScreen(console, lambda say: say_in_words(say, service.bundle, clock())))
+        outcomes = await _place(console, service, ONE_BY_ONE, journals, together=1)
         console.print("\n[bold]five calls at once[/bold]")
-        outcomes += await _place(console, house, AT_ONCE, journals, together=len(AT_ONCE))
+        outcomes += await _place(console, service, AT_ONCE, journals, together=len(AT_ONCE))
         console.print("\n[bold]the same conversation as text[/bold]")
-        outcomes += [_in_text(house, scenario, screen[0], clock()) for scenario in IN_TEXT]
+        outcomes += [_in_text(service, scenario, screen[0], clock()) for scenario in IN_TEXT]
     console.print(_table(outcomes))
     console.print(f"recordings (stereo WAV: caller left, bot right) and records (JSON): {folder}")
     right = sum(outcome.as_expected for outcome in outcomes)
@@ -125,7 +125,7 @@ def _settings(folder: Path, customers: Path) -> Settings:
 
 
 async def _place(
-    console: Console, house: House, scenarios: Sequence[Scenario], journals: dict[str, list[Line]], *, together: int
+    console: Console, service: Service, scenarios: Sequence[Scenario], journals: dict[str, list[Line]], *, together: int
 ) -> list[Outcome]:
     """Have the calls placed by another process; a call's journal is found by the time it began."""
     outcomes: list[Outcome] = []
@@ -134,7 +134,7 @@ async def _place(
         for scenario in batch:
             console.print(f"\n[bold]{scenario.title}[/bold]: expected at {scenario.queue}, priority {scenario.priority}")
         before = set(journals)
-        reports = await run_script_process([_script(house, scenario) for scenario in batch], host="127.0.0.1")
+        reports = await run_script_process([_script(service, scenario) for scenario in batch], host="127.0.0.1")
         await _all_closed(journals, before, len(batch))
         for scenario, report in zip(batch, reports, strict=True):
             outcomes.append(Outcome(scenario, _journal_of(report, journals, before), report))
@@ -157,8 +157,8 @@ def _journal_of(report: CallReport, journals: dict[str, list[Line]], before: set
     return []
 
 
-def _script(house: House, scenario: Scenario) -> CallScript:
-    host, port = house.sip
+def _script(service: Service, scenario: Scenario) -> CallScript:
+    host, port = service.sip
     return CallScript(
         target=f"sip:{scenario.line}@{host}:{port}",
         steps=scenario.steps,
@@ -171,16 +171,16 @@ def _script(house: House, scenario: Scenario) -> CallScript:
     )
 
 
-def _in_text(house: House, scenario: TextScenario, screen: CallScreen, at: datetime) -> Outcome:
+def _in_text(service: Service, scenario: TextScenario, screen: CallScreen, at: datetime) -> Outcome:
     """The same dialogue and classifier, words in place of sound."""
     lines: list[Line] = []
 
     def show(exchange: Exchange) -> None:
-        for line in as_json(exchange, house.bundle):
+        for line in as_json(exchange, service.bundle):
             lines.append({**line, "t": (exchange.at - at).total_seconds()})
             screen(scenario.title, lines[-1])
 
-    call = TextCall(house.bundle, house.services.understanding.local, at=at, show=show)
+    call = TextCall(service.bundle, service.services.understanding.local, at=at, show=show)
     call.run(CallStarted(Caller(), language="pl"), [Turn("say", words) for words in scenario.lines])
     return Outcome(scenario, lines)
 

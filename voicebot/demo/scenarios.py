@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voicebot.caller import Keys, Say, Step, UntilEnded, UntilSilent, UntilSpeaking, Wait
+from voicebot.softphone import Keys, Say, Step, UntilEnded, UntilSilent, UntilSpeaking, Wait
 
 ENGLISH_LINE = "+48225550103"
 POLISH_LINE = "+48225550100"

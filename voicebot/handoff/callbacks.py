@@ -1,6 +1,6 @@
 """Callbacks that were promised, as they are kept: in the state server, so that they outlive every process of ours.
 
-Whose turn it is decides `voicebot.handoff.callback_desk`, by the rules of `dialogs.callback`.
+Whose turn it is decides `voicebot.handoff.callback_service`, by the rules of `voicebot.handoff.callback_queue`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
-from dialogs.callback import Place
 from voicebot.errors import StateError
+from voicebot.handoff.callback_queue import Place
 from voicebot.handoff.record import HandOffRecord
 from voicebot.state.shared import PREFIX, SharedState
 

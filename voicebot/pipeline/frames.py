@@ -40,7 +40,7 @@ class EarFailedFrame(SystemFrame):
 
 @dataclass
 class LegEndedFrame(SystemFrame):
-    """Down: the leg is gone; `cause` as in `voicebot.telephony.leg.LegEnded`."""
+    """Down: the leg is gone; `cause` as in `voicebot.endpoints.leg.LegEnded`."""
 
     cause: str = ""
 

@@ -9,8 +9,8 @@ from pipecat.frames.frames import Frame, InputDTMFFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from dialogs.events import Listen, Say
-from voicebot.driver import CallDriver
-from voicebot.driver.stage import Recognised
+from voicebot.conversation.driver import CallDriver
+from voicebot.conversation.stage import Recognised
 from voicebot.pipeline.frames import (
     EarFailedFrame,
     HeardFrame,

@@ -13,6 +13,7 @@ from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFra
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 
+from voicebot.endpoints.leg import Leg, LegEnded, LegKey
 from voicebot.pipeline.frames import (
     LegEndedFrame,
     PausePlaybackFrame,
@@ -22,7 +23,6 @@ from voicebot.pipeline.frames import (
     ResumePlaybackFrame,
     StopPlaybackFrame,
 )
-from voicebot.telephony.leg import Leg, LegEnded, LegKey
 
 READ_EVERY_S = 0.04
 CHUNK_S = 0.2

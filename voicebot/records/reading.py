@@ -10,7 +10,7 @@ from typing import get_args
 
 from dialogs import wire
 from dialogs.events import Event
-from dialogs.rehearsal import Exchange
+from dialogs.rehearsal.rehearsal import Exchange
 from voicebot.errors import RecordsError
 from voicebot.records.summary import CallRecord
 

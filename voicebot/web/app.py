@@ -9,17 +9,17 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from voicebot import __version__
+from voicebot.chat import ChatRoom
+from voicebot.chat import routes as chat_routes
 from voicebot.errors import VoicebotError
-from voicebot.handoff.callback_desk import CallbackDesk
+from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.store import HandOffStore
+from voicebot.metrics.metrics import Metrics
 from voicebot.records.store import RecordStore
 from voicebot.state.conditions import ConditionsBoard
 from voicebot.state.live_calls import LiveCalls
 from voicebot.web import callbacks, calls, figures, handoffs, health, switches
 from voicebot.web.access import token_required
-from voicebot.web.chat import ChatRoom
-from voicebot.web.chat import routes as chat_routes
-from voicebot.web.metrics import Metrics
 from voicebot.web.security_headers import SecurityHeaders
 
 
@@ -31,7 +31,7 @@ class WebParts:
 
     token: str
     handoffs: HandOffStore
-    callbacks: CallbackDesk
+    callbacks: CallbackService
     records: RecordStore
     live: LiveCalls
     conditions: ConditionsBoard

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from voicebot.handoff.callback_desk import CallbackDesk, ClaimLost, Outcome
+from voicebot.handoff.callback_service import CallbackService, ClaimLost, Outcome
 from voicebot.web.handoffs import Ref
 
 QueueName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -45,7 +45,7 @@ class OutcomeReport(BaseModel):
     outcome: Outcome
 
 
-def routes(desk: CallbackDesk) -> APIRouter:
+def routes(desk: CallbackService) -> APIRouter:
     """Promised callbacks in the order of their places."""
     router = APIRouter()
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from voicebot.config import Settings, Sip, load_settings
-from voicebot.config_check import check_config
+from voicebot.chat.settings import ChatSettings
+from voicebot.config.check import check_config
+from voicebot.config.settings import Settings, Sip, load_settings
+from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.errors import ConfigError
-from voicebot.telephony.sip_settings import SipSettings
-from voicebot.web.chat.settings import ChatSettings
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "voicebot.yml"
 

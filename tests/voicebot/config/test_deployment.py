@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from voicebot.config import ENV_DELIMITER, ENV_PREFIX, Settings
-from voicebot.config_source import read_source
+from voicebot.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
+from voicebot.config.source import read_source
 
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

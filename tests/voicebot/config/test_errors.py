@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 import audio.errors
 import caller_id.directory
-import dialogs.errors
+import dialogs.data.errors
 import nlu.errors
+import voicebot.endpoints.errors
 import voicebot.errors
-import voicebot.telephony.errors
-from dialogs.bundle import Bundle, load_bundle
-from voicebot.driver.rescue import TEXTS
+from dialogs.data.bundle import Bundle, load_bundle
+from voicebot.conversation.rescue import TEXTS
 from voicebot.errors import Consequence, VoicebotError, code_of, consequence
 
-TREES = (audio.errors, caller_id.directory, dialogs.errors, nlu.errors, voicebot.errors, voicebot.telephony.errors)
+TREES = (audio.errors, caller_id.directory, dialogs.data.errors, nlu.errors, voicebot.errors, voicebot.endpoints.errors)
 STAGES = {None, "recogniser", "classifier", "voice", "max_length"}  # what the dialogue does something about
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from caller_id.types import Caller
-from dialogs.bundle import load_bundle
+from dialogs.data.bundle import load_bundle
 from dialogs.events import CallStarted
-from dialogs.meanings import parse_meaning
-from dialogs.rehearsal import Rehearsal
-from voicebot.journal import Journal
+from dialogs.rehearsal.meanings import parse_meaning
+from dialogs.rehearsal.rehearsal import Rehearsal
+from voicebot.conversation.journal import Journal
 from voicebot.records.summarise import summarise
 from voicebot.records.summary import CallSummary
 

@@ -12,20 +12,20 @@ import httpx
 import pytest
 
 from caller_id.types import Caller, NumberTrust
-from dialogs.bundle import load_bundle
+from dialogs.data.bundle import load_bundle
 from dialogs.events import HandOff
 from tests.voicebot.state.servers import StateServer
 from voicebot.errors import ConfigError
-from voicebot.handoff.callback_desk import CallbackDesk, RangAgain
+from voicebot.handoff.callback_service import CallbackService, RangAgain
 from voicebot.handoff.callbacks import CallbackStore, callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
 from voicebot.handoff.store import HandOffStore
+from voicebot.metrics.metrics import Metrics
 from voicebot.records import CallSummary, RecordStore
 from voicebot.state.conditions import ConditionsBoard
 from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.state.shared import SharedState
 from voicebot.web import WebParts, build_app, serve
-from voicebot.web.metrics import Metrics
 
 TOKEN = "the-agents-token"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -62,7 +62,7 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
     parts = WebParts(
         token=TOKEN,
         handoffs=HandOffStore(shared),
-        callbacks=CallbackDesk(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
+        callbacks=CallbackService(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
         records=records,
         live=LiveCalls(shared),
         conditions=ConditionsBoard(shared),

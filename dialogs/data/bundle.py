@@ -1,0 +1,112 @@
+"""A bundle: the folder of data that a bank edits, loaded and checked as one, with the hash of its content as version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dialogs.data import lint
+from dialogs.data.errors import BundleError, Problem
+from dialogs.data.flow import Flow
+from dialogs.data.hours import Calendar
+from dialogs.data.prompts import PromptBook, PromptFile, PromptText
+from dialogs.data.routes import Queue, Routes
+from dialogs.data.source import Document, SpecType, parse, read
+from dialogs.events import Prompt
+
+DEFAULT_BUNDLE = Path(__file__).parents[1] / "packs" / "bank"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Bundle:
+    """Flow, prompts and routes that belong together. Immutable; every call record carries its `version`."""
+
+    root: Path
+    version: str
+    flow: Flow
+    routes: Routes
+    prompts: PromptBook
+    calendar: Calendar
+    warnings: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Bundle {self.version} from {self.root}>"
+
+    @property
+    def queues(self) -> Mapping[str, Queue]:
+        """The queues by name."""
+        return self.routes.queues
+
+    @property
+    def default_queue(self) -> str:
+        """Where a call goes when nothing better is known; always open."""
+        return self.routes.default_queue
+
+    def text(self, prompt: Prompt, language: str, when: datetime, channel: str = "voice") -> PromptText:
+        """The approved text of a prompt on the day of `when` (aware). `channel` is "voice" or "chat".
+
+        Falls back to the default language. Raises PromptMissing when no approved text is valid.
+        """
+        return self.prompts.text(prompt, language, self.calendar.local(when).date(), channel)
+
+    def recording(self, text: PromptText) -> Path | None:
+        """The recorded file of this text, if it has one."""
+        return self.root / text.recording if text.recording else None
+
+
+def load_bundle(path: Path | None = None) -> Bundle:
+    """The bundle in folder `path`; without one, the default bundle of the package. Raises BundleError with all mistakes."""
+    root = DEFAULT_BUNDLE if path is None else Path(path)
+    problems: list[Problem] = []
+    flow_file, flow = _load(root, "flow.yml", Flow, problems)
+    routes_file, routes = _load(root, "routes.yml", Routes, problems)
+    prompt_files: dict[str, tuple[Document, PromptFile]] = {}
+    for name in sorted(f"prompts/{found.name}" for found in (root / "prompts").glob("*.yml")):
+        document, spec = _load(root, name, PromptFile, problems)
+        if document and spec:
+            prompt_files[spec.language] = (document, spec)
+    if problems or flow_file is None or flow is None or routes_file is None or routes is None:
+        raise BundleError(problems)
+    default_language = next(iter(routes.lines.values())).languages[0] if routes.lines else "pl"
+    prompts = PromptBook({language: spec for language, (_, spec) in prompt_files.items()}, default_language)
+    findings = lint.check(
+        lint.Sources(root, flow_file, routes_file, {language: document for language, (document, _) in prompt_files.items()}),
+        flow,
+        routes,
+        prompts,
+    )
+    errors = [finding for finding in findings if not finding.warning]
+    if errors:
+        raise BundleError(errors)
+    calendar = Calendar(routes.hours, routes.exceptions, routes.timezone, routes.public_holidays)
+    return Bundle(root, content_version(root), flow, routes, prompts, calendar, tuple(findings))
+
+
+def content_version(root: Path) -> str:
+    """The first 16 hex digits of the SHA-256 of everything a call depends on (not of the bundle's tests)."""
+    digest = hashlib.sha256()
+    files = [
+        root / "flow.yml",
+        root / "routes.yml",
+        *sorted((root / "prompts").rglob("*")),
+        *sorted((root / "recordings").rglob("*")),
+    ]
+    for file in files:
+        if file.is_file():
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(root).as_posix()}\n{len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _load(root: Path, name: str, spec: type[SpecType], problems: list[Problem]) -> tuple[Document | None, SpecType | None]:
+    """The parsed file, or its mistakes added to `problems`."""
+    try:
+        document = read(root, name)
+        return document, parse(document, spec)
+    except BundleError as error:
+        problems.extend(error.problems)
+        return None, None

@@ -1,0 +1,131 @@
+"""Rules of the prompts: none is missing in a language, each asks only for values that exist, wordings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dialogs.data.errors import Problem
+from dialogs.data.flow import Collect, Confirmation, Connect, Farewell, Flow, Menu, Question, Statement, Step
+from dialogs.data.hours import DAYS
+from dialogs.data.lint.sources import Sources
+from dialogs.data.prompts import BUTTON, NESTED, PromptBook, PromptKind
+from dialogs.data.routes import Routes
+from dialogs.engine.values import KNOWN_VALUES
+
+Use = tuple[str, str]
+"""A prompt id and where it is used."""
+
+
+def check(sources: Sources, flow: Flow, routes: Routes, prompts: PromptBook) -> Iterator[Problem]:
+    """All rules of the prompts."""
+    used = list(_used(flow, routes))
+    yield from _missing(sources, prompts, used)
+    yield from _values(sources, prompts)
+    yield from _recordings(sources, prompts)
+    yield from _repeated_questions(sources, flow)
+    yield from _unapproved(sources, prompts)
+    yield from _unused(sources, prompts, used)
+
+
+def _used(flow: Flow, routes: Routes) -> Iterator[Use]:
+    for name, step in flow.steps.items():
+        for prompt_id in prompts_of(step):
+            yield prompt_id, f"flow.yml, step '{name}'"
+    for field in type(flow.says).model_fields:
+        yield getattr(flow.says, field), f"flow.yml, says.{field}"
+    for menu, options in routes.menus.items():
+        for key, option in options.items():
+            yield option.say, f"routes.yml, menus.{menu}.{key}"
+    for intent in (*routes.matters, "unknown"):
+        yield f"matter.{intent}", "the name of a matter"
+    for day in ("today", "tomorrow", "unknown", *DAYS):
+        yield f"day.{day}", "the day a queue opens"
+    for name, matter in routes.matters.items():
+        if matter.message:
+            yield matter.message, f"routes.yml, matters.{name}"
+
+
+def prompts_of(step: Step) -> tuple[str, ...]:
+    """The prompts a step names."""
+    match step:
+        case Question():
+            named = (*step.ask, *step.silent, step.help, step.option)
+        case Menu():
+            named = (step.intro, step.again, step.option, step.closing, step.help)
+        case Statement() | Farewell() | Confirmation():
+            named = step.tell
+        case Connect():
+            named = step.announce
+        case Collect():
+            named = step.ask
+        case _:
+            named = ()
+    return tuple(prompt_id for prompt_id in named if prompt_id)
+
+
+def _missing(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[Problem]:
+    for language in prompts.languages:
+        for prompt_id, where in dict(used).items():
+            if not prompts.has(prompt_id, language):
+                yield sources.prompts[language].problem(
+                    ("prompts",), f"'{prompt_id}' is missing in '{language}'", f"Add it: it is used by {where}"
+                )
+
+
+def _values(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
+    for language, file in prompts.files.items():
+        for prompt_id in file.prompts:
+            for name, kind in prompts.places(prompt_id, language):
+                where = ("prompts", prompt_id)
+                if name not in KNOWN_VALUES:
+                    mend = f"Known: {', '.join(KNOWN_VALUES)}"
+                    yield sources.prompts[language].problem(where, f"no value called '{name}'", mend)
+                elif (KNOWN_VALUES[name] == NESTED) != (kind == NESTED):
+                    mend = f"Write it as {{{name}:{KNOWN_VALUES[name]}}}"
+                    yield sources.prompts[language].problem(where, f"'{name}' cannot be spoken as '{kind}'", mend)
+
+
+def _recordings(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
+    for language, file in prompts.files.items():
+        for prompt_id, spec in file.prompts.items():
+            if spec.recording and not (sources.root / spec.recording).is_file():
+                mend = "Put the file there, or remove 'recording' so that the text is synthesised"
+                yield sources.prompts[language].problem(
+                    ("prompts", prompt_id), f"no recording at {spec.recording}", mend, warning=True
+                )
+
+
+def _repeated_questions(sources: Sources, flow: Flow) -> Iterator[Problem]:
+    """No wording of a question is heard more often than the question is asked."""
+    asked: dict[str, str] = {}
+    for name, step in flow.steps.items():
+        if not isinstance(step, Question | Collect):
+            continue
+        for prompt_id in (*step.ask, *getattr(step, "silent", ())):
+            if prompt_id in asked:
+                mend = "Give each attempt and each question its own wording"
+                yield sources.flow.problem(
+                    ("steps", name, "ask"), f"'{prompt_id}' is asked in '{asked[prompt_id]}' already", mend
+                )
+            asked[prompt_id] = name
+
+
+def _unapproved(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
+    for language, file in prompts.files.items():
+        for prompt_id, spec in file.prompts.items():
+            if spec.kind is not PromptKind.SAY and not spec.approver:
+                yield sources.prompts[language].problem(
+                    ("prompts", prompt_id), "not approved, so it is not spoken", "Add 'approver' once it is", warning=True
+                )
+
+
+def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[Problem]:
+    known = {prompt_id for prompt_id, _ in used}
+    for language, file in prompts.files.items():
+        for prompt_id, spec in file.prompts.items():
+            base = prompt_id.rsplit(".", 1)[0]
+            said = prompt_id in known or base in known or prompt_id.startswith(BUTTON)
+            if not said and spec.kind is PromptKind.SAY:
+                yield sources.prompts[language].problem(
+                    ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True
+                )

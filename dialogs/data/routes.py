@@ -1,0 +1,180 @@
+"""Where calls go: queues, the queue of each matter, the segments' own lines, hours, the keypad menu, the dialled lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from caller_id.types import NumberTrust, Segment
+from dialogs.data.hours import ExceptionSpec, HoursSpec
+from dialogs.data.source import Spec
+
+HIGHEST_PRIORITY = 10
+HUMAN = "human"
+
+
+class Queue(Spec):
+    """One queue of the contact centre. `target` is what the hand-off puts into the transfer's address (SIP user).
+
+    `overflow` is tried when a transfer into this queue fails, before the default queue. `self_service` has no people: its matters
+    are answered by messages. A callback is offered when the expected wait is above `long_wait_s` seconds.
+    """
+
+    target: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._+-]+$")
+    hours: str
+    priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
+    emergency: bool = False
+    overflow: str | None = None
+    long_wait_s: float = Field(default=480, gt=0)
+    self_service: bool = False
+    language: str | None = None
+
+
+class Matter(Spec):
+    """An intent's route: its queue; for self-service the approved `message` and the queue of the `human` behind it."""
+
+    queue: str
+    emergency: bool = False
+    message: str | None = None
+    human: str | None = None
+
+
+class SegmentLine(Spec):
+    """A segment's own line: `queue`, the matters it takes ("all" but emergencies, or a list of intents), the priority its
+    customers have in any ordinary queue, and the customers' own `adviser`'s queue for when the line is closed.
+    """
+
+    queue: str | None = None
+    takes: Literal["all"] | tuple[str, ...] = ()
+    priority: int = Field(default=0, ge=0, lt=HIGHEST_PRIORITY)
+    adviser: str | None = None
+
+
+class MenuOption(Spec):
+    """One key of a menu: a `menu` below it, one or more `intents` of one queue, a `step` of the flow, a `language` ("other": the
+    line's other one), or a `command`. `say` is its name's prompt.
+    """
+
+    say: str
+    menu: str | None = None
+    intents: tuple[str, ...] = ()
+    step: str | None = None
+    language: str | None = None
+    command: str | None = None
+
+    @field_validator("intents", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Keys(Spec):
+    """The same keys everywhere: the emergency key, the human's key, back to the main menu, repeat."""
+
+    emergency: str = "9"
+    human: str = "0"
+    main_menu: str = "*"
+    repeat: str = "#"
+
+
+class Line(Spec):
+    """One dialled line: its numbers (E.164), the step it starts at, its languages (first is the default)."""
+
+    numbers: tuple[str, ...] = ()
+    start: str | None = None
+    languages: tuple[str, ...] = ("pl", "en")
+    segment: Segment | None = None
+    repeat_caller: bool = True
+    survey: bool = False
+    app_confirmation: tuple[str, ...] = ()
+
+
+class TenurePrior(Spec):
+    """Callers with this many years as customers more often mean these matters: their probability counts `times` as much when
+    the choice is open anyway.
+    """
+
+    from_years: float = 0
+    to_years: float = float("inf")
+    favours: tuple[str, ...]
+    times: float = Field(gt=1, le=3)
+
+
+class CallbackRule(Spec):
+    """Calling back: from which number (never one of the hotline's own: they only receive), within which hours, how many attempts
+    how far apart, and which numbers are refused (premium rate).
+    """
+
+    cli: str = Field(pattern=r"^\+\d{8,15}$")
+    not_before: time = time(8)
+    not_after: time = time(20)
+    attempts: int = Field(default=3, ge=1, le=5)
+    minutes_between: int = Field(default=15, ge=1)
+    refused_prefixes: tuple[str, ...] = ()
+
+
+class LanguageRule(Spec):
+    """Languages beyond the complete ones: a short message and the queue; `by_prefix` guesses from the number.
+
+    `urgent` shows emergencies in such a language, by matter: an entry is the beginnings of words that must all be there.
+    """
+
+    short: Mapping[str, str] = {}
+    same_as: Mapping[str, str] = {}
+    urgent: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    by_prefix: Mapping[str, str] = {}
+
+
+class Routes(Spec):
+    """`routes.yml`."""
+
+    timezone: str = "Europe/Warsaw"
+    public_holidays: str | None = "PL"
+    hours: Mapping[str, HoursSpec]
+    exceptions: tuple[ExceptionSpec, ...] = ()
+    queues: Mapping[str, Queue]
+    default_queue: str
+    matters: Mapping[str, Matter]
+    segments: Mapping[Segment, SegmentLine] = {}
+    segment_from: tuple[NumberTrust, ...] = (NumberTrust.TRUNK, NumberTrust.ATTESTED)
+    announce_wait_from_s: float = 60
+    keys: Keys = Keys()
+    emergency_keys: Mapping[str, str]
+    menus: Mapping[str, Mapping[str, MenuOption]]
+    languages: LanguageRule = LanguageRule()
+    lines: Mapping[str, Line]
+    tenure: tuple[TenurePrior, ...] = ()
+    callback: CallbackRule
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone called {name!r}; write it like Europe/Warsaw") from error
+        return name
+
+    @property
+    def own_numbers(self) -> frozenset[str]:
+        """The hotline's own numbers: they only receive calls."""
+        return frozenset(number for line in self.lines.values() for number in line.numbers)
+
+    def line_of(self, dialled: str | None) -> str:
+        """The line with this number (E.164); the first line for a number that is nobody's."""
+        return next((name for name, line in self.lines.items() if dialled in line.numbers), next(iter(self.lines)))
+
+    def is_emergency(self, intent: str | None) -> bool:
+        """The matter is one of the emergencies."""
+        return intent is not None and intent in self.matters and self.matters[intent].emergency
+
+    def human_queue(self, intent: str) -> str:
+        """The queue of the people behind this matter."""
+        matter = self.matters[intent]
+        if matter.human:
+            return matter.human
+        return self.default_queue if self.queues[matter.queue].self_service else matter.queue

@@ -1,0 +1,148 @@
+"""YAML files read with their line numbers, so that every mistake can be shown where it stands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from dialogs.data.errors import BundleError, Problem
+
+Where = Sequence[str | int]
+
+
+class Spec(BaseModel):
+    """Base of everything read from a bundle: unknown fields are mistakes, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, str_strip_whitespace=True)
+
+
+SpecType = TypeVar("SpecType", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file: its name within the bundle and its data, which remembers lines."""
+
+    name: str
+    data: Any
+
+    def line(self, where: Where = ()) -> int:
+        """The line (from 1) on which this field stands, or of the nearest field around it that exists."""
+        node, line = self.data, 1
+        for part in where:
+            if isinstance(node, CommentedMap):
+                key = next((key for key in node if str(key) == str(part)), None)
+                if key is None:
+                    break
+                line, node = node.lc.key(key)[0] + 1, node[key]
+            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+                line, node = node.lc.item(part)[0] + 1, node[part]
+            # other parts are names of pydantic's union branches: they are nowhere in the file
+        return line
+
+    def problem(self, where: Where, what: str, mend: str = "", *, warning: bool = False) -> Problem:
+        """A problem at this place of the file."""
+        return Problem(self.name, self.line(where), ".".join(map(str, where)), what, mend, warning)
+
+
+def read(root: Path, name: str) -> Document:
+    """The file `name` of the bundle in `root`. Raises BundleError when it is missing or is not YAML."""
+    try:
+        data = _load((root / name).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError([Problem(name, 0, "", f"no such file in {root}", "Add it, or point at another bundle")]) from error
+    except UnicodeDecodeError as error:
+        raise BundleError([Problem(name, 0, "", "the file is not UTF-8", "Save it as UTF-8")]) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise BundleError(
+            [Problem(name, line, "", f"not valid YAML: {error.problem}", "Check indentation and quotes")]
+        ) from error
+    except YAMLError as error:
+        raise BundleError([Problem(name, 0, "", f"not valid YAML: {error}", "Check indentation and quotes")]) from error
+    if not isinstance(data, CommentedMap):
+        raise BundleError([Problem(name, 1, "", "the file must be a mapping of fields", "See the default bundle for an example")])
+    return Document(name, data)
+
+
+@lru_cache(maxsize=16)
+def _load(text: str) -> Any:
+    """The YAML as data that remembers lines; kept, since a bundle is often loaded again with one file changed."""
+    return YAML(typ="rt").load(text)
+
+
+def parse(document: Document, spec: type[SpecType]) -> SpecType:
+    """The document as `spec`. Raises BundleError with every mistake in it."""
+    try:
+        return spec.model_validate(document.data)
+    except ValidationError as error:
+        raise BundleError([_problem(document, spec, detail) for detail in error.errors()]) from error
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A mend: the nearest known word, or all of them when none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}"
+
+
+def _problem(document: Document, spec: type[Spec], detail: ErrorDetails) -> Problem:
+    where = tuple(detail["loc"])
+    what = detail["msg"].removeprefix("Value error, ")
+    mend = ""
+    if detail["type"] == "extra_forbidden":
+        known = _fields_at(spec, where[:-1])
+        what, mend = "unknown field", nearest(str(where[-1]), known) if known else "Remove it"
+    elif detail["type"] == "missing":
+        what, mend = "field missing", f"Add '{where[-1]}'"
+    elif "expected" in detail.get("ctx", {}):
+        what, mend = f"{detail['input']!r} is not allowed here", f"Use {detail['ctx']['expected']}"
+    return document.problem([part for part in where if part != "[key]"], what, mend)
+
+
+def _fields_at(spec: type[Spec], where: Where) -> list[str]:
+    """The field names of the model at this place, as far as plain models and mappings of models go."""
+    model: Any = spec
+    for part in where:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            if part not in model.model_fields:
+                return []
+            model = model.model_fields[str(part)].annotation
+        else:
+            model = _inner(model, part)
+        if model is None:
+            return []
+    found = _inner_model(model)
+    return list(found.model_fields) if found else []
+
+
+def _inner(annotation: Any, part: str | int) -> Any:
+    """What is inside of a list, mapping or union annotation."""
+    args = [arg for arg in getattr(annotation, "__args__", ()) if arg not in (type(None), Ellipsis)]
+    tagged = [arg for arg in args if _tag(arg) == part]
+    return tagged[0] if tagged else (args[-1] if args else None)
+
+
+def _tag(model: Any) -> str | None:
+    field = getattr(model, "model_fields", {}).get("kind")
+    return field.annotation.__args__[0] if field is not None and getattr(field.annotation, "__args__", None) else None
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for arg in getattr(annotation, "__args__", ()):
+        found = _inner_model(arg)
+        if found:
+            return found
+    return None

@@ -1,0 +1,208 @@
+"""The conversation of one call: an event and the time come in, actions come out. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from caller_id.types import Authentication
+from dialogs.data.bundle import Bundle
+from dialogs.data.flow import Collect, Confirmation, Connect, Menu, Question, Step
+from dialogs.engine import routing
+from dialogs.engine.readings import keys, words
+from dialogs.engine.readings.answers import Answer, Means
+from dialogs.engine.routing import queue_for
+from dialogs.engine.state import CallState, Phase, Target
+from dialogs.engine.steps import asking, handing, languages, notices, reactions
+from dialogs.engine.steps import collecting as numbers
+from dialogs.engine.steps.comfort import PREFERENCES
+from dialogs.engine.steps.failures import failed
+from dialogs.engine.steps.walk import go
+from dialogs.engine.turn import Turn
+from dialogs.events import (
+    Action,
+    AuthorisationResult,
+    CallStarted,
+    ConditionsChanged,
+    Decided,
+    Event,
+    Failed,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Heard,
+    HungUp,
+    Interrupted,
+    KeyPressed,
+    PromptFinished,
+    Silence,
+)
+
+MOST_EVENTS = 1000  # of a call; a healthy one has a few dozen
+
+
+class Dialog:
+    """One call's conversation. `handle` never raises and always leads on: to a queue, a message or a goodbye."""
+
+    def __init__(self, bundle: Bundle, *, call_id: str) -> None:
+        self.bundle = bundle
+        self.state = CallState(call_id)
+
+    def handle(self, event: Event, now: datetime) -> list[Action]:
+        """What to do about this event, which happened at `now` (aware). After the end of the call: nothing."""
+        if self.state.ended:
+            return []
+        turn = Turn(self.bundle, self.state, now)
+        try:
+            self._take(turn, event)
+            turn.speak()
+        except Exception as error:
+            return self._rescue(error)
+        return turn.actions
+
+    def _take(self, turn: Turn, event: Event) -> None:
+        state = self.state
+        state.events += not (isinstance(event, Heard) and not event.final)
+        if state.events > MOST_EVENTS and state.phase is not Phase.HANDING_OFF:
+            self._enough(turn, f"more than {MOST_EVENTS} events in one call")
+            return
+        match event:
+            case CallStarted():
+                self._start(turn, event)
+            case Heard():
+                if event.final:
+                    self._answered(turn, lambda step: words.read(self.bundle, state, step, event))
+            case KeyPressed():
+                self._key(turn, event)
+            case Silence():
+                self._silence(turn)
+            case PromptFinished():
+                self._finished(turn, event)
+            case Interrupted():
+                self._interrupted(turn, event)
+            case HandOffResult():
+                go(turn, handing.take_result(turn, event))
+            case AuthorisationResult():
+                self._authorised(turn, event)
+            case Failed():
+                go(turn, failed(turn, event))
+            case ConditionsChanged():
+                state.conditions = event.conditions
+            case HungUp():
+                turn.decide("ended", f"hung up by {event.by} at {state.step}")
+                state.phase = Phase.ENDED
+
+    # ------------------------------------------------------------ the call starts
+
+    def _start(self, turn: Turn, event: CallStarted) -> None:
+        state, routes = self.state, self.bundle.routes
+        if state.phase is not Phase.NEW:
+            return
+        state.line = event.line if event.line in routes.lines else next(iter(routes.lines))
+        line = routes.lines[state.line]
+        state.caller, state.channel, state.conditions = event.caller, event.channel, event.conditions
+        state.authentication = event.caller.authentication
+        state.last_queue, state.recorded = event.last_queue, event.recorded
+        state.preferences = frozenset(event.preferences) & frozenset(PREFERENCES)
+        state.without = frozenset(event.without)
+        state.language, state.offered_language = languages.choose_at_start(self.bundle, event, state.line)
+        state.trusted = event.caller.trust in routes.segment_from and not event.caller.withheld
+        state.segment = line.segment or (event.caller.segment if state.recognised else state.segment)
+        state.notices_due = notices.at_start(self.bundle, recorded=event.recorded)
+        turn.decide("start", f"line {state.line}, segment {state.segment.value}, language {state.language}")
+        if "voice" in state.without:
+            go(turn, failed(turn, Failed("voice")))
+            return
+        if state.deaf and "keys" not in state.preferences:
+            turn.tried("no_recogniser")
+        go(turn, line.start or self.bundle.flow.start)
+
+    # ------------------------------------------------------------ the caller speaks, presses, or is silent
+
+    def _answered(self, turn: Turn, read: Callable[[Step], Answer]) -> None:
+        state = self.state
+        if state.phase in (Phase.NEW, Phase.HANDING_OFF):
+            return
+        state.turns += 1
+        if handing.over_limit(turn):
+            self._enough(turn, f"more than {self.bundle.flow.limits.turns} turns")
+            return
+        answer = read(self.bundle.flow.steps[state.step])
+        if state.phase is Phase.AUTHORISING and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
+            return
+        go(turn, reactions.react(turn, answer))
+
+    def _enough(self, turn: Turn, why: str) -> None:
+        """The call has gone on for too long: to whoever is being announced, else to someone who is there."""
+        turn.decide("human", why)
+        if self.state.phase is not Phase.ANNOUNCING:
+            routing.aim_at_someone(turn, "limit")
+        handing.hand_off(turn)
+
+    def _key(self, turn: Turn, event: KeyPressed) -> None:
+        step = self.bundle.flow.steps.get(self.state.step)
+        if event.key not in keys.ALL:
+            return
+        if self.state.phase is Phase.COLLECTING and isinstance(step, Collect):
+            go(turn, numbers.take_key(turn, step, event.key))
+            return
+        self._answered(turn, lambda step: keys.read(self.bundle, self.state, step, event.key))
+
+    def _silence(self, turn: Turn) -> None:
+        state = self.state
+        step = self.bundle.flow.steps.get(state.step)
+        if state.phase is Phase.ANNOUNCING:
+            handing.hand_off(turn)
+        elif state.phase is Phase.COLLECTING and isinstance(step, Collect):
+            go(turn, numbers.take_timeout(turn, step))
+        elif state.phase is Phase.WAITING:
+            self._come_back(turn, step)
+        elif state.phase is Phase.LISTENING:
+            self._answered(turn, lambda _: Answer(Means.SILENCE))
+
+    def _come_back(self, turn: Turn, step: Step | None) -> None:
+        """The moment the caller asked for is over."""
+        turn.say(self.bundle.flow.says.back)
+        if isinstance(step, Question | Menu):
+            go(turn, asking.ask(turn, step, after="resume"))
+        elif isinstance(step, Connect):
+            handing.announce(turn, step)
+
+    # ------------------------------------------------------------ what the edges report
+
+    def _finished(self, turn: Turn, event: PromptFinished) -> None:
+        notices.heard(turn, event.mark)
+        if self.state.phase is Phase.ANNOUNCING and event.mark == self.state.mark:
+            handing.hand_off(turn)
+
+    def _interrupted(self, turn: Turn, event: Interrupted) -> None:
+        notices.cut_off(turn, event.mark, event.played_s)
+        if self.state.phase is not Phase.ANNOUNCING or event.mark != self.state.mark:
+            return
+        step = self.bundle.flow.steps[self.state.step]
+        if self.state.refused or not isinstance(step, Connect) or not step.barge_in:
+            handing.hand_off(turn)
+
+    def _authorised(self, turn: Turn, event: AuthorisationResult) -> None:
+        step = self.bundle.flow.steps.get(self.state.step)
+        if self.state.phase is not Phase.AUTHORISING or not isinstance(step, Confirmation):
+            return
+        if event.confirmed:
+            self.state.authentication = Authentication.APP
+        turn.decide("authorisation", "confirmed in the app" if event.confirmed else f"not confirmed: {event.reason}")
+        turn.tried("authorised" if event.confirmed else "not_authorised")
+        go(turn, step.then)
+
+    # ------------------------------------------------------------ when all else fails
+
+    def _rescue(self, error: Exception) -> list[Action]:
+        """A mistake in the engine or the bundle must not cost the caller the call: the safest queue, at once."""
+        state, bundle = self.state, self.bundle
+        why = Decided("error", f"{type(error).__name__} at step '{state.step}': {error}")
+        if state.phase is Phase.HANDING_OFF:
+            state.phase = Phase.ENDED
+            return [why, HangUp("apology")]
+        state.phase, state.handed = Phase.HANDING_OFF, handing.TRANSFER
+        queue = queue_for(bundle, state, "default")
+        state.target = Target(queue, bundle.queues[queue].priority, "error")
+        return [why, HandOff(queue, state.target.priority, state.segment.value, state.language, state.suspected, reason="error")]

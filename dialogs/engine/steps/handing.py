@@ -1,0 +1,131 @@
+"""Handing over: the announcement, the hand-off once it has been heard, and what follows from its result."""
+
+from __future__ import annotations
+
+from dialogs.data.flow import Connect, Request
+from dialogs.engine.gate import Verdict, Way
+from dialogs.engine.routing import aim, known_intent
+from dialogs.engine.state import Phase
+from dialogs.engine.turn import Turn
+from dialogs.events import Expect, HandOff, HandOffResult, HangUp
+
+TRANSFER = "transfer"
+
+
+def announce(turn: Turn, step: Connect) -> None:
+    """Say where the call goes; the hand-off follows when that has been heard."""
+    state, target = turn.state, turn.state.target
+    queue = target.queue if target else turn.bundle.default_queue
+    if "voice" in state.without:
+        hand_off(turn)
+        return
+    emergency = turn.bundle.queues[queue].emergency
+    if not emergency:
+        _say_what_belongs_to_it(turn, step, queue)
+    else:
+        for prompt_id in step.announce:
+            turn.say(prompt_id, queue, language=state.caller_language)
+    barge_in = step.barge_in and not over_limit(turn)
+    turn.speak(barge_in=barge_in)
+    state.phase = Phase.ANNOUNCING
+    if barge_in:
+        turn.listen(Expect.OPEN, Phase.ANNOUNCING)
+
+
+def _say_what_belongs_to_it(turn: Turn, step: Connect, queue: str) -> None:
+    state, says, target = turn.state, turn.bundle.flow.says, turn.state.target
+    on_duty = "on_duty" if target and target.on_duty and state.caller_language is None else None
+    for prompt_id in step.announce:
+        turn.say(prompt_id, on_duty, queue, language=state.caller_language)
+    worth_saying = target and target.wait_s is not None and target.wait_s >= turn.bundle.routes.announce_wait_from_s
+    if worth_saying and not state.wait_told:
+        turn.say(says.expected_wait)
+    if state.second and state.matter:
+        turn.say(says.second_kept)
+
+
+def over_limit(turn: Turn) -> bool:
+    """The caller has had all the turns a call may take: from now on it only goes to a human."""
+    return turn.state.turns > turn.bundle.flow.limits.turns
+
+
+def hand_off(turn: Turn) -> None:
+    """Put the caller through to the target now."""
+    state = turn.state
+    if state.target is None:
+        aim(turn, turn.bundle.default_queue, "default", Verdict(Way.OPEN, "nothing better known"))
+    _emit(turn, TRANSFER)
+
+
+def request(turn: Turn, step: Request) -> None:
+    """Hand over a callback or a message in place of the call."""
+    turn.speak()
+    _emit(turn, step.request)
+
+
+def _emit(turn: Turn, kind: str) -> None:
+    state, target = turn.state, turn.state.target
+    if target is None:
+        raise RuntimeError("a hand-off without a target")  # aim() was forgotten: the rescue puts the caller through
+    intent, confidence = known_intent(state)
+    opening = turn.bundle.calendar.next_opening(turn.bundle.queues[target.queue].hours, turn.now)
+    closed = not turn.bundle.calendar.is_open(turn.bundle.queues[target.queue].hours, turn.now)
+    state.phase = Phase.HANDING_OFF
+    state.handed = kind
+    state.due = opening.at.isoformat() if kind == "callback" and closed and opening else ""
+    turn.decide("handoff", f"{kind} to {target.queue} ({target.reason})", intent, confidence)
+    turn.actions.append(
+        HandOff(
+            queue=target.queue,
+            priority=target.priority,
+            segment=state.segment.value,
+            language=state.caller_language or state.language,
+            intent=intent,
+            confidence=confidence,
+            second=state.second,
+            words=state.words,
+            tried=tuple(state.tried),
+            reason=target.reason,
+            call_back=(state.number or state.caller.number) if kind == "callback" else None,
+            entities=state.matter.entities if state.matter else (),
+            kind=kind,
+            due=state.due,
+        )
+    )
+
+
+def take_result(turn: Turn, result: HandOffResult) -> str | None:
+    """What follows: the next step's name, or None when the call is over or another queue is being tried."""
+    state = turn.state
+    if state.phase is not Phase.HANDING_OFF:
+        return None
+    step = turn.bundle.flow.steps[state.step]
+    if state.handed != TRANSFER and isinstance(step, Request):
+        turn.decide(state.handed, "taken" if result.ok else f"refused: {result.reason}")
+        return step.done if result.ok else step.failed
+    if result.ok:
+        turn.decide("handed_over", result.queue, *known_intent(state))
+        turn.actions.append(HangUp("handed_over"))
+        state.phase = Phase.ENDED
+        return None
+    return _try_another(turn, result)
+
+
+def _try_another(turn: Turn, result: HandOffResult) -> str | None:
+    """The overflow queue, then the default queue, then an apology."""
+    state, bundle = turn.state, turn.bundle
+    failed = state.target.queue if state.target else result.queue
+    state.refused.append(failed)
+    turn.tried(f"refused:{failed}")
+    turn.decide("refused", f"{failed}: {result.reason or 'not taken'}")
+    for queue in (bundle.queues[failed].overflow, bundle.default_queue):
+        if queue and queue not in state.refused:
+            aim(turn, queue, "refused", Verdict(Way.OPEN, f"{failed} did not take the call"))
+            if "voice" in state.without:
+                hand_off(turn)
+                return None
+            turn.say(bundle.flow.says.try_other)
+            turn.speak(barge_in=False)
+            state.phase = Phase.ANNOUNCING
+            return None
+    return bundle.flow.anywhere.give_up

@@ -1,0 +1,263 @@
+"""What an answer leads to: first the step's own answers, then what holds at every step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dialogs.data.flow import Collect, Connect, Menu, Question, Step
+from dialogs.engine import routing
+from dialogs.engine.readings import words
+from dialogs.engine.readings.answers import Answer, Means
+from dialogs.engine.readings.commands import ANGRY
+from dialogs.engine.readings.keys import MAIN_MENU
+from dialogs.engine.routing import own_line
+from dialogs.engine.state import Matter, Phase
+from dialogs.engine.steps import asking, comfort, emergencies, handing, languages
+from dialogs.engine.turn import Turn
+
+NONE_OF_THESE = "none_of_these"
+_MATTERS = (Means.MATTER, Means.UNSURE, Means.SEVERAL)
+
+
+def react(turn: Turn, answer: Answer) -> str | None:
+    """Take an answer; returns the step to go to, or None when the engine goes on waiting."""
+    state = turn.state
+    step = turn.bundle.flow.steps[state.step]
+    _keep_words(turn, answer)
+    if answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE):
+        return emergencies.shown(turn, step, answer)
+    if isinstance(step, Question) and step.cautious:
+        return emergencies.confirmed_or_denied(turn, step, answer)
+    languages.take_over(turn, answer.language)
+    if answer.option == comfort.NO_RECORDING and answer.intent:
+        comfort.stop_recording(turn)
+    answer = _in_context(turn, step, answer)
+    if state.phase is Phase.ANNOUNCING and _stays_with_these_people(turn, answer):
+        learn(turn, replace(answer, means=Means.MATTER, correction=False))
+        handing.hand_off(turn)
+        return None
+    own = _own_answer(turn, step, answer)
+    if own is not None:
+        return own
+    if state.phase is Phase.ANNOUNCING:
+        return _during_announcement(turn, answer)
+    return _anywhere(turn, step, answer)
+
+
+def _keep_words(turn: Turn, answer: Answer) -> None:
+    """The caller's own words for the agent: those that named a matter, else the first that said anything of it."""
+    if not answer.text:
+        return
+    if answer.means in (*_MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE):
+        turn.state.words = answer.text
+    elif answer.means in (Means.AGENT, Means.LANGUAGE, Means.NOTHING) or answer.option in words.FEELINGS:
+        turn.state.words = turn.state.words or answer.text
+
+
+def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
+    """Saying again what was asked about means yes; naming one of the candidates means that one."""
+    state = turn.state
+    if isinstance(step, Question) and step.option is not None:
+        named = [intent for intent in (answer.intent, *answer.choices) if intent in state.candidates]
+        if named and answer.means in _MATTERS and not answer.correction:
+            return Answer(
+                Means.MATTER, answer.by, answer.text, named[0], answer.confidence, second=answer.second, entities=answer.entities
+            )
+    same = state.candidate is not None and answer.intent == state.candidate.intent
+    if same and answer.means in (Means.MATTER, Means.UNSURE) and not answer.correction:
+        return Answer(Means.YES, answer.by, answer.text, second=answer.second)
+    if answer.means in (Means.UNSURE, Means.SEVERAL) and routing.lead_to_one_place(turn, (str(answer.intent), *answer.choices)):
+        turn.decide("same_place", "whichever it is, the same people answer", answer.intent, answer.confidence)
+        return replace(answer, means=Means.MATTER)
+    return answer
+
+
+def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
+    """The next step if this step names one for the answer; what was learned is kept."""
+    if not isinstance(step, Question | Menu | Connect):
+        return None
+    if isinstance(step, Connect) and answer.option == words.ALSO and answer.intent:
+        turn.state.second = turn.state.second or answer.intent
+        turn.decide("second", "named during the announcement", answer.intent, answer.confidence)
+        return None
+    if isinstance(step, Connect) and not _changes_mind(turn, answer):
+        return None
+    name = answer.option if answer.means is Means.OPTION else answer.means.value
+    target = step.answers.get(name)
+    if target is None and isinstance(step, Question) and step.anything and _is_content(answer):
+        turn.state.words = answer.text
+        return step.anything
+    if target is None:
+        return None
+    learn(turn, answer)
+    return target
+
+
+def _changes_mind(turn: Turn, answer: Answer) -> bool:
+    """During an announcement only a no, or another matter, stops the transfer."""
+    current = turn.state.matter.intent if turn.state.matter else None
+    return answer.means is Means.NO or (answer.means in _MATTERS and (answer.correction or answer.intent != current))
+
+
+def _stays_with_these_people(turn: Turn, answer: Answer) -> bool:
+    """Said while a transfer is announced: more about the matter, and whoever is being called is who answers that too."""
+    target, routes = turn.state.target, turn.bundle.routes
+    if target is None or turn.state.matter is None or answer.means not in _MATTERS or answer.option == words.ALSO:
+        return False
+    own = own_line(turn.bundle, turn.state)
+    if own and own.takes == "all" and target.queue in (own.queue, own.adviser):
+        return True
+    named = answer.choices if answer.means is Means.SEVERAL else (answer.intent,)
+    return all(intent in routes.matters and routes.human_queue(str(intent)) == target.queue for intent in named)
+
+
+def _is_content(answer: Answer) -> bool:
+    """Words of the caller's own, not a command to the bot."""
+    return bool(answer.text) and answer.means in (*_MATTERS, Means.NOTHING, Means.YES, Means.NO)
+
+
+def learn(turn: Turn, answer: Answer) -> None:
+    """Keep what the answer says about the matter."""
+    state = turn.state
+    if answer.correction:
+        _deny(turn)
+    match answer.means:
+        case Means.MATTER:
+            state.matter = Matter(answer.intent, answer.confidence, answer.by, answer.entities, answer.queue)
+            state.candidate, state.candidates, state.suspected = None, (), None
+            turn.decide("accept", f"{answer.by}: {answer.intent or answer.queue}", answer.intent, answer.confidence)
+        case Means.UNSURE:
+            state.candidate = Matter(answer.intent, answer.confidence, answer.by, answer.entities)
+            turn.decide("confirm", "understood, not certain", answer.intent, answer.confidence)
+        case Means.SEVERAL:
+            state.candidates = answer.choices[:3]
+            turn.decide("choose", ", ".join(state.candidates), answer.intent, answer.confidence)
+        case Means.YES if state.candidate is not None:
+            state.matter, state.candidate, state.candidates = state.candidate, None, ()
+            turn.decide("accept", "confirmed by the caller", state.matter.intent, state.matter.confidence)
+        case Means.NO:
+            _deny(turn)
+            turn.decide("denied", "the caller said no")
+        case Means.OPTION:
+            turn.decide("option", answer.option)
+            if answer.option == NONE_OF_THESE:
+                _deny(turn)
+        case _:
+            pass
+    if answer.second:
+        state.second = answer.second
+    state.wants_human = state.wants_human or answer.wants_human
+
+
+def _deny(turn: Turn) -> None:
+    """What was asked about, offered or announced is not it."""
+    state = turn.state
+    refused = [state.candidate.intent] if state.candidate else list(state.candidates)
+    if state.phase is Phase.ANNOUNCING and state.matter:
+        refused = [state.matter.intent]
+        state.matter = state.target = None
+    state.denied |= {intent for intent in refused if intent}
+    state.candidate, state.candidates = None, ()
+    if state.suspected in state.denied:
+        state.suspected = None
+
+
+def _during_announcement(turn: Turn, answer: Answer) -> str | None:
+    """Whoever asks for a moment gets it; anything else that is no change of mind lets the transfer go on."""
+    if answer.means is Means.WAIT and turn.state.waits < turn.bundle.flow.limits.waits:
+        comfort.wait(turn)
+        return None
+    if answer.means is Means.LANGUAGE:
+        languages.take_over(turn, answer.option)
+    elif answer.option == comfort.NO_RECORDING:
+        comfort.stop_recording(turn)
+    handing.hand_off(turn)
+    return None
+
+
+def _anywhere(turn: Turn, step: Step, answer: Answer) -> str | None:
+    """The meanings that hold at every step."""
+    anywhere = turn.bundle.flow.anywhere
+    match answer.means:
+        case Means.MATTER:
+            learn(turn, answer)
+            return anywhere.matter
+        case Means.AGENT:
+            return _agent(turn, step)
+        case Means.SECURITY:
+            return emergencies.security_key(turn)
+        case Means.GOODBYE:
+            return anywhere.goodbye
+        case Means.MENU:
+            asking.enter_menu(turn, answer.option or MAIN_MENU)
+            turn.decide("menu", answer.option or MAIN_MENU)
+            turn.tried(f"menu:{turn.state.menu}")
+            return anywhere.menu
+        case Means.STEP:
+            return answer.option
+        case Means.LANGUAGE:
+            if answer.intent:
+                turn.state.matter = Matter(answer.intent, answer.confidence, answer.by)
+            return languages.asked_for(turn, answer.option)
+        case Means.COMMAND if answer.option == ANGRY:
+            return _angry(turn, step, answer)
+        case Means.COMMAND if answer.option == words.URGENT:
+            turn.state.wants_human = True
+            turn.decide("reask", "urgent, without a matter")
+            return anywhere.agent if turn.state.asked[anywhere.urgent] else anywhere.urgent
+        case Means.COMMAND:
+            return comfort.obey(turn, answer.option)
+        case _:
+            return _at_the_question(turn, step, answer)
+
+
+def _at_the_question(turn: Turn, step: Step, answer: Answer) -> str | None:
+    """Silence, noise, "what?", "help" and "wait" at the question being asked."""
+    if isinstance(step, Collect):
+        return asking.collect(turn, step)
+    if not isinstance(step, Question | Menu):
+        return None
+    match answer.means:
+        case Means.SILENCE:
+            return asking.no_input(turn, step)
+        case Means.HELP if turn.state.asked[f"help:{turn.state.step}"] > 0:
+            turn.decide("spent", "the help did not help")
+            return step.spent
+        case Means.REPEAT | Means.HELP:
+            turn.decide("reask", f"the caller asked for {answer.means.value}")
+            turn.state.asked[f"{answer.means.value}:{turn.state.step}"] += 1
+            return asking.ask(turn, step, after=answer.means.value)
+        case Means.WAIT if turn.state.waits < turn.bundle.flow.limits.waits:
+            comfort.wait(turn)
+            return None
+        case _:
+            return asking.no_match(turn, step)
+
+
+def _agent(turn: Turn, step: Step) -> str:
+    """The first time a short offer to say the matter, so that the right one picks up; the second time, or when the offer has
+    nothing to add, a human.
+    """
+    state, anywhere = turn.state, turn.bundle.flow.anywhere
+    state.agent_asked += 1
+    state.wants_human = True
+    turn.tried("asked_for_human")
+    own = own_line(turn.bundle, state)
+    has_own_line = own is not None and own.takes == "all"
+    troubled = isinstance(step, Menu) or any(entry.startswith(("no_", "menu", "spent")) for entry in state.tried)
+    routing.take_the_likely(state)
+    if state.agent_asked > 1 or state.matter or has_own_line or troubled or state.deaf:
+        turn.decide("human", f"asked for a human {state.agent_asked} times", "agent")
+        return anywhere.agent
+    turn.decide("reask", "asked for a human without a matter", "agent")
+    return anywhere.agent_first
+
+
+def _angry(turn: Turn, step: Step, answer: Answer) -> str:
+    """Somebody who swears needs a human, and a calm word: at once when a human is what they ask for."""
+    before = turn.state.agent_asked
+    turn.tried("upset")
+    following = _agent(turn, step)
+    if answer.wants_human:
+        return turn.bundle.flow.anywhere.agent
+    return turn.bundle.flow.anywhere.angry if before == 0 and following == turn.bundle.flow.anywhere.agent_first else following

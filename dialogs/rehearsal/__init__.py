@@ -1,0 +1,1 @@
+"""Calls held in text: rehearsals, replays of records, and conversation tests."""

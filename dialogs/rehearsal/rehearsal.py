@@ -1,0 +1,180 @@
+"""A call held in text: what the caller does goes in, the dialogue's actions come out, and everything between is played by itself.
+
+Prompts finish when the caller waits for them, transfers succeed unless told otherwise, and time passes as it would on the
+telephone. Conversation tests, `voicebot talk` and replays made into tests use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dialogs.data.bundle import Bundle
+from dialogs.engine.dialog import Dialog
+from dialogs.engine.state import Phase
+from dialogs.events import (
+    Action,
+    AuthorisationResult,
+    Authorise,
+    CallStarted,
+    CollectKeys,
+    Event,
+    Failed,
+    HandOff,
+    HandOffResult,
+    Heard,
+    HungUp,
+    Interrupted,
+    KeyPressed,
+    Listen,
+    PromptFinished,
+    Say,
+    Silence,
+    Wait,
+)
+from nlu.types import Hypothesis, Understander, Understanding
+
+PROMPT_S = 2.5
+"""How long a prompt takes, for the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One event at its time, and what the dialogue did about it."""
+
+    at: datetime
+    event: Event
+    actions: tuple[Action, ...]
+
+
+class Rehearsal:
+    """One call. `refuse` names the queues whose transfers fail; `confirms` is what the caller's app answers."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        understander: Understander | None,
+        *,
+        at: datetime,
+        call_id: str = "rehearsal",
+        refuse: Collection[str] = (),
+        confirms: bool = True,
+    ) -> None:
+        self.dialog = Dialog(bundle, call_id=call_id)
+        self.exchanges: list[Exchange] = []
+        self._understander = understander
+        self._now = at
+        self._refuse = refuse
+        self._confirms = confirms
+        self._speaking: list[str] = []
+        self._interruptible = True
+        self._patience_s = 6.0
+        self._language = "pl"
+
+    # ------------------------------------------------------------ what the caller does
+
+    def start(self, started: CallStarted) -> None:
+        """The call is answered."""
+        self._happen(started)
+
+    def say(self, text: str, understanding: Understanding | None = None, *, confidence: float = 1.0) -> None:
+        """Speak, after the bot has finished; whoever speaks while a transfer is announced speaks into the announcement."""
+        if self.announcing and self._interruptible:
+            self.interrupt()
+        self.finish_speech()
+        self._hear(text, understanding, confidence)
+
+    def press(self, key: str) -> None:
+        """Press a key; a key always stops what is being said."""
+        self.interrupt()
+        self._happen(KeyPressed(key))
+
+    def interrupt(self, played_s: float = 1.0) -> None:
+        """Begin to speak while the bot speaks: it falls silent. What is said comes with `say`."""
+        marks, self._speaking = self._speaking, []
+        for place, mark in enumerate(marks):
+            self._happen(Interrupted(mark, played_s if place == 0 else 0.0))
+
+    def stay_silent(self, seconds: float | None = None) -> None:
+        """Say nothing for so long; without a figure, until the dialogue speaks again."""
+        self.finish_speech()
+        if self.over:
+            return
+        waited, limit = 0.0, self._patience_s if seconds is None else seconds
+        while not self.over and waited + self._patience_s <= limit + 0.001:
+            waited += self._patience_s
+            self._now += timedelta(seconds=self._patience_s)
+            self._happen(Silence(self._patience_s))
+            self.finish_speech()
+
+    def fail(self, failed: Failed) -> None:
+        """A stage of the service fails."""
+        self._happen(failed)
+
+    def hang_up(self) -> None:
+        """Leave; what was being announced is heard no more."""
+        self._speaking.clear()
+        self._happen(HungUp())
+
+    def finish_speech(self) -> None:
+        """Listen to everything the bot has to say, with all that follows from it."""
+        while self._speaking and not self.over:
+            self._now += timedelta(seconds=PROMPT_S)
+            self._happen(PromptFinished(self._speaking.pop(0)))
+
+    # ------------------------------------------------------------ what came of it
+
+    @property
+    def over(self) -> bool:
+        """The call has ended."""
+        return self.dialog.state.ended
+
+    @property
+    def announcing(self) -> bool:
+        """A transfer is being announced and not yet under way."""
+        return self.dialog.state.phase is Phase.ANNOUNCING and bool(self._speaking)
+
+    @property
+    def actions(self) -> list[Action]:
+        """Everything done so far, in order."""
+        return [action for exchange in self.exchanges for action in exchange.actions]
+
+    @property
+    def hand_off(self) -> HandOff | None:
+        """The last hand-off of the call."""
+        return next((action for action in reversed(self.actions) if isinstance(action, HandOff)), None)
+
+    # ------------------------------------------------------------ how it is played
+
+    def _hear(self, text: str, understanding: Understanding | None, confidence: float) -> None:
+        if understanding is None and self._understander is not None and text.strip():
+            understanding = self._understander.understand([Hypothesis(text, confidence)], self._language)
+        self._happen(Heard(understanding.text if understanding else text, understanding=understanding, confidence=confidence))
+
+    def _happen(self, event: Event) -> None:
+        """Give the dialogue an event, and what follows from its actions at once."""
+        actions = self.dialog.handle(event, self._now)
+        self.exchanges.append(Exchange(self._now, event, tuple(actions)))
+        for action in actions:
+            self._play(action)
+
+    def _play(self, action: Action) -> None:
+        match action:
+            case Say():
+                self._speaking.append(action.mark)
+                self._interruptible = action.barge_in
+            case Listen():
+                self._patience_s, self._language = action.no_input_s, action.language
+            case CollectKeys():
+                self._patience_s = action.timeout_s
+            case Wait():
+                self._patience_s = action.seconds
+            case Authorise():
+                self.finish_speech()
+                self._happen(AuthorisationResult(self._confirms, "" if self._confirms else "declined"))
+            case HandOff():
+                ok = action.queue not in self._refuse
+                self._happen(HandOffResult(ok, action.queue, "" if ok else "refused"))
+            case _:
+                pass

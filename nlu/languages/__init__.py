@@ -1,0 +1,1 @@
+"""One module per language: its number words, dialogue acts and function words."""

@@ -1,0 +1,148 @@
+"""Models on disk: numbers in an .npz, words in a .json, never pickle. Kept by the hash of data, settings and code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlu.errors import ModelError
+from nlu.model.features import Block, Vocabulary
+from nlu.model.fusion import Fusion
+from nlu.model.gates import Gate
+from nlu.model.heads import LinearHead
+from nlu.model.lemmas import Lemmas
+from nlu.model.neighbours import Neighbours
+from nlu.model.scorer import Model, SemanticHeads
+from nlu.model.training import TrainingConfig
+
+FORMAT = 5
+_SHAPING = ("model", "text", "languages")
+"""Folders of `nlu` whose change makes another model of the same data."""
+
+
+def default_cache() -> Path:
+    """Where trained models are kept: $XDG_CACHE_HOME/voicebot/nlu, else ~/.cache/voicebot/nlu."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "voicebot" / "nlu"
+
+
+def model_version(digests: Sequence[str], config: TrainingConfig, semantic: bool) -> str:
+    """The name of the model that these data (own language first) and settings make: 16 hex digits."""
+    said = {"format": FORMAT, "code": _code(), "data": list(digests), "semantic": semantic, **asdict(config)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    root = Path(__file__).parents[1]
+    files = sorted(path for folder in _SHAPING for path in (root / folder).rglob("*.py"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write `model` into `folder` whole or not at all; a folder that is there already is replaced. Raises OSError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".model-") as name:
+        fresh, old = Path(name) / "fresh", Path(name) / "old"
+        fresh.mkdir()
+        np.savez(fresh / "model.npz", **_arrays(model))
+        (fresh / "model.json").write_text(json.dumps(_words(model), ensure_ascii=False), encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+
+
+def _arrays(model: Model) -> dict[str, Any]:
+    arrays: dict[str, Any] = {
+        "word_idf": model.vocabulary.words.idf,
+        "letter_idf": model.vocabulary.letters.idf,
+        "margin_weights": model.margin_head.weights.astype(np.float16),
+        "margin_bias": model.margin_head.bias,
+        "labels": model.labels.astype(np.int32),
+    }
+    if model.semantic is not None:
+        near = model.semantic.neighbours
+        arrays |= {
+            "mean": near.mean,
+            "axes": near.axes,
+            "points": near.points.astype(np.float16),
+            "order": near.order.astype(np.int32),
+            "starts": near.starts.astype(np.int32),
+            "present": near.present.astype(np.int32),
+        }
+        if (linear := model.semantic.linear) is not None:
+            arrays |= {"semantic_weights": linear.weights, "semantic_bias": linear.bias}
+    return arrays
+
+
+def _words(model: Model) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": model.version,
+        "language": model.language,
+        "classes": model.classes,
+        "words": list(model.vocabulary.words.rows),
+        "letters": list(model.vocabulary.letters.rows),
+        "lemmas": dict(model.vocabulary.lemmas.table),
+        "endings": dict(model.vocabulary.lemmas.endings),
+        "scales": model.fusion.scales,
+        "gate": asdict(model.gate),
+        "texts": model.texts,
+        "measured": model.measured,
+    }
+
+
+def read(folder: Path) -> Model:
+    """The model in `folder`. Raises ModelError when it is missing, damaged or of another format."""
+    try:
+        words = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if words["format"] != FORMAT:
+            raise ModelError(f"{folder}: format {words['format']}, this version reads {FORMAT}. Train again")
+        with np.load(folder / "model.npz", allow_pickle=False) as arrays:
+            return _model(words, dict(arrays))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
+        raise ModelError(f"{folder}: the stored model cannot be read ({err}). Delete the folder and train again") from err
+
+
+def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
+    lemmas = Lemmas.from_table(words["lemmas"], words["endings"])
+    return Model(
+        language=words["language"],
+        classes=tuple(words["classes"]),
+        vocabulary=Vocabulary(lemmas, _block(words["words"], arrays["word_idf"]), _block(words["letters"], arrays["letter_idf"])),
+        margin_head=LinearHead(arrays["margin_weights"].astype(np.float32), arrays["margin_bias"]),
+        semantic=_semantic(arrays) if "points" in arrays else None,
+        fusion=Fusion(tuple(words["scales"])),
+        gate=Gate(**words["gate"]),
+        texts=tuple(words["texts"]),
+        labels=arrays["labels"].astype(np.intp),
+        version=words["version"],
+        measured=words["measured"],
+    )
+
+
+def _block(names: list[str], idf: Any) -> Block:
+    return Block({name: row for row, name in enumerate(names)}, idf)
+
+
+def _semantic(arrays: dict[str, Any]) -> SemanticHeads:
+    near = Neighbours(
+        mean=arrays["mean"],
+        axes=arrays["axes"],
+        points=arrays["points"].astype(np.float32),
+        order=arrays["order"].astype(np.intp),
+        starts=arrays["starts"].astype(np.intp),
+        present=arrays["present"].astype(np.intp),
+    )
+    known = "semantic_weights" in arrays
+    return SemanticHeads(near, LinearHead(arrays["semantic_weights"], arrays["semantic_bias"]) if known else None)

@@ -1,0 +1,1 @@
+"""A pack: the taxonomy, costs and training data that operations people edit."""

@@ -1,0 +1,1 @@
+"""Reading text: normalising, numbers, days, dialogue acts, entities, and redaction of personal numbers."""

@@ -1,0 +1,185 @@
+"""A bank's chat served on loopback: the real bundle, desk, stores and server; only what words mean is written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from dialogs.data.bundle import load_bundle
+from dialogs.rehearsal.meanings import parse_meaning
+from nlu.types import Hypothesis, Understanding
+from voicebot.chat import ChatRoom, ChatServices, ChatSettings
+from voicebot.handoff.callback_service import CallbackService
+from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.service import HandOffService
+from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.webhook import Webhook
+from voicebot.metrics.metrics import Metrics
+from voicebot.records import CallSummary, RecordStore
+from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.live_calls import LiveCalls
+from voicebot.state.shared import SharedState
+from voicebot.web import WebParts, build_app, serve
+from voicebot.web.server import WebServer
+
+DAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw: everybody is at work
+NIGHT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+
+MEANINGS = {
+    "nie działa mi blik": "blik",
+    "my blik does not work": "blik",
+    "zgubiłem kartę": "card_block",
+    "I lost my card": "card_block",
+    "ile mam na koncie": "balance",
+    "coś z kredytem": "choose mortgage cash_loan",
+    "chyba kredyt": "confirm mortgage",
+    "chcę kupić mieszkanie": "mortgage",
+    "człowiek": "agent",
+    "<script>alert(1)</script>": "blik",
+    "tak": "affirm",
+    "nie": "deny",
+}
+
+
+async def by_hand(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+    """What the words above mean; others mean nothing."""
+    text = hypotheses[0].text
+    return parse_meaning(MEANINGS.get(text, "reject"), text)
+
+
+@dataclass
+class Bank:
+    """A served chat and what is behind it."""
+
+    room: ChatRoom
+    handoffs: HandOffStore
+    callbacks: CallbackStore
+    records: RecordStore
+    port: int
+    server: WebServer
+    metrics: Metrics
+
+    async def stop(self) -> None:
+        """The service goes away."""
+        await self.server.close()
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def records_written(self) -> list[CallSummary]:
+        """Summaries of all chats that are over."""
+        assert await self.records.flush(10.0)
+        return await self.records.calls()
+
+    async def until_empty(self) -> None:
+        """Wait until every chat is over."""
+        async with asyncio.timeout(10):
+            while len(self.room):
+                await asyncio.sleep(0.01)
+
+    @asynccontextmanager
+    async def customer(self, lang: str = "pl", origin: str | None = None) -> AsyncIterator[Customer]:
+        """Somebody with the page open."""
+        url = f"ws://127.0.0.1:{self.port}/chat/ws?lang={lang}"
+        async with connect(url, origin=origin or self.origin) as socket:  # type: ignore[arg-type]
+            yield Customer(socket)
+
+
+@dataclass
+class Customer:
+    """One customer's end of the WebSocket; keeps everything that came."""
+
+    socket: ClientConnection
+    got: list[dict[str, Any]] = field(default_factory=list)
+
+    async def next(self) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(10):
+            message: dict[str, Any] = json.loads(await self.socket.recv())
+        self.got.append(message)
+        return message
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """The next message of this type."""
+        while True:
+            message = await self.next()
+            if message["type"] == kind:
+                return message
+
+    async def until_closed(self) -> int:
+        """Read on until the bank closes the connection; its close code."""
+        try:
+            while True:
+                await self.next()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else 1006
+
+    async def say(self, text: str) -> Self:
+        await self.socket.send(json.dumps({"type": "say", "text": text}))
+        return self
+
+    async def key(self, key: str) -> Self:
+        await self.socket.send(json.dumps({"type": "key", "key": key}))
+        return self
+
+    @property
+    def read(self) -> str:
+        """Everything the bot wrote."""
+        return "\n".join(message["text"] for message in self.got if message["type"] == "bot")
+
+
+@asynccontextmanager
+async def open_bank(
+    shared: SharedState,
+    folder: Path,
+    *,
+    settings: ChatSettings | None = None,
+    now: datetime = DAY,
+    keeps_words: bool = True,
+    webhook: Webhook | None = None,
+    draining: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[Bank]:
+    """The chat on a free port while the context lasts."""
+    records = RecordStore(f"sqlite:///{folder / 'calls.db'}", spool_dir=folder / "spool", folder=folder / "files")
+    await records.start()
+    handoffs, callbacks, live, metrics = HandOffStore(shared), CallbackStore(shared), LiveCalls(shared), Metrics()
+    bundle = load_bundle()
+    callback_desk = CallbackService(callbacks, bundle)
+    services = ChatServices(
+        bundle=bundle,
+        understand=by_hand,
+        desk=HandOffService(handoffs, webhook, lambda queue: f"sip:{queue}@127.0.0.1", callbacks=callback_desk),
+        records=records,
+        live=live,
+        metrics=metrics,
+        clock=lambda: now,
+        keeps_words=keeps_words,
+        draining=draining,
+    )
+    room = ChatRoom(services, settings)
+    parts = WebParts(
+        token="the-agents-token",
+        handoffs=handoffs,
+        callbacks=callback_desk,
+        records=records,
+        live=live,
+        conditions=ConditionsBoard(shared),
+        metrics=metrics,
+        chat=room,
+    )
+    server, port = await serve(build_app(parts), "127.0.0.1", 0)
+    try:
+        yield Bank(room, handoffs, callbacks, records, port, server, metrics)
+    finally:
+        await server.close()
+        await records.close()

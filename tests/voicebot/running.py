@@ -1,0 +1,105 @@
+"""A whole service for tests, all of it real, but with the quickest parts: keys and text only, keywords, espeak."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+import voicebot.service
+from nlu.pack.pack import BANK_PACK, Pack
+from nlu.understanding.keywords import KeywordUnderstander
+from tests.voicebot.chat.bank import Customer
+from voicebot.config.settings import Nlu, Settings
+from voicebot.conversation.journal import Line
+from voicebot.service import Service
+from voicebot.service import open_service as open_real
+from voicebot.softphone import CallReport, CallScript, Step, run_script_process
+from voicebot.understanding.service import UnderstandingService, in_process
+
+TOKEN = "a-token-of-the-test"
+
+
+@dataclass
+class RunningService:
+    """A running service, what its calls' journals said, and ways in."""
+
+    service: Service
+    journals: dict[str, list[Line]] = field(default_factory=dict)
+    listeners: list[Callable[[str, Line], None]] = field(default_factory=list)
+
+    def heard(self, call_id: str, line: Line) -> None:
+        """A journal's line."""
+        self.journals.setdefault(call_id, []).append(line)
+        for listener in tuple(self.listeners):
+            listener(call_id, line)
+
+    async def call(self, *steps: Step, **more: Any) -> tuple[CallReport, list[Line]]:
+        """A real SIP call from another process: its report, and the journal of the call."""
+        host, port = self.service.sip
+        before = set(self.journals)
+        number, line = more.pop("number", "+48600100200"), more.pop("line", "+48225550100")
+        script = CallScript(f"sip:{line}@{host}:{port}", steps, number=number, max_s=60.0, **more)
+        (report,) = await run_script_process([script], host="127.0.0.1")
+        (call_id,) = set(self.journals) - before
+        async with asyncio.timeout(10):
+            while self.journals[call_id][-1].get("kind") != "closed":
+                await asyncio.sleep(0.01)
+        return report, self.journals[call_id]
+
+    @asynccontextmanager
+    async def customer(self, lang: str = "pl") -> AsyncIterator[Customer]:
+        """Somebody in the chat."""
+        assert self.service.http is not None
+        host, port = self.service.http
+        async with connect(f"ws://{host}:{port}/chat/ws?lang={lang}", origin=f"http://{host}:{port}") as socket:  # type: ignore[arg-type]
+            yield Customer(socket)
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[httpx.AsyncClient]:
+        """The web API, with the token."""
+        assert self.service.http is not None
+        host, port = self.service.http
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers) as client:
+            yield client
+
+
+def _keywords(settings: Nlu, languages: Sequence[str]) -> UnderstandingService:
+    keywords = KeywordUnderstander(Pack(BANK_PACK))
+    return UnderstandingService(in_process(keywords), local=None, keywords=keywords, languages=languages)
+
+
+@asynccontextmanager
+async def open_service(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, **sections: Mapping[str, Any]
+) -> AsyncIterator[RunningService]:
+    """The service on free loopback ports, with these sections of the configuration on top."""
+    monkeypatch.setattr(voicebot.service, "load_understanding", _keywords)
+    monkeypatch.setattr(voicebot.service, "embedded_piper_model", lambda: None)  # espeak speaks at once,
+    monkeypatch.setattr(voicebot.service, "WARM_RATES", ())  # so nothing need be made beforehand
+    sip = {"host": "127.0.0.1", "port": 0, "peers": ["127.0.0.1/32"], "net_interface": "127.0.0.1", "transports": ["udp"]}
+    chosen: dict[str, Mapping[str, Any]] = {
+        "sip": {**sip, "rtp_ports": [22000, 22999]},
+        "recognisers": {"pl": {"engine": "none"}, "en": {"engine": "none"}},
+        "state": {"data_dir": str(data_dir)},
+        "web": {"port": 0, "token": TOKEN},
+        "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
+    }
+    merged = {name: {**chosen.get(name, {}), **sections.get(name, {})} for name in {*chosen, *sections}}
+    listening: list[RunningService] = []
+
+    def sink(call_id: str, line: Line) -> None:
+        for service in listening:
+            service.heard(call_id, line)
+
+    async with open_real(Settings.model_validate(merged), sinks=[sink]) as service:
+        listening.append(RunningService(service))
+        yield listening[0]

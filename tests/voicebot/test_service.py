@@ -1,0 +1,216 @@
+"""The whole service under calls, with its state server killed and started again: nobody notices but the people who run it."""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import voicebot.conversation.calls
+from dialogs.data.bundle import Bundle
+from dialogs.events import Action, CallStarted, CollectKeys, Event, HangUp, KeyPressed, Listen
+from tests.voicebot.handoff.receiver import receiving
+from tests.voicebot.running import open_service
+from tests.voicebot.state.servers import StateServer, other, server
+from voicebot.conversation.journal import Line
+from voicebot.errors import StateUnavailable
+from voicebot.handoff.callbacks import Callback, CallbackStore
+from voicebot.handoff.record import HandOffRecord
+from voicebot.handoff.store import HandOffStore
+from voicebot.softphone import Keys, OnTransfer, Play, UntilEnded, UntilSilent, UntilSpeaking, Wait
+from voicebot.state.shared import SharedState
+
+__all__ = ["other", "server"]
+
+
+async def eventually(store: HandOffStore, ref: str) -> HandOffRecord:
+    """The record as another process reads it, once it is there."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                record = await store.get(ref)
+            except StateUnavailable:
+                record = None
+            if record is not None:
+                return record
+            await asyncio.sleep(0.02)
+
+
+async def test_calls_go_on_and_are_handed_over_while_the_state_server_is_killed_and_comes_back(
+    server: StateServer, other: SharedState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while a caller listens to the greeting and a customer writes; more come while it is away, and after it is back.
+
+    Everybody reaches their queue, and every agent finds the context, the ones of the outage too.
+    """
+    state, limits = {"redis_url": server.url}, {"max_shared_calls": 10}
+    async with open_service(tmp_path, monkeypatch, state={"data_dir": str(tmp_path), **state}, limits=limits) as service:
+        killed: list[str] = []
+
+        def kill(call_id: str, line: Line) -> None:
+            if line.get("type") == "Say" and not killed:
+                killed.append(call_id)
+                server.kill()
+
+        async with service.customer() as customer:
+            await customer.until("options")
+            service.listeners.append(kill)
+            calls = [await service.call(UntilSpeaking(0.3), Wait(0.5), Keys("91"), UntilEnded(30))]
+            assert killed, "the server was killed in the middle of this call"
+            await (await customer.say("zgubiłem kartę")).until("options")
+            await customer.key("1")  # yes, block it
+            chats = [await customer.until("handed_over")]
+        async with service.customer() as customer, service.api() as api:
+            await customer.until("options")
+            await customer.key("9")
+            await customer.until("options")
+            await customer.key("2")
+            chats.append(await customer.until("handed_over"))
+            told = (await api.get("/metrics")).text.splitlines()
+            assert "voicebot_state_available 0" in told
+            assert (await api.get("/health")).json()["ready"] is True, "a service without its state server takes calls"
+        calls.append(await service.call(UntilSpeaking(0.3), Keys("92"), UntilEnded(30)))
+
+        server.start_again()
+        calls.append(await service.call(UntilSpeaking(0.3), Keys("93"), UntilEnded(30)))
+
+        assert [report.put_through for report, _ in calls] == [True, True, True]
+        refs = [str(line["ref"]) for _, lines in calls for line in lines if line.get("kind") == "hand_off"]
+        screen = HandOffStore(other)
+        seen = [await eventually(screen, ref) for ref in (*refs, *(chat["ref"] for chat in chats))]
+        assert [record.intent for record in seen] == [
+            "card_block",
+            "fraud_report",
+            "document_block",
+            "card_block",
+            "fraud_report",
+        ]
+        assert {record.priority for record in seen} == {10}
+        assert not [line for _, lines in calls for line in lines if line.get("type") == "Failed"]
+        async with service.api() as api:
+            told = (await api.get("/metrics")).text.splitlines()
+            assert "voicebot_state_available 1" in told
+            assert 'voicebot_calls_total{outcome="handed_over"} 3' in told
+            assert 'voicebot_chats_total{outcome="handed_over"} 2' in told
+            assert "voicebot_live_calls 0" in told
+
+
+async def test_while_secret_keys_are_entered_nothing_is_recorded_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the keys nor what is heard meanwhile: tones in the audio would tell them. Before and after, both are."""
+
+    class AsksForSecret:
+        """A dialogue that collects four secret keys, and then one that is none."""
+
+        def __init__(self, bundle: Bundle, *, call_id: str) -> None:
+            self._left = 4
+
+        def handle(self, event: Event, now: datetime) -> list[Action]:
+            match event:
+                case CallStarted():
+                    return [CollectKeys(4, timeout_s=20.0, secret=True)]
+                case KeyPressed() if self._left:
+                    self._left -= 1
+                    return [] if self._left else [Listen(no_input_s=20.0)]
+                case KeyPressed():
+                    return [HangUp("done")]
+            return []
+
+    monkeypatch.setattr(voicebot.conversation.calls, "Dialog", AsksForSecret)
+    tone = tmp_path / "tone.wav"
+    with wave.open(str(tone), "wb") as file:
+        file.setparams((1, 2, 8000, 8000, "NONE", ""))
+        file.writeframes((12_000 * np.sin(2 * np.pi * 697 * np.arange(8000) / 8000)).astype("<i2").tobytes())
+    sections = {"recording": {"enabled": True, "folder": str(tmp_path / "recordings")}}
+    async with open_service(tmp_path / "data", monkeypatch, **sections) as service:
+        report, lines = await service.call(Wait(0.5), Play(tone), Keys("4821"), Wait(0.5), Play(tone), Keys("7"), UntilEnded(10))
+        assert report.answered
+        assert await service.service.services.records.flush(10)
+    assert [line["key"] for line in lines if line.get("type") == "KeyPressed"] == ["7"]
+    (path,) = (tmp_path / "recordings").glob("*.wav")
+    with wave.open(str(path)) as file:
+        left = np.frombuffer(file.readframes(file.getnframes()), "<i2")[::2]
+        loud = np.abs(left.reshape(-1)[: len(left) // 160 * 160].reshape(-1, 160)).max(axis=1) > 3000
+        assert 0.6 < loud.sum() * 160 / file.getframerate() < 1.4, "of two tones of a second each, one was recorded"
+
+
+async def test_stopping_lets_calls_and_chats_end_and_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deploy costs nobody the conversation; one that goes on for ever does not hold it up."""
+    async with open_service(tmp_path, monkeypatch) as service, service.customer() as customer, service.customer() as idle:
+        await customer.until("options")
+        await idle.until("options")
+        stopping = asyncio.create_task(service.service.drain(60.0))
+        async with asyncio.timeout(10):
+            while not service.service.services.admission.draining:
+                await asyncio.sleep(0.01)
+        async with service.customer() as late:
+            assert await late.until_closed() == 1013
+        await (await customer.key("9")).until("options")
+        await customer.key("1")
+        assert (await customer.until("handed_over"))["queue"] == "card_emergency"
+        assert not stopping.done(), "somebody is still writing"
+        await service.service.drain(0.05)
+        await idle.socket.send('{"type": "bye"}')
+        await stopping
+        assert service.service.chat is not None
+        assert len(service.service.chat) == 0
+
+
+async def test_without_the_chat_there_is_no_door_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of the web API is as before."""
+    async with open_service(tmp_path, monkeypatch, web={"chat": {"enabled": False}}) as service, service.api() as api:
+        assert (await api.get("/chat")).status_code == 404
+        assert (await api.get("/api/callbacks")).json() == {"callbacks": [], "served": []}
+
+
+async def test_an_answer_to_the_survey_is_a_figure_and_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By key, on the line where the switchboard puts callers after the agent."""
+    async with open_service(tmp_path, monkeypatch) as service, service.api() as api:
+        await service.call(UntilSilent(0.6), Keys("1"), UntilEnded(20), line="+48225550102")
+        told = (await api.get("/metrics")).text.splitlines()
+        assert 'voicebot_survey_answers_total{answer="helped",line="survey"} 1' in told
+        assert await service.service.services.records.flush(10)
+        (call,) = (await api.get("/api/calls")).json()["calls"]
+        assert (call["line"], call["survey"]) == ("survey", "helped")
+        (counted,) = (await api.get("/api/survey")).json()["answers"]
+        assert (counted["answer"], counted["calls"]) == ("helped", 1)
+
+
+async def test_whoever_was_promised_a_callback_and_is_put_through_by_a_new_call_is_not_called(
+    server: StateServer, other: SharedState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the journal, the figures, the list, and what the bank is told. A transfer that fails ends no promise."""
+    promised = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    store = CallbackStore(other)
+    for ref, number in (("mine", "+48600100200"), ("another", "+48600100201")):
+        await store.put(Callback(ref, "card_emergency", number, promised))
+    async with receiving() as bank:
+        sections: dict[str, dict[str, object]] = {
+            "state": {"data_dir": str(tmp_path), "redis_url": server.url},
+            "handoff": {"webhook": {"url": bank.url, "secret": "a secret of the bank"}},
+        }
+        trunk = {"P-Asserted-Identity": "<sip:+48600100200@127.0.0.1>"}
+        async with open_service(tmp_path, monkeypatch, **sections) as service, service.api() as api:
+            steps = (UntilSpeaking(0.3), Keys("91"), UntilSilent(0.5), Wait(2.0))
+            _, lines = await service.call(*steps, headers=trunk, on_transfer=OnTransfer.REFUSE)
+            assert [line["ok"] for line in lines if line.get("type") == "HandOffResult"][:1] == [False]
+            assert [each.ref for each in await store.waiting("card_emergency")] == ["another", "mine"]
+            report, lines = await service.call(UntilSpeaking(0.3), Keys("91"), UntilEnded(30), headers=trunk)
+            assert report.put_through
+            noted = [(line["ref"], line["queue"]) for line in lines if line.get("kind") == "callback_served"]
+            assert noted == [("mine", "card_emergency")]
+            listed = (await api.get("/api/callbacks/card_emergency")).json()
+            assert [each["ref"] for each in listed["callbacks"]] == ["another"]
+            assert [(each["ref"], each["call_id"] in service.journals) for each in listed["served"]] == [("mine", True)]
+            told = (await api.get("/metrics")).text.splitlines()
+            assert 'voicebot_callbacks_total{queue="card_emergency",what="served"} 1' in told
+            assert 'voicebot_callbacks_waiting{queue="card_emergency"} 1' in told
+            async with asyncio.timeout(10):
+                while not (heard := [each for each in bank.messages() if each["event"] == "callback.served"]):
+                    await asyncio.sleep(0.01)
+            assert [each["data"]["ref"] for each in heard] == ["mine"]

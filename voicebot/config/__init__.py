@@ -1,0 +1,1 @@
+"""Configuration: the settings, where they come from, and the check of every mistake."""

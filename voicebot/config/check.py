@@ -1,0 +1,231 @@
+"""Every mistake in the configuration, by file and line, with its mend."""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from voicebot.config.settings import Settings, Sip, config_path
+from voicebot.config.source import Problem, Source, Where, read_source
+from voicebot.errors import ConfigError
+
+_MOST_ROUNDS = 20
+_SECRET_PARTS = ("token", "secret", "url", "password")
+
+# pydantic's kinds of mistake in plain words, and a mend that a person can follow
+_WHATS = {
+    "string_pattern_mismatch": "is not in the right form",
+    "too_short": "is too short to be safe",
+    "missing": "is missing",
+    "bool_parsing": "is neither true nor false",
+    "int_parsing": "is no whole number",
+    "int_from_float": "is no whole number",
+    "float_parsing": "is no number",
+    "url_parsing": "is no URL",
+    "model_type": "is no section",
+    "tuple_type": "is no list",
+    "mapping_type": "is no section",
+}
+_MENDS = {
+    "missing": "Add it",
+    "too_short": "Make it longer: at least 16 characters",
+    "greater_than": "Give a larger value",
+    "greater_than_equal": "Give a larger value",
+    "less_than": "Give a smaller value",
+    "less_than_equal": "Give a smaller value",
+    "literal_error": "Use one of these, spelled so",
+    "bool_parsing": "Write true or false",
+    "url_parsing": "Write it like https://host:port/path",
+    "url_scheme": "Write it like https://host:port/path",
+    "model_type": "Write its settings as name: value lines, indented under it",
+    "mapping_type": "Write name: value lines, indented under it",
+    "tuple_type": "Write a list: [first, second]",
+}
+_FORMS = {
+    "address": "Write it like sip:{queue}@pbx.example, without ; or ?",
+    "addresses": "Write it like sip:cards@pbx.example, without ; or ?",
+    "redis_url": "Write it like redis://host:6379/0, rediss://… or unix:///path",
+    "origins": "Write them as browsers do: https://www.bank.example, lower case, without a path",
+    "recognisers": "Name languages by two letters: pl, en",
+    "voices": "Name languages by two letters: pl, en",
+    "rasa_urls": "Name languages by two letters: pl, en",
+}
+
+
+def check_config(path: Path | None = None) -> list[Problem]:
+    """Every mistake in the file (`path`, else VOICEBOT_CONFIG) and the environment; empty when there is none."""
+    return _check(path)[1]
+
+
+def checked_settings(path: Path | None = None) -> Settings:
+    """The settings. Raises ConfigError that lists every fatal mistake."""
+    settings, problems = _check(path)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal or settings is None:
+        raise ConfigError("\n".join(map(str, fatal)))
+    return settings
+
+
+def _check(path: Path | None) -> tuple[Settings | None, list[Problem]]:
+    source = read_source(config_path(path))
+    settings, problems = _validate(source)
+    if settings is not None:
+        problems += _look_around(settings, source)
+        if not settings.sip.peers and not any(problem.where.startswith("sip") for problem in problems):
+            mend = "Name the trunks: peers: [192.0.2.0/24]"
+            problems.append(source.problem(("sip",), "has no peers, so no call can come in", mend, fatal=False))
+    return settings, sorted({*source.problems, *problems})
+
+
+def _validate(source: Source) -> tuple[Settings | None, list[Problem]]:
+    """What is wrong is taken out and the rest looked at again: mistakes that only show once a section is whole are found too."""
+    values = source.values
+    problems: list[Problem] = []
+    for _ in range(_MOST_ROUNDS):
+        try:
+            return Settings(**values), problems
+        except ValidationError as error:
+            explained = [_explained(detail) for detail in error.errors(include_url=False)]
+        problems += [source.problem(where, what, mend) for where, what, mend in explained]
+        if not sum(_take_out(values, where) for where, _, _ in explained):
+            break
+    return None, problems
+
+
+def _explained(detail: ErrorDetails) -> tuple[Where, str, str]:
+    """Where, what and mend of one of pydantic's mistakes."""
+    kind = detail["type"]
+    where = tuple(part for part in detail["loc"] if part != "[key]")
+    if kind == "extra_forbidden":
+        known = _names_at(where[:-1])
+        near = get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
+        return where, "unknown setting", f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known))}"
+    if kind == "value_error":
+        said = str(detail["ctx"]["error"])
+        place = where or _sip_place(said)
+        what, _, mend = said.removeprefix(f"{place[-1]}: ").partition("; ")
+        return place, what, (mend[:1].upper() + mend[1:]) or "Change one of them"
+    what = _WHATS.get(kind) or detail["msg"].removeprefix("Input ")
+    if kind != "missing" and not _is_secret(where) and isinstance(detail["input"], str | int | float):
+        what += f" (got {str(detail['input'])[:60]})"
+    form = next((form for name, form in _FORMS.items() if name in where), None)
+    return where, what, (form if kind == "string_pattern_mismatch" and form else _MENDS.get(kind, "Change the value"))
+
+
+def _sip_place(what: str) -> Where:
+    """Mistakes between the settings of the SIP endpoint begin with the name of one."""
+    name = what.split()[0].rstrip(":")
+    return ("sip", name) if name in Sip.model_fields else ("sip",)
+
+
+def _is_secret(where: Where) -> bool:
+    return any(secret in str(part) for part in where for secret in _SECRET_PARTS)
+
+
+def _take_out(values: dict[str, Any], where: Where) -> bool:
+    """Remove the named thing at a place, or the nearest one around it; False when there is none."""
+    holder: dict[str, Any] | None = None
+    name = ""
+    node: Any = values
+    for part in where:
+        if not isinstance(node, dict) or part not in node:
+            break
+        holder, name, node = node, str(part), node[part]
+    if holder is None:
+        return False
+    del holder[name]
+    return True
+
+
+def _names_at(where: Where) -> list[str]:
+    """The names a section knows."""
+    model: Any = Settings
+    for part in where:
+        field = model.model_fields.get(str(part)) if model is not None else None
+        model = _section_in(field.annotation) if field is not None else model
+    return list(model.model_fields) if model is not None else []
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section inside an annotation: itself, an optional one, or the values of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_section_in(argument) for argument in typing.get_args(annotation))
+    return next((each for each in inner if each is not None), None)
+
+
+# ---------------------------------------------------------------- what only the machine shows
+
+
+def _look_around(settings: Settings, source: Source) -> Iterator[Problem]:
+    """Files that are not there, folders that cannot be written, open secrets, open doors."""
+    for where, path, fatal in _files(settings):
+        if not path.exists():
+            yield source.problem(where, f"{path} does not exist", "Correct the path, or remove it", fatal=fatal)
+    for where, folder in _folders(settings):
+        existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), None)
+        if existing is not None and not (existing.is_dir() and os.access(existing, os.W_OK)):
+            yield source.problem(where, f"{folder} cannot be written", "Give a folder that the service may write")
+    yield from _secrets_open(settings, source)
+    yield from _rasa(settings, source)
+    if settings.sip.trusted is None and any(network.endswith("/0") for network in settings.sip.peers):
+        what = "lets anybody call, so nobody's number is trusted"
+        yield source.problem(("sip", "peers"), what, "Name the trunks in sip.trusted", fatal=False)
+
+
+def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
+    """Files that must be there; without some the service starts and does without (a missing model: keys only)."""
+    named: Sequence[tuple[Where, Path | None, bool]] = (
+        (("bundle",), settings.bundle, True),
+        (("nlu", "pack"), settings.nlu.pack, True),
+        (("sip", "tls_certificate"), settings.sip.tls_certificate, True),
+        (("sip", "tls_client_ca"), settings.sip.tls_client_ca, True),
+        (("customers", "csv"), settings.customers.csv, True),
+        *((("recognisers", lang, "model"), each.model, False) for lang, each in settings.recognisers.items()),
+        *((("voices", lang, "piper_model"), each.piper_model, False) for lang, each in settings.voices.items()),
+    )
+    return ((where, path, fatal) for where, path, fatal in named if path is not None)
+
+
+def _folders(settings: Settings) -> Iterator[tuple[Where, Path]]:
+    yield ("state", "data_dir"), settings.state.data_dir
+    if settings.recording.folder is not None:
+        yield ("recording", "folder"), settings.recording.folder
+    if settings.records.folder is not None:
+        yield ("records", "folder"), settings.records.folder
+
+
+def _rasa(settings: Settings, source: Source) -> Iterator[Problem]:
+    """Rasa servers that are named in vain, or by an address that is too long."""
+    nlu = settings.nlu
+    named: dict[Where, str] = {("nlu", "rasa_urls", lang): str(url) for lang, url in nlu.rasa_urls.items()}
+    if nlu.rasa_url is not None:
+        named["nlu", "rasa_url"] = str(nlu.rasa_url)
+    for where, url in named.items():
+        if url.rstrip("/").endswith(("/model/parse", "/webhooks/rest/webhook")):
+            mend = "Leave out what comes after host and port: /model/parse is added"
+            yield source.problem(where, "is the address of one of Rasa's functions, not of the server", mend)
+    if named and nlu.backend != "rasa":
+        yield source.problem(next(iter(named)), "is not used", "Write nlu.backend: rasa, or remove it", fatal=False)
+
+
+def _secrets_open(settings: Settings, source: Source) -> Iterator[Problem]:
+    """A secret in a file that anybody on the machine may read."""
+    webhook = settings.handoff.webhook
+    secrets: dict[Where, SecretStr | None] = {
+        ("web", "token"): settings.web.token,
+        ("nlu", "rasa_token"): settings.nlu.rasa_token,
+        ("records", "database_url"): settings.records.database_url,
+        ("handoff", "webhook", "secret"): webhook.secret if webhook else None,
+    }
+    written = [where for where, secret in secrets.items() if secret is not None and source.variable(where) is None]
+    path = Path(source.name)
+    if written and path.exists() and path.stat().st_mode & 0o007:
+        yield source.problem(written[0], "is a secret in a file that anybody may read", f"Run: chmod o= {path}", fatal=False)

@@ -1,0 +1,1 @@
+"""One conversation being served, whatever its channel: session, driver, journal, and the rescue when something breaks."""

@@ -1,0 +1,392 @@
+"""`CallDriver`: runs one call from its first event to its last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import structlog
+
+from audio.types import Recognition
+from dialogs.events import (
+    Action,
+    AuthorisationResult,
+    Authorise,
+    CallStarted,
+    CollectKeys,
+    Event,
+    Failed,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Heard,
+    HungUp,
+    Interrupted,
+    KeyPressed,
+    Listen,
+    PromptFinished,
+    Say,
+    Silence,
+    StopRecording,
+    Wait,
+)
+from nlu.types import Hypothesis
+from voicebot.conversation.journal import Journal
+from voicebot.conversation.rescue import RescueConversation
+from voicebot.conversation.silence import SilenceTimer
+from voicebot.conversation.stage import (
+    Backchannel,
+    Conversation,
+    Fact,
+    HandOver,
+    PlaybackStarted,
+    PlaybackStopped,
+    Recognised,
+    SpeechStarted,
+    Stage,
+    TimerRang,
+    Understand,
+)
+
+log = structlog.get_logger(__name__)
+
+F = TypeVar("F")
+
+NOISE_S = 0.35
+"""A sound shorter than this in which no words were found is no answer."""
+
+IDLE_S = 6.0
+"""How long the driver waits when the dialogue forgot to ask for anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSettings:
+    """Bounds of one call in seconds, the queue that takes any call we cannot steer, and the time of day the dialogue is told.
+
+    `max_say_s`: playback that is not reported by then counts as heard. `understand_s`: the classifier is done without by then.
+    """
+
+    default_queue: str
+    language: str = "pl"
+    max_call_s: float = 600.0
+    max_say_s: float = 90.0
+    understand_s: float = 2.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class CallDriver:
+    """Takes facts in the order they happened; methods that report facts return at once and may be called from any task."""
+
+    def __init__(
+        self,
+        *,
+        conversation: Conversation,
+        stage: Stage,
+        understand: Understand,
+        hand_over: HandOver,
+        backchannel: Backchannel,
+        journal: Journal,
+        settings: DriverSettings,
+    ) -> None:
+        self.outcome = "open"
+        self._conversation = conversation
+        self._stage = stage
+        self._understand = understand
+        self._hand_over = hand_over
+        self._backchannel = backchannel
+        self._journal = journal
+        self._settings = settings
+        self._facts: asyncio.Queue[Fact] = asyncio.Queue()
+        self._silence = SilenceTimer(self._facts.put_nowait)
+        self._timers: list[asyncio.TimerHandle] = []
+        self._listen = Listen(language=settings.language)
+        self._keys: CollectKeys | None = None
+        self._speaking: dict[str, Say] = {}
+        self._caller_talks = False
+        self._bot_paused = False
+        self._speech_ended_at: float | None = None
+        self._hang_up_reason: str | None = None
+        self._handing_over: asyncio.Task[None] | None = None
+        self._rescued = False
+        self._over = False
+
+    # ------------------------------------------------------------------ facts from outside
+
+    def start(self, started: CallStarted) -> None:
+        """The call is answered."""
+        self._later(self._settings.max_call_s, Failed("max_length", "telephony.max_length"))
+        self._facts.put_nowait(started)
+
+    def speech_started(self, *, over_bot: bool) -> None:
+        """The caller began to speak; the bot, if it spoke, is paused."""
+        self._facts.put_nowait(SpeechStarted(over_bot))
+
+    def recognised(self, fact: Recognised) -> None:
+        """What was heard, so far or in the whole turn."""
+        self._facts.put_nowait(fact)
+
+    def key(self, key: str) -> None:
+        """A key was pressed."""
+        self._facts.put_nowait(KeyPressed(key))
+
+    def playback_started(self, mark: str, at: float) -> None:
+        """The first sample of a mark has been sent."""
+        self._facts.put_nowait(PlaybackStarted(mark, at))
+
+    def playback_stopped(self, mark: str, *, finished: bool, played_s: float) -> None:
+        """A mark was played to its end, or stopped."""
+        self._facts.put_nowait(PlaybackStopped(mark, finished, played_s))
+
+    def failed(self, stage: str, code: str) -> None:
+        """A stage failed; the call goes on without it."""
+        self._facts.put_nowait(Failed(stage, code))
+
+    def hung_up(self, cause: str) -> None:
+        """The leg is gone."""
+        self._facts.put_nowait(HungUp(cause))
+
+    # ------------------------------------------------------------------ the one loop
+
+    async def run(self) -> None:
+        """Take facts in order until the call is over."""
+        try:
+            while not self._over:
+                fact = await self._facts.get()
+                try:
+                    await self._take(fact)
+                    self._never_idle()
+                except Exception as error:  # anything at all: the caller still reaches a human
+                    await self._rescue(error)
+        finally:
+            self._silence.stop()
+            for timer in self._timers:
+                timer.cancel()
+            if self._handing_over is not None:
+                self._handing_over.cancel()
+
+    async def _take(self, fact: Fact) -> None:
+        match fact:
+            case Recognised():
+                await self._on_recognised(fact)
+            case SpeechStarted():
+                self._caller_talks, self._bot_paused = True, fact.over_bot
+                self._silence.stop()
+            case PlaybackStarted():
+                self._on_playback_started(fact)
+            case PlaybackStopped():
+                await self._on_playback_stopped(fact)
+            case TimerRang():
+                if self._silence.accept(fact):
+                    await self._happened(Silence(fact.seconds))
+            case KeyPressed():
+                await self._on_key(fact)
+            case HungUp():
+                await self._on_hung_up(fact)
+            case Failed():
+                await self._on_failed(fact)
+            case _:
+                await self._happened(fact)
+
+    async def _happened(self, event: Event) -> None:
+        """Give the dialogue an event and do what it answers."""
+        if not (isinstance(event, KeyPressed) and self._keys is not None and self._keys.secret):
+            self._journal.happened(event)
+        await self._do_all(self._conversation.handle(event, self._settings.clock()))
+
+    async def _do_all(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._journal.did(action)
+            await self._do(action)
+
+    async def _do(self, action: Action) -> None:
+        match action:
+            case Say():
+                self._speaking[action.mark] = action
+                self._silence.stop()
+                self._later(self._settings.max_say_s, PlaybackStopped(action.mark, finished=True))
+                await self._stage.say(action)
+            case Listen():
+                self._listen, self._keys = action, None
+                await self._stage.listen(action)
+                self._await_answer(action.no_input_s)
+            case CollectKeys():
+                self._keys = action
+                await self._stage.listen(None)
+                self._await_answer(action.timeout_s)
+            case Wait():
+                self._await_answer(action.seconds)
+            case HandOff():
+                self._silence.stop()
+                self._handing_over = asyncio.create_task(self._hand_over_and_tell(action))
+            case HangUp():
+                self._hang_up_reason = action.reason
+                await self._hang_up_when_silent()
+            case StopRecording():
+                await self._stage.stop_recording()
+            case Authorise():
+                self._facts.put_nowait(AuthorisationResult(confirmed=False, reason="not_available"))
+            case _:
+                pass  # Decided and its like are for the journal
+
+    # ------------------------------------------------------------------ speech, keys, playback
+
+    async def _on_recognised(self, fact: Recognised) -> None:
+        text = fact.recognition.text
+        if not fact.final:
+            self._journal.note("partial", text=text)
+            return
+        self._caller_talks = False
+        bot_paused, self._bot_paused = self._bot_paused, False
+        ignored = self._why_ignored(fact)
+        if ignored is not None:
+            self._journal.note("ignored", text=text, why=ignored)
+            if bot_paused:
+                await self._stage.resume_speaking()
+            self._await_answer()
+            return
+        if fact.over_bot:
+            await self._interrupt()
+        self._speech_ended_at = fact.ended_at or None
+        await self._happened(await self._understood(fact.recognition))
+
+    def _why_ignored(self, fact: Recognised) -> str | None:
+        if not fact.recognition.text.strip():
+            return "noise" if fact.over_bot or fact.speech_s < NOISE_S else None
+        return "backchannel" if fact.over_bot and self._backchannel(fact.recognition.text, self._listen) else None
+
+    async def _understood(self, recognition: Recognition) -> Heard:
+        hypotheses = [Hypothesis(reading.text, reading.confidence) for reading in recognition.readings if reading.text.strip()]
+        if not hypotheses:
+            return Heard(text="")
+        try:
+            async with asyncio.timeout(self._settings.understand_s):
+                understanding = await self._understand(hypotheses, self._listen.language)
+        except Exception as error:  # a TimeoutError is one like the others
+            log.error("understanding failed", code="nlu.failed", error=repr(error))
+            self._facts.put_nowait(Failed("classifier", "nlu.failed"))
+            return Heard(text="", confidence=hypotheses[0].confidence)
+        return Heard(text=understanding.text, understanding=understanding, confidence=hypotheses[0].confidence)
+
+    async def _on_key(self, fact: KeyPressed) -> None:
+        self._caller_talks = self._bot_paused = False
+        await self._interrupt()
+        await self._happened(fact)
+
+    async def _interrupt(self) -> None:
+        """Stop what is being said; the dialogue hears of it before it hears what the caller did."""
+        if not self._speaking:
+            return
+        await self._stage.stop_speaking()
+        stopped = {fact.mark: fact.played_s for fact in self._take_out(PlaybackStopped)}
+        said = list(self._speaking)
+        self._speaking.clear()
+        for mark in said:
+            await self._happened(Interrupted(mark, stopped.get(mark, 0.0)))
+
+    def _on_playback_started(self, fact: PlaybackStarted) -> None:
+        if self._speech_ended_at is not None:
+            self._journal.note("latency", response_ms=round((fact.at - self._speech_ended_at) * 1000))
+            self._speech_ended_at = None
+
+    async def _on_playback_stopped(self, fact: PlaybackStopped) -> None:
+        if self._speaking.pop(fact.mark, None) is None:
+            return
+        await self._happened(PromptFinished(fact.mark) if fact.finished else Interrupted(fact.mark, fact.played_s))
+        self._await_answer()
+        await self._hang_up_when_silent()
+
+    async def _on_failed(self, fact: Failed) -> None:
+        log.warning("stage failed", stage=fact.stage, code=fact.code)
+        if fact.stage == "voice":
+            self._speaking.clear()
+        if fact.stage == "recogniser":
+            self._caller_talks = False
+            if self._bot_paused:
+                self._bot_paused = False
+                await self._stage.resume_speaking()
+        await self._happened(fact)
+        await self._hang_up_when_silent()
+
+    # ------------------------------------------------------------------ waiting for an answer
+
+    def _await_answer(self, seconds: float | None = None) -> None:
+        """Count silence from now, as soon as nobody speaks."""
+        if seconds is not None:
+            self._silence.seconds = seconds
+        self._silence.stop()
+        if not (self._speaking or self._caller_talks or self._handing_over or self._hang_up_reason):
+            self._silence.start()
+
+    def _never_idle(self) -> None:
+        """No call ends in silence: when nothing at all is under way, a silence is counted that wakes the dialogue."""
+        busy = self._speaking or self._caller_talks or self._handing_over or self._hang_up_reason or self._over
+        if not busy and not self._silence.running and self._facts.empty():
+            self._silence.start(self._silence.seconds or IDLE_S)
+
+    # ------------------------------------------------------------------ hand-off and the end
+
+    async def _hand_over_and_tell(self, action: HandOff) -> None:
+        try:
+            result = await self._hand_over(action)
+        except Exception as error:
+            log.error("hand-off failed", code="handoff.failed", error=repr(error))
+            result = HandOffResult(ok=False, queue=action.queue, reason="failed")
+        self._handing_over = None
+        self._facts.put_nowait(result)
+
+    async def _on_hung_up(self, fact: HungUp) -> None:
+        """The leg is gone. A transfer's result that comes with the end of the leg counts before it."""
+        self._speaking.clear()
+        if self._handing_over is not None:
+            await asyncio.wait({self._handing_over}, timeout=1.0)
+        for result in self._take_out(HandOffResult):
+            await self._happened(result)
+        if not self._over:
+            await self._happened(fact)
+            self._finish(self._hang_up_reason or "caller_hung_up")
+
+    async def _hang_up_when_silent(self) -> None:
+        if self._hang_up_reason is not None and not self._speaking and not self._over:
+            await self._stage.hang_up()
+            self._finish(self._hang_up_reason)
+
+    def _finish(self, outcome: str) -> None:
+        self.outcome = outcome
+        self._over = True
+
+    async def _rescue(self, error: Exception) -> None:
+        """Something broke in here: the conversation of last resort takes over; if that breaks too, the leg is let go."""
+        log.error("call rescued", code="call.rescued", error=repr(error), exc_info=error)
+        self._journal.note("error", code="call.rescued", error=type(error).__name__)
+        if self._rescued:
+            await self._stage.hang_up()
+            self._finish("failed")
+            return
+        self._rescued = True
+        self._silence.stop()
+        self._speaking.clear()
+        self._hang_up_reason = None
+        rescue = RescueConversation(self._settings.default_queue, self._listen.language)
+        self._conversation = rescue
+        try:
+            await self._stage.stop_speaking()
+            self._take_out(PlaybackStopped)
+            await self._do_all(rescue.begin())
+        except Exception as second:
+            await self._rescue(second)
+
+    # ------------------------------------------------------------------ the queue
+
+    def _take_out(self, kind: type[F]) -> list[F]:
+        """Facts of one kind that already wait, taken out of turn; the rest keeps its order."""
+        waiting = [self._facts.get_nowait() for _ in range(self._facts.qsize())]
+        for fact in waiting:
+            if not isinstance(fact, kind):
+                self._facts.put_nowait(fact)
+        return [fact for fact in waiting if isinstance(fact, kind)]
+
+    def _later(self, seconds: float, fact: Fact) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._facts.put_nowait, fact))

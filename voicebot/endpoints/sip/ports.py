@@ -1,0 +1,36 @@
+"""Addresses for an endpoint: a host as SIP writes it, and a free port when it is told to pick one."""
+
+from __future__ import annotations
+
+import socket
+
+from voicebot.endpoints.errors import EndpointError
+
+_TRIES = 50
+
+
+def uri_host(host: str) -> str:
+    """An IP address as URIs and the stack's settings want it: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def free_port(host: str) -> int:
+    """A port free for UDP and TCP on `host`, as is the one above it (where the stack listens for TLS). Raises EndpointError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(_TRIES):
+        with socket.socket(family, socket.SOCK_DGRAM) as first:
+            first.bind((host, 0))
+            port = int(first.getsockname()[1])
+            others = ((socket.SOCK_STREAM, port), (socket.SOCK_DGRAM, port + 1), (socket.SOCK_STREAM, port + 1))
+            if port < 65535 and all(_is_free(family, kind, (host, number)) for kind, number in others):
+                return port
+    raise EndpointError(f"no two free ports side by side on {host}")
+
+
+def _is_free(family: socket.AddressFamily, kind: socket.SocketKind, address: tuple[str, int]) -> bool:
+    with socket.socket(family, kind) as sock:
+        try:
+            sock.bind(address)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,145 @@
+"""The desk: takes a `HandOff` from the dialogue and sees it through, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from caller_id.numbers import is_mobile
+from caller_id.types import Caller, NumberTrust
+from dialogs.events import HandOff, HandOffResult
+from voicebot.endpoints.leg import CallOffer, TransferOutcome
+from voicebot.errors import code_of
+from voicebot.handoff.callback_queue import CallbackError
+from voicebot.handoff.callback_service import CallbackService, RangAgain
+from voicebot.handoff.callbacks import callback_for
+from voicebot.handoff.record import HandOffRecord, make_record
+from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.webhook import Webhook
+from voicebot.redaction import JsonValue
+
+KEEP_FOR = timedelta(hours=8)
+KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
+TRANSFER_TIMEOUT_S = 10.0
+_MOST_REFS = 1000
+
+_log = structlog.get_logger(__name__)
+
+
+class Transferable(Protocol):
+    """What the desk needs of whoever is handed over: a telephone leg is transferred, a chat is taken over where it stands."""
+
+    offer: CallOffer
+
+    async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
+        """See `voicebot.endpoints.leg.Leg.transfer`."""
+        ...
+
+
+class HandOffService:
+    """Hands calls over: keeps the record for the agent's screen, tells the bank's systems, and transfers, calls back or takes a
+    message.
+    """
+
+    def __init__(
+        self,
+        store: HandOffStore,
+        webhook: Webhook | None,
+        uri_for: Callable[[str], str],
+        *,
+        callbacks: CallbackService,
+        keep_for: timedelta = KEEP_FOR,
+        transfer_timeout_s: float = TRANSFER_TIMEOUT_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`uri_for` gives the SIP URI of a queue's name; it may raise for a queue it does not know."""
+        self._store = store
+        self._webhook = webhook
+        self._uri_for = uri_for
+        self._callbacks = callbacks
+        self._keep_for = keep_for
+        self._timeout_s = transfer_timeout_s
+        self._clock = clock
+        self._refs: OrderedDict[str, str] = OrderedDict()
+
+    def last_ref(self, call_id: str) -> str | None:
+        """The reference of a call's latest hand-off, for its journal."""
+        return self._refs.get(call_id)
+
+    async def hand_off(self, action: HandOff, *, leg: Transferable, caller: Caller, call_id: str) -> HandOffResult:
+        """See a hand-off through. Never raises: `ok` False says why (refused, timeout, unreachable, gone, failed)."""
+        keep_for = self._keep_for if action.kind == "transfer" and action.call_back is None else KEEP_WAITING_FOR
+        try:
+            record = make_record(
+                action, caller=caller, call_id=call_id, call_ref=leg.offer.call_ref, now=self._clock(), keep_for=keep_for
+            )
+            self._file(record)
+            await self._store.put(record)
+            return await self._see_through(record, leg)
+        except Exception as error:  # the dialogue must get an answer: the caller waits
+            _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
+            return HandOffResult(ok=False, queue=action.queue, reason="failed")
+
+    async def rang_again(self, queue: str, *, caller: Caller, call_id: str) -> list[str]:
+        """The call was put through to `queue`: whoever was promised a callback there, and shows a mobile number that the network
+        vouches for, need not be called any more; behind another number it may be somebody else. References of the callbacks that
+        ended so. Never raises.
+        """
+        if caller.number is None or caller.withheld or caller.trust is NumberTrust.NONE or not is_mobile(caller.number):
+            return []
+        try:
+            return await self._callbacks.rang_again(RangAgain(caller.number, queue, call_id, self._clock()))
+        except Exception as error:  # the caller is through already
+            _log.exception("callbacks could not be looked through", code=code_of(error), queue=queue)
+            return []
+
+    async def _see_through(self, record: HandOffRecord, leg: Transferable) -> HandOffResult:
+        log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
+        if record.call_back is not None:
+            return await self._promise(record)
+        self._tell(record)
+        if record.kind == "message":
+            log.info("message taken")
+            return HandOffResult(ok=True, queue=record.queue, reason="message")
+        outcome = await leg.transfer(self._uri_for(record.queue), self._timeout_s)
+        log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
+        return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)
+
+    async def _promise(self, record: HandOffRecord) -> HandOffResult:
+        log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
+        try:
+            await self._callbacks.promise(callback_for(record))
+        except CallbackError as error:
+            log.warning("callback refused", code=error.code, why=str(error))
+            return HandOffResult(ok=False, queue=record.queue, reason="refused")
+        self._tell(record)
+        log.info("callback promised")
+        return HandOffResult(ok=True, queue=record.queue, reason="callback")
+
+    def _file(self, record: HandOffRecord) -> None:
+        self._refs[record.call_id] = record.ref
+        self._refs.move_to_end(record.call_id)
+        if len(self._refs) > _MOST_REFS:
+            self._refs.popitem(last=False)
+
+    def _tell(self, record: HandOffRecord) -> None:
+        """What is said on the wire is only what routing needs; the rest is behind the reference and its token."""
+        if self._webhook is None:
+            return
+        data: dict[str, JsonValue] = {
+            "ref": record.ref,
+            "call_id": record.call_id,
+            "call_ref": record.call_ref,
+            "created": record.created.isoformat(),
+            "queue": record.queue,
+            "priority": record.priority,
+            "segment": record.segment,
+            "language": record.language,
+            "intent": record.intent,
+            "fetch": f"/api/handoffs/{record.ref}",
+        }
+        self._webhook.fire(f"handoff.{record.kind}", record.ref, data)

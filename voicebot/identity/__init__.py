@@ -1,0 +1,1 @@
+"""Who is calling, as the service knows it: the customer directory."""

@@ -1,0 +1,1 @@
+"""Metrics of this process for Prometheus."""

@@ -1,0 +1,1 @@
+"""From prompts to sound: speaking the approved texts, and making likely sentences ready beforehand."""

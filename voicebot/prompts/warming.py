@@ -1,0 +1,85 @@
+"""Which sentences calls are likely to need: found by rehearsing the conversation, so that they are synthesised beforehand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from caller_id.types import Caller
+from dialogs.data.bundle import Bundle
+from dialogs.events import CallStarted, Say
+from dialogs.rehearsal.meanings import parse_meaning
+from dialogs.rehearsal.rehearsal import Rehearsal
+from voicebot.prompts.speaking import Told
+
+
+class Pace:
+    """Passes progress on only where people would begin to wonder: after 2 s of work, then every 5 s, and at the end of it."""
+
+    def __init__(
+        self, told: Told, *, first_s: float = 2.0, every_s: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._told = told
+        self._every_s = every_s
+        self._clock = clock
+        self._long_from = self._next = clock() + first_s
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many are done."""
+        now = self._clock()
+        if now >= self._next or (done == total and now >= self._long_from):
+            self._next = now + self._every_s
+            self._told(done, total)
+
+
+def likely_says(bundle: Bundle, at: datetime) -> Iterator[Say]:
+    """What is said when each matter is asked back, sent on or hidden behind keys, when a caller stays silent, and when an
+    emergency is offered beside another matter; each once, the likeliest first.
+
+    Of the questions that offer two matters those with an emergency are some three in four, and fewer than a sixth of all that
+    could be asked. The others, and those that offer three, are made when a call first needs them, and kept from then on.
+    """
+    seen: set[tuple[object, ...]] = set()
+    for rehearsal in _rehearsals(bundle, at):
+        for action in rehearsal.actions:
+            if isinstance(action, Say) and (key := (action.prompts, action.language)) not in seen:
+                seen.add(key)
+                yield action
+
+
+def _rehearsals(bundle: Bundle, at: datetime) -> Iterator[Rehearsal]:
+    languages = bundle.prompts.languages
+    for language in languages:
+        silent = _begun(bundle, at, language)
+        silent.stay_silent(60)
+        yield silent
+        for intent in bundle.routes.matters:
+            for meaning in (intent, f"confirm {intent}"):
+                call = _begun(bundle, at, language)
+                call.say(intent, parse_meaning(meaning, intent))
+                call.stay_silent(12)
+                yield call
+        for key in "123456789":
+            call = _begun(bundle, at, language)
+            call.press(key)
+            call.stay_silent()
+            yield call
+    for language in languages:
+        yield from _emergencies_in_doubt(bundle, at, language)
+
+
+def _emergencies_in_doubt(bundle: Bundle, at: datetime, language: str) -> Iterator[Rehearsal]:
+    matters = bundle.routes.matters
+    for urgent in filter(bundle.routes.is_emergency, matters):
+        for other in matters:
+            if other != urgent:
+                call = _begun(bundle, at, language)
+                call.say(urgent, parse_meaning(f"choose {urgent} {other}", urgent))
+                yield call
+
+
+def _begun(bundle: Bundle, at: datetime, language: str) -> Rehearsal:
+    call = Rehearsal(bundle, None, at=at)
+    call.start(CallStarted(Caller(), language=language))
+    return call

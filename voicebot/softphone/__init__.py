@@ -1,0 +1,40 @@
+"""The scripted caller: a real SIP phone that follows a script (speak, press keys, wait, barge in, hang up) and reports what it
+heard and when. It runs as a process of its own (`python -m voicebot.softphone`), since a process has one SIP stack at most.
+"""
+
+from voicebot.softphone.process import run_script_process
+from voicebot.softphone.report import CallReport, Moment
+from voicebot.softphone.script import (
+    CallScript,
+    HangUp,
+    Keys,
+    OnTransfer,
+    Play,
+    Say,
+    ScriptError,
+    Step,
+    UntilEnded,
+    UntilSilent,
+    UntilSpeaking,
+    Wait,
+    parse_script,
+)
+
+__all__ = [
+    "CallReport",
+    "CallScript",
+    "HangUp",
+    "Keys",
+    "Moment",
+    "OnTransfer",
+    "Play",
+    "Say",
+    "ScriptError",
+    "Step",
+    "UntilEnded",
+    "UntilSilent",
+    "UntilSpeaking",
+    "Wait",
+    "parse_script",
+    "run_script_process",
+]

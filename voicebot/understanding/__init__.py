@@ -1,0 +1,1 @@
+"""Understanding as the service uses it: the configured back end, and keywords when it fails."""
