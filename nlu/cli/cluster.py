@@ -46,7 +46,7 @@ def cluster(
         with progress(f"understanding {file.name}") as tell:
             classifier = loaded(chosen, lang, cache, semantic, tell)
             doubtful = unsure(judge(examples, classifier, lang, tell), below)
-            clusters = gathered(doubtful, classifier.scorers[lang].model.vocabulary, find_encoder(semantic), least)
+            clusters = gathered(doubtful, classifier.scorers[lang].model.vocabulary, find_encoder(semantic), lang, least)
         if as_json:
             print(json.dumps([_as_json(one) for one in clusters], ensure_ascii=False, indent=2))
             return

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlu.languages.language import fold
 from nlu.model.lemmas import Lemmas
-from nlu.text.numbers import fold
 
 CHAR_MIN, CHAR_MAX = 3, 5
 WORD_MIN_DF, CHAR_MIN_DF = 1, 2

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlu.text.numbers import fold
+from nlu.languages.language import fold
 
 _LONGEST_ENDING = 6
 _SHORTEST_STEM = 2

@@ -26,8 +26,8 @@ from nlu.model.scorer import Model, SemanticHeads
 from nlu.model.training import TrainingConfig
 
 FORMAT = 5
-_SHAPING = ("model", "text", "languages")
-"""Folders of `nlu` whose change makes another model of the same data."""
+_NOT_SHAPING = ("cli", "tools")
+"""Folders of `nlu` that only use models."""
 
 
 def default_cache() -> Path:
@@ -42,11 +42,20 @@ def model_version(digests: Sequence[str], config: TrainingConfig, semantic: bool
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def shaping_files() -> list[Path]:
+    """The files whose change makes another model of the same data: all of `nlu` but what only uses models."""
+    root = Path(__file__).parents[1]
+    return sorted(path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in _NOT_SHAPING)
+
+
+def digest(files: Sequence[Path]) -> str:
+    """One hash of the contents of these files, in their order."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
+
 @lru_cache(maxsize=1)
 def _code() -> str:
-    root = Path(__file__).parents[1]
-    files = sorted(path for folder in _SHAPING for path in (root / folder).rglob("*.py"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    return digest(shaping_files())
 
 
 def save(model: Model, folder: Path) -> None:

@@ -19,7 +19,7 @@ from nlu.model.lemmas import learn_lemmas
 from nlu.model.neighbours import COMPONENTS, fit_neighbours
 from nlu.model.numeric_work import numeric_work
 from nlu.model.scorer import Model, SemanticHeads
-from nlu.text.normalise import normalise
+from nlu.text.normalise import canonical
 from nlu.types import OUT_OF_SCOPE
 
 Progress = Callable[[float, str], None]
@@ -159,7 +159,7 @@ def _train(
 def _with_names(taught: Utterances, named_below: int) -> Utterances:
     """What is taught, and the names of labels with few utterances."""
     thin = [label for label, count in Counter(taught.labels).items() if count < named_below and label != OUT_OF_SCOPE]
-    names = tuple(normalise(label.replace("_", " ")) for label in thin)
+    names = tuple(canonical(label.replace("_", " ")) for label in thin)
     return Utterances(taught.texts + names, taught.labels + tuple(thin))
 
 

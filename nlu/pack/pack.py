@@ -88,8 +88,11 @@ class Pack:
 
     def named_things(self, lang: str) -> TrainingData:
         """Lookups and synonyms of `entities/<lang>.yml`; empty without the file. Raises PackError."""
-        path = self.root / "entities" / f"{lang}.yml"
+        path = self._named_things_file(lang)
         return read_file(path) if path.is_file() else TrainingData()
+
+    def _named_things_file(self, lang: str) -> Path:
+        return self.root / "entities" / f"{lang}.yml"
 
     def files(self, lang: str) -> list[Path]:
         """Training files of a language. Raises PackError when there are none."""
@@ -112,7 +115,8 @@ class Pack:
     def digest(self, *langs: str) -> str:
         """Hash of everything that shapes a model of these languages: 64 hex digits (SHA-256)."""
         digest = hashlib.sha256()
-        for path in sorted({self.root / "intents.yml", *(path for lang in langs for path in self.files(lang))}):
+        names = {path for lang in langs if (path := self._named_things_file(lang)).is_file()}
+        for path in sorted({self.root / "intents.yml", *names, *(path for lang in langs for path in self.files(lang))}):
             digest.update(path.relative_to(self.root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 

@@ -17,6 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from nlu.errors import PackError
@@ -144,7 +145,8 @@ def load_document(path: Path, keep_quotes: bool = False) -> CommentedMap:
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = keep_quotes
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        document = yaml.load(text)
     except OSError as err:
         raise PackError(path, None, f"cannot be read ({err.strerror})", "Check the path and its rights") from err
     except UnicodeDecodeError as err:
@@ -152,6 +154,16 @@ def load_document(path: Path, keep_quotes: bool = False) -> CommentedMap:
     except MarkedYAMLError as err:
         line = err.problem_mark.line + 1 if err.problem_mark else None
         raise PackError(path, line, f"is not YAML: {err.problem}", "Check indentation and quotes on this line") from err
+    except ReaderError as err:
+        code = err.character if isinstance(err.character, int) else ord(err.character)
+        line = text.count("\n", 0, err.position) + 1
+        raise PackError(
+            path, line, f"holds a character that no text has: U+{code:04X}", "Delete it, or type the line anew"
+        ) from err
+    except RecursionError as err:
+        raise PackError(path, None, "lists or mappings are nested too deeply", "Remove the superfluous brackets") from err
+    except Exception as err:  # the YAML library raises nearly anything on text that is odd enough, such as a date that is none
+        raise PackError(path, None, f"is not YAML: {err}", "Write dates and numbers in quotes") from err
     if document is None:
         return CommentedMap()
     if not isinstance(document, CommentedMap):

@@ -1,4 +1,4 @@
-"""Dialogue acts by rule: yes, no, again, help, wait, bye and "a human", alone or before new content, in both languages.
+"""Dialogue acts by rule: yes, no, again, help, wait, bye and "a human", alone or before new content.
 
 An utterance made only of an act's phrases and polite words is that act for certain. What is left over after a leading yes or no is
 new content: "nie, nie o kartę, o kredyt" is a denial with "o kredyt" left to classify. "nie działa mi karta" is no denial.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from types import ModuleType
 
-from nlu.languages import acts_en, acts_pl
+from nlu.languages import languages
+from nlu.languages.language import fold
 from nlu.text.normalise import canonical
-from nlu.text.numbers import fold
 from nlu.types import Act
 
-_RULES: dict[str, ModuleType] = {"pl": acts_pl, "en": acts_en}
 _STRONGEST_FIRST = (Act.AGENT, Act.REPEAT, Act.WAIT, Act.GOODBYE, Act.HELP)
 _LONGEST_CONTRAST = 8
 """In so many words "not this but that" contrasts two things; in more it tells a story ("not my payment but a stranger's…")."""
@@ -53,7 +51,9 @@ class _Lexicon:
 
 
 def find_act(text: str, lang: str) -> SpokenAct | None:
-    """The act in `text` as the recogniser wrote it, or None when the words are a matter (or nothing). Never raises."""
+    """The act in `text` as the recogniser wrote it; None when the words are a matter, nothing, or of an unknown language."""
+    if lang not in languages():
+        return None
     lexicon = _lexicon(lang)
     words = canonical(text).split()
     folded = [fold(word) for word in words]
@@ -131,22 +131,22 @@ def _marked(text: str, words: int) -> bool:
     return re.match(rf"\W*(?:[\w'’]+\W+){{{words - 1}}}[\w'’]+\s*[,.;:!?–-]", text) is not None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _lexicon(lang: str) -> _Lexicon:
-    rules = _RULES[lang]
-    acts = {phrase: act for act, phrases in rules.PHRASES.items() for phrase in _phrases(phrases)}
-    polite = frozenset(_phrases(rules.POLITE))
+    rules = languages()[lang].acts
+    acts = {phrase: act for act, phrases in rules.phrases.items() for phrase in _phrases(phrases)}
+    polite = frozenset(_phrases(rules.polite))
     return _Lexicon(
         acts=acts,
         polite=polite,
         longest=max(len(phrase) for phrase in [*acts, *polite]),
-        lead_affirm=frozenset(_phrases(rules.LEAD_AFFIRM)),
-        lead_deny=frozenset(_phrases(rules.LEAD_DENY)),
-        not_affirm_before=frozenset(phrase[0] for phrase in _phrases(rules.NOT_AFFIRM_BEFORE)),
-        deny_before=frozenset(phrase[0] for phrase in _phrases(rules.DENY_BEFORE)),
-        contrast=frozenset(phrase[0] for phrase in _phrases(rules.CONTRAST)),
-        negations=frozenset(phrase[0] for phrase in _phrases(rules.NEGATIONS)),
-        negated=(re.compile(rules.NEGATED), re.compile(rules.NEGATED_NOUN)),
+        lead_affirm=frozenset(_phrases(rules.lead_affirm)),
+        lead_deny=frozenset(_phrases(rules.lead_deny)),
+        not_affirm_before=frozenset(phrase[0] for phrase in _phrases(rules.not_affirm_before)),
+        deny_before=frozenset(phrase[0] for phrase in _phrases(rules.deny_before)),
+        contrast=frozenset(phrase[0] for phrase in _phrases(rules.contrast)),
+        negations=frozenset(phrase[0] for phrase in _phrases(rules.negations)),
+        negated=(re.compile(rules.negated), re.compile(rules.negated_noun)),
     )
 
 

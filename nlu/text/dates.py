@@ -8,47 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from nlu.text.numbers import Number, find_numbers, fold
+from nlu.languages import languages
+from nlu.languages.language import DateWords, fold
+from nlu.text.number_words import SpokenNumber, find_numbers
 
-_MONTHS = {
-    "pl": """stycznia styczniu styczen|lutego lutym luty|marca marcu marzec|kwietnia kwietniu kwiecien|maja maju maj|czerwca czerwcu czerwiec|
-        lipca lipcu lipiec|sierpnia sierpniu sierpien|wrzesnia wrzesniu wrzesien|pazdziernika pazdzierniku pazdziernik|
-        listopada listopadzie listopad|grudnia grudniu grudzien""",
-    "en": "january|february|march|april|may|june|july|august|september|october|november|december",
-}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_WEEKDAYS = {
-    "pl": """poniedzialek poniedzialku|wtorek wtorku|sroda srode sroda srody|czwartek czwartku|piatek piatku|sobota sobote soboty|
-        niedziela niedziele niedzieli""",
-    "en": "|".join(_DAYS),
-}
-_NEAR = {
-    "pl": {"dzisiaj": 0, "dzis": 0, "wczoraj": -1, "przedwczoraj": -2, "jutro": 1, "pojutrze": 2, "jutra": 1},
-    "en": {"today": 0, "yesterday": -1, "tomorrow": 1},
-}
-_LAST = {
-    "pl": frozenset("zeszly zeszla zeszlym zeszlego ubiegly ubiegla ubieglym ostatni ostatnia ostatnim".split()),
-    "en": frozenset({"last", "past"}),
-}
-_NEXT = {"pl": frozenset("przyszly przyszla przyszlym nastepny nastepna nastepnym".split()), "en": frozenset({"next"})}
-_UNITS = {
-    "pl": {
-        "dzien": 1,
-        "dni": 1,
-        "dnia": 1,
-        "tydzien": 7,
-        "tygodnie": 7,
-        "tygodni": 7,
-        "tygodnia": 7,
-        "miesiac": 30,
-        "miesiace": 30,
-        "miesiecy": 30,
-    },
-    "en": {"day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30, "months": 30, "fortnight": 14},
-}
-_AGO = {"pl": "temu", "en": "ago"}
-_AHEAD = {"pl": "za", "en": "in"}
 _YEARS = range(1950, 2100)
 
 
@@ -61,25 +27,38 @@ class Day:
     value: str
 
 
-def _table(text: dict[str, str]) -> dict[str, dict[str, int]]:
-    return {
-        lang: {word: place for place, words in enumerate(names.split("|")) for word in words.split()}
-        for lang, names in text.items()
-    }
+def _places(names: str) -> dict[str, int]:
+    """Word → place of its group."""
+    return {word: place for place, words in enumerate(names.split("|")) for word in words.split()}
 
 
-_MONTH_OF, _WEEKDAY_OF = _table(_MONTHS), _table(_WEEKDAYS)
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """A language's date words, ready to look up."""
+
+    words: DateWords
+    month_of: dict[str, int]
+    weekday_of: dict[str, int]
+
+
+@lru_cache(maxsize=16)
+def _calendar_of(lang: str) -> _Calendar | None:
+    known = languages().get(lang)
+    if known is None:
+        return None
+    return _Calendar(known.dates, _places(known.dates.months), _places(known.dates.weekdays))
 
 
 def find_days(words: Sequence[str], lang: str) -> list[Day]:
     """Days named in these words, left to right. Never raises."""
-    if lang not in _MONTHS:
+    calendar = _calendar_of(lang)
+    if calendar is None:
         return []
     folded = [fold(word) for word in words]
     numbers = find_numbers(words, lang)
     taken: set[int] = set()
     found: list[Day] = []
-    for day in (*_calendar(folded, numbers, lang), *_relative(folded, numbers, lang), *_named(folded, lang)):
+    for day in (*_dated(folded, numbers, calendar), *_relative(folded, numbers, calendar.words), *_named(folded, calendar)):
         span = set(range(day.start, day.end))
         if not span & taken:
             taken |= span
@@ -87,22 +66,24 @@ def find_days(words: Sequence[str], lang: str) -> list[Day]:
     return sorted(found, key=lambda day: day.start)
 
 
-def _calendar(folded: Sequence[str], numbers: Sequence[Number], lang: str) -> Iterator[Day]:
-    """A month with the day before it (or after it, in English) and perhaps a year."""
+def _dated(folded: Sequence[str], numbers: Sequence[SpokenNumber], calendar: _Calendar) -> Iterator[Day]:
+    """A month with the day before it (or after it, in some languages) and perhaps a year."""
     for at, word in enumerate(folded):
-        month = _MONTH_OF[lang].get(word)
+        month = calendar.month_of.get(word)
         if month is None:
             continue
-        before = next((n for n in numbers if n.end == at or (n.end == at - 1 and folded[at - 1] == "of")), None)
+        before = next(
+            (n for n in numbers if n.end == at or (n.end == at - 1 and folded[at - 1] == (calendar.words.of or None))), None
+        )
         after = next((n for n in numbers if n.start == at + 1), None)
         start, end = at, at + 1
         day = before if before is not None and 1 <= before.value <= 31 else None
         if day is not None:
             start = day.start
-        elif lang == "en" and after is not None and 1 <= after.value <= 31:
+        elif calendar.words.month_first and after is not None and 1 <= after.value <= 31:
             day, end = after, after.end
             after = next((n for n in numbers if n.start == after.end), None) if after else None
-        elif word in {"may", "march", "maj", "maja", "maju"}:
+        elif word in calendar.words.doubtful_months:
             continue  # "may I", "on the march": too common without a day
         year = ""
         if after is not None and int(after.value) in _YEARS and after.start >= end:
@@ -110,10 +91,10 @@ def _calendar(folded: Sequence[str], numbers: Sequence[Number], lang: str) -> It
         yield Day(start, end, f"{year or '-'}-{month + 1:02}" + (f"-{int(day.value):02}" if day else ""))
 
 
-def _relative(folded: Sequence[str], numbers: Sequence[Number], lang: str) -> Iterator[Day]:
+def _relative(folded: Sequence[str], numbers: Sequence[SpokenNumber], dates: DateWords) -> Iterator[Day]:
     """ "trzy dni temu", "za dwa tygodnie", "a week ago"."""
     for at, word in enumerate(folded):
-        days = _UNITS[lang].get(word)
+        days = dates.units.get(word)
         if days is None:
             continue
         number = next((n for n in numbers if n.end == at), None)
@@ -121,18 +102,18 @@ def _relative(folded: Sequence[str], numbers: Sequence[Number], lang: str) -> It
         count = int(number.value) if number else 1
         if start > 0 and folded[start - 1] == "a":
             start -= 1
-        if at + 1 < len(folded) and folded[at + 1] == _AGO[lang]:
+        if at + 1 < len(folded) and folded[at + 1] == dates.ago:
             yield Day(start, at + 2, f"D-{count * days}")
-        elif start > 0 and folded[start - 1] == _AHEAD[lang]:
+        elif start > 0 and folded[start - 1] == dates.ahead:
             yield Day(start - 1, at + 1, f"D+{count * days}")
 
 
-def _named(folded: Sequence[str], lang: str) -> Iterator[Day]:
+def _named(folded: Sequence[str], calendar: _Calendar) -> Iterator[Day]:
     """Yesterday and its neighbours, and weekdays."""
     for at, word in enumerate(folded):
-        if word in _NEAR[lang]:
-            yield Day(at, at + 1, f"D{_NEAR[lang][word]:+d}")
-        elif word in _WEEKDAY_OF[lang]:
+        if word in calendar.words.near:
+            yield Day(at, at + 1, f"D{calendar.words.near[word]:+d}")
+        elif word in calendar.weekday_of:
             before = folded[at - 1] if at else ""
-            shift = "-1" if before in _LAST[lang] else "+1" if before in _NEXT[lang] else ""
-            yield Day(at - bool(shift), at + 1, _DAYS[_WEEKDAY_OF[lang][word]] + shift)
+            shift = "-1" if before in calendar.words.last else "+1" if before in calendar.words.next else ""
+            yield Day(at - bool(shift), at + 1, _DAYS[calendar.weekday_of[word]] + shift)

@@ -6,27 +6,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+
+from nlu.languages import languages
 
 _NOT_SPEECH = re.compile(r"[^\w\s<>%]|_", re.UNICODE)
 _SPACES = re.compile(r"\s+")
-_FILLERS = frozenset(
-    """yyy yy y eee ee eeee e em emm eem hm hmm hmmm mhm yhm ymm ehm ekhm yyyy um umm ummm uh uuh uhm uhh er err erm ah ahm aaa aa eh ech
-    eeem ee hyy yym no_więc""".split()
-)
 _APOSTROPHES = re.compile(r"[’‘`´']")
 _BROKEN_WORD = re.compile(r"\b(\w{1,8})(?:-|…|\.{2,})\s*(?=\1)", re.IGNORECASE)
 _LONGEST_REPETITION = 4
 
-_CORRECTIONS = re.compile(
-    r"\b(?:to znaczy nie|tzn nie|znaczy nie|znaczy się nie|a nie przepraszam|nie przepraszam|przepraszam nie|albo nie|nie jednak|ale nie jednak|"
-    r"a właściwie nie|czekaj nie|wróć|cofam|pomyliłem się|pomyliłam się|źle mówię|źle powiedziałem|źle powiedziałam|"
-    r"no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake)\b"
-)
 _LEAST_AFTER_CORRECTION = 1
-_NOT_CORRECTED = frozenset(
-    "mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było the that it".split()
-)
-"""Words after "albo nie", "wait no" that go on with the sentence: "znaczy nie mogę" corrects nothing."""
+
+
+@lru_cache(maxsize=1)
+def _corrections() -> tuple[re.Pattern[str], frozenset[str]]:
+    """Self-corrections, and words that go on after one ("znaczy nie mogę" corrects nothing), of all languages: callers mix."""
+    known = languages().values()
+    return (
+        re.compile(rf"\b(?:{'|'.join(each.corrections for each in known)})\b"),
+        frozenset().union(*(each.not_corrected for each in known)),
+    )
 
 
 def canonical(text: str) -> str:
@@ -36,19 +36,22 @@ def canonical(text: str) -> str:
     return _SPACES.sub(" ", _NOT_SPEECH.sub(" ", text)).strip()
 
 
-def normalise(text: str) -> str:
-    """`canonical`, without fillers, stammering and what the speaker took back. Idempotent, never raises."""
+def normalise(text: str, lang: str) -> str:
+    """`canonical`, without the fillers of `lang`, stammering and what the speaker took back. Idempotent, never raises."""
     words = canonical(_BROKEN_WORD.sub("", text)).split()
-    words = [word for word in words if word not in _FILLERS] or words
+    known = languages().get(lang)
+    fillers = known.fillers if known is not None else frozenset()
+    words = [word for word in words if word not in fillers] or words
     return " ".join(_once(_corrected(_once(words))))
 
 
 def _corrected(words: list[str]) -> list[str]:
     """What follows the last self-correction, if anything does."""
     sentence = " ".join(words)
-    for match in reversed(list(_CORRECTIONS.finditer(sentence))):
+    corrections, not_corrected = _corrections()
+    for match in reversed(list(corrections.finditer(sentence))):
         after = sentence[match.end() :].split()
-        if len(after) >= _LEAST_AFTER_CORRECTION and after[0] not in _NOT_CORRECTED and match.start():
+        if len(after) >= _LEAST_AFTER_CORRECTION and after[0] not in not_corrected and match.start():
             return after
     return words
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from stdnum import luhn
 from stdnum.exceptions import ValidationError
 from stdnum.pl import pesel
 
-from nlu.text.numbers import Slot, fold, table
+from nlu.languages import languages
+from nlu.languages.language import Slot, fold
 
 PESEL, CARD, ACCOUNT, PHONE = "<pesel>", "<card>", "<account>", "<phone>"
 CODE, DOCUMENT, DIGITS, PASSWORD = "<code>", "<document>", "<digits>", "<password>"
@@ -36,15 +38,6 @@ _CYRILLIC_DIGITS = {
     "ноль": 0, "нуль": 0, "один": 1, "одна": 1, "два": 2, "дві": 2, "две": 2, "три": 3, "чотири": 4, "четыре": 4, "пять": 5, "шість": 6,
     "шесть": 6, "сім": 7, "семь": 7, "вісім": 8, "восемь": 8, "девять": 9,
 }  # fmt: skip
-_REPEATS = {"double": 2, "triple": 3}
-_FILLERS = frozenset(
-    "i a y yy yyy e ee eee em no to tak potem dalej nastepnie teraz kropka kreska myslnik minus spacja przecinek then and um uh er "
-    "dash dot space plus razy".split()
-)
-_STRONG_SECRETS = frozenset(
-    "pin pinu pinem pinie piny cvv cvc cvv2 cvc2 haslo hasla haslem hasle password passcode pincode".split()
-)
-_CODE_WORDS = frozenset("kod kodu kodem kody code blik blika blikiem blikowi otp token".split())
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _KEPT = re.compile(
     r"""(?:\d{1,2}[.\-/ ]\d{1,2}[.\-/ ](?:19|20)\d\d(?:,?[ ]\d\d:\d\d)?           # day month year, with a time or without
@@ -55,36 +48,54 @@ _KEPT = re.compile(
     re.X,
 )
 _AMOUNT = re.compile(r"\d{1,9}(?:[.,]\d{1,2})?|\d{1,3}(?:[ .,\u00a0\u202f]\d{3}){1,2}(?:[.,]\d{1,2})?")
-_CURRENCY_AFTER = re.compile(
-    r"\s{0,3}(?:zł|zl\b|pln|eur|usd|gbp|chf|dolar|dollar|funt|pound|frank|grosz|gr\b|quid|grand|tys|mln|proc|%|£|€|\$|ms\b)", re.I
-)
 _CURRENCY_BEFORE = re.compile(r"(?:£|€|\$|\bpln|\beur|\busd|\bgbp|\bchf)\s?$", re.I)
 _UUID = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-zA-Z])")
-_SAID_PASSWORD = re.compile(
-    r"(?P<lead>\b(?:has[łl]o(?:\s+do\s+\w+)?|password)\s*(?:to\b|brzmi\b|jest\b|mam\b|is\b|[:=])\s*)(?P<secret>[^\s,.;<>]+)", re.I
-)
 _DOCUMENT_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2,3}[ -]?$")
 _COUNTRY_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2} ?$")
 _PLUS = re.compile(r"\+\s?$")
 _ANY_DIGIT = re.compile(r"\d")
-_NAMES_PASSWORD = re.compile(r"has[łl]o|password", re.I)
 _TRIM = ",.;:!?()-"
 _PREFIXES = {DOCUMENT: _DOCUMENT_PREFIX, ACCOUNT: _COUNTRY_PREFIX, PHONE: _PLUS}
 
 
-def _spoken() -> dict[str, tuple[int, Slot]]:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What all languages together say around personal numbers: callers mix them, and a log knows no language."""
+
+    numbers: Mapping[str, tuple[int, Slot]]
     """Folded number word → its value and slot; ordinals, halves and slang say no digits of a personal number."""
+    repeats: Mapping[str, int]
+    fillers: frozenset[str]
+    strong: frozenset[str]
+    codes: frozenset[str]
+    currency_after: re.Pattern[str]
+    names_password: re.Pattern[str]
+    said_password: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def _words() -> _Words:
+    known = list(languages().values())
+    secrets = [each.secrets for each in known]
     slots = {Slot.DIGIT, Slot.TEEN, Slot.TEN, Slot.HUNDRED, Slot.TIMES}
-    words = {
+    numbers = {
         word: (entry.value, entry.slot)
-        for lang in ("en", "pl")
-        for word, entry in table(lang).items()
+        for each in known
+        for word, entry in each.number_words.items()
         if entry.slot in slots and not entry.ordinal and entry.alone
     }
-    return words | {word: (value, Slot.DIGIT) for word, value in _CYRILLIC_DIGITS.items()} | {"oh": (0, Slot.DIGIT)}
-
-
-_SPOKEN = _spoken()
+    passwords = "|".join(each.password for each in secrets)
+    said = "|".join(each.password_said for each in secrets)
+    return _Words(
+        numbers | {word: (value, Slot.DIGIT) for word, value in _CYRILLIC_DIGITS.items()} | {"oh": (0, Slot.DIGIT)},
+        {word: times for each in secrets for word, times in each.repeats.items()},
+        frozenset().union(*(each.fillers for each in secrets)),
+        frozenset().union(*(each.strong for each in secrets)),
+        frozenset().union(*(each.codes for each in secrets)),
+        re.compile(rf"\s{{0,3}}(?:{'|'.join(each.currencies for each in secrets)}|%|£|€|\$|ms\b)", re.I),
+        re.compile(passwords, re.I),
+        re.compile(rf"(?P<lead>\b(?:{passwords})\s*(?:{said}|[:=])\s*)(?P<secret>[^\s,.;<>]+)", re.I),
+    )
 
 
 class _Token(NamedTuple):
@@ -128,8 +139,8 @@ class _Cardinal:
 
 def redact(text: str) -> str:
     """`text` with personal numbers masked. Pure, idempotent, never raises; some 5 µs for a short line without numbers."""
-    if _NAMES_PASSWORD.search(text):
-        text = _SAID_PASSWORD.sub(lambda match: match["lead"] + PASSWORD, text)
+    if _words().names_password.search(text):
+        text = _words().said_password.sub(lambda match: match["lead"] + PASSWORD, text)
     if not _ANY_DIGIT.search(text) and not _spells_digits(text):
         return text
     tokens = list(_tokens(text))
@@ -148,8 +159,9 @@ def redact(text: str) -> str:
 
 def _spells_digits(text: str) -> bool:
     count = 0
+    numbers = _words().numbers
     for word in fold(text).split():
-        if word in _SPOKEN or word.strip(_TRIM) in _SPOKEN:
+        if word in numbers or word.strip(_TRIM) in numbers:
             count += 1
             if count >= _SHORT_SECRET:
                 return True
@@ -158,7 +170,7 @@ def _spells_digits(text: str) -> bool:
 
 def _tokens(text: str) -> Iterator[_Token]:
     opaque = [match.span() for match in _UUID.finditer(text)] if "-" in text else []
-    repeat = 1
+    known, repeat = _words(), 1
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         raw = match[0]
@@ -168,10 +180,10 @@ def _tokens(text: str) -> Iterator[_Token]:
             yield _Token(start, end, raw, "".join(str(unicodedata.decimal(character)) for character in raw))
         else:
             word = fold(raw)
-            spoken = _SPOKEN.get(word)
+            spoken = known.numbers.get(word)
             for _ in range(repeat if spoken and spoken[1] is Slot.DIGIT else 1):
                 yield _Token(start, end, word, spoken=spoken)
-            repeat = _REPEATS.get(word, 1)
+            repeat = known.repeats.get(word, 1)
 
 
 def _runs(text: str, tokens: Sequence[_Token]) -> Iterator[_Run]:
@@ -192,7 +204,7 @@ def _runs(text: str, tokens: Sequence[_Token]) -> Iterator[_Run]:
 
 def _joined(text: str, tokens: Sequence[_Token], before: _Token, index: int) -> bool:
     previous = tokens[index - 1]
-    if previous is not before and not (previous.word in _FILLERS and tokens[index - 2] is before):
+    if previous is not before and not (previous.word in _words().fillers and tokens[index - 2] is before):
         return False
     gap = text[before.end : tokens[index].start]
     return gap == " " or ("@" not in gap and len("".join(gap.split())) <= _WIDEST_GAP)
@@ -225,16 +237,16 @@ def _plainly_harmless(text: str, run: _Run, digits: str) -> bool:
     span = text[run.start : run.end]
     if _KEPT.fullmatch(span):
         return True
-    money = _CURRENCY_AFTER.match(text, run.end) or _CURRENCY_BEFORE.search(text[max(0, run.start - 5) : run.start])
+    money = _words().currency_after.match(text, run.end) or _CURRENCY_BEFORE.search(text[max(0, run.start - 5) : run.start])
     return bool(money and len(digits) <= 11 and _AMOUNT.fullmatch(span))
 
 
 def _shortest_secret(tokens: Sequence[_Token], first: int) -> int | None:
     """How many digits make a secret here, by the words before: 3 after "pin", 4 after "kod"; None without such a word."""
     near = {token.word for token in tokens[max(0, first - _CODE_WORD_REACH) : first]}
-    if near & _STRONG_SECRETS:
+    if near & _words().strong:
         return _SHORT_SECRET
-    return _SHORT_SECRET + 1 if near & _CODE_WORDS else None
+    return _SHORT_SECRET + 1 if near & _words().codes else None
 
 
 def _cardinals(tokens: Sequence[_Token]) -> list[_Cardinal]:

@@ -68,7 +68,9 @@ def unsure(judged: Sequence[Judged], below: float) -> list[Judged]:
     ]
 
 
-def cluster(judged: Sequence[Judged], vocabulary: Vocabulary, encoder: SentenceEncoder | None, least: int = 2) -> list[Cluster]:
+def cluster(
+    judged: Sequence[Judged], vocabulary: Vocabulary, encoder: SentenceEncoder | None, lang: str, least: int = 2
+) -> list[Cluster]:
     """Groups of at least `least` utterances (repeated ones counted), the largest first, then those the model is least sure of.
 
     `vocabulary` is the judging model's: its lemmas make groups, and what is rare in its training data names them.
@@ -78,7 +80,7 @@ def cluster(judged: Sequence[Judged], vocabulary: Vocabulary, encoder: SentenceE
     texts = [text for text, _ in counts.most_common(MOST)]
     if not texts:
         return []
-    vectors = _vectors(texts, vocabulary.lemmas, encoder)
+    vectors = _vectors(texts, lang, vocabulary.lemmas, encoder)
     apart, suspicion = (_APART_BY_MEANING, _SUSPICION_BY_MEANING) if encoder else (_APART_BY_WORDS, _SUSPICION_BY_WORDS)
     groups = _groups(vectors @ vectors.T + suspicion * _overlap([first[text] for text in texts]), apart)
     clusters = []
@@ -89,11 +91,11 @@ def cluster(judged: Sequence[Judged], vocabulary: Vocabulary, encoder: SentenceE
     return sorted((one for one in clusters if one.count >= least), key=lambda one: (-one.count, one.share))
 
 
-def _vectors(texts: Sequence[str], lemmas: Lemmas, encoder: SentenceEncoder | None) -> NDArray[np.float32]:
+def _vectors(texts: Sequence[str], lang: str, lemmas: Lemmas, encoder: SentenceEncoder | None) -> NDArray[np.float32]:
     """Unit vectors, one a row."""
     if encoder is not None:
         return encoder.encode(texts)
-    matrix = learn([normalise(text) for text in texts], lemmas)[1].toarray().astype(np.float32)
+    matrix = learn([normalise(text, lang) for text in texts], lemmas)[1].toarray().astype(np.float32)
     length = np.sqrt((matrix * matrix).sum(axis=1, keepdims=True))
     unit: NDArray[np.float32] = matrix / np.maximum(length, 1e-9)
     return unit

@@ -78,7 +78,7 @@ def explain(text: str, classifier: Classifier, lang: str, encoder: SentenceEncod
     whole = Classifier(classifier.pack, classifier.scorers, ranked=len(classifier.scorers[lang].model.classes))
     found = whole.understand([Hypothesis(text)], lang)
     act = find_act(text, lang)
-    read_as = "" if act is not None and not act.rest else normalise(redact(act.rest if act is not None else text))
+    read_as = "" if act is not None and not act.rest else normalise(redact(act.rest if act is not None else text), lang)
     scorer = classifier.scorers[lang]
     ranking = found.ranking
     matters = [one for one in ranking if one.intent != OUT_OF_SCOPE]

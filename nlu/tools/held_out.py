@@ -122,7 +122,7 @@ def cross_validate(
     tell = progress or (lambda _share, _what: None)
     begin = _EMBEDDING_SHARE if encoder else 0.0
     examples = pack.training_data(lang).examples
-    taught = Utterances(tuple(normalised(examples)), tuple(example.intent for example in examples))
+    taught = Utterances(tuple(normalised(examples, lang)), tuple(example.intent for example in examples))
     vectors = None
     if encoder is not None:
         vectors = EmbeddingStore(encoder, cache).vectors(taught.texts, lambda share: tell(begin * share, "sentence embeddings"))

@@ -47,7 +47,7 @@ def held_out(
 
 def _version(pack: Pack, lang: str, model: str, count: int) -> str:
     digest = hashlib.sha256(f"{model} {count}".encode())
-    data = [pack.root / "costs.yml", pack.root / "entities" / f"{lang}.yml"]
+    data = [pack.root / "costs.yml", pack.root / "keywords.yml"]
     program = sorted(Path(nlu.__file__).parent.rglob("*.py"))
     for path in (*data, *program):
         digest.update(path.read_bytes() if path.is_file() else b"\0")

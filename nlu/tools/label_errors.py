@@ -42,7 +42,7 @@ def find_label_errors(examples: Sequence[Example], lang: str, config: TrainingCo
     config = config or TrainingConfig()
     number = {name: at for at, name in enumerate(names)}
     labels = np.array([number[example.intent] for example in examples], dtype=np.intp)
-    texts = normalised(examples)
+    texts = normalised(examples, lang)
     lemmas = lemmas_of(texts, lang)
     _, features = learn(texts, lemmas)
     groups = near_duplicate_groups(texts, lemmas)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from rapidfuzz.fuzz import ratio
 
-from nlu.text.numbers import fold
+from nlu.languages.language import fold
 
 LEAST_WORDS = 5
 """Shorter texts differ by a word when they mean different things: "zgubiona karta", "złamana karta"."""

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from nlu.languages.language import fold
 from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.pack.rasa_yaml import Example
-from nlu.text.foreign import find_foreign
 from nlu.text.normalise import canonical, normalise
-from nlu.text.numbers import fold
 from nlu.text.redact import PASSWORD, redact
 from nlu.tools.label_errors import find_label_errors
 from nlu.tools.likeness import Kind, near_pairs
 from nlu.types import OUT_OF_SCOPE
+from nlu.understanding.foreign import find_foreign
 
 Found = Iterator[tuple[str, str, Example, str, str]]
 
@@ -37,9 +37,9 @@ def personal_data(examples: Sequence[Example], _lang: str, _pack: Pack) -> Found
         yield "warning" if guess else "error", "personal-data", example, what, "Write the mask instead, or say it otherwise"
 
 
-def repetition(examples: Sequence[Example], _lang: str, _pack: Pack) -> Found:
+def repetition(examples: Sequence[Example], lang: str, _pack: Pack) -> Found:
     """One sentence under two labels; sentences that are the same but for a word or a few letters."""
-    for pair in near_pairs([normalise(example.text) for example in examples]):
+    for pair in near_pairs([normalise(example.text, lang) for example in examples]):
         first, second = examples[pair.first], examples[pair.second]
         there = f"{first.path.name}:{first.line}"
         if first.intent == second.intent:

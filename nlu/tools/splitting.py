@@ -29,7 +29,7 @@ class Split:
 
 def choose_test(examples: Sequence[Example], lang: str, share: float, seed: int) -> list[int]:
     """Numbers of examples to hold out: about `share` (0..1) of each label, whole groups of near-duplicates. Sorted."""
-    groups = duplicate_groups(normalised(examples), lang)
+    groups = duplicate_groups(normalised(examples, lang), lang)
     members: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         members.setdefault(int(group), []).append(number)

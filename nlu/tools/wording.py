@@ -13,9 +13,9 @@ from nlu.pack.rasa_yaml import Example
 from nlu.text.normalise import normalise
 
 
-def normalised(examples: Sequence[Example]) -> list[str]:
+def normalised(examples: Sequence[Example], lang: str) -> list[str]:
     """The texts as the classifier reads them."""
-    return [normalise(example.text) for example in examples]
+    return [normalise(example.text, lang) for example in examples]
 
 
 def lemmas_of(texts: Sequence[str], lang: str) -> Lemmas:

@@ -11,11 +11,11 @@ from nlu.model.heads import Matrix
 from nlu.model.scorer import Scored, Scorer
 from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.text.acts import SpokenAct, find_act
-from nlu.text.entities import Lexicon, find_entities
-from nlu.text.foreign import ForeignSpeech, LanguageGuesser, find_foreign
 from nlu.text.normalise import normalise
 from nlu.text.redact import redact
 from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+from nlu.understanding.entities import Lexicon, find_entities
+from nlu.understanding.foreign import ForeignSpeech, LanguageGuesser, find_foreign
 from nlu.understanding.keywords import KeywordUnderstander
 from nlu.understanding.matters import Cut, asked_about, possible_cuts
 from nlu.understanding.policy import Policy, Verdict
@@ -132,7 +132,7 @@ class Classifier:
     def _content(self, text: str, act: SpokenAct | None, lang: str) -> str:
         """The words to classify: what is left beside the act, of each reading its own."""
         own = find_act(text, lang) if act is not None else None
-        return normalise(own.rest if own is not None and own.rest else text)
+        return normalise(own.rest if own is not None and own.rest else text, lang)
 
     def _fused(self, readings: Sequence[Scored], confidences: Sequence[float], scorer: Scorer) -> _Matter:
         """What the readings of an utterance say together, weighted by the recogniser's confidence in each."""

@@ -15,17 +15,17 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from nlu.errors import PackError
+from nlu.languages import languages
+from nlu.languages.language import fold
 from nlu.pack.pack import Pack
 from nlu.pack.rasa_yaml import load_document
 from nlu.text.acts import find_act
-from nlu.text.foreign import find_foreign
 from nlu.text.normalise import canonical
-from nlu.text.numbers import fold
 from nlu.text.redact import redact
 from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+from nlu.understanding.foreign import find_foreign
 
 BACKEND = "keywords"
-_ACT_LANGUAGES = frozenset({"pl", "en"})
 _CONFIRMED, _CHOSEN = 0.6, 0.4
 _MOST_CHOICES = 3
 _MOST_WORDS = 80
@@ -90,13 +90,13 @@ class KeywordUnderstander:
         """See `nlu.types.Understander`. No hypothesis, or a language without keywords, is a reject."""
         best = hypotheses[0].text if hypotheses else ""
         safe = redact(best)
-        spoken = find_act(best, lang) if lang in _ACT_LANGUAGES else None
+        spoken = find_act(best, lang)
         if spoken is not None and not spoken.rest:
             return _act_alone(safe, spoken.act)
         readings = [one.text for one in hypotheses] if spoken is None else [spoken.rest]
         answer = self._answer(safe, readings, lang)
         answer = replace(answer, act=spoken.act) if spoken is not None else answer
-        foreign = find_foreign(best, lang) if lang in _ACT_LANGUAGES else None
+        foreign = find_foreign(best, lang) if lang in languages() else None
         if foreign is None:
             return answer
         if not foreign.requested and foreign.language in self._languages and answer.decision is Decision.REJECT:

@@ -94,7 +94,7 @@ class Trainer:
         for place, lang in enumerate(missing):
             examples = self.pack.training_data(lang).examples
             models[lang] = train(
-                Utterances(tuple(normalise(one.text) for one in examples), tuple(one.intent for one in examples)),
+                Utterances(tuple(normalise(one.text, lang) for one in examples), tuple(one.intent for one in examples)),
                 lang,
                 self.config,
                 embed=embed,

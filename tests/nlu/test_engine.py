@@ -37,7 +37,7 @@ UNSEEN = (
 def taught() -> Utterances:
     """Every third line of seven labels of the shipped pack."""
     lines = [one for one in Pack().training_data("pl").examples if one.intent in LABELS][::3]
-    return Utterances(tuple(normalise(one.text) for one in lines), tuple(one.intent for one in lines))
+    return Utterances(tuple(normalise(one.text, "pl") for one in lines), tuple(one.intent for one in lines))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_vocabulary_weighs_a_line_as_training_did(taught: Utterances, model:
 @given(text=st.text(max_size=80))
 def test_any_text_has_features_of_length_one_or_none(model: Model, text: str) -> None:
     vocabulary: Vocabulary = model.vocabulary
-    rows, weights = vocabulary.weigh(normalise(text))
+    rows, weights = vocabulary.weigh(normalise(text, "pl"))
     of_words = rows < len(vocabulary.words.rows)
     for block in (weights[of_words], weights[~of_words]):
         assert len(block) == 0 or np.isclose(np.dot(block, block), 1, atol=1e-4)

@@ -273,7 +273,7 @@ def test_doubtful_utterances_are_gathered_by_what_they_are_about(classifier: Cla
     doubtful = unsure(judge(examples, classifier, "pl"), below=1.01)
     assert "tak" not in {one.example.text for one in doubtful}
     vocabulary = classifier.scorers["pl"].model.vocabulary
-    clusters = cluster(doubtful, vocabulary, None)
+    clusters = cluster(doubtful, vocabulary, None, "pl")
     assert sum(one.count for one in clusters) == sum(len(one.members) for one in clusters)
     (sea,) = [one for one in clusters if any("morzem" in member.text for member in one.members)]
     assert {member.example.line for member in sea.members} == {5, 6}
@@ -282,12 +282,12 @@ def test_doubtful_utterances_are_gathered_by_what_they_are_about(classifier: Cla
 
 def test_repeated_utterances_are_one_member_counted_twice(classifier: Classifier) -> None:
     examples = [Example("paczka", "", Path("calls.txt"), line) for line in (1, 2)]
-    (found,) = cluster(judge(examples, classifier, "pl"), classifier.scorers["pl"].model.vocabulary, None)
+    (found,) = cluster(judge(examples, classifier, "pl"), classifier.scorers["pl"].model.vocabulary, None, "pl")
     assert (found.count, [member.count for member in found.members]) == (2, [2])
 
 
 def test_nothing_doubtful_makes_no_groups(classifier: Classifier) -> None:
-    assert cluster([], classifier.scorers["pl"].model.vocabulary, None) == []
+    assert cluster([], classifier.scorers["pl"].model.vocabulary, None, "pl") == []
 
 
 def test_what_is_known_is_not_embedded_again() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.text.acts import find_act
 from nlu.text.normalise import normalise
-from nlu.text.numbers import numbers_to_digits
+from nlu.text.number_words import numbers_to_digits
 from nlu.types import Act, Decision, Hypothesis
 from nlu.understanding.classifier import Classifier
 from nlu.understanding.loading import load
@@ -99,7 +99,7 @@ def test_polish_number_words_become_digits(text: str, expected: str) -> None:
 
 
 def test_a_self_correction_leaves_what_was_meant() -> None:
-    assert "saldo" not in normalise("saldo, to znaczy nie, chciałem przelew").split()
+    assert "saldo" not in normalise("saldo, to znaczy nie, chciałem przelew", "pl").split()
 
 
 @pytest.mark.parametrize(

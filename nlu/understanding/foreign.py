@@ -1,4 +1,4 @@
-"""Another language than the line's: Ukrainian, Russian, English or Polish words, and plain requests for a language.
+"""Another language than the line's: words of Ukrainian, Russian or a language that has a module, and plain requests for one.
 
 A Polish recogniser writes Ukrainian and Russian with Polish letters ("meni treba zablokuwaty kartku"), so both scripts are looked for.
 """
@@ -8,18 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from nlu.languages import languages
+from nlu.languages.language import Language, fold
 from nlu.model.features import Vocabulary
 from nlu.text.normalise import canonical
-from nlu.text.numbers import fold
 
+# languages that are recognised and that no module here speaks
 _REQUESTS = {
-    "en": r"po angielsku|in english|speak english|english please|english language|english speak\w*|\benglish$|^english\b|język angielski|angielski język",
-    "pl": r"po polsku|in polish|speak polish|polish please|polish language|\bpolish$|^polish\b|język polski",
     "uk": r"po ukrai[nń]sku|in ukrainian|speak ukrainian|ukrainian please|українськ\w+|по украински|ukrajins?k(?:oju|oi|a mowa)|mow[ai] ukrai\w+",
     "ru": r"po rosyjsku|po rusku|in russian|speak russian|russian please|по русски|po russki|pa russki|по російськи|rosyjskojazyczn\w+",
 }
-_REQUEST_PATTERNS = {code: re.compile(pattern) for code, pattern in _REQUESTS.items()}
+
+
+@lru_cache(maxsize=1)
+def _request_patterns() -> dict[str, re.Pattern[str]]:
+    wanted = _REQUESTS | {code: each.asked_for for code, each in languages().items()}
+    return {code: re.compile(pattern) for code, pattern in wanted.items()}
+
 
 _CYRILLIC = re.compile(r"[а-яёєіїґ]")
 _UKRAINIAN_LETTERS = re.compile(r"[єіїґ]")
@@ -47,17 +54,6 @@ _ALSO_POLISH = frozenset(
 """Counted only beside words that are surely foreign: a Pole or a mishearing may bring them."""
 
 
-_ENGLISH = frozenset(
-    """the is are was were i've ive i'm im have has had want need would could can't cant don't dont my please hello help lost stolen card account money
-    what how when where who why with this that there they you your we our and but for from not it its about someone something bank transfer loan mortgage
-    speak talk know understand hi yes does did been get got make block cancel open close pay payment sorry thanks thank english""".split()
-)
-_POLISH = frozenset(
-    """nie się jest czy jak mam chcę chciałbym chciałabym proszę dzień dobry konto kartę karta karty mi moje moja mój mnie że ale tylko już jeszcze bardzo
-    dziękuję przelew kredyt pieniądze bank banku zgubiłem zgubiłam ukradli pomoc pomocy po polsku polski jestem mogę może co ile gdzie kiedy na do z w tak
-    przepraszam pani pan rozumiem mówi mówić chcę sie chce prosze dzien moge dziekuje""".split()
-)
-_SHARED = frozenset("to on i my a no do bank ten pan".split())
 _STRONG = {code: frozenset(words.split()) for code, words in _TRANSCRIBED.items()}
 _LEAST_WORDS, _LEAST_SHARE = 2, 0.45
 _LEAST_GAIN, _LEAST_GAIN_A_WORD = 4.0, 1.0
@@ -109,17 +105,19 @@ class LanguageGuesser:
 
 
 def find_foreign(text: str, lang: str, guesser: LanguageGuesser | None = None) -> ForeignSpeech | None:
-    """The other language spoken or asked for, or None. Never raises. Without a `guesser`, English and Polish are told apart by
-    their commonest words, which finds few.
+    """The other language spoken or asked for, or None. Never raises. Without a `guesser`, languages are told apart by their
+    commonest words, which finds few.
     """
     sentence = canonical(text)
     words = sentence.split()
     if not words:
         return None
-    for code, pattern in _REQUEST_PATTERNS.items():
+    for code, pattern in _request_patterns().items():
         if code != lang and len(words) <= 10 and pattern.search(sentence):
             return ForeignSpeech(code, requested=True)
     spoken = _cyrillic(sentence, words) or _transcribed(words)
+    if spoken == lang:
+        return None
     spoken = spoken or (guesser.other_than(lang, words) if guesser is not None else _other_line(words, lang))
     return ForeignSpeech(spoken, requested=False) if spoken else None
 
@@ -142,8 +140,16 @@ def _transcribed(words: list[str]) -> str | None:
 
 
 def _other_line(words: list[str], lang: str) -> str | None:
-    """English on a Polish line and the other way round: enough words of the other language and few of the line's own."""
-    other, theirs, ours = ("en", _ENGLISH, _POLISH) if lang == "pl" else ("pl", _POLISH, _ENGLISH)
-    count = sum(word in theirs and word not in _SHARED for word in words)
-    own = sum(word in ours and word not in _SHARED for word in words)
-    return other if count >= _LEAST_WORDS and count >= _LEAST_SHARE * len(words) and count > 2 * own else None
+    """Another language that has a module here: enough of its commonest words, and few of the line's own."""
+    known = languages()
+    own = _common(words, known[lang]) if lang in known else 0
+    counts = {code: _common(words, each) for code, each in known.items() if code != lang}
+    best = max(counts, key=lambda code: counts[code], default=None)
+    if best is None:
+        return None
+    count = counts[best]
+    return best if count >= _LEAST_WORDS and count >= _LEAST_SHARE * len(words) and count > 2 * own else None
+
+
+def _common(words: list[str], language: Language) -> int:
+    return sum(word in language.common_words and word not in language.shared_words for word in words)

@@ -1,4 +1,4 @@
-"""Number words to digits, for any language that brings a word table (`numbers_pl`, `numbers_en`).
+"""Number words to digits, for every language in `nlu.languages`.
 
 "tysiąc piecset" is 1500, "dwa zero zero" is 200 (digits said one by one), "półtora tysiąca" is 1500, "twenty five grand" is 25000.
 Words are looked up folded (lower case, no diacritics), because recognisers and callers lose them.
@@ -9,76 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import lru_cache
 
-_FOLD = str.maketrans("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ", "acelnoszzACELNOSZZ")
+from nlu.languages import languages
+from nlu.languages.language import NumberWord, Slot, fold
+
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 _DIGIT_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)", re.IGNORECASE)
 _SHORTEST_DICTATION = 3
 """So many single digits in a row are one dictated number; fewer are said separately ("dwa trzy dni")."""
 
 
-def fold(text: str) -> str:
-    """Lower case without Polish diacritics."""
-    return text.lower().translate(_FOLD)
-
-
-class Slot(StrEnum):
-    """Where a number word stands inside a number."""
-
-    DIGIT = "digit"  # 0..9
-    TEEN = "teen"  # 10..19
-    TEN = "ten"  # 20..90
-    HUNDRED = "hundred"  # 100..900 as one word
-    TIMES = "times"  # thousand, million: multiplies what came before
-    HALF = "half"  # half of the multiplier that follows: "pół miliona"
-    MORE_HALF = "more half"  # one and a half of what follows: "półtora tysiąca"
-    REPEAT = "repeat"  # "double seven"
-    JOIN = "join"  # "and" inside "one hundred and five"; "i" in "dwa i pół tysiąca"
-
-
 @dataclass(frozen=True, slots=True)
-class NumberWord:
-    """A word's value and where it may stand. `ordinal`: it counts places ("piąty") and ends the number.
-
-    `alone`: it may start a number (slang like "kafli" may not).
-    """
-
-    value: int
-    slot: Slot
-    ordinal: bool = False
-    alone: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Words `start` to `end` (exclusive) say `value`. `digits` is how it is dictated: "007" keeps its zeros.
-
-    `parts` counts separately spoken numbers joined here; `multiplied` says that a thousand or more was named.
-    """
+class SpokenNumber:
+    """A number said in some words."""
 
     start: int
+    """The first of its words."""
     end: int
+    """The word behind its last."""
     value: float
     digits: str
+    """How it is dictated: "007" keeps its zeros."""
     ordinal: bool = False
     parts: int = 1
+    """Separately spoken numbers joined here."""
     multiplied: bool = False
+    """A thousand or more was named."""
 
 
 WordTable = Mapping[str, NumberWord]
 
 
-@lru_cache(maxsize=4)
 def table(lang: str) -> WordTable:
-    """Number words of a language, folded. Raises KeyError for a language without a table."""
-    from nlu.languages import numbers_en, numbers_pl
+    """Number words of a language, folded; none for a language that is not known."""
+    known = languages().get(lang)
+    return known.number_words if known is not None else {}
 
-    return {"pl": numbers_pl.TABLE, "en": numbers_en.TABLE}[lang]
 
-
-def find_numbers(words: Sequence[str], lang: str) -> list[Number]:
+def find_numbers(words: Sequence[str], lang: str) -> list[SpokenNumber]:
     """Numbers said in these words, left to right, in words or digits."""
     known = table(lang)
     singles = list(_scan(words, [known.get(fold(word)) for word in words]))
@@ -86,7 +54,7 @@ def find_numbers(words: Sequence[str], lang: str) -> list[Number]:
 
 
 def numbers_to_digits(text: str, lang: str) -> str:
-    """`text` with cardinal number words written as digits; ordinals are left ("po pierwsze"), dates are `nlu.text.entities`' matter."""
+    """`text` with cardinal number words written as digits; ordinals are left ("po pierwsze"); dates are read by `nlu.text.dates`."""
     words = text.split()
     out: list[str] = []
     position = 0
@@ -99,14 +67,14 @@ def numbers_to_digits(text: str, lang: str) -> str:
     return " ".join(out + words[position:])
 
 
-def _scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[Number]:
+def _scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[SpokenNumber]:
     position = 0
     while position < len(words):
-        number: Number | None
+        number: SpokenNumber | None
         if _DIGITS.fullmatch(words[position]):
             number = _numeral(words, found, position)
         elif match := _DIGIT_ORDINAL.fullmatch(words[position]):
-            number = Number(position, position + 1, float(match[1]), match[1], ordinal=True)
+            number = SpokenNumber(position, position + 1, float(match[1]), match[1], ordinal=True)
         else:
             number = _Reader(found, position).read()
         if number is None:
@@ -116,14 +84,14 @@ def _scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[
             position = number.end
 
 
-def _numeral(words: Sequence[str], found: Sequence[NumberWord | None], start: int) -> Number:
+def _numeral(words: Sequence[str], found: Sequence[NumberWord | None], start: int) -> SpokenNumber:
     """A number in digits, with a multiplier after it: "5 tysięcy"."""
     value = float(words[start].replace(",", "."))
     digits, end, multiplied = words[start], start + 1, False
     while end < len(words) and (word := found[end]) is not None and word.slot is Slot.TIMES:
         value, end, multiplied = value * word.value, end + 1, True
         digits = str(round(value))
-    return Number(start, end, value, digits, multiplied=multiplied)
+    return SpokenNumber(start, end, value, digits, multiplied=multiplied)
 
 
 class _Reader:
@@ -138,7 +106,7 @@ class _Reader:
         self._last_multiplier = 10**12
         self._any = self._multiplied = self._ordinal = False
 
-    def read(self) -> Number | None:
+    def read(self) -> SpokenNumber | None:
         """The longest number here, or None."""
         while self._end < len(self._found) and self._take(self._end):
             pass
@@ -146,7 +114,7 @@ class _Reader:
             return None
         value = self._total + self._group
         digits = str(int(value)) if float(value).is_integer() else f"{value:.2f}".rstrip("0")
-        return Number(self._start, self._end, float(value), digits, self._ordinal, multiplied=self._multiplied)
+        return SpokenNumber(self._start, self._end, float(value), digits, self._ordinal, multiplied=self._multiplied)
 
     def _word(self, at: int) -> NumberWord | None:
         return self._found[at] if at < len(self._found) else None
@@ -163,8 +131,6 @@ class _Reader:
             return self._half(word, at)
         if word.slot is Slot.JOIN:
             return self._join(at)
-        if word.slot is Slot.REPEAT:
-            return False
         return self._add(word)
 
     def _add(self, word: NumberWord) -> bool:
@@ -230,10 +196,10 @@ class _Reader:
         return True
 
 
-def _join_dictated(numbers: Sequence[Number]) -> list[Number]:
+def _join_dictated(numbers: Sequence[SpokenNumber]) -> list[SpokenNumber]:
     """Runs of single digits ("dwa zero zero"), and of groups after a zero, become one dictated number."""
-    joined: list[Number] = []
-    run: list[Number] = []
+    joined: list[SpokenNumber] = []
+    run: list[SpokenNumber] = []
     for number in numbers:
         fits = len(number.digits) == 1 and not number.ordinal and number.end - number.start == 1
         if run and (not fits or number.start != run[-1].end):
@@ -246,9 +212,9 @@ def _join_dictated(numbers: Sequence[Number]) -> list[Number]:
     return joined + _close(run)
 
 
-def _close(run: list[Number]) -> list[Number]:
+def _close(run: list[SpokenNumber]) -> list[SpokenNumber]:
     dictated = len(run) >= _SHORTEST_DICTATION or (len(run) > 1 and any(one.value == 0 for one in run))
     if not dictated:
         return run
     digits = "".join(one.digits for one in run)
-    return [Number(run[0].start, run[-1].end, float(digits), digits, parts=len(run))]
+    return [SpokenNumber(run[0].start, run[-1].end, float(digits), digits, parts=len(run))]

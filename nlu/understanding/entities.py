@@ -7,27 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from nlu.languages import languages
+from nlu.languages.language import fold
 from nlu.model.lemmas import Lemmas
 from nlu.pack.rasa_yaml import TrainingData
 from nlu.text.dates import find_days
 from nlu.text.normalise import canonical
-from nlu.text.numbers import Number, find_numbers, fold
+from nlu.text.number_words import SpokenNumber, find_numbers
 from nlu.types import Entity
 
-_CURRENCIES = {
-    "PLN": "zl zloty zlote zlotych zlotowka zlotowki zlotowek zlociszy pln zlotego zlotowych zloties zlotys",
-    "EUR": "euro eur euros ojro",
-    "USD": "dolar dolary dolarow dolarach usd dollar dollars bucks baks baksow",
-    "GBP": "funt funty funtow gbp pound pounds quid",
-    "CHF": "frank franki frankow chf franc francs",
-    "CZK": "korona korony koron czk",
-    "UAH": "hrywna hrywny hrywien uah hryvnia",
-}
-_CURRENCY_OF = {word: code for code, words in _CURRENCIES.items() for word in words.split()}
-_SLANG_MONEY = frozenset(
-    "stowa stowe stowy stowka stowke stowki stow stowek kafli kafle kafla kola kol tysiak tysiaka tysiaki tysiakow grand".split()
-)
+
+@lru_cache(maxsize=1)
+def _money() -> tuple[dict[str, str], frozenset[str]]:
+    """Word → currency, and slang that means money, of all languages: callers mix them."""
+    known = languages().values()
+    currency_of = {word: code for each in known for code, words in each.currencies.items() for word in words.split()}
+    return currency_of, frozenset().union(*(each.money_slang for each in known))
+
+
 _LEAST_BARE_AMOUNT = 1000
 """A number of at least this much with a thousand named is money even when no currency is said."""
 
@@ -65,8 +64,8 @@ def _amounts(words: Sequence[str], lang: str) -> Iterator[tuple[int, Entity]]:
         if number.ordinal or number.parts > 3:
             continue
         after = fold(words[number.end]) if number.end < len(words) else ""
-        code = _CURRENCY_OF.get(after)
-        slang = any(fold(word) in _SLANG_MONEY for word in words[number.start : number.end])
+        code = _money()[0].get(after)
+        slang = any(fold(word) in _money()[1] for word in words[number.start : number.end])
         if code is None and not slang and not _money_without_name(number):
             continue
         end = number.end + (code is not None)
@@ -77,7 +76,7 @@ def _amounts(words: Sequence[str], lang: str) -> Iterator[tuple[int, Entity]]:
         )
 
 
-def _money_without_name(number: Number) -> bool:
+def _money_without_name(number: SpokenNumber) -> bool:
     return number.multiplied and number.value >= _LEAST_BARE_AMOUNT and not 1950 <= number.value < 2100
 
 

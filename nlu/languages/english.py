@@ -1,10 +1,24 @@
-"""How English speakers say yes, no, again, help, wait and goodbye to a machine."""
+"""English: number words, dialogue acts, days, money, secrets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from nlu.languages.language import (
+    ActWords,
+    DateWords,
+    Language,
+    MatterPatterns,
+    NumberWord,
+    SecretWords,
+    Slot,
+    TurnWords,
+)
 from nlu.types import Act
 
-PHRASES: dict[Act, str] = {
+# ---------------------------------------------------------------- dialogue acts
+
+_PHRASES: dict[Act, str] = {
     Act.AFFIRM: """yes|yeah|yep|yup|ya|yah|yea|aye|yes yes|yes please|yes thanks|sure|sure thing|of course|course|certainly|absolutely|definitely|exactly|precisely|
         correct|thats correct|right|thats right|thats it|thats the one|thats what i want|thats what i need|thats what i said|that is correct|that is right|
         that is it|thats true|true|indeed|ok|okay|okey|okey dokey|alright|all right|fine|thats fine|good|great|perfect|fair enough|go ahead|go on|go for it|
@@ -49,21 +63,131 @@ PHRASES: dict[Act, str] = {
         a live agent|live person|a live person|human being|a human being|actual person|an actual person|actual human|an actual human""",
 }
 
-POLITE = """please|thanks|thank you|thank you very much|thanks a lot|cheers|ta|love|darling|dear|mate|sir|madam|maam|miss|um|uh|er|erm|oh|ah|well|so|then|and|but|hey|hi|
+_POLITE = """please|thanks|thank you|thank you very much|thanks a lot|cheers|ta|love|darling|dear|mate|sir|madam|maam|miss|um|uh|er|erm|oh|ah|well|so|then|and|but|hey|hi|
     hello|good morning|good afternoon|good evening|good day|now|just|really|very|much|actually|i said|im saying|i mean|i|you|it|that|the|to|kindly|look|listen|right then|god|
     jesus|for gods sake|for heavens sake|bloody|bloody hell|hell|for me|if you can|if you could|if you dont mind|sorry|robot|machine|computer|there"""
 
-LEAD_AFFIRM = (
+_LEAD_AFFIRM = (
     "yes|yeah|yep|yup|yes please|yes yes|sure|exactly|correct|thats right|thats correct|absolutely|of course|ok|okay|right"
 )
-NOT_AFFIRM_BEFORE = "away|now|after|next|before|off|up|down"
-LEAD_DENY = "no|nope|nah|no no|no no no|no thats not it|no not that|no thats wrong|no wrong"
-DENY_BEFORE = """i|its|it|the|my|not|no|thats|that|about|actually|rather|sorry|im|id|ive|just|another|something|wait|thanks|thank|please|this|you|we|to|what|hang|hold|because|
+_NOT_AFFIRM_BEFORE = "away|now|after|next|before|off|up|down"
+_LEAD_DENY = "no|nope|nah|no no|no no no|no thats not it|no not that|no thats wrong|no wrong"
+_DENY_BEFORE = """i|its|it|the|my|not|no|thats|that|about|actually|rather|sorry|im|id|ive|just|another|something|wait|thanks|thank|please|this|you|we|to|what|hang|hold|because|
     listen|look|neither|none|other|instead|for"""
-CONTRAST = "but|rather|instead|just"
-NEGATIONS = "its|thats|not|it|this|im"
-NEGATED = (
+_CONTRAST = "but|rather|instead|just"
+_NEGATIONS = "its|thats|not|it|this|im"
+_NEGATED = (
     r"not (?:about|for|to do with) (?P<negated>(?:the |a |an |my )?(?:\S+ ){1,3}?)"
     r"(?:but |rather |its |its about |i mean |i want |about |for )(?P<kept>.+)"
 )
-NEGATED_NOUN = r"(?:^|no )not (?:the|a|an|my) (?P<negated>(?:\S+ ){1,2}?)(?:but )?(?P<kept>(?:the|a|an|my) .+)"
+_NEGATED_NOUN = r"(?:^|no )not (?:the|a|an|my) (?P<negated>(?:\S+ ){1,2}?)(?:but )?(?P<kept>(?:the|a|an|my) .+)"
+
+# ---------------------------------------------------------------- number words
+
+_DIGITS = "zero one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINAL_DIGITS = "first second third fourth fifth sixth seventh eighth ninth".split()
+_ORDINAL_TEENS = "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth".split()
+_TIMES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_SLANG_TIMES = {"grand": 1_000, "k": 1_000}
+
+
+def _words() -> Iterator[tuple[str, NumberWord]]:
+    for value, word in enumerate(_DIGITS):
+        yield word, NumberWord(value, Slot.DIGIT)
+    for word in ("oh", "nought", "naught", "nil"):
+        yield word, NumberWord(0, Slot.DIGIT, alone=word != "oh")
+    for value, word in enumerate(_TEENS, start=10):
+        yield word, NumberWord(value, Slot.TEEN)
+    for step, word in enumerate(_TENS, start=2):
+        yield word, NumberWord(step * 10, Slot.TEN)
+        yield word.removesuffix("y") + "ieth", NumberWord(step * 10, Slot.TEN, ordinal=True)
+    for value, word in enumerate(_ORDINAL_DIGITS, start=1):
+        yield word, NumberWord(value, Slot.DIGIT, ordinal=True)
+    for value, word in enumerate(_ORDINAL_TEENS, start=10):
+        yield word, NumberWord(value, Slot.TEEN, ordinal=True)
+    for word, value in _TIMES.items():
+        yield word, NumberWord(value, Slot.TIMES)
+    for word, value in _SLANG_TIMES.items():
+        yield word, NumberWord(value, Slot.TIMES, alone=False)
+    yield "half", NumberWord(0, Slot.HALF)
+    for word in ("and", "a"):
+        yield word, NumberWord(0, Slot.JOIN, alone=False)
+
+
+_NUMBER_WORDS: dict[str, NumberWord] = dict(_words())
+
+# ---------------------------------------------------------------- the language
+
+LANGUAGE = Language(
+    code="en",
+    number_words=_NUMBER_WORDS,
+    acts=ActWords(
+        phrases=_PHRASES,
+        polite=_POLITE,
+        lead_affirm=_LEAD_AFFIRM,
+        not_affirm_before=_NOT_AFFIRM_BEFORE,
+        lead_deny=_LEAD_DENY,
+        deny_before=_DENY_BEFORE,
+        contrast=_CONTRAST,
+        negations=_NEGATIONS,
+        negated=_NEGATED,
+        negated_noun=_NEGATED_NOUN,
+    ),
+    dates=DateWords(
+        months="january|february|march|april|may|june|july|august|september|october|november|december",
+        weekdays="monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+        near={"today": 0, "yesterday": -1, "tomorrow": 1},
+        last=frozenset({"last", "past"}),
+        next=frozenset({"next"}),
+        units={"day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30, "months": 30, "fortnight": 14},
+        ago="ago",
+        ahead="in",
+        doubtful_months=frozenset({"may", "march"}),
+        month_first=True,
+        of="of",
+    ),
+    matters=MatterPatterns(
+        cuts_marked=r"""(?:and |oh and |oh )?(?:also|another thing|besides|on top of that|while im at it|while youre at it|while im on|secondly|second thing|
+        the other thing|separately|after that|then|plus)|as well as|oh and|and (?:i|id|im|we|wed|could|can|please|how|what|wheres|where|when|get|make|my)""",
+        cuts_plain=r"and|but|so|or|first",
+        about=r"(?:talk|speak|chat|through|someone|somebody|human|person|agent|adviser|advisor|representative)"
+        r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)",
+    ),
+    secrets=SecretWords(
+        strong=frozenset("pin cvv cvc cvv2 cvc2 password passcode pincode".split()),
+        codes=frozenset("code blik otp token".split()),
+        fillers=frozenset("a e no to then and um uh er em dash dot space plus minus".split()),
+        password=r"password",
+        password_said=r"is\b",
+        repeats={"double": 2, "triple": 3},
+        currencies=r"eur|usd|gbp|chf|pln|dollar|pound|quid|grand",
+    ),
+    turns=TurnWords(
+        unfinished=frozenset(
+            "um uh uhm hmm hm mm the an a and or but so because my of for with from on in like i'm is to".split()
+        ),
+        hums=frozenset("mm mmm uhm hmm hm uh-huh aha".split()),
+        nods=frozenset("ok|okay|right|sure|yeah|i see|uh huh|no".split("|")),
+    ),
+    fillers=frozenset("um umm ummm uh uuh uhm uhh er err erm ah ahm hm hmm hmmm aaa aa eh".split()),
+    corrections=r"no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake",
+    not_corrected=frozenset("the that it".split()),
+    common_words=frozenset(
+        """the is are was were i've ive i'm im have has had want need would could can't cant don't dont my please hello help lost stolen card account money
+    what how when where who why with this that there they you your we our and but for from not it its about someone something bank transfer loan mortgage
+    speak talk know understand hi yes does did been get got make block cancel open close pay payment sorry thanks thank english""".split()
+    ),
+    shared_words=frozenset("to on i my a no do bank ten pan".split()),
+    asked_for=r"po angielsku|in english|speak english|english please|english language|english speak\w*|\benglish$|^english\b|język angielski|angielski język",
+    currencies={
+        "PLN": "zloties zlotys pln",
+        "EUR": "euro euros eur",
+        "USD": "dollar dollars bucks usd",
+        "GBP": "pound pounds quid gbp",
+        "CHF": "franc francs chf",
+        "UAH": "hryvnia uah",
+    },
+    money_slang=frozenset({"grand"}),
+)

@@ -1,0 +1,172 @@
+"""The contract of a language: everything that understanding needs to know of one, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nlu.types import Act
+
+_FOLD = str.maketrans(
+    "ąćęłńóśźżĄĆĘŁŃÓŚŹŻäöüÄÖÜáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽ", "acelnoszzACELNOSZZaouAOUacdeeinrstuuyzACDEEINRSTUUYZ"
+)
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics, letter for letter (places stay the same): recognisers and callers lose them."""
+    return text.lower().translate(_FOLD)
+
+
+class Slot(StrEnum):
+    """Where a number word stands inside a number."""
+
+    DIGIT = "digit"  # 0..9
+    TEEN = "teen"  # 10..19
+    TEN = "ten"  # 20..90
+    HUNDRED = "hundred"  # 100..900 as one word
+    TIMES = "times"  # thousand, million: multiplies what came before
+    HALF = "half"  # half of the multiplier that follows: "pół miliona"
+    MORE_HALF = "more half"  # one and a half of what follows: "półtora tysiąca"
+    JOIN = "join"  # "and" inside "one hundred and five"; "i" in "dwa i pół tysiąca"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberWord:
+    """A word's value and where it may stand."""
+
+    value: int
+    slot: Slot
+    ordinal: bool = False
+    """It counts places ("piąty") and ends the number."""
+    alone: bool = True
+    """It may start a number (slang like "kafli" may not)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActWords:
+    """How people say yes, no, again, help, wait, goodbye and "a human" to a machine. Phrases are separated by "|"."""
+
+    phrases: Mapping[Act, str]
+    polite: str
+    """Words that may stand around an act and change nothing."""
+    lead_affirm: str
+    """A yes that new content may follow."""
+    not_affirm_before: str
+    """Words before which a leading yes is none."""
+    lead_deny: str
+    """A no that new content may follow."""
+    deny_before: str
+    """Words before which a leading no surely is one."""
+    contrast: str
+    """Words between what is denied and what is wanted."""
+    negations: str
+    """Words with which "not this but that" begins."""
+    negated: str
+    """A pattern of "not about this but about that", with the group `kept`."""
+    negated_noun: str
+    """A pattern of "not this but that", with the group `kept`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateWords:
+    """How days are named. All words are folded; alternatives of one month or weekday are separated by spaces, months by "|"."""
+
+    months: str
+    weekdays: str
+    """From Monday on."""
+    near: Mapping[str, int]
+    """Words for days near today, in days from today."""
+    last: frozenset[str]
+    """Before a weekday: the one of last week."""
+    next: frozenset[str]
+    """Before a weekday: the one of next week."""
+    units: Mapping[str, int]
+    """Words for spans of time, in days."""
+    ago: str
+    """After a span: in the past."""
+    ahead: str
+    """Before a span: in the future."""
+    doubtful_months: frozenset[str] = frozenset()
+    """Months that are also other words: they count only with a day beside them."""
+    month_first: bool = False
+    """The day may follow the month ("March 5th")."""
+    of: str = ""
+    """A word that may stand between the day and the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatterPatterns:
+    """Where the matter is in an utterance. Patterns are folded."""
+
+    cuts_marked: str
+    """Words that say that something else follows."""
+    cuts_plain: str
+    """Conjunctions at which two matters may part."""
+    about: str
+    """A request for a human about something, with the group `matter`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWords:
+    """What personal numbers are called, and what stands between their digits. Words are folded."""
+
+    strong: frozenset[str]
+    """Names of short secrets: three digits after one are masked."""
+    codes: frozenset[str]
+    """Names of codes: four digits after one are masked."""
+    fillers: frozenset[str]
+    """Words that people say between the digits of one number."""
+    password: str
+    """A pattern that matches the names of a password."""
+    password_said: str
+    """A pattern of what stands between such a name and the password ("is", "to", …)."""
+    repeats: Mapping[str, int]
+    """Words that say the next digit several times."""
+    currencies: str
+    """A pattern of words after a number that make it an amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWords:
+    """What the last words heard say about the end of a turn."""
+
+    unfinished: frozenset[str]
+    """Sounds of searching, and words that no sentence ends with."""
+    hums: frozenset[str]
+    """Sounds of attention while somebody else speaks."""
+    nods: frozenset[str]
+    """Words of attention while somebody else speaks."""
+    not_dictated: frozenset[str] = frozenset()
+    """Folded number words after which no number goes on ("tylko jedno")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language."""
+
+    code: str
+    """ISO 639-1."""
+    number_words: Mapping[str, NumberWord]
+    """By the folded word."""
+    acts: ActWords
+    dates: DateWords
+    matters: MatterPatterns
+    secrets: SecretWords
+    turns: TurnWords
+    fillers: frozenset[str]
+    """Sounds that mean nothing, dropped before anything is read."""
+    corrections: str
+    """A pattern of phrases that take back what was said before them."""
+    not_corrected: frozenset[str]
+    """Words after such a phrase that go on with the sentence all the same."""
+    common_words: frozenset[str]
+    """The commonest words of callers, by which the language is recognised without training data."""
+    shared_words: frozenset[str]
+    """Those among them that another language has too."""
+    asked_for: str
+    """A pattern of requests for this language, in whatever language they are made."""
+    currencies: Mapping[str, str]
+    """ISO 4217 code → folded words for it, separated by spaces."""
+    money_slang: frozenset[str]
+    """Number words of the street that mean money without a currency."""

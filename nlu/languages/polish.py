@@ -1,0 +1,293 @@
+"""Polish: number words in every case and the words of the street, dialogue acts, days, money, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nlu.languages.language import (
+    ActWords,
+    DateWords,
+    Language,
+    MatterPatterns,
+    NumberWord,
+    SecretWords,
+    Slot,
+    TurnWords,
+    fold,
+)
+from nlu.types import Act
+
+# ---------------------------------------------------------------- dialogue acts
+
+_PHRASES: dict[Act, str] = {
+    Act.AFFIRM: """tak|no tak|a tak|tak jest|taa|tia|no ba|no|ano|aha|mhm|yhm|uhm|hmm tak|jasne|jasna sprawa|pewnie|no pewnie|oczywiście|owszem|
+        dokładnie|dokładnie tak|właśnie|właśnie tak|no właśnie|zgadza się|się zgadza|zgoda|zgadzam się|racja|prawda|potwierdzam|ok|okej|okay|okey|okejka|
+        dobra|dobrze|no dobrze|no dobra|spoko|niech będzie|może być|proszę bardzo|bardzo proszę|poproszę|jak najbardziej|w porządku|słusznie|
+        tak chcę|chcę|tego chcę|o to chodzi|o to mi chodzi|o to właśnie|o to właśnie chodzi|dokładnie o to|tak o to|tak o to chodzi|wszystko się zgadza|
+        jest dobrze|super|świetnie|pasuje|naturalnie|się wie|jasne że tak|no jasne|no oczywiście|no raczej|raczej tak|chyba tak|myślę że tak|
+        zdecydowanie|zdecydowanie tak|potwierdzam tak|yes|yhy|ta jest|dawaj|niech pani łączy|proszę łączyć|proszę mnie połączyć|łącz|to to|tak to to|
+        tak tak o to|tak po to dzwonię|po to dzwonię|w tej sprawie|tak w tej sprawie|no przecież mówię|przecież mówię|no mówię|
+        na to wychodzi|tak to prawda|otóż to|pewno|a jakże|no a jak|a no|no no|tak tak""",
+    Act.DENY: """nie|no nie|a nie|nie nie|nie nie nie|nieprawda|to nieprawda|nie tak|nie to|to nie to|nie o to|nie o to chodzi|nie o to mi chodzi|
+        to nie o to chodzi|nic z tych rzeczy|nic podobnego|skąd|skądże|a skąd|ale skąd|gdzie tam|wcale nie|absolutnie nie|absolutnie|w żadnym wypadku|
+        nie zgadza się|to się nie zgadza|pomyłka|to pomyłka|błąd|źle|nie chcę|ja nie chcę|tego nie chcę|nie dziękuję|raczej nie|chyba nie|nigdy w życiu|
+        żadne|żadne z nich|żadne z tych|żadna|ani jedno ani drugie|ani to ani to|ani to ani tamto|coś innego|zupełnie co innego|co innego|
+        nie w tej sprawie|to nie to czego szukam|nie potrzebuję|nie trzeba|nic nie chcę|niestety nie|no niestety nie|jeszcze czego|bynajmniej|broń boże|
+        nie tego chcę|nie tego chciałem|nie tego chciałam|nie to powiedziałem|nie to powiedziałam|nie to mówiłem|nie to mówiłam|ja tego nie mówiłem|
+        źle mnie pani zrozumiała|źle mnie pan zrozumiał|źle zrozumiałeś|nie zrozumiała pani|nie zrozumiał pan|nie rozumiesz|no way|
+        nie potwierdzam|nie zgadzam się|nie o tym mówię|to nie ta sprawa|nie ta sprawa|no gdzie|e nie|ej nie|oj nie|ależ nie|ale nie""",
+    Act.REPEAT: """powtórz|powtórzyć|proszę powtórzyć|proszę o powtórzenie|powtórka|niech pani powtórzy|niech pan powtórzy|może pani powtórzyć|
+        może pan powtórzyć|czy może pani powtórzyć|czy może pan powtórzyć|mogłaby pani powtórzyć|mógłby pan powtórzyć|
+        czy mogłaby pani powtórzyć|czy mógłby pan powtórzyć|
+        jeszcze raz|jeszcze raz proszę|proszę jeszcze raz|słucham|co|co co|że co|co proszę|nie dosłyszałem|nie dosłyszałam|nie usłyszałem|nie usłyszałam|
+        nie słyszałem|nie słyszałam|nie zrozumiałem|nie zrozumiałam|nie rozumiem|jak|jak proszę|jakie|co pani mówi|co pan mówi|co mówisz|co pani mówiła|
+        co pan mówił|co mówiłaś|co powiedziałaś|co pani powiedziała|co pan powiedział|głośniej|wolniej|proszę wolniej|proszę głośniej|powoli|od początku|
+        od nowa|słabo słyszę|słabo słychać|nic nie słyszę|nie słyszę|niewyraźnie|niewyraźnie słychać|przerywa|może pani jeszcze raz|że jak|jakie było pytanie|
+        jak pani powiedziała|jak pan powiedział|halo co|hę|no co|ale co|nie złapałem|nie złapałam|umknęło mi|nie dotarło do mnie""",
+    Act.HELP: """pomoc|pomocy|pomóż|proszę o pomoc|co mogę powiedzieć|co mam powiedzieć|co mam mówić|co mogę zrobić|jakie są opcje|jakie mam opcje|
+        jakie opcje|opcje|jakie są możliwości|jakie mam możliwości|nie wiem|nie wiem co powiedzieć|nie wiem co mówić|nie wiem co mam powiedzieć|
+        nie wiem jak to powiedzieć|jak to działa|jak to się robi|co mam robić|co teraz|co dalej|jak mam mówić|w czym możesz pomóc|w czym może pani pomóc|
+        co umiesz|co potrafisz|jaki jest wybór|jaki mam wybór|menu|lista|podpowiedz|podpowiedź|proszę podpowiedzieć|wskazówka|instrukcja|jak z tobą rozmawiać|
+        co tu mogę załatwić|co mogę załatwić|co można załatwić|co można tu załatwić|nie umiem|nie wiem jak|sam nie wiem|sama nie wiem|trudno powiedzieć""",
+    Act.WAIT: """chwila|chwilę|chwilkę|chwilka|chwileczkę|chwileczka|moment|momencik|momencie|sekunda|sekundę|sekundkę|sekundka|minutkę|minutę|minuta|zaraz|
+        zaraz zaraz|poczekaj|poczekaj chwilę|czekaj|czekaj czekaj|zaczekaj|proszę poczekać|proszę zaczekać|proszę chwilę poczekać|niech pani poczeka|
+        niech pan poczeka|niech pani zaczeka|niech pan zaczeka|jedną chwilę|jedną chwilkę|jeden moment|jedną sekundę|jedną minutę|jedną minutkę|
+        daj mi chwilę|proszę dać mi chwilę|już szukam|szukam|tylko znajdę|zaraz znajdę|zaraz powiem|zaraz sprawdzę|już sprawdzam|sprawdzam|jeszcze chwilę|
+        jeszcze chwileczkę|jeszcze moment|muszę sprawdzić|muszę poszukać|wstrzymaj się|stop|pauza|proszę się nie rozłączać|nie rozłączać się|już już|
+        poczeka pani|poczeka pan|może pani poczekać|może pan poczekać|pozwoli pani|pozwoli pan|tylko okulary założę|muszę się zastanowić|zastanawiam się|
+        myślę|niech pomyślę|niech się zastanowię|daj pomyśleć|już mówię""",
+    Act.GOODBYE: """do widzenia|do zobaczenia|do usłyszenia|żegnam|na razie|pa|pa pa|cześć pa|to wszystko|to już wszystko|wszystko|to tyle|tyle|nic więcej|
+        już nic|nic już|nieważne|już nieważne|nie ważne|rozłączam się|kończę|koniec|zakończ|proszę zakończyć|dobranoc|miłego dnia|
+        wszystkiego dobrego|to będzie wszystko|to na tyle|dziękuję to wszystko|już wszystko wiem|wszystko wiem|już nie trzeba|już nie potrzebuję|
+        zadzwonię później|zadzwonię potem|zadzwonię jutro|zadzwonię kiedy indziej|oddzwonię|narka|nara|elo|trzymaj się|bywaj|z bogiem|to do widzenia|
+        rezygnuję z rozmowy|nie mam więcej pytań|nic już nie potrzebuję|dziękuję za pomoc""",
+    Act.AGENT: """konsultant|konsultanta|konsultantka|z konsultantem|z konsultantką|połącz z konsultantem|połącz mnie z konsultantem|
+        proszę z konsultantem|poproszę konsultanta|poproszę z konsultantem|chcę z konsultantem|doradca|doradcę|z doradcą|poproszę doradcę|
+        człowiek|człowieka|z człowiekiem|żywy człowiek|żywego człowieka|z żywym człowiekiem|chcę z człowiekiem|
+        chcę rozmawiać z człowiekiem|chcę rozmawiać z konsultantem|chcę mówić z człowiekiem|
+        chcę porozmawiać z człowiekiem|chcę porozmawiać z konsultantem|pracownik|pracownika|z pracownikiem|z kimś|z kimś żywym|
+        operator|operatora|z operatorem|rozmowa z konsultantem|rozmowa z człowiekiem|ludzia|dawaj człowieka|dajcie człowieka""",
+}
+
+_POLITE = """proszę|dziękuję|dzięki|dziękować|bardzo|uprzejmie|pani|pan|panie|pana|panią|państwa|kochana|kochany|skarbie|dzień dobry|dobry wieczór|dobry|halo|hej|cześć|
+    witam|no|a|o|oj|ojej|ej|ach|och|ech|eh|y|yy|yyy|e|ee|eee|em|hm|hmm|że|to|ale|i|więc|no więc|już|ja|ja mówię|mówię|naprawdę|serio|wie pani|wie pan|
+    rozumiem|przepraszam|sorki|sorry|jeszcze raz mówię|powiedziałem|powiedziałam|kurde|kurczę|kurcze|cholera|boże|matko|jezu|jezus|automacie|robocie|bocie|
+    znaczy|no to|to znaczy|tylko|teraz|pięknie|serdecznie|ci|z góry|rany|człowieku|kobieto"""
+
+_LEAD_AFFIRM = "tak|no tak|a tak|tak tak|tak jest|zgadza się|dokładnie|dokładnie tak|potwierdzam|jasne|oczywiście|yes|mhm|aha|no właśnie|ok|okej|dobrze|dobra"
+_NOT_AFFIRM_BEFORE = (
+    "się|jak|naprawdę|sobie|że|samo|zwany|zwana|zwane|szybko|dużo|mało|mi|długo|późno|wcześnie|bardzo|jakby|żeby|czy|po|by"
+)
+_LEAD_DENY = "nie|no nie|a nie|nie nie|ale nie|e nie|oj nie"
+_DENY_BEFORE = """o|ja|to|chodzi|chodziło|dotyczy|tylko|raczej|inna|inny|inną|inne|innego|coś|co innego|właśnie|w sprawie|w tej|przepraszam|proszę|dziękuję|pani|pan|
+    źle|pomyłka|absolutnie|skąd|nie|chwila|czekaj|no|ale|żadna|żadne|tamto|odwrotnie|nadal|dalej|w sumie"""
+_CONTRAST = "tylko|lecz|ale|a|raczej|natomiast"
+_NEGATIONS = "nie"
+_NEGATED = (
+    r"nie (?:chodzi (?:mi )?)?(?:o|w sprawie) (?P<negated>(?:(?!o )\S+ ){1,4}?)"
+    r"(?:(?:tylko|lecz|ale|a|raczej) )?(?P<kept>(?:chodzi (?:mi )?)?(?:o|w sprawie) .+)"
+)
+_NEGATED_NOUN = r"nie (?P<negated>(?:\S+ ){1,3}?)(?:tylko|lecz) (?P<kept>.+)"
+
+# ---------------------------------------------------------------- number words
+
+_DIGIT_FORMS = {
+    0: "zero zera zeru zerem zerze zerko",
+    1: "jeden jedna jedno jednego jednej jednemu jednym jedną jedynka jedynkę",
+    2: "dwa dwie dwaj dwóch dwu dwóm dwom dwoma dwiema dwoje dwojga dwójka dwójkę",
+    3: "trzy trzej trzech trzem trzema troje trojga trójka trójkę",
+    4: "cztery czterej czterech czterem czterema czworo czworga czwórka czwórkę",
+    5: "pięć pięciu pięcioma pięcioro piątka piątkę",
+    6: "sześć sześciu sześcioma sześcioro szóstka szóstkę",
+    7: "siedem siedmiu siedmioma siedmioro siódemka siódemkę",
+    8: "osiem ośmiu ośmioma ośmioro ósemka ósemkę",
+    9: "dziewięć dziewięciu dziewięcioma dziewięcioro dziewiątka dziewiątkę",
+}
+_TEEN_STEMS = (
+    "dziesię",
+    "jedenast",
+    "dwunast",
+    "trzynast",
+    "czternast",
+    "piętnast",
+    "szesnast",
+    "siedemnast",
+    "osiemnast",
+    "dziewiętnast",
+)
+_TEN_FORMS = {
+    20: "dwadzieścia dwudziestu dwudziestoma",
+    30: "trzydzieści trzydziestu trzydziestoma",
+    40: "czterdzieści czterdziestu czterdziestoma",
+}
+_HIGH_TENS = {50: "pięć", 60: "sześć", 70: "siedem", 80: "osiem", 90: "dziewięć"}
+_HUNDRED_FORMS = {
+    100: "sto stu stoma stówa stówę stówy stówka stówkę stówki stów stówek",
+    200: "dwieście dwustu dwustoma dwieście",
+    300: "trzysta trzystu trzystoma",
+    400: "czterysta czterystu czterystoma",
+    500: "pięćset pięciuset pińcet pińset pięcset",
+    600: "sześćset sześciuset szejset",
+    700: "siedemset siedmiuset",
+    800: "osiemset ośmiuset",
+    900: "dziewięćset dziewięciuset",
+}
+_TIMES_FORMS = {
+    1_000: "tysiąc tysiąca tysiącowi tysiącem tysiącu tysiące tysięcy tysiącom tysiącami tysiącach tysiak tysiaka tysiaki tysiaków tys",
+    1_000_000: "milion miliona milionowi milionem milionie miliony milionów milionom milionami mln",
+    1_000_000_000: "miliard miliarda miliardem miliardy miliardów mld",
+}
+_SLANG_TIMES = {1_000: "koła kół kafli kafle kafla tysi", 1_000_000: "bańki baniek bańkę"}
+_HUNDREDS_COUNTED = frozenset("stówa stówę stówy stówka stówkę stówki stów stówek".split())
+_HALF = "pół"
+_MORE_HALF = "półtora półtorej"
+
+_ORDINAL_ENDINGS = ("y", "a", "e", "ego", "ej", "emu", "ym", "ą", "ych")
+_SOFT_ENDINGS = ("i", "ia", "ie", "iego", "iej", "iemu", "im", "ią", "ich")
+_ORDINAL_STEMS = {
+    1: "pierwsz", 4: "czwart", 5: "piąt", 6: "szóst", 7: "siódm", 8: "ósm", 9: "dziewiąt", 10: "dziesiąt", 11: "jedenast",
+    12: "dwunast", 13: "trzynast", 14: "czternast", 15: "piętnast", 16: "szesnast", 17: "siedemnast", 18: "osiemnast",
+    19: "dziewiętnast", 20: "dwudziest", 30: "trzydziest", 40: "czterdziest", 50: "pięćdziesiąt", 60: "sześćdziesiąt",
+    70: "siedemdziesiąt", 80: "osiemdziesiąt", 90: "dziewięćdziesiąt", 100: "setn",
+}  # fmt: skip
+_SOFT_STEMS = {2: ("drug", ("i", "a", "ie", "iego", "iej", "iemu", "im", "ą", "ich")), 3: ("trzec", _SOFT_ENDINGS)}
+
+
+def _slot(value: int) -> Slot:
+    if value < 10:
+        return Slot.DIGIT
+    if value < 20:
+        return Slot.TEEN
+    return Slot.TEN if value < 100 else Slot.HUNDRED
+
+
+def _cardinals() -> Iterator[tuple[str, NumberWord]]:
+    for forms in (_DIGIT_FORMS, _TEN_FORMS, _HUNDRED_FORMS):
+        for value, words in forms.items():
+            for word in words.split():
+                slot = Slot.TIMES if word in _HUNDREDS_COUNTED else _slot(value)
+                yield word, NumberWord(value, slot)
+    for offset, stem in enumerate(_TEEN_STEMS):
+        endings = ("ć", "ciu", "cioma") if offset == 0 else ("", "u", "oma")
+        for ending in endings:
+            yield stem + ending, NumberWord(10 + offset, Slot.TEEN)
+        if offset:
+            yield stem.removesuffix("t") + "cie", NumberWord(10 + offset, Slot.TEEN)
+            yield stem.removesuffix("st") + "ście", NumberWord(10 + offset, Slot.TEEN)
+    yield "dwanaście", NumberWord(12, Slot.TEEN)  # the stem of the other forms is "dwunast"
+    for value, stem in _HIGH_TENS.items():
+        oblique = {"siedem": "siedemdziesięciu", "osiem": "osiemdziesięciu"}.get(stem, stem + "dziesięciu")
+        for word in (stem + "dziesiąt", oblique, stem + "dziesięcioma", stem + "dziesiont", stem + "dziesion"):
+            yield word, NumberWord(value, Slot.TEN)
+
+
+def _multipliers() -> Iterator[tuple[str, NumberWord]]:
+    for alone, forms in ((True, _TIMES_FORMS), (False, _SLANG_TIMES)):
+        for value, words in forms.items():
+            for word in words.split():
+                yield word, NumberWord(value, Slot.TIMES, alone=alone)
+    yield _HALF, NumberWord(0, Slot.HALF)
+    for word in _MORE_HALF.split():
+        yield word, NumberWord(0, Slot.MORE_HALF)
+    yield "i", NumberWord(0, Slot.JOIN, alone=False)
+
+
+def _ordinals() -> Iterator[tuple[str, NumberWord]]:
+    for value, stem in _ORDINAL_STEMS.items():
+        for ending in _ORDINAL_ENDINGS:
+            yield stem + ending, NumberWord(value, _slot(value), ordinal=True)
+    for value, (stem, endings) in _SOFT_STEMS.items():
+        for ending in endings:
+            yield stem + ending, NumberWord(value, _slot(value), ordinal=True)
+
+
+_NUMBER_WORDS: dict[str, NumberWord] = {fold(word): entry for word, entry in [*_ordinals(), *_multipliers(), *_cardinals()]}
+
+# ---------------------------------------------------------------- the language
+
+LANGUAGE = Language(
+    code="pl",
+    number_words=_NUMBER_WORDS,
+    acts=ActWords(
+        phrases=_PHRASES,
+        polite=_POLITE,
+        lead_affirm=_LEAD_AFFIRM,
+        not_affirm_before=_NOT_AFFIRM_BEFORE,
+        lead_deny=_LEAD_DENY,
+        deny_before=_DENY_BEFORE,
+        contrast=_CONTRAST,
+        negations=_NEGATIONS,
+        negated=_NEGATED,
+        negated_noun=_NEGATED_NOUN,
+    ),
+    dates=DateWords(
+        months="""stycznia styczniu styczen|lutego lutym luty|marca marcu marzec|kwietnia kwietniu kwiecien|maja maju maj|czerwca czerwcu czerwiec|
+        lipca lipcu lipiec|sierpnia sierpniu sierpien|wrzesnia wrzesniu wrzesien|pazdziernika pazdzierniku pazdziernik|
+        listopada listopadzie listopad|grudnia grudniu grudzien""",
+        weekdays="""poniedzialek poniedzialku|wtorek wtorku|sroda srode sroda srody|czwartek czwartku|piatek piatku|sobota sobote soboty|
+        niedziela niedziele niedzieli""",
+        near={"dzisiaj": 0, "dzis": 0, "wczoraj": -1, "przedwczoraj": -2, "jutro": 1, "pojutrze": 2, "jutra": 1},
+        last=frozenset("zeszly zeszla zeszlym zeszlego ubiegly ubiegla ubieglym ostatni ostatnia ostatnim".split()),
+        next=frozenset("przyszly przyszla przyszlym nastepny nastepna nastepnym".split()),
+        units=dict.fromkeys("dzien dni dnia".split(), 1)
+        | dict.fromkeys("tydzien tygodnie tygodni tygodnia".split(), 7)
+        | dict.fromkeys("miesiac miesiace miesiecy".split(), 30),
+        ago="temu",
+        ahead="za",
+        doubtful_months=frozenset({"maj", "maja", "maju"}),
+    ),
+    matters=MatterPatterns(
+        cuts_marked=r"""(?:a |i |no i )?(?:poza tym|przy okazji|do tego|dodatkowo|druga sprawa|drugie|po drugie|oprocz tego|od razu|jednoczesnie|rownoczesnie|jeszcze|
+        takze|potem|nastepnie|pozniej|osobno)|oraz|plus|jak rowniez|a w ogole|i chcial\w+|i chce|i prosze|i czy|a chce|no i|a i""",
+        cuts_plain=r"i|a|ale|tylko ze|najpierw",
+        about=r"(?:porozmawiac|rozmawiac|pogadac|pomowic|rozmowy|rozmowe|polacz\w*|przelacz\w*|konsultant\w*|doradc\w*|kims|kogos|czlowiek\w*|pracownik\w*)"
+        r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnosnie|dotyczac\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)",
+    ),
+    secrets=SecretWords(
+        strong=frozenset("pin pinu pinem pinie piny cvv cvc cvv2 cvc2 haslo hasla haslem hasle".split()),
+        codes=frozenset("kod kodu kodem kody blik blika blikiem blikowi otp token".split()),
+        fillers=frozenset(
+            "i a y yy yyy e ee eee em no to tak potem dalej nastepnie teraz kropka kreska myslnik minus spacja przecinek razy".split()
+        ),
+        password=r"has[łl]o(?:\s+do\s+\w+)?",
+        password_said=r"to\b|brzmi\b|jest\b|mam\b",
+        repeats={},
+        currencies=r"zł|zl\b|pln|eur|usd|gbp|chf|dolar|funt|frank|grosz|gr\b|tys|mln|proc",
+    ),
+    turns=TurnWords(
+        unfinished=frozenset(
+            "y yy yyy e ee eee em hmm hm mm wie znaczy więc że żeby bo ale albo lub i oraz a do na w z ze dla od po przy o "
+            "mój moja moje moją mojego ten ta tę to jest".split()
+        ),
+        hums=frozenset("mhm mm mmm yhm hmm hm aha acha".split()),
+        nods=frozenset("no|no tak|no no|tak tak|dobrze|dobra|okej|ok".split("|")),
+        not_dictated=frozenset("jedno jednej jednego jednemu jednym".split()),
+    ),
+    fillers=frozenset(
+        "yyy yy y eee ee eeee e em emm eem hm hmm hmmm mhm yhm ymm ehm ekhm yyyy aaa aa eh ech eeem hyy yym no_więc".split()
+    ),
+    corrections=r"to znaczy nie|tzn nie|znaczy nie|znaczy się nie|a nie przepraszam|nie przepraszam|przepraszam nie|albo nie|nie jednak|ale nie jednak|"
+    r"a właściwie nie|czekaj nie|wróć|cofam|pomyliłem się|pomyliłam się|źle mówię|źle powiedziałem|źle powiedziałam",
+    not_corrected=frozenset(
+        "mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było".split()
+    ),
+    common_words=frozenset(
+        """nie się jest czy jak mam chcę chciałbym chciałabym proszę dzień dobry konto kartę karta karty mi moje moja mój mnie że ale tylko już jeszcze bardzo
+    dziękuję przelew kredyt pieniądze bank banku zgubiłem zgubiłam ukradli pomoc pomocy po polsku polski jestem mogę może co ile gdzie kiedy na do z w tak
+    przepraszam pani pan rozumiem mówi mówić chcę sie chce prosze dzien moge dziekuje""".split()
+    ),
+    shared_words=frozenset("to on i my a no do bank ten pan".split()),
+    asked_for=r"po polsku|in polish|speak polish|polish please|polish language|\bpolish$|^polish\b|język polski",
+    currencies={
+        "PLN": "zl zloty zlote zlotych zlotowka zlotowki zlotowek zlociszy pln zlotego zlotowych",
+        "EUR": "euro eur ojro",
+        "USD": "dolar dolary dolarow dolarach usd baks baksow",
+        "GBP": "funt funty funtow gbp",
+        "CHF": "frank franki frankow chf",
+        "CZK": "korona korony koron czk",
+        "UAH": "hrywna hrywny hrywien uah",
+    },
+    money_slang=frozenset(
+        "stowa stowe stowy stowka stowke stowki stow stowek kafli kafle kafla kola kol tysiak tysiaka tysiaki tysiakow".split()
+    ),
+)
