@@ -135,6 +135,15 @@ class ConditionsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """The far end held the call for `held_s` seconds and took it back: whoever listens now may have missed the question."""
+
+    held_s: float = 0.0
+    cut_off: tuple[str, ...] = ()
+    """Marks of what was being said when the hold began: it was not heard."""
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The caller left."""
 
@@ -152,6 +161,7 @@ Event = (
     | HandOffResult
     | Failed
     | ConditionsChanged
+    | Resumed
     | HungUp
 )
 

@@ -1,105 +1,109 @@
-"""Events and actions as JSON objects and back: call records, replay, `talk --json`.
+"""Values as JSON and back, by pydantic over the frozen dataclasses: events and actions, and whatever others keep or send.
 
-An object carries its class name under "type" and its fields by name; enums are their values, tuples are lists.
+One rule for unknown fields: a newer process wrote them, so they are left out, and logged once. A field that is missing takes its
+default; one without a default, or a value of a wrong type, is a WireError.
 """
 
 from __future__ import annotations
 
-import types
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
-from dialogs import events
+from pydantic import AwareDatetime, PlainSerializer, TypeAdapter, ValidationError
+
 from dialogs.events import Action, Event
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
-_MESSAGES: dict[str, type] = {cls.__name__: cls for cls in (*get_args(Event), *get_args(Action))}
+Instant = Annotated[AwareDatetime, PlainSerializer(datetime.isoformat, return_type=str, when_used="json")]
+"""A time on the wire: ISO 8601 with its offset. One without is refused: it could not be compared with the others."""
+
+_log = logging.getLogger(__name__)
+_logged: set[str] = set()
 
 
 class WireError(ValueError):
-    """A JSON object that is no event and no action; the message says where."""
+    """JSON that is no value of the expected type; the message says where."""
 
     code = "dialogs.wire"
 
 
+class Codec(Generic[T]):
+    """Writes and reads values of one frozen dataclass. Enums are their values, tuples are lists."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._name = kind.__name__
+        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
+
+    def encode(self, value: T) -> Json:
+        """The value as JSON values, its fields by name; `decode` gives an equal value back."""
+        encoded: Json = self._adapter.dump_python(value, mode="json")
+        return encoded
+
+    def to_text(self, value: T) -> str:
+        """The value as JSON text."""
+        return json.dumps(self.encode(value), ensure_ascii=False)
+
+    def decode(self, values: Mapping[str, Any]) -> T:
+        """The value that `encode` wrote. Raises WireError for anything else."""
+        try:
+            return self.from_text(json.dumps(values))
+        except TypeError as error:
+            raise WireError(f"{self._name}: {error}") from error
+
+    def from_text(self, text: str | bytes) -> T:
+        """The value that `to_text` wrote. Raises WireError for anything else."""
+        try:
+            value = self._adapter.validate_json(text, strict=True)
+        except ValidationError as error:
+            raise WireError("; ".join(self._complaints(error))) from error
+        self._log_unknown(json.loads(text), self.encode(value))
+        return value
+
+    def _complaints(self, error: ValidationError) -> Iterator[str]:
+        for detail in error.errors(include_url=False, include_input=False):
+            yield f"{'.'.join([self._name, *map(str, detail['loc'])])}: {detail['msg']}"
+
+    def _log_unknown(self, given: Any, known: Any) -> None:
+        for name in _unknown(given, known, self._name):
+            if name not in _logged:
+                _logged.add(name)
+                _log.info("a field that is not known here is left out; a newer process wrote it: %s", name)
+
+
+def _unknown(given: Any, known: Any, where: str) -> Iterator[str]:
+    """The names of fields that were given and are not among the known ones."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, value in given.items():
+            if name in known:
+                yield from _unknown(value, known[name], f"{where}.{name}")
+            else:
+                yield f"{where}.{name}"
+    elif isinstance(given, list) and isinstance(known, list):
+        for each, other in zip(given, known, strict=False):
+            yield from _unknown(each, other, where)
+
+
+# ---------------------------------------------------------------- events and actions
+
+_CODECS: dict[str, Codec[Any]] = {kind.__name__: Codec(kind) for kind in (*get_args(Event), *get_args(Action))}
+
+
 def encode(message: Event | Action) -> Json:
-    """The event or action as a JSON object; `decode` gives an equal value back."""
-    return {"type": type(message).__name__, **_plain_fields(message)}
+    """The event or action as JSON values, its class name under "type"; `decode` gives an equal value back."""
+    name = type(message).__name__
+    return {"type": name, **_CODECS[name].encode(message)}
 
 
-def decode(data: Json) -> Event | Action:
+def decode(data: Mapping[str, Any]) -> Event | Action:
     """The event or action that `encode` wrote. Raises WireError for anything else."""
     name = data.get("type")
-    cls = _MESSAGES.get(name) if isinstance(name, str) else None
-    if cls is None:
-        raise WireError(f"'type' is {name!r}; expected one of {', '.join(sorted(_MESSAGES))}")
-    body = {key: value for key, value in data.items() if key != "type"}
-    message: Event | Action = _typed(body, cls, cls.__name__)
+    codec = _CODECS.get(name) if isinstance(name, str) else None
+    if codec is None:
+        raise WireError(f"'type' is {name!r}; expected one of {', '.join(sorted(_CODECS))}")
+    message: Event | Action = codec.decode({key: value for key, value in data.items() if key != "type"})
     return message
-
-
-def _plain_fields(value: Any) -> Json:
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain_fields(value)
-    return value
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls, vars(events) if cls.__module__ == events.__name__ else None)
-
-
-def _typed(value: Any, wanted: Any, where: str) -> Any:
-    origin = get_origin(wanted)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _typed(value, next(arg for arg in get_args(wanted) if arg is not type(None)), where)
-    if origin is tuple:
-        return _typed_tuple(value, get_args(wanted), where)
-    if isinstance(wanted, type) and is_dataclass(wanted):
-        return _typed_object(value, wanted, where)
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        try:
-            return wanted(value)
-        except ValueError as error:
-            raise WireError(f"{where}: {error}") from error
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise WireError(f"{where}: expected {wanted.__name__}, not {value!r}")
-    return value
-
-
-def _typed_tuple(value: Any, items: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise WireError(f"{where}: expected a list, not {value!r}")
-    if len(items) == 2 and items[1] is Ellipsis:
-        return tuple(_typed(item, items[0], f"{where}[{at}]") for at, item in enumerate(value))
-    if len(items) != len(value):
-        raise WireError(f"{where}: expected {len(items)} values, not {len(value)}")
-    return tuple(_typed(item, kind, f"{where}[{at}]") for at, (item, kind) in enumerate(zip(value, items, strict=True)))
-
-
-def _typed_object(value: Any, cls: type, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise WireError(f"{where}: expected an object, not {value!r}")
-    hints = _hints(cls)
-    unknown = sorted(set(value) - set(hints))
-    if unknown:
-        raise WireError(f"{where}: unknown field {unknown[0]!r}; known are {', '.join(hints)}")
-    try:
-        return cls(**{name: _typed(item, hints[name], f"{where}.{name}") for name, item in value.items()})
-    except TypeError as error:
-        raise WireError(f"{where}: {error}") from error

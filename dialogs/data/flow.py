@@ -7,6 +7,7 @@ pass on at once. What a caller may say at any step stands under `anywhere`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -35,11 +36,24 @@ class Statement(Spec):
     then: str
 
 
+class CheckName(StrEnum):
+    """The facts that a `check` step may go by; the engine knows each (`dialogs.engine.checks`)."""
+
+    HEARS = "hears"
+    REPEAT_CALLER = "repeat_caller"
+    SECOND_MATTER = "second_matter"
+    SURVEY = "survey"
+    APP_CONFIRMATION = "app_confirmation"
+    NUMBER_KNOWN = "number_known"
+    WANTS_HUMAN = "wants_human"
+
+
 class Check(Spec):
-    """Go one way or the other, by a fact the engine knows (see `dialogs.engine.checks.CHECKS`)."""
+    """Go one way or the other, by a fact the engine knows."""
 
     kind: Literal["check"]
     check: str
+    """A `CheckName`; the linter names the nearest one for any other."""
     yes: str
     no: str
 
@@ -116,6 +130,8 @@ class Collect(Spec):
     kind: Literal["collect"]
     ask: Prompts = Field(min_length=1, max_length=MAX_ASKS)
     max_digits: int = Field(gt=0, le=32)
+    secret: bool = False
+    """The keys are a secret (a PIN, a code): they are in no record, and nothing is recorded while they are pressed."""
     collected: str
     refused: str
     spent: str

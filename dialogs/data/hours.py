@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
-from pydantic import Field, RootModel, field_validator, model_validator
+from pydantic import Field, RootModel, ValidationInfo, field_validator, model_validator
 
 from dialogs.data.source import Spec
 
@@ -47,6 +47,8 @@ def _interval(text: str) -> Interval:
     start, end = from_h * 60 + from_m, to_h * 60 + to_m
     if from_m > 59 or to_m > 59 or start >= DAY_MINUTES or end > DAY_MINUTES:
         raise ValueError(f"{text!r} is not a time of day")
+    if start == end:
+        raise ValueError(f"{text!r} begins when it ends; write closed, or 00:00-24:00 for the whole day")
     return start, end if end > start else end + DAY_MINUTES
 
 
@@ -108,6 +110,14 @@ class ExceptionSpec(Spec):
     def _can_be_read(cls, hours: str) -> str:
         parse_intervals(hours)
         return hours
+
+    @field_validator("until")
+    @classmethod
+    def _ends_after_it_begins(cls, until: Day | None, info: ValidationInfo) -> Day | None:
+        begins = info.data.get("date")
+        if until is not None and begins is not None and until < begins:
+            raise ValueError(f"{until} is before {begins}, the first day; write the last day of the exception")
+        return until
 
     def covers(self, day: Day) -> bool:
         """The exception holds on this day."""

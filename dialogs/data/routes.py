@@ -7,6 +7,7 @@ from datetime import time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import holidays
 from pydantic import Field, field_validator
 
 from caller_id.types import NumberTrust, Segment
@@ -86,7 +87,7 @@ class Line(Spec):
 
     numbers: tuple[str, ...] = ()
     start: str | None = None
-    languages: tuple[str, ...] = ("pl", "en")
+    languages: tuple[str, ...] = Field(default=("pl", "en"), min_length=1)
     segment: Segment | None = None
     repeat_caller: bool = True
     survey: bool = False
@@ -116,6 +117,13 @@ class CallbackRule(Spec):
     minutes_between: int = Field(default=15, ge=1)
     refused_prefixes: tuple[str, ...] = ()
 
+    @field_validator("not_before", "not_after")
+    @classmethod
+    def _plain(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("a time of day in quotes and without a zone is needed, such as '08:00'")
+        return value
+
 
 class LanguageRule(Spec):
     """Languages beyond the complete ones: a short message and the queue; `by_prefix` guesses from the number.
@@ -141,7 +149,7 @@ class Routes(Spec):
     matters: Mapping[str, Matter]
     segments: Mapping[Segment, SegmentLine] = {}
     segment_from: tuple[NumberTrust, ...] = (NumberTrust.TRUNK, NumberTrust.ATTESTED)
-    announce_wait_from_s: float = 60
+    announce_wait_from_s: float = Field(default=60, ge=0, allow_inf_nan=False)
     keys: Keys = Keys()
     emergency_keys: Mapping[str, str]
     menus: Mapping[str, Mapping[str, MenuOption]]
@@ -149,6 +157,13 @@ class Routes(Spec):
     lines: Mapping[str, Line]
     tenure: tuple[TenurePrior, ...] = ()
     callback: CallbackRule
+
+    @field_validator("public_holidays")
+    @classmethod
+    def _known_country(cls, value: str | None) -> str | None:
+        if value is not None and value not in holidays.list_supported_countries():
+            raise ValueError(f"{value!r} is no country; write two capital letters (ISO 3166) such as PL, or null for no holidays")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from dialogs.data.errors import BundleError, Problem
 
@@ -44,7 +46,7 @@ class Document:
                 key = next((key for key in node if str(key) == str(part)), None)
                 if key is None:
                     break
-                line, node = node.lc.key(key)[0] + 1, node[key]
+                line, node = _line_of(node, key) or line, node[key]
             elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
                 line, node = node.lc.item(part)[0] + 1, node[part]
             # other parts are names of pydantic's union branches: they are nowhere in the file
@@ -58,28 +60,75 @@ class Document:
 def read(root: Path, name: str) -> Document:
     """The file `name` of the bundle in `root`. Raises BundleError when it is missing or is not YAML."""
     try:
-        data = _load((root / name).read_text(encoding="utf-8"))
+        data = _load((root / name).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BundleError([Problem(name, 0, "", f"no such file in {root}", "Add it, or point at another bundle")]) from error
+    except OSError as error:
+        raise BundleError(
+            [Problem(name, 0, "", f"cannot be read: {error.strerror}", "Make it a file that can be read")]
+        ) from error
     except UnicodeDecodeError as error:
         raise BundleError([Problem(name, 0, "", "the file is not UTF-8", "Save it as UTF-8")]) from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 0
-        raise BundleError(
-            [Problem(name, line, "", f"not valid YAML: {error.problem}", "Check indentation and quotes")]
-        ) from error
-    except YAMLError as error:
-        raise BundleError([Problem(name, 0, "", f"not valid YAML: {error}", "Check indentation and quotes")]) from error
+    except Exception as error:  # the YAML library raises nearly anything on text that is odd enough
+        raise BundleError([_syntax(name, error)]) from error
     if not isinstance(data, CommentedMap):
         raise BundleError([Problem(name, 1, "", "the file must be a mapping of fields", "See the default bundle for an example")])
     return Document(name, data)
 
 
+def _line_of(node: CommentedMap, key: object) -> int | None:
+    """The line of a key; None when it was merged from elsewhere (`<<`)."""
+    try:
+        return int(node.lc.key(key)[0]) + 1
+    except (KeyError, TypeError):
+        return None
+
+
+def _syntax(name: str, error: Exception) -> Problem:
+    """What is wrong with the YAML itself."""
+    match error:
+        case MarkedYAMLError():
+            mark = error.problem_mark or error.context_mark
+            return Problem(
+                name, mark.line + 1 if mark else 0, "", f"not valid YAML: {error.problem}", "Check indentation and quotes"
+            )
+        case _BadCharacter():
+            return Problem(
+                name, error.line, "", f"a character that no text has: U+{error.code:04X}", "Delete it, or type the line anew"
+            )
+        case RecursionError():
+            return Problem(name, 0, "", "lists or mappings are nested too deeply", "Remove the superfluous brackets")
+    return Problem(name, 0, "", f"not valid YAML: {error}", "Check indentation and quotes")
+
+
+class _BadCharacter(YAMLError):
+    """A control character: YAML allows none (YAML 1.2, 5.1)."""
+
+    def __init__(self, line: int, code: int) -> None:
+        super().__init__("special characters are not allowed")
+        self.line, self.code = line, code
+
+
+class _DatesAsWritten(RoundTripConstructor):
+    """Leaves dates as text: whoever needs one reads it, and names its line when it is none."""
+
+
+_DatesAsWritten.add_constructor("tag:yaml.org,2002:timestamp", lambda constructor, node: constructor.construct_scalar(node))
+
+
 @lru_cache(maxsize=16)
 def _load(text: str) -> Any:
     """The YAML as data that remembers lines; kept, since a bundle is often loaded again with one file changed."""
-    return YAML(typ="rt").load(text)
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _DatesAsWritten
+    try:
+        return yaml.load(text)
+    except ReaderError as error:
+        raise _BadCharacter(text.count("\n", 0, error.position) + 1, _code_point(error.character)) from error
+
+
+def _code_point(character: str | int) -> int:
+    return character if isinstance(character, int) else ord(character)
 
 
 def parse(document: Document, spec: type[SpecType]) -> SpecType:
@@ -105,6 +154,8 @@ def _problem(document: Document, spec: type[Spec], detail: ErrorDetails) -> Prob
         what, mend = "unknown field", nearest(str(where[-1]), known) if known else "Remove it"
     elif detail["type"] == "missing":
         what, mend = "field missing", f"Add '{where[-1]}'"
+    elif detail["type"].startswith(("date_", "datetime_")):
+        what, mend = f"{str(detail['input'])[:40]!r} is no date", "Write it like 2026-12-24"
     elif "expected" in detail.get("ctx", {}):
         what, mend = f"{detail['input']!r} is not allowed here", f"Use {detail['ctx']['expected']}"
     return document.problem([part for part in where if part != "[key]"], what, mend)

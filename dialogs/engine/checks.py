@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from caller_id.types import Authentication
+from dialogs.data.flow import CheckName
 
 if TYPE_CHECKING:
     from dialogs.engine.turn import Turn
-
-
-def _hears(turn: Turn) -> bool:
-    return not turn.state.deaf
 
 
 def _repeat_caller(turn: Turn) -> bool:
@@ -22,14 +18,6 @@ def _repeat_caller(turn: Turn) -> bool:
     return line.repeat_caller and known and state.recognised
 
 
-def _second_matter(turn: Turn) -> bool:
-    return turn.state.second is not None
-
-
-def _survey(turn: Turn) -> bool:
-    return turn.bundle.routes.lines[turn.state.line].survey and turn.state.channel == "voice"
-
-
 def _app_confirmation(turn: Turn) -> bool:
     state = turn.state
     asked_for = turn.bundle.routes.lines[state.line].app_confirmation
@@ -37,20 +25,22 @@ def _app_confirmation(turn: Turn) -> bool:
     return state.authentication is Authentication.NONE and state.caller.customer_ref is not None and intent in asked_for
 
 
-def _number_known(turn: Turn) -> bool:
-    return turn.state.caller.number is not None
-
-
-def _wants_human(turn: Turn) -> bool:
-    return turn.state.wants_human
-
-
-CHECKS: Mapping[str, Callable[[Turn], bool]] = {
-    "hears": _hears,
-    "repeat_caller": _repeat_caller,
-    "second_matter": _second_matter,
-    "survey": _survey,
-    "app_confirmation": _app_confirmation,
-    "number_known": _number_known,
-    "wants_human": _wants_human,
-}
+def holds(name: CheckName, turn: Turn) -> bool:
+    """Whether the fact is true of the call now."""
+    match name:
+        case CheckName.HEARS:
+            return not turn.state.deaf
+        case CheckName.REPEAT_CALLER:
+            return _repeat_caller(turn)
+        case CheckName.SECOND_MATTER:
+            return turn.state.second is not None
+        case CheckName.SURVEY:
+            return turn.bundle.routes.lines[turn.state.line].survey and turn.state.channel == "voice"
+        case CheckName.APP_CONFIRMATION:
+            return _app_confirmation(turn)
+        case CheckName.NUMBER_KNOWN:
+            return turn.state.caller.number is not None
+        case CheckName.WANTS_HUMAN:
+            return turn.state.wants_human
+        case _:
+            assert_never(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import assert_never
 
 from caller_id.types import Authentication
 from dialogs.data.bundle import Bundle
@@ -34,10 +35,15 @@ from dialogs.events import (
     HungUp,
     Interrupted,
     KeyPressed,
+    Prompt,
     PromptFinished,
+    Resumed,
+    Say,
     Silence,
 )
 
+APOLOGY = "apology"
+"""The prompt that apologises; the flow's linter asks every bundle for it, and the voice has words of its own for it."""
 MOST_EVENTS = 1000  # of a call; a healthy one has a few dozen
 
 
@@ -57,13 +63,14 @@ class Dialog:
             self._take(turn, event)
             turn.speak()
         except Exception as error:
-            return self._rescue(error)
+            return self._rescue(event, error)
         return turn.actions
 
     def _take(self, turn: Turn, event: Event) -> None:
         state = self.state
-        state.events += not (isinstance(event, Heard) and not event.final)
-        if state.events > MOST_EVENTS and state.phase is not Phase.HANDING_OFF:
+        counts = not isinstance(event, ConditionsChanged | HungUp) and not (isinstance(event, Heard) and not event.final)
+        state.events += counts
+        if counts and state.events > MOST_EVENTS and state.phase is not Phase.HANDING_OFF:
             self._enough(turn, f"more than {MOST_EVENTS} events in one call")
             return
         match event:
@@ -88,9 +95,13 @@ class Dialog:
                 go(turn, failed(turn, event))
             case ConditionsChanged():
                 state.conditions = event.conditions
+            case Resumed():
+                self._resumed(turn, event)
             case HungUp():
                 turn.decide("ended", f"hung up by {event.by} at {state.step}")
                 state.phase = Phase.ENDED
+            case _:
+                assert_never(event)
 
     # ------------------------------------------------------------ the call starts
 
@@ -168,6 +179,25 @@ class Dialog:
         elif isinstance(step, Connect):
             handing.announce(turn, step)
 
+    def _resumed(self, turn: Turn, event: Resumed) -> None:
+        """The call was on hold: whoever listens now hears the question, or the announcement, again. No try of the caller's."""
+        for mark in event.cut_off:
+            notices.cut_off(turn, mark, 0.0)
+        step = self.bundle.flow.steps.get(self.state.step)
+        match self.state.phase:
+            case Phase.LISTENING | Phase.WAITING if isinstance(step, Question | Menu):
+                go(turn, asking.ask(turn, step, after="hold"))
+            case Phase.LISTENING | Phase.WAITING | Phase.ANNOUNCING if isinstance(step, Connect):
+                handing.announce(turn, step)
+            case Phase.COLLECTING if isinstance(step, Collect):
+                go(turn, asking.collect(turn, step))
+            case Phase.LISTENING | Phase.WAITING | Phase.ANNOUNCING | Phase.COLLECTING:
+                handing.hand_off(turn)
+            case Phase.NEW | Phase.HANDING_OFF | Phase.AUTHORISING | Phase.ENDED:
+                pass  # nobody was asked anything
+            case _:
+                assert_never(self.state.phase)
+
     # ------------------------------------------------------------ what the edges report
 
     def _finished(self, turn: Turn, event: PromptFinished) -> None:
@@ -195,14 +225,28 @@ class Dialog:
 
     # ------------------------------------------------------------ when all else fails
 
-    def _rescue(self, error: Exception) -> list[Action]:
+    def _rescue(self, event: Event, error: Exception) -> list[Action]:
         """A mistake in the engine or the bundle must not cost the caller the call: the safest queue, at once."""
         state, bundle = self.state, self.bundle
         why = Decided("error", f"{type(error).__name__} at step '{state.step}': {error}")
-        if state.phase is Phase.HANDING_OFF:
-            state.phase = Phase.ENDED
-            return [why, HangUp("apology")]
-        state.phase, state.handed = Phase.HANDING_OFF, handing.TRANSFER
         queue = queue_for(bundle, state, "default")
+        if isinstance(event, HandOffResult) and event.ok and state.handed == handing.TRANSFER:
+            state.phase = Phase.ENDED
+            return [why, HangUp("handed_over")]
+        if isinstance(event, HandOffResult) and event.queue == queue:
+            state.phase = Phase.ENDED
+            return [why, *self._apology(), HangUp("apology")]
+        if state.phase is Phase.HANDING_OFF and not isinstance(event, HandOffResult):
+            return [why]  # its result is still to come
+        state.phase, state.handed = Phase.HANDING_OFF, handing.TRANSFER
         state.target = Target(queue, bundle.queues[queue].priority, "error")
         return [why, HandOff(queue, state.target.priority, state.segment.value, state.language, state.suspected, reason="error")]
+
+    def _apology(self) -> list[Action]:
+        """The last words before a call ends without a human; nothing in them can fail. None where no voice works."""
+        state = self.state
+        if "voice" in state.without:
+            return []
+        state.marks += 1
+        language = state.language if self.bundle.prompts.has(APOLOGY, state.language) else self.bundle.prompts.default_language
+        return [Say((Prompt(APOLOGY),), language, f"s{state.marks}", barge_in=False)]

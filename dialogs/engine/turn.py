@@ -104,12 +104,12 @@ class Turn:
         self.state.phase = phase
         self.actions.append(Listen(expect, self._patient(seconds), 20.0, self.state.language))
 
-    def collect(self, max_digits: int) -> None:
+    def collect(self, max_digits: int, *, secret: bool = False) -> None:
         """Speak what was gathered, and take keys only."""
         self.speak()
         self.state.phase = Phase.COLLECTING
         self.state.digits = ""
-        self.actions.append(CollectKeys(max_digits, self._patient(self.bundle.flow.patience.digits)))
+        self.actions.append(CollectKeys(max_digits, self._patient(self.bundle.flow.patience.digits), secret=secret))
 
     def wait(self) -> None:
         """Speak what was gathered, and give the caller a moment."""

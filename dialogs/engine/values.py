@@ -12,22 +12,6 @@ from dialogs.engine.state import CallState
 if TYPE_CHECKING:
     from dialogs.data.bundle import Bundle
 
-KNOWN_VALUES: Mapping[str, str] = {
-    "matter": "prompt",  # matter.<intent>: what the call is about
-    "second": "prompt",  # matter.<intent>: the other matter
-    "queue": "prompt",  # queue.<name>: who is being called
-    "wait": "minutes",
-    "opens": "hour",
-    "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…
-    "number": "phone",
-    "number_digits": "digits",  # the same, read out one by one
-    "what": "prompt",  # a menu option's name
-    "first": "prompt",  # matter.<intent>: the matters to choose from
-    "middle": "prompt",
-    "last": "prompt",
-    "key": "number",
-}
-
 
 def prompt_values(
     bundle: Bundle, state: CallState, now: datetime, prompt_id: str, language: str, extra: Mapping[str, str]

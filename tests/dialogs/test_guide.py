@@ -11,7 +11,7 @@ import pytest
 
 from dialogs import load_bundle
 from dialogs.data.bundle import DEFAULT_BUNDLE
-from dialogs.engine.values import KNOWN_VALUES
+from dialogs.data.spoken_values import KNOWN_VALUES
 from dialogs.events import Prompt
 from dialogs.rehearsal.conversation_test import run_tests
 from tests.dialogs.calls import WARSAW, WEDNESDAY_NOON, Call, means

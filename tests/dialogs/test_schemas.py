@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from dialogs import Bundle
-from dialogs.data.schema import KINDS, schema
+from dialogs.authoring.schema import KINDS, schema
 
 
 def plain(bundle: Bundle, name: str) -> object:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialogs.data.errors import Problem
-from dialogs.data.flow import Check, Connect, Flow, Question, Route
+from dialogs.data.flow import Check, CheckName, Connect, Flow, Question, Route
 from dialogs.data.graph import circles, edges, entries, reachable
 from dialogs.data.lint.sources import Sources
 from dialogs.data.prompts import PromptBook
 from dialogs.data.routes import Routes
 from dialogs.data.source import nearest
-from dialogs.engine.checks import CHECKS
 
 ANSWERS = frozenset({"matter", "unsure", "several", "yes", "no"})
 ROUTES_TO = frozenset({"matter", "human", "second", "last_place", "security", "short_language", "default"})
@@ -47,9 +46,9 @@ def _unknown_steps(sources: Sources, flow: Flow) -> Iterator[Problem]:
 
 def _unknown_names(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
     for name, step in flow.steps.items():
-        if isinstance(step, Check) and step.check not in CHECKS:
+        if isinstance(step, Check) and step.check not in set(CheckName):
             yield sources.flow.problem(
-                ("steps", name, "check"), f"no check called '{step.check}'", nearest(step.check, list(CHECKS))
+                ("steps", name, "check"), f"no check called '{step.check}'", nearest(step.check, list(CheckName))
             )
         if isinstance(step, Route) and step.to not in ROUTES_TO and step.to not in routes.queues:
             known = [*ROUTES_TO, *routes.queues]

@@ -10,7 +10,7 @@ from dialogs.data.hours import DAYS
 from dialogs.data.lint.sources import Sources
 from dialogs.data.prompts import BUTTON, NESTED, PromptBook, PromptKind
 from dialogs.data.routes import Routes
-from dialogs.engine.values import KNOWN_VALUES
+from dialogs.data.spoken_values import KNOWN_VALUES
 
 Use = tuple[str, str]
 """A prompt id and where it is used."""

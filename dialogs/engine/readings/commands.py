@@ -14,6 +14,7 @@ from dialogs.engine.state import CallState
 
 LONGEST = 9  # words: longer utterances tell a story, and a set phrase inside of one means little
 HELLO = "hello"  # counts only when nothing else was said
+NO_RECORDING = "no_recording"
 ANGRY = "angry"  # but for a swear-word, which says how the caller feels at any length
 _KEY = "key_"  # commands called key_1, key_2…: the key's name said aloud
 _LANGUAGE = "language_"  # language_en, language_uk…: the name of a language

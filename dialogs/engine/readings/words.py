@@ -7,10 +7,9 @@ from dataclasses import replace
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Question, Step
 from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.commands import ANGRY, Command, find_command, find_urgent
+from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, Command, find_command, find_urgent
 from dialogs.engine.readings.priors import WORTH_ASKING, WORTH_CONFIRMING, weigh
 from dialogs.engine.state import CallState, Phase
-from dialogs.engine.steps.comfort import NO_RECORDING
 from dialogs.events import Heard
 from nlu.types import AGENT, Act, Decision, Understanding
 

@@ -12,12 +12,15 @@ MOVES_ON = ("", "miss", "silence")  # after these the next wording is due; after
 
 def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
     """Ask the question once more. `after` is what came before: "silence", "miss", "help", "repeat", "resume" when the caller has
-    not answered yet (a pause, another language, a slower voice), "" on entering.
+    not answered yet (a pause, another language, a slower voice), "hold" when the call was on hold, "" on entering.
 
     Returns the step to go to instead, when it has been asked as often as a call allows.
     """
     state = turn.state
     name = f"menu:{state.menu}" if isinstance(step, Menu) else state.step
+    if after == "hold":  # whoever listens now has not heard it
+        state.asked[name] = max(0, state.asked[name] - 1)
+        after = "resume"
     if state.asked[name] >= turn.bundle.flow.limits.asks:
         turn.decide("spent", f"{name} was asked {state.asked[name]} times")
         turn.tried(f"spent:{name}")
@@ -166,5 +169,5 @@ def collect(turn: Turn, step: Collect) -> str | None:
         return step.spent
     turn.say(step.ask[state.asked[state.step]])
     state.asked[state.step] += 1
-    turn.collect(step.max_digits)
+    turn.collect(step.max_digits, secret=step.secret)
     return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dialogs.data.flow import Menu, Question
+from dialogs.engine.readings.commands import NO_RECORDING
 from dialogs.engine.steps import asking
 from dialogs.engine.turn import Turn
 from dialogs.events import StopRecording
 
-NO_RECORDING = "no_recording"
 PREFERENCES = ("slow", "patient", "keys")
 
 

@@ -99,7 +99,7 @@ def take_result(turn: Turn, result: HandOffResult) -> str | None:
     state = turn.state
     if state.phase is not Phase.HANDING_OFF:
         return None
-    step = turn.bundle.flow.steps[state.step]
+    step = turn.bundle.flow.steps.get(state.step)  # None: the call was put through before its first step
     if state.handed != TRANSFER and isinstance(step, Request):
         turn.decide(state.handed, "taken" if result.ok else f"refused: {result.reason}")
         return step.done if result.ok else step.failed

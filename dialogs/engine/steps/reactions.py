@@ -8,7 +8,7 @@ from dialogs.data.flow import Collect, Connect, Menu, Question, Step
 from dialogs.engine import routing
 from dialogs.engine.readings import words
 from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.commands import ANGRY
+from dialogs.engine.readings.commands import ANGRY, NO_RECORDING
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.routing import own_line
 from dialogs.engine.state import Matter, Phase
@@ -29,7 +29,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     if isinstance(step, Question) and step.cautious:
         return emergencies.confirmed_or_denied(turn, step, answer)
     languages.take_over(turn, answer.language)
-    if answer.option == comfort.NO_RECORDING and answer.intent:
+    if answer.option == NO_RECORDING and answer.intent:
         comfort.stop_recording(turn)
     answer = _in_context(turn, step, answer)
     if state.phase is Phase.ANNOUNCING and _stays_with_these_people(turn, answer):
@@ -169,7 +169,7 @@ def _during_announcement(turn: Turn, answer: Answer) -> str | None:
         return None
     if answer.means is Means.LANGUAGE:
         languages.take_over(turn, answer.option)
-    elif answer.option == comfort.NO_RECORDING:
+    elif answer.option == NO_RECORDING:
         comfort.stop_recording(turn)
     handing.hand_off(turn)
     return None

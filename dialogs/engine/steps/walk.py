@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from dialogs.data.flow import (
     Check,
+    CheckName,
     Collect,
     Confirmation,
     Connect,
@@ -18,7 +21,7 @@ from dialogs.data.flow import (
     Survey,
 )
 from dialogs.engine import routing
-from dialogs.engine.checks import CHECKS
+from dialogs.engine.checks import holds
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.state import Phase
 from dialogs.engine.steps import asking, handing, notices
@@ -57,7 +60,7 @@ def enter(turn: Turn, step: Step) -> str | None:
                 notices.open_call(turn)
             return step.then
         case Check():
-            return step.yes if CHECKS[step.check](turn) else step.no
+            return step.yes if holds(CheckName(step.check), turn) else step.no
         case Question() | Menu():
             return asking.ask(turn, step)
         case Route():
@@ -81,6 +84,8 @@ def enter(turn: Turn, step: Step) -> str | None:
             return step.then
         case Farewell():
             _farewell(turn, step)
+        case _:
+            assert_never(step)
     return None
 
 

@@ -1,0 +1,21 @@
+"""What a value inside a prompt may be called, and the kind it is spoken as (see `audio.spoken`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KNOWN_VALUES: Mapping[str, str] = {
+    "matter": "prompt",  # matter.<intent>: what the call is about
+    "second": "prompt",  # matter.<intent>: the other matter
+    "queue": "prompt",  # queue.<name>: who is being called
+    "wait": "minutes",
+    "opens": "hour",
+    "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…
+    "number": "phone",
+    "number_digits": "digits",  # the same, read out one by one
+    "what": "prompt",  # a menu option's name
+    "first": "prompt",  # matter.<intent>: the matters to choose from
+    "middle": "prompt",
+    "last": "prompt",
+    "key": "number",
+}
