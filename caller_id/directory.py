@@ -10,7 +10,7 @@ from caller_id.types import Segment
 
 
 class DirectoryError(Exception):
-    """The directory cannot be opened, read or filled; the message says which file, and the mend."""
+    """The directory cannot be opened, read or filled; the message says which file, and what to do."""
 
     code = "caller_id.directory"
 

@@ -14,22 +14,25 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from caller_id.numbers import HOME_REGION, UNREADABLE, WITHHELD, Number, NumberKind, parse_number
+from caller_id.phone_numbers import HOME_REGION, UNREADABLE, WITHHELD, NumberKind, TelephoneNumber, number_of, parse_number
+from caller_id.sip_uri import NameAddr, SipUri, entries, parse_name_addr
 from caller_id.types import NumberTrust
 
 _LONGEST = 4096  # octets of a header we read: more is no identity
 _HIDES_NUMBER = frozenset({"id", "user", "header"})
-_VERSTAT = re.compile(r"(?i)verstat=([A-Za-z-]+)")
 _UUI_LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Asserted:
-    """The calling number as asserted, how far it is trusted, and who passed the call on."""
+    """What the network asserts of the caller."""
 
-    number: Number = UNREADABLE
+    number: TelephoneNumber = UNREADABLE
+    """The calling number."""
     trust: NumberTrust = NumberTrust.NONE
+    """How far the network vouches for it."""
     diverted_from: str | None = None
+    """The number that passed the call on to us last, E.164 or the digits of a short code."""
 
     @property
     def withheld(self) -> bool:
@@ -75,26 +78,42 @@ def read_user_to_user(headers: Mapping[str, str]) -> bytes | None:
     return decoded[:_UUI_LONGEST] or None
 
 
-def _identities(headers: Mapping[str, str], from_uri: str, home: str) -> Iterator[tuple[str, Number]]:
+def _identities(headers: Mapping[str, str], from_uri: str, home: str) -> Iterator[tuple[NameAddr, TelephoneNumber]]:
     """Identity entries by precedence, each with the number in it."""
-    for entry in _entries(headers.get("p-asserted-identity", "")):
-        yield entry, parse_number(entry, home=home)
-    for entry in _entries(headers.get("remote-party-id", "")):
-        parameters = _parameters(entry)
-        if parameters.get("party", "calling") == "calling":
-            hidden = parameters.get("privacy", "off") in {"full", "uri"}
-            yield entry, WITHHELD if hidden else parse_number(entry, home=home)
+    for entry in _named(headers.get("p-asserted-identity", "")):
+        yield entry, number_of(entry, home=home)
+    for entry in _named(headers.get("remote-party-id", "")):
+        if entry.parameters.get("party", "calling") == "calling":
+            yield entry, WITHHELD if _is_private(entry) else number_of(entry, home=home)
     # the stack may hand over a From without its parameters: the header itself, where exposed, has them
-    yield headers.get("from", "")[:_LONGEST] or from_uri, parse_number(from_uri, home=home)
+    sender = parse_name_addr(headers.get("from", "") or from_uri) or NameAddr(None)
+    yield sender, parse_number(from_uri, home=home)
 
 
-def _trust_of(entry: str, headers: Mapping[str, str], attestation: bool) -> NumberTrust:
-    verstat = _VERSTAT.search(entry)
-    verdict = verstat[1].lower() if verstat else ""
-    if verdict.startswith("tn-validation-failed"):
+def _named(header: str) -> list[NameAddr]:
+    """The entries of an identity header. Some carriers write a bare number in place of a URI."""
+    return [parse_name_addr(entry) or NameAddr(SipUri(entry.partition(";")[0])) for entry in entries(header)]
+
+
+def _is_private(entry: NameAddr) -> bool:
+    return entry.parameters.get("privacy", "off") in {"full", "uri"}
+
+
+def _verdicts(entry: NameAddr) -> list[str]:
+    """Results of the network's verification (3GPP TS 24.229, 7.2A.20); never looked for in the display name."""
+    places = [entry.parameters]
+    if entry.uri is not None:
+        places += [entry.uri.user_parameters, entry.uri.parameters]
+    return [place["verstat"] for place in places if "verstat" in place]
+
+
+def _trust_of(entry: NameAddr, headers: Mapping[str, str], attestation: bool) -> NumberTrust:
+    verdicts = _verdicts(entry)
+    if any(verdict.startswith("tn-validation-failed") for verdict in verdicts):
         return NumberTrust.NONE
-    if _parameters(entry).get("screen") == "no":
+    if entry.parameters.get("screen") == "no":
         return NumberTrust.NONE  # Remote-Party-ID that the network itself did not check
+    verdict = verdicts[0] if verdicts else ""
     if attestation and verdict.startswith("tn-validation-passed") and _attested_fully(verdict, headers):
         return NumberTrust.ATTESTED
     return NumberTrust.TRUNK
@@ -130,39 +149,14 @@ def _asks_privacy(headers: Mapping[str, str], from_uri: str) -> bool:
 
 def _diverted_from(headers: Mapping[str, str], home: str) -> str | None:
     """The number that passed the call on to us last: the first Diversion entry, else the last but one of History-Info."""
-    for entry in _entries(headers.get("diversion", ""))[:1]:
-        parameters = _parameters(entry)
-        return None if parameters.get("privacy", "off") in {"full", "uri"} else _digits(parse_number(entry, home=home))
-    history = _entries(headers.get("history-info", ""))
+    for entry in _named(headers.get("diversion", ""))[:1]:
+        return None if _is_private(entry) else _digits(number_of(entry, home=home))
+    header = headers.get("history-info", "")
+    history = entries(header)
     if len(history) < 2 or "history" in headers.get("privacy", "").lower() or "privacy=history" in history[-2].lower():
         return None
-    return _digits(parse_number(history[-2].split("?", 1)[0], home=home))
+    return _digits(number_of(_named(header)[-2], home=home))
 
 
-def _digits(number: Number) -> str | None:
+def _digits(number: TelephoneNumber) -> str | None:
     return number.e164 or number.short
-
-
-def _entries(value: str) -> list[str]:
-    """The entries of a header, split at commas outside quotes and angle brackets."""
-    entries, depth, quoted, start = [], 0, False, 0
-    value = value[:_LONGEST]
-    for position, character in enumerate(value):
-        if character == '"':
-            quoted = not quoted
-        elif not quoted and character in "<>":
-            depth = 1 if character == "<" else 0
-        elif character == "," and not quoted and not depth:
-            entries.append(value[start:position])
-            start = position + 1
-    return [entry.strip() for entry in (*entries, value[start:]) if entry.strip()]
-
-
-def _parameters(entry: str) -> dict[str, str]:
-    """Header parameters: what follows the closing bracket (or the whole, without one)."""
-    found = {}
-    for piece in entry.rpartition(">")[2].split(";"):
-        name, equals, value = piece.partition("=")
-        if equals:
-            found[name.strip().lower()] = value.strip().strip('"').lower()
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from caller_id.directory import Customer, CustomerDirectory, DirectoryError, agreed
 from caller_id.headers import read_identity
 from caller_id.languages import language_of_region
-from caller_id.numbers import HOME_REGION, Number, parse_number
+from caller_id.phone_numbers import HOME_REGION, TelephoneNumber, parse_number
 from caller_id.types import Caller, NumberTrust
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def identify(
 
 
 def known_caller(
-    number: Number,
+    number: TelephoneNumber,
     trust: NumberTrust,
     directory: CustomerDirectory | None = None,
     *,
@@ -63,7 +63,7 @@ def known_caller(
     )
 
 
-def _customer(number: Number, trust: NumberTrust, directory: CustomerDirectory | None) -> Customer:
+def _customer(number: TelephoneNumber, trust: NumberTrust, directory: CustomerDirectory | None) -> Customer:
     if directory is None or number.e164 is None or trust is NumberTrust.NONE:
         return Customer()
     try:

@@ -32,19 +32,34 @@ class Segment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is known of the caller when the call starts.
-
-    `number` is E.164 (+48…) or None when withheld or unreadable. `segment`, `language` and `tenure_years` are hints from the
-    customer directory. `customer_ref` is the bank's own opaque reference, never a name.
-    """
+    """What is known of the caller when the call starts."""
 
     number: str | None = None
+    """E.164 (+48…); None when it is withheld or unreadable."""
     trust: NumberTrust = NumberTrust.NONE
+    """How far the network vouches for `number`."""
     withheld: bool = False
+    """The caller, or the network for them, hides the number."""
     authentication: Authentication = Authentication.NONE
+    """What proof of identity was given."""
     segment: Segment = Segment.MASS
+    """A hint of the customer directory."""
     language: str | None = None
+    """ISO 639; a hint of the customer directory, or of the number's country."""
     tenure_years: float | None = None
+    """A hint of the customer directory."""
     customer_ref: str | None = None
+    """The bank's own opaque reference, never a name."""
     dialled: str | None = None
+    """The number that was called: E.164, or the digits of a short code."""
     diverted_from: str | None = None
+    """The number that passed the call on to us."""
+
+    @property
+    def vouched(self) -> bool:
+        """Whether the number may be taken for the caller's: the network vouches for it, or the app proved who calls.
+
+        Only then may anything be stored under the number or read by it: a caller who shows another's number must not change what
+        its owner gets.
+        """
+        return self.number is not None and (self.trust is not NumberTrust.NONE or self.authentication is Authentication.APP)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caller_id.headers import Asserted, read_identity, read_user_to_user
-from caller_id.numbers import NumberKind
+from caller_id.phone_numbers import NumberKind
 from caller_id.types import NumberTrust
 
 PAI, RPID, FROM = "+48600000001", "+48600000002", "+48600000003"
@@ -208,3 +208,52 @@ def test_headers_of_a_trusted_peer_never_raise(headers: dict[str, str], from_uri
     assert asserted.trust is not NumberTrust.ATTESTED
     if asserted.number.kind is NumberKind.UNREADABLE:
         assert asserted.trust is NumberTrust.NONE
+
+
+@pytest.mark.parametrize(
+    "header", ["p-asserted-identity", "remote-party-id", "diversion", "history-info"], ids=lambda header: str(header)
+)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<sip:172.16.10.20>",
+        "sip:172.16.10.20;party=calling",
+        "172.16.10.20",
+        '"+48600100200" <sip:172.16.10.20>',
+        '"x\\", <sip:+48600100200@h>" <sip:172.16.10.20>',
+        '"x\\\\" <sip:172.16.10.20>',
+        "<sip:172.16.10.20?X=%2B48600100200>",
+        "<tel:172.16.10.20>",
+    ],
+)
+def test_no_header_makes_a_number_of_a_host_or_a_display_name(header: str, entry: str) -> None:
+    """A PBX puts itself where it has no number; a display name is what a caller likes."""
+    value = f"{entry}, <sip:host>;index=1" if header == "history-info" else entry
+    found = read_identity({header: value}, "sip:172.16.10.20", peer_trusted=True)
+    assert (found.number.e164, found.number.short, found.diverted_from) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "display", ["verstat=TN-Validation-Passed-A", ";verstat=TN-Validation-Passed-A", "><;verstat=tn-validation-passed-a"]
+)
+def test_a_display_name_attests_nothing(display: str) -> None:
+    """The verdict of the network stands in parameters; only there it counts."""
+    headers = {"p-asserted-identity": f'"{display}" <sip:+48600100200@h>'}
+    found = read_identity(headers, "sip:x@h", peer_trusted=True, attestation=True)
+    assert (found.number.e164, found.trust) == ("+48600100200", NumberTrust.TRUNK)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<sip:+48600100200;verstat=TN-Validation-Passed-A@h>",
+        "<sip:+48600100200@h;verstat=TN-Validation-Passed-A>",
+        "<tel:+48600100200;verstat=TN-Validation-Passed-A>",
+        "<sip:+48600100200@h>;verstat=TN-Validation-Passed-A",
+    ],
+)
+def test_the_networks_verdict_counts_wherever_carriers_put_it(entry: str) -> None:
+    found = read_identity({"p-asserted-identity": entry}, "sip:x@h", peer_trusted=True, attestation=True)
+    assert found.trust is NumberTrust.ATTESTED
+    failed = entry.replace("Passed-A", "Failed")
+    assert read_identity({"p-asserted-identity": failed}, "sip:x@h", peer_trusted=True).trust is NumberTrust.NONE

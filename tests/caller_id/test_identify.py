@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from caller_id.directory import Customer, DirectoryError
 from caller_id.identify import identify, known_caller
-from caller_id.numbers import parse_number
+from caller_id.phone_numbers import parse_number
 from caller_id.types import Authentication, Caller, NumberTrust, Segment
 
 PRIVATE = Customer(Segment.PRIVATE_BANKING, "en", 12.0, "C-1")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
+from caller_id.sip_uri import NameAddr, SipUri, parse_name_addr
+
 HOME_REGION = "PL"
 
-_URI = re.compile(r"(?i)(?:sips?|tel):([^<>]*)")
 _WRITTEN = re.compile(r"[+0-9\s\-().,/\u2010-\u2015]+")
 _SHORT = re.compile(r"\d{3,6}")
+_IPV4 = re.compile(r"\s*\d{1,3}(\.\d{1,3}){3}\s*")
+_CONTEXT = re.compile(r"\+[\d\-.() ]*\d[\d\-.() ]*")
+_ANONYMOUS_HOST = "anonymous.invalid"  # RFC 3323, 4.1.1.3
 _LONGEST = 64
 # what networks put where a number would stand (RFC 3323, RFC 3325 and the habits of carriers)
 _WITHHELD = frozenset(
@@ -33,41 +36,56 @@ class NumberKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A number read from text.
-
-    `e164` (+48…) and `region` (ISO 3166, "PL") are set for kind E164; `short` holds the digits of a short code or an extension.
-    """
+class TelephoneNumber:
+    """A telephone number read from text."""
 
     kind: NumberKind
     e164: str | None = None
+    """+48…, for kind E164."""
     short: str | None = None
+    """The digits of a short code or an extension, for kind SHORT."""
     region: str | None = None
+    """ISO 3166 ("PL"), for kind E164 where it is known."""
 
 
-UNREADABLE = Number(NumberKind.UNREADABLE)
-WITHHELD = Number(NumberKind.WITHHELD)
+UNREADABLE = TelephoneNumber(NumberKind.UNREADABLE)
+WITHHELD = TelephoneNumber(NumberKind.WITHHELD)
 
 
-def parse_number(text: str | None, *, home: str = HOME_REGION) -> Number:
+def parse_number(text: str | None, *, home: str = HOME_REGION) -> TelephoneNumber:
     """Read a number in any form a trunk sends: national or international, with 00, + or neither, with punctuation, as tel: or
     sip: URI or name-addr (RFC 3261, RFC 3966), a short code, or a word that says it is withheld.
 
     `home` is the region whose national form is meant when there is no country code.
     """
-    written = _user_part(text or "")
-    if _is_withheld(written, text or ""):
+    named = parse_name_addr(text or "")
+    return number_of(named, home=home) if named is not None else _parse_written(text or "", home)
+
+
+def number_of(named: NameAddr, *, home: str = HOME_REGION) -> TelephoneNumber:
+    """The number that a header's entry names: the user of its URI, never the host, the display name or a parameter."""
+    uri = named.uri
+    if uri is None:
+        return UNREADABLE
+    if uri.host == _ANONYMOUS_HOST or uri.host.endswith(f".{_ANONYMOUS_HOST}"):
         return WITHHELD
-    if not written or len(written) > _LONGEST or not _WRITTEN.fullmatch(written):
+    return _parse_written(_with_context(uri), home)
+
+
+def _parse_written(written: str, home: str) -> TelephoneNumber:
+    written = written.strip()
+    if written.strip("\"' ").lower() in _WITHHELD:
+        return WITHHELD
+    if not written or len(written) > _LONGEST or not _WRITTEN.fullmatch(written) or _IPV4.fullmatch(written.strip("()")):
         return UNREADABLE
     digits = re.sub(r"\D", "", written)
     international = written.lstrip(" (").startswith("+") or digits.startswith("00")
     if _SHORT.fullmatch(digits) and not international:
-        return Number(NumberKind.SHORT, short=digits)
+        return TelephoneNumber(NumberKind.SHORT, short=digits)
     parsed = _read(digits.lstrip("0"), international=international, home=home)
     if parsed is None:
         return UNREADABLE
-    return Number(
+    return TelephoneNumber(
         NumberKind.E164,
         e164=phonenumbers.format_number(parsed, PhoneNumberFormat.E164),
         region=_region(parsed),
@@ -122,19 +140,9 @@ def _parse(text: str, region: str | None) -> PhoneNumber | None:
         return None
 
 
-def _user_part(text: str) -> str:
-    """The number inside a URI or name-addr, or the text itself; parameters dropped, a tel: context joined (RFC 3966, 5.1.5)."""
-    text = text.strip()
-    found = _URI.search(text[:1024])
-    if found is None:
-        return text
-    user, _, parameters = found[1].partition("@")[0].partition(";")
-    user = unquote(user).split(":", 1)[0].strip()  # a password may follow the user (RFC 3261, 19.1.1)
-    context = re.search(r"(?i)phone-context=(\+\d+)", parameters)
-    if context is not None and not user.startswith("+"):
-        return context[1] + user
-    return user
-
-
-def _is_withheld(written: str, whole: str) -> bool:
-    return written.strip("\"' ").lower() in _WITHHELD or "anonymous.invalid" in whole.lower()
+def _with_context(uri: SipUri) -> str:
+    """The user, behind the country or area that its context names (RFC 3966, 5.1.5)."""
+    context = uri.user_parameters.get("phone-context", "")
+    if uri.user and not uri.user.startswith("+") and _CONTEXT.fullmatch(context):
+        return context + uri.user
+    return uri.user

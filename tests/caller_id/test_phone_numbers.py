@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caller_id.numbers import UNREADABLE, WITHHELD, Number, NumberKind, is_mobile, parse_number, shorten
+from caller_id.phone_numbers import UNREADABLE, WITHHELD, NumberKind, TelephoneNumber, is_mobile, parse_number, shorten
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_form_of_a_number_becomes_e164(written: str, e164: str) -> None:
 @pytest.mark.parametrize(("written", "short"), [("112", "112"), ("19115", "19115"), ("sip:4021@pbx.example", "4021")])
 def test_a_short_code_or_an_extension_is_kept_as_its_digits(written: str, short: str) -> None:
     """Three to six digits are no subscriber number."""
-    assert parse_number(written) == Number(NumberKind.SHORT, short=short)
+    assert parse_number(written) == TelephoneNumber(NumberKind.SHORT, short=short)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,87 @@ def test_a_shortened_number_keeps_country_and_last_digits(e164: str, short: str)
 def test_a_mobile_number_is_told_from_one_that_an_office_may_share(e164: str, mobile: bool) -> None:
     """North American numbers do not show which they are."""
     assert is_mobile(e164) is mobile
+
+
+HOSTS = ["172.16.10.20", "48600100200", "600100200", "[2001:db8::48:600]", "pbx48600100200.example", "10.0.0.1:5060"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "sip:{}",
+        "<sip:{}>",
+        "sips:{};transport=tls",
+        '"48600100200" <sip:{}>',
+        "48600100200 <sip:{}>;tag=1",
+        "<sip:{}?Subject=600100200>",
+        "sip:@{}",
+        "sip:;phone-context=+48@{}",
+        "<sip:reception@{}>",
+        '"<sip:600100200@x>" <sip:{}>',
+    ],
+)
+def test_a_host_is_never_a_number(form: str, host: str) -> None:
+    """Nor is a display name, a parameter or a header of the URI."""
+    read = parse_number(form.format(host))
+    assert (read.e164, read.short) == (None, None)
+
+
+@given(st.ip_addresses(v=4).map(str), st.sampled_from(["<sip:{}>", "sip:{}", "sip:{}:5060;lr", '"A" <sip:{};user=phone>']))
+def test_no_address_is_a_number(host: str, form: str) -> None:
+    assert parse_number(form.format(host)).e164 is None
+
+
+@given(st.text(max_size=80))
+def test_any_uri_is_read_without_an_error(text: str) -> None:
+    for form in (text, f"<sip:{text}>", f"sip:{text}@host", f'"{text}" <sip:{text}@{text}>', f"tel:{text}"):
+        parse_number(form)
+
+
+@given(
+    st.integers(500_000_000, 799_999_999),
+    st.sampled_from(["sip:+48{}@10.0.0.1", '"1 <2>" <sip:0048{}@h;x=1>;tag=9', "<tel:+48{};x=y>", "sip:%2B48{}:pw@h"]),
+)
+def test_the_user_part_is_the_number_whatever_stands_around_it(number: int, form: str) -> None:
+    assert parse_number(form.format(number)).e164 == f"+48{number}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "172.16.10.20",
+        " 10.0.0.1 ",
+        "(172.16.10.20)",
+        "tel:172.16.10.20",
+        "sip:172.16.10.20@pbx.example",
+        "tel:;phone-context=+48600100200",
+        "sip:600100200@",
+        "sip:alice;phone-context=+48600100200@h",
+        "sip:alice;x=<600100200>@h",
+    ],
+)
+def test_an_address_or_a_context_alone_is_no_number(written: str) -> None:
+    """Also where a user or a number should stand."""
+    read = parse_number(written)
+    assert (read.e164, read.short) == (None, None)
+
+
+@given(st.ip_addresses(v=4).map(str), st.sampled_from(["{}", "tel:{}", "sip:{}@h", "<sip:{}@{}>", "Jan <tel:{}>"]))
+def test_an_address_is_no_number_wherever_it_stands(address: str, form: str) -> None:
+    read = parse_number(form.replace("{}", address))
+    assert (read.e164, read.short) == (None, None)
+
+
+@given(st.ip_addresses(v=6).map(str), st.integers(500_000_000, 799_999_999))
+def test_the_user_before_an_ipv6_host_is_the_number(host: str, number: int) -> None:
+    assert parse_number(f"sip:+48{number}@[{host}]:5060;user=phone").e164 == f"+48{number}"
+    assert parse_number(f"sip:[{host}]").e164 is None
+
+
+@given(st.text(max_size=40), st.sampled_from(["<sip:172.16.10.20>", "<sip:reception@600100200>", "<tel:host>"]))
+def test_no_display_name_makes_a_number(display: str, address: str) -> None:
+    """A caller chooses it freely."""
+    escaped = display.replace("\\", "\\\\").replace('"', '\\"')
+    for shown in (escaped, f"48600100200{escaped}", f"<sip:+48600100200@h>{escaped}", f'\\", <sip:+48600100200@h>{escaped}'):
+        assert parse_number(f'"{shown}" {address}').e164 is None
