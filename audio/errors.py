@@ -1,10 +1,10 @@
-"""Errors of sound, each with a stable code that logs, records and metrics carry."""
+"""Errors of this package, each with a stable code for logs, records and metrics."""
 
 from __future__ import annotations
 
 
 class AudioError(Exception):
-    """Base of this room's errors."""
+    """Base class."""
 
     code = "audio.failed"
 
@@ -15,8 +15,14 @@ class RecogniserError(AudioError):
     code = "audio.recogniser"
 
 
+class RecogniserBusy(RecogniserError):
+    """All workers are busy and no more utterances may wait. Nothing is broken: the next utterance may succeed."""
+
+    code = "audio.recogniser_busy"
+
+
 class ModelError(RecogniserError):
-    """A model file is missing, wrong or corrupt; the message says which, and the mend."""
+    """A model file is missing, wrong or corrupt; the message says which, and what to do."""
 
     code = "audio.model"
 

@@ -1,4 +1,4 @@
-"""The models that hearing and speaking need: which there are, where from, where to, and whether what lies there is right."""
+"""The models of recognisers and voices: their source, their place, and whether what is installed is right."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ _VOSK = "https://alphacephei.com/vosk/models"
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model. `source` says where it comes from; `files` are downloads (none: inside a package, or the operator's own).
-
-    `sha256` is of the weights of a packaged model. What a download's sum must be is unknown here: the makers publish none.
-    """
+    """One model."""
 
     name: str
     engine: str
+    """whisper, vosk or piper."""
     languages: tuple[str, ...]
     source: str
+    """Where it comes from, for a person to read."""
     licence: str
     megabytes: int
     files: tuple[RemoteFile, ...] = ()
+    """What is downloaded; none for a packaged model or the operator's own."""
     sha256: str = ""
+    """Of a packaged model's weights. The makers of the others publish no checksum."""
 
 
 def _vosk(name: str, language: str, megabytes: int) -> ModelSpec:
@@ -64,13 +65,16 @@ MODELS: tuple[ModelSpec, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """What lies where a model belongs. `ok` None: nothing there, or nothing to compare it with; `detail` says it in words."""
+    """What is installed of a model."""
 
     spec: ModelSpec
     path: Path | None
+    """Where it is; None when it is not installed."""
     ok: bool | None
+    """Whether its checksum is right; None when there is nothing to check, or nothing to compare with."""
     sha256: str
     detail: str
+    """The state in words."""
 
 
 class ModelShelf:

@@ -28,9 +28,8 @@ _Samples = npt.NDArray[np.int16]
 class StereoRecording:
     """Takes PCM from the event loop without ever waiting for the disk; a thread of its own writes.
 
-    Each piece is placed where the clock was when it came, or right behind the last one of its side if that is where it belongs;
-    pieces may arrive faster than real time (a prompt written ahead): they queue up behind each other. The header is right
-    after each block, so that a process killed leaves a playable file.
+    Each piece ends where the clock is when it comes, or follows right behind the last one of its side if it belongs there.
+    The header is right after each block, so that a process killed leaves a playable file.
     """
 
     def __init__(self, path: Path, sample_rate: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +50,7 @@ class StereoRecording:
         self._add(0, pcm)
 
     def bot(self, pcm: bytes) -> None:
-        """What the bot says from now on: 16-bit mono PCM."""
+        """What the bot was heard to say just now: 16-bit mono PCM."""
         self._add(1, pcm)
 
     def pause(self) -> None:
@@ -81,8 +80,7 @@ class StereoRecording:
         side = self._sides[index]
         now = round((self._clock() - self._started) * self.sample_rate)
         samples = np.frombuffer(pcm, dtype="<i2")
-        # the caller's audio ends now; the bot's begins now
-        due = now - len(samples) if index == 0 else now
+        due = now - len(samples)  # it ends now
         start = side.end if due - side.end < self._samples(_JITTER_S) else due
         side.place(max(start, self._written), np.zeros_like(samples) if self._paused else samples)
         settled = min(max(side.end for side in self._sides), now - self._samples(_SETTLE_S)) - self._written

@@ -6,29 +6,35 @@ import asyncio
 import contextlib
 import importlib.util
 import io
+import logging
 import os
 import re
-import shutil
 import sys
 import tempfile
+import time
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from .errors import SynthesisError
 
+_log = logging.getLogger(__name__)
+
 _WROTE = re.compile(rb"Wrote (.+\.wav)\s*$")
 _NICE = 10  # prompts are made ahead of time; calls go first
+_FIRST_WORD = "a"  # spoken once by a new process: piper says nothing of being ready
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """16-bit mono PCM and its rate in Hz."""
+    """Speech as samples."""
 
     pcm: bytes
+    """16-bit mono, little-endian."""
     sample_rate: int
+    """Hz."""
 
 
 class Voice(Protocol):
@@ -46,7 +52,7 @@ class Voice(Protocol):
 
 
 class EspeakVoice:
-    """espeak-ng, one process an utterance (50 ms): a formant voice, understood rather than loved."""
+    """espeak-ng, one process an utterance (50 ms): a formant voice, easy to understand and not pleasant."""
 
     def __init__(self, voice: str, *, words_per_minute: int = 150, deadline_s: float = 10.0, command: str = "espeak-ng") -> None:
         """`voice` is one of `espeak-ng --voices`: "pl", "en-gb"."""
@@ -72,7 +78,7 @@ class EspeakVoice:
         """Nothing runs between utterances."""
 
     async def _check_voice(self) -> None:
-        """Asked for a voice it lacks, espeak-ng speaks English and says nothing of it."""
+        """Asked for a voice that it lacks, espeak-ng speaks English without any error."""
         if self._checked:
             return
         listed = (await self._run(("--voices",), b"")).decode(errors="replace")
@@ -99,23 +105,31 @@ class EspeakVoice:
 class PiperVoice:
     """piper, one process kept for all utterances of a speed: a neural voice, a second of speech in 0.12 s on one core.
 
-    It writes a WAV into a private folder for each line it reads and says so; that is the whole protocol. When it dies it is
-    started again; after `idle_s` without work it is ended, since prompts are spoken once and then come from the cache.
+    It reads a line of text, writes a WAV into a private folder and names the file on standard error; that is the whole protocol.
+    When it dies it is started again; after `idle_s` without work it is ended, since prompts are spoken once and then come from
+    the cache.
     """
 
     def __init__(
         self,
         model: Path,
         *,
+        start_s: float = 120.0,
         deadline_s: float = 20.0,
         idle_s: float = 60.0,
+        progress_s: float = 5.0,
         command: Sequence[str] = (sys.executable, "-m", "piper"),
     ) -> None:
-        """`model` is a voice's `.onnx` with its `.onnx.json` beside it."""
+        """`model` is a voice's `.onnx` with its `.onnx.json` beside it. `start_s` bounds the start of the process, up to its
+        first word (on a busy machine loading takes long); `deadline_s` bounds one text, spoken by a process that has started.
+        A start that takes long is logged every `progress_s`.
+        """
         self.name = f"piper {model.stem}"
         self._model = model
+        self._start_s = start_s
         self._deadline_s = deadline_s
         self._idle_s = idle_s
+        self._progress_s = progress_s
         self._command = tuple(command)
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
@@ -131,12 +145,8 @@ class PiperVoice:
         async with self._turn:
             self._stay()
             try:
-                async with asyncio.timeout(self._deadline_s):
-                    return await self._spoken(line, speed)
-            except TimeoutError:
-                await self._stop()
-                raise SynthesisError(f"piper said nothing within {self._deadline_s:g} s") from None
-            except BaseException:  # cancelled half-way too: the next line must not find this one's answer
+                return await self._spoken(line, speed)
+            except BaseException:  # also when cancelled: the next line must not get this one's answer
                 await self._stop()
                 raise
             finally:
@@ -148,22 +158,28 @@ class PiperVoice:
         await self._stop()
 
     async def _spoken(self, line: str, speed: float) -> Sound:
-        for attempt in (1, 2):
-            process = await self._running(speed)
-            try:
-                path = await self._ask(process, line)
-                data = path.read_bytes()
-                path.unlink()
-                return read_wav(data, "piper")
-            except (OSError, EOFError) as error:
-                await self._stop()
-                if attempt == 2:
-                    raise SynthesisError(
-                        f"piper died twice over one text ({error}): try it by hand with {self._model}"
-                    ) from error
-        raise SynthesisError("piper was not asked")
+        try:
+            return await self._speak(line, speed)
+        except (OSError, EOFError) as error:
+            _log.warning("piper died over a text (%s) and is started again", error)
+            await self._stop()
+        try:
+            return await self._speak(line, speed)
+        except (OSError, EOFError) as error:
+            raise SynthesisError(f"piper died twice over one text ({error}): try it by hand with {self._model}") from error
 
-    async def _ask(self, process: asyncio.subprocess.Process, line: str) -> Path:
+    async def _speak(self, line: str, speed: float) -> Sound:
+        """Raises OSError or EOFError when the process dies, SynthesisError when it is too slow."""
+        process = await self._running(speed)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                data = await self._ask(process, line)
+        except TimeoutError:
+            raise SynthesisError(f"piper said nothing within {self._deadline_s:g} s") from None
+        return read_wav(data, "piper")
+
+    async def _ask(self, process: asyncio.subprocess.Process, line: str) -> bytes:
+        """The WAV of a line."""
         if process.stdin is None or process.stderr is None:
             raise EOFError("no pipes")
         process.stdin.write(line.encode() + b"\n")
@@ -171,7 +187,7 @@ class PiperVoice:
         last = b""
         while said := await process.stderr.readline():
             if wrote := _WROTE.search(said):
-                return Path(os.fsdecode(wrote[1]))
+                return _taken(Path(os.fsdecode(wrote[1])))
             last = said
         raise EOFError(last.decode(errors="replace").strip() or "it ended")
 
@@ -194,7 +210,27 @@ class PiperVoice:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         self._speed = speed
+        await self._loaded(self._process)
         return self._process
+
+    async def _loaded(self, process: asyncio.subprocess.Process) -> None:
+        """Wait until a new process has loaded its voice, which shows by its first word. A slow start is logged as it goes on."""
+        began = time.monotonic()
+        ready = asyncio.create_task(self._ask(process, _FIRST_WORD))
+        try:
+            while not ready.done():
+                left = began + self._start_s - time.monotonic()
+                if left <= 0:
+                    raise SynthesisError(
+                        f"piper did not start within {self._start_s:g} s: the machine is overloaded, or it hangs"
+                    )
+                await asyncio.wait([ready], timeout=min(left, self._progress_s))
+                if not ready.done():
+                    _log.info("%s is starting, %.0f s so far of %g s", self.name, time.monotonic() - began, self._start_s)
+            await ready
+        finally:
+            ready.cancel()
+            await asyncio.gather(ready, return_exceptions=True)
 
     async def _stop(self) -> None:
         process, self._process = self._process, None
@@ -227,24 +263,6 @@ def embedded_piper_model() -> Path | None:
     return None
 
 
-def default_voices(models: Mapping[str, Path] | None = None) -> dict[str, tuple[Voice, ...]]:
-    """For Polish and English the voices to try, best first: neural, then espeak-ng. Nothing is started yet.
-
-    `models` names a piper voice for a language (for Polish one that the bank brings); English has an embedded one.
-    """
-    neural = dict(models or {})
-    embedded = embedded_piper_model()
-    if embedded is not None and importlib.util.find_spec("piper") is not None:
-        neural.setdefault("en", embedded)
-    plain = {"pl": EspeakVoice("pl"), "en": EspeakVoice("en-gb")}
-    return {language: (*((PiperVoice(neural[language]),) if language in neural else ()), plain[language]) for language in plain}
-
-
-def espeak_available() -> bool:
-    """Whether the command espeak-ng is installed."""
-    return shutil.which("espeak-ng") is not None
-
-
 def read_wav(data: bytes, engine: str) -> Sound:
     """The sound of a 16-bit mono WAV, also of one written to a pipe. Raises SynthesisError when there is none."""
     try:
@@ -261,12 +279,19 @@ def read_wav(data: bytes, engine: str) -> Sound:
     return sound
 
 
+def _taken(path: Path) -> bytes:
+    """The content of a file, which is removed: some hundred kilobytes that were written just now."""
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill and reap; the pipes are closed, so that nothing of it is left."""
+    """Kill and reap the process, and close its pipes."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

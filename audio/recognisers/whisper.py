@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from audio.errors import RecogniserBusy
 from audio.types import Reading, Recognition
 
 from .pool import DecodePool
@@ -114,13 +115,15 @@ class WhisperStream:
             self._ahead = None
 
     async def finish(self) -> Recognition:
-        """The result of the decode at the pause, or of one made now. Raises RecogniserError."""
+        """The result of the decode at the pause, or of one made now. Raises RecogniserError, and RecogniserBusy when all workers
+        are taken now: a decode that was refused at the pause is tried once more.
+        """
         if self._over:
             return Recognition()
         self._over = True
         ended = time.monotonic()
         self._drop_partials()
-        if self._ahead is None:
+        if self._ahead is None or _refused(self._ahead):
             self._ahead = self._decode()
         try:
             readings = await self._ahead
@@ -171,3 +174,8 @@ class WhisperStream:
         if text and text != self._text:
             self._text = text
             self._on_partial(text)
+
+
+def _refused(task: asyncio.Task[tuple[Reading, ...]]) -> bool:
+    """Whether a decode was not made because the workers were busy."""
+    return task.done() and not task.cancelled() and isinstance(task.exception(), RecogniserBusy)

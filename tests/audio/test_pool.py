@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from audio.errors import RecogniserError
-from audio.recognisers.pool import DecodePool, PoolFull, started_behind
+from audio.errors import RecogniserBusy, RecogniserError
+from audio.recognisers.pool import DecodePool, started_behind
 
 
 @pytest.fixture
@@ -85,11 +85,27 @@ async def test_over_its_capacity_it_refuses_at_once(gate: threading.Event) -> No
     pool = DecodePool(1, 1, 5)
     running = [asyncio.create_task(pool.run(waiting_for(gate))) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(PoolFull, match="overloaded: 2"):
+    with pytest.raises(RecogniserBusy, match="overloaded: 2"):
         await pool.run(lambda: "too many")
     gate.set()
     assert await asyncio.gather(*running) == ["late", "late"]
     assert pool.idle
+    pool.close()
+
+
+async def test_a_job_that_never_got_a_worker_says_busy_not_broken(gate: threading.Event) -> None:
+    """Its own decode has not failed: the caller may speak again. The one that hangs is broken."""
+    pool = DecodePool(1, 1, 0.1)
+    started = threading.Event()
+    hanging = asyncio.create_task(pool.run(waiting_for(gate, started)))
+    await asyncio.to_thread(started.wait)
+    pool.deadline_s = 0.01
+    with pytest.raises(RecogniserBusy, match="waited"):
+        await pool.run(lambda: "never run")
+    with pytest.raises(RecogniserError) as broken:
+        await hanging
+    assert not isinstance(broken.value, RecogniserBusy)
+    assert {RecogniserBusy.code, RecogniserError.code} == {"audio.recogniser_busy", "audio.recogniser"}
     pool.close()
 
 

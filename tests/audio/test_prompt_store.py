@@ -13,7 +13,7 @@ import pytest
 from audio.errors import PromptMissing, SynthesisError
 from audio.prompt_cache import DiskCache
 from audio.prompt_store import PromptStore
-from audio.synthesis import Sound, Voice, default_voices
+from audio.synthesis import EspeakVoice, PiperVoice, Sound, Voice, embedded_piper_model
 
 GREETING = "W czym mogę pomóc?"
 
@@ -229,9 +229,11 @@ async def test_closing_stops_the_voices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "language"), [(GREETING, "pl"), ("How may I help you?", "en")])
-async def test_the_default_voices_speak_at_telephone_level(tmp_path: Path, text: str, language: str) -> None:
+async def test_real_voices_speak_at_telephone_level(tmp_path: Path, text: str, language: str) -> None:
     """For real: no long silence around it, a level a telephone line likes, no clipping."""
-    voices: dict[str, Sequence[Voice]] = {**default_voices()}
+    model = embedded_piper_model()
+    assert model is not None
+    voices: dict[str, Sequence[Voice]] = {"en": (PiperVoice(model),), "pl": (EspeakVoice("pl"),)}
     store = PromptStore(tmp_path, voices)
     samples = np.frombuffer(await store.pcm(text, language, 8000), dtype="<i2") / 32768
     await store.close()

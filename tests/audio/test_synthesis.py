@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from audio.errors import SynthesisError
-from audio.synthesis import EspeakVoice, PiperVoice, default_voices, embedded_piper_model, read_wav
+from audio.prompt_store import PromptStore
+from audio.synthesis import EspeakVoice, PiperVoice, embedded_piper_model, read_wav
 
 
 def seconds(sound_pcm: bytes, sample_rate: int) -> float:
@@ -165,11 +166,45 @@ async def test_a_piper_that_dies_every_time_is_an_error_that_says_why(model: Pat
 
 
 async def test_a_piper_that_hangs_is_given_up(model: Path, tmp_path: Path) -> None:
-    voice = PiperVoice(model, command=(program(tmp_path, "time.sleep(60)"),), deadline_s=0.5)
-    with pytest.raises(SynthesisError, match=r"said nothing within 0\.5 s"):
+    voice = PiperVoice(model, command=(program(tmp_path, "time.sleep(60)"),), start_s=0.3, deadline_s=0.2)
+    with pytest.raises(SynthesisError, match=r"did not start within 0\.3 s"):
         await voice.synthesise("One.")
     assert voice._process is None
     await voice.close()
+
+
+async def test_a_piper_may_take_longer_to_start_than_to_speak(model: Path, tmp_path: Path) -> None:
+    """On a busy machine loading takes many times as long as a sentence; a sentence has its own limit."""
+    command = (program(tmp_path, "time.sleep(1.0)\n" + QUICK_PIPER),)
+    voice = PiperVoice(model, command=command, start_s=30.0, deadline_s=0.5)
+    assert (await voice.synthesise("One.")).pcm
+    assert (await voice.synthesise("Two.")).pcm
+    await voice.close()
+
+
+async def test_a_piper_that_has_started_is_given_its_own_time_for_each_text(model: Path, tmp_path: Path) -> None:
+    """Also for the first one: the limit of the start is not added to it."""
+    voice = PiperVoice(model, command=(program(tmp_path, QUICK_PIPER),), start_s=60.0, deadline_s=0.3)
+    with pytest.raises(SynthesisError, match=r"said nothing within 0\.3 s"):
+        await asyncio.wait_for(voice.synthesise("This never ends."), 30)
+    assert voice._process is None
+    await voice.close()
+
+
+async def test_a_slow_start_is_told_as_it_goes_on(model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    command = (program(tmp_path, "time.sleep(0.5)\n" + QUICK_PIPER),)
+    voice = PiperVoice(model, command=command, progress_s=0.05)
+    with caplog.at_level("INFO", logger="audio.synthesis"):
+        assert (await voice.synthesise("One.")).pcm
+    assert f"{voice.name} is starting" in caplog.text
+    await voice.close()
+
+
+async def test_a_voice_that_does_not_start_leaves_the_prompt_to_the_next_one(model: Path, tmp_path: Path) -> None:
+    slow = PiperVoice(model, command=(program(tmp_path, "time.sleep(60)"),), start_s=0.2)
+    store = PromptStore(None, {"en": (slow, EspeakVoice("en-gb"))})
+    assert await store.pcm("How may I help you?", "en", 8000)
+    await store.close()
 
 
 async def test_an_idle_piper_leaves_and_comes_back(model: Path, tmp_path: Path) -> None:
@@ -190,13 +225,6 @@ async def test_a_missing_piper_model_is_named(tmp_path: Path) -> None:
 async def test_nothing_to_say_is_an_error(model: Path, text: str) -> None:
     with pytest.raises(SynthesisError, match="nothing to speak"):
         await PiperVoice(model).synthesise(text)
-
-
-def test_default_voices_are_neural_first_and_never_none() -> None:
-    voices = default_voices({"pl": Path("/models/pl_PL-gosia-medium.onnx")})
-    assert [voice.name for voice in voices["pl"]] == ["piper pl_PL-gosia-medium", "espeak-ng pl 150"]
-    assert [voice.name for voice in voices["en"]] == ["piper en_US-joe-medium", "espeak-ng en-gb 150"]
-    assert [voice.name for voice in default_voices()["pl"]] == ["espeak-ng pl 150"]
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"\x00" * 100])

@@ -11,9 +11,10 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from audio.errors import ModelError, RecogniserError
-from audio.recognisers import RecogniserSettings, load_recogniser
 from audio.recognisers.decoding import LONGEST_S, WhisperDecoder, split
 from audio.recognisers.features import SAMPLE_RATE, log_mel
+from audio.recognisers.load import load_recogniser
+from audio.recognisers.settings import RecogniserSettings
 from tests.audio.conftest import LOST_CARD, Caller
 
 
@@ -129,7 +130,7 @@ def test_an_operators_broken_model_is_an_error_with_the_mend(
 
 
 async def test_the_factory_gives_an_embedded_recogniser_that_hears(caller: Caller, whisper_folder: Path) -> None:
-    recogniser = load_recogniser(RecogniserSettings(cache_dir=whisper_folder.parent, workers=1))
+    recogniser = load_recogniser(RecogniserSettings(workers=1), cache_dir=whisper_folder.parent)
     assert recogniser is not None
     stream = recogniser.open(language="en", sample_rate=8000)
     stream.feed(caller.says(LOST_CARD))
@@ -145,8 +146,6 @@ def test_the_engine_none_is_no_recogniser() -> None:
 @pytest.mark.parametrize(
     ("settings", "mend"),
     [
-        (RecogniserSettings(engine="sphinx"), "choose one of whisper, vosk, none"),
-        (RecogniserSettings(engine="vosk"), "vosk needs a model"),
         (RecogniserSettings(engine="vosk", model=Path("/nowhere")), r"/nowhere is no Vosk model \(am/final.mdl is missing\)"),
         (RecogniserSettings(model=Path("/nowhere")), "model.bin is missing: give a faster-whisper folder"),
     ],
@@ -154,3 +153,12 @@ def test_the_engine_none_is_no_recogniser() -> None:
 def test_a_wrong_setting_is_an_error_with_the_mend(settings: RecogniserSettings, mend: str) -> None:
     with pytest.raises(ModelError, match=mend):
         load_recogniser(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"engine": "sphinx"}, "'whisper', 'vosk' or 'none'"), ({"engine": "vosk"}, "give the folder of an unpacked one")],
+)
+def test_a_setting_that_cannot_work_is_refused(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RecogniserSettings.model_validate(settings)

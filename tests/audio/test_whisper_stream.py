@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from audio.errors import RecogniserError
+from audio.errors import RecogniserBusy, RecogniserError
 from audio.recognisers.pool import DecodePool
 from audio.recognisers.whisper import FIRST_S, LAST_S, WhisperRecogniser
 from audio.types import Reading
@@ -172,10 +172,26 @@ async def test_an_overloaded_recogniser_says_so_at_once() -> None:
     busy.pause()
     await asyncio.sleep(0)
     refused.feed(SECOND)
-    with pytest.raises(RecogniserError, match="overloaded"):
+    with pytest.raises(RecogniserBusy, match="overloaded"):
         await refused.finish()
     gate.set()
     await busy.finish()
+    recogniser.close()
+
+
+async def test_an_utterance_refused_at_the_pause_is_decoded_at_the_end_when_a_worker_is_free_again() -> None:
+    gate = threading.Event()
+    recogniser = WhisperRecogniser(CountingDecoder(gate=gate), DecodePool(1, 0, 30))
+    busy, refused = (recogniser.open(language="pl", sample_rate=8000) for _ in range(2))
+    busy.feed(SECOND)
+    busy.pause()
+    await asyncio.sleep(0)
+    refused.feed(SECOND)
+    refused.pause()
+    await asyncio.sleep(0)
+    gate.set()
+    await busy.finish()
+    assert (await refused.finish()).text == "1 seconds of pl"
     recogniser.close()
 
 
