@@ -14,7 +14,7 @@ from enum import Enum
 from math import isfinite
 from typing import TypeAlias
 
-from caller_id.numbers import shorten
+from caller_id.phone_numbers import shorten
 from nlu.text.redact import redact
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -32,7 +32,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_]+")  # one word without a digit is no number
 # the keys a caller presses: a few in a row can be a PIN
 _KEYPAD_NAMES = frozenset("key keys digits dtmf".split())
 # what we, or the telephone network, call a thing by: it must be found again, and no caller says or types it
-_IDENTIFIER_NAMES = frozenset("call_id call_ref ref handoff_ref model bundle bundle_version".split())
+_IDENTIFIER_NAMES = frozenset("call_id call_ref sip_call_id ref handoff_ref model bundle bundle_version".split())
 _IDENTIFIER = re.compile(r"[!-~]{1,255}")  # a SIP Call-ID (RFC 3261, 25.1) is no wider
 _E164 = r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)"
 # what stays: E.164 numbers (shortened), and our call ids, which begin with the date and time
@@ -41,20 +41,70 @@ _OURS = re.compile(
     r"|(?<![\w-])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-(?:[01]\d|2[0-3])[0-5]\d[0-5]\d-[0-9a-f]{6}(?![\w-])"
 )
 _NUMBER = re.compile(_E164)
+# what the machine writes about itself: addresses with their ports, and counts of things that no person has
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4 = rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\w.])"
+_MACHINE = re.compile(
+    rf"{_OURS.pattern}"
+    rf"|{_IPV4}(?::\d{{1,5}}(?!\d))?"
+    rf"|\('{_IPV4}', \d{{1,5}}\)"
+    r"|\[[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:%\w+)?\](?::\d{1,5}(?!\d))?"
+    r"|(?<![\w.])\d{1,15}(?= (?:bytes|octets|packets|files|tasks|records|rows|handles|kB|MB|ms)\b)"
+    r"|\brunner-[0-9a-f]{8}\b"  # pipecat's name for one of its own
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"  # RFC 9110, 5.6.7
+    # what SIP (RFC 3261) and SDP (RFC 8866) say about a call: identifiers, codecs, ports
+    r"|(?<=;branch=)z9hG4bK[^\s;,>]{1,200}|(?<=;tag=)[^\s;,>]{1,200}"
+    r"|^(?:Call-ID|i):[ \t]*[!-~]{1,255}|^(?:CSeq:[ \t]*\d+ [A-Z]+|RSeq:[ \t]*\d+)"
+    r"|^o=\S{1,64} \d+ \d+(?= IN )|^m=audio [\w /]+"
+    r"|^a=(?:rtpmap|fmtp|ssrc|rtcp|[a-z]*ptime|cat|sendrecv)[^\r\n]*?(?= cname|[\r\n]|\Z)",
+    re.MULTILINE,
+)
+# what must not be seen in a trace either: keys pressed (application/dtmf-relay, application/dtmf), passwords, media keys
+_TRACED_SECRETS = tuple(
+    re.compile(pattern, re.MULTILINE | re.IGNORECASE)
+    for pattern in (
+        r"^(?P<lead>Signal[ \t]*=[ \t]*)[^\r\n]+",
+        r"(?P<lead>^(?:Content-Type|c):[ \t]*application/dtmf[ \t]*\r?$(?:.|\n)*?\r?\n\r?\n)[^\r\n]+",
+        r"^(?P<lead>(?:Proxy-)?Authorization:[ \t]*)[^\r\n]+",
+        r"(?P<lead>\binline:)[\w+/=|:]+",
+    )
+)
+_MEASURES = frozenset("port pid bytes octets packets waiting pending done of total size count call calls rows lines".split())
+_MEASURE_SUFFIXES = (
+    "_bytes",
+    "_bps",
+    "_frames",
+    "_ms",
+    "_s",
+    "seconds",
+    "_count",
+    "_packets",
+    "_port",
+    "_pid",
+    "_rows",
+    "_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """How strict to be. `keep_numbers` leaves telephone numbers in E.164 whole; `keep_keys` leaves values under keypad names."""
+    """How strict to be."""
 
     keep_numbers: bool = False
+    """Telephone numbers in E.164 stay whole."""
     keep_keys: bool = False
+    """Values under keypad names stay."""
+    by_machine: bool = False
+    """The text is the machine's own, not a person's: addresses, ports, counts and what a protocol says stay readable."""
 
     def text(self, text: str) -> str:
         """The text with personal numbers masked; telephone numbers in E.164 become "+48…123"."""
+        if self.by_machine:
+            for secret in _TRACED_SECRETS:
+                text = secret.sub(rf"\g<lead>{REMOVED}", text)
         pieces: list[str] = []
         position = 0
-        for match in _OURS.finditer(text):
+        for match in (_MACHINE if self.by_machine else _OURS).finditer(text):
             whole = self.keep_numbers or not match[0].startswith("+")
             pieces += (redact(text[position : match.start()]), match[0] if whole else shorten(match[0]))
             position = match.end()
@@ -76,6 +126,8 @@ class Redaction:
             return REMOVED
         if name in _IDENTIFIER_NAMES and isinstance(value, str) and _IDENTIFIER.fullmatch(value):
             return value if self.keep_numbers else _NUMBER.sub(lambda match: shorten(match[0]), value)
+        if self.by_machine and isinstance(value, int | float) and (name in _MEASURES or name.endswith(_MEASURE_SUFFIXES)):
+            return value if isfinite(value) else str(value)
         return self._value(value, depth)
 
     def _name(self, name: str) -> str:
@@ -121,11 +173,13 @@ class Redaction:
         return value if masked == whole else masked
 
 
-LOGS = Redaction()
-DEBUG_LOGS = Redaction(keep_numbers=True)
+LOGS = Redaction(by_machine=True)
+DEBUG_LOGS = Redaction(by_machine=True, keep_numbers=True)
 RECORDS = Redaction(keep_keys=True)
+WORDS = Redaction()
+"""For what a person said or wrote, wherever it goes."""
 
 
 def redact_text(text: str) -> str:
-    """The text as it may be written anywhere."""
-    return LOGS.text(text)
+    """A person's words as they may be written anywhere."""
+    return WORDS.text(text)

@@ -1,93 +1,95 @@
-"""The whole service, built from its settings: what is shared by all calls is opened here, in order, and closed in reverse."""
+"""The whole service, built from its settings: its parts are opened here in order, and closed in reverse order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from audio.errors import ModelError
-from audio.prompt_store import PromptStore
-from audio.recognisers import RecogniserSettings, load_recogniser
-from audio.synthesis import EspeakVoice, PiperVoice, Voice, embedded_piper_model
-from audio.types import Recogniser
-from audio.vad import shared_session
-from caller_id.identify import identify
-from caller_id.types import Caller
+from audio.vad import VoiceActivity, shared_session
 from dialogs.data.bundle import Bundle, load_bundle
-from voicebot.chat import ChatRoom, ChatServices, ChatSettings
+from voicebot.calls.server import CallServer, CallServices
+from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.config.settings import Settings
-from voicebot.config.settings import Voices as VoiceSettings
-from voicebot.conversation.calls import CallServer, CallServices
-from voicebot.conversation.journal import JournalSink
-from voicebot.endpoints.leg import CallOffer
+from voicebot.conversation.session import SessionServices, utc_now
+from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.engines import Engines, open_engines
+from voicebot.errors import code_of
 from voicebot.handoff.callback_service import CallbackService
-from voicebot.handoff.callbacks import Callback, CallbackStore
+from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.service import HandOffService
-from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.undelivered import Undelivered
 from voicebot.handoff.webhook import Webhook
 from voicebot.identity.customers import customer_directory
-from voicebot.metrics.metrics import Metrics
-from voicebot.prompts.speaking import Speaker
-from voicebot.prompts.warming import Pace, likely_says
-from voicebot.records import RecordStore
+from voicebot.metrics.registry import Metrics
+from voicebot.records.journal import JournalSink
 from voicebot.redaction import JsonValue
-from voicebot.state.admission import Admission
-from voicebot.state.caller_memory import CallerMemory
-from voicebot.state.conditions import ConditionsBoard
-from voicebot.state.embedded import EmbeddedValkey
-from voicebot.state.live_calls import LiveCalls
 from voicebot.state.secret_file import kept_secret
-from voicebot.state.shared import SharedState
-from voicebot.understanding.service import load_understanding
+from voicebot.stores import Stores, open_stores
 from voicebot.web.app import WebParts, build_app
 from voicebot.web.server import serve
 
 log = structlog.get_logger(__name__)
 
 Progress = Callable[[str], None]
-WARM_RATES = (8000, 16000)
+
+LAST_WORDS_S = 15.0
+"""How long a caller may take to be told that they are put through, at shutdown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The running service. `sip` and `http` are the addresses it listens on; `http` is None when the web API is off."""
+    """The running service."""
 
     settings: Settings
     bundle: Bundle
-    services: CallServices
-    endpoint: SipEndpoint
+    stores: Stores
+    call_services: CallServices
+    calls: CallServer
+    endpoints: tuple[Endpoint, ...]
+    sip: SipEndpoint
     http: tuple[str, int] | None
-    chat: ChatRoom | None = None
+    """Where the web API listens; None when it is off."""
+    chat: ChatServer | None = None
 
     @property
-    def sip(self) -> tuple[str, int]:
-        """Host and port of the SIP endpoint."""
-        return self.endpoint.address
+    def healthy(self) -> bool:
+        """Whether calls can come in."""
+        return all(endpoint.healthy for endpoint in self.endpoints)
+
+    async def died(self) -> None:
+        """Wait until an endpoint died: the process must be replaced."""
+        waiting = [asyncio.create_task(endpoint.died.wait()) for endpoint in self.endpoints]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def drain(self, seconds: float) -> None:
-        """Take no new calls and chats, and let those under way end, for so long at most."""
-        self.services.admission.drain()
-        await asyncio.gather(self.endpoint.drain(seconds), *([self.chat.drain(seconds)] if self.chat is not None else []))
+        """Take no new calls and chats, and let those under way end, for so long at most. Callers who are left then are told and
+        handed to the default queue; hand-offs under way are awaited.
+        """
+        self.call_services.admission.drain()
+        chats = [self.chat.drain(seconds)] if self.chat is not None else []
+        await _each(*(endpoint.drain(seconds) for endpoint in self.endpoints), *chats)
+        handoff, sip = self.settings.handoff, self.settings.sip
+        within_s = LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s
+        left = [self.chat.put_all_through(LAST_WORDS_S)] if self.chat is not None else []
+        await _each(self.calls.put_all_through(within_s), *left)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stores:
-    """What is kept: shared state, hand-offs, records, and the calls under way."""
-
-    shared: SharedState
-    handoffs: HandOffStore
-    callbacks: CallbackStore
-    records: RecordStore
-    admission: Admission
-    live: LiveCalls
-    board: ConditionsBoard
-    memory: CallerMemory
+async def _each(*parts: Awaitable[object]) -> None:
+    """All of them, together. One that fails is logged: it must not cost the callers of the others."""
+    for result in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(result, Exception):
+            log.error("a part of the service could not be stopped in order", code=code_of(result), exc_info=result)
 
 
 @asynccontextmanager
@@ -96,10 +98,11 @@ async def open_service(
     *,
     sinks: Sequence[JournalSink] = (),
     progress: Progress = lambda _: None,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], datetime] = utc_now,
+    engines: Engines | None = None,
 ) -> AsyncIterator[Service]:
     """Everything running while the context lasts. `progress` is told what is being done, in a few words; `clock` is the time of
-    day that opening hours go by.
+    day that opening hours go by; `engines` replaces what the settings ask for (understanding, recognisers, voices).
 
     Raises ConfigError, BundleError, PackError, StateError, EndpointError: what cannot be started without a person. A recogniser
     that cannot be loaded is logged, and the calls go on with keys.
@@ -108,141 +111,69 @@ async def open_service(
         progress("reading the bundle")
         bundle = load_bundle(settings.bundle)
         progress("starting shared state and records")
-        stores = await _stores(settings, stack)
-        progress("loading the classifier (the first time it is trained)")
-        understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
-        stack.push_async_callback(understanding.close)
-        await understanding.start()
-        progress("loading the recognisers")
-        recognisers = await asyncio.to_thread(_recognisers, settings)
-        for recogniser in {id(one): one for one in recognisers.values()}.values():
-            stack.callback(recogniser.close)
-        progress("making the prompts ready")
-        speaker = await _speaker(settings, bundle, clock, progress, stack)
+        stores = await open_stores(settings, stack, clock=clock)
+        engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         metrics = Metrics()
         webhook = await _webhook(settings, metrics, stack)
         callbacks = CallbackService(stores.callbacks, bundle, clock=clock, told=_callback_news(metrics, webhook))
-        services = CallServices(
+        session = SessionServices(
             bundle=bundle,
-            speaker=speaker,
-            understanding=understanding,
-            recognisers=recognisers,
-            vad=shared_session(),
-            desk=_hand_offs(settings, bundle, stores, webhook, callbacks),
+            understanding=engines.understanding,
+            hand_offs=_hand_offs(settings, bundle, stores, webhook, callbacks, clock),
             records=stores.records,
-            admission=stores.admission,
             live=stores.live,
             memory=stores.memory,
             metrics=metrics,
-            identify=_identify(settings, stack),
-            conditions=lambda: stores.board.snapshot.for_dialogue(datetime.now(UTC)),
-            recording_dir=lambda line: settings.recordings_dir if settings.recording.records(line) else None,
+            conditions=lambda: stores.conditions.snapshot.for_dialogue(clock()),
             clock=clock,
-            max_call_s=settings.limits.max_call_s,
-            max_say_s=settings.limits.max_say_s,
             understand_s=settings.limits.understand_s,
             sinks=sinks,
         )
+        call_services = _call_services(settings, session, engines, stores)
+        calls = CallServer(call_services)
         progress("opening the line")
-        endpoint = SipEndpoint(settings.sip_settings(), CallServer(services).serve)
-        await endpoint.start()
-        stack.push_async_callback(endpoint.close)
-        chat = _chat(settings, services) if settings.web.enabled and settings.web.chat.enabled else None
-        http = await _web(settings, stores, services, callbacks, endpoint, chat, stack)
-        yield Service(settings, bundle, services, endpoint, http, chat)
+        sip = _sip(settings, calls, stack)
+        endpoints: tuple[Endpoint, ...] = (sip,)
+        for endpoint in endpoints:
+            await endpoint.start()
+            stack.push_async_callback(endpoint.close)
+        chat = _chat(settings, session, stores) if settings.web.enabled and settings.web.chat.enabled else None
+        _read_metrics(metrics, stores, callbacks, endpoints, chat)
+        http = await _web(settings, stores, metrics, callbacks, endpoints, chat, clock, stack)
+        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, http, chat)
 
 
-async def _stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
-    data_dir = settings.state.data_dir
-    url = settings.state.redis_url
-    if url is None:
-        server = EmbeddedValkey(data_dir / "state")
-        await asyncio.to_thread(server.start)
-        stack.push_async_callback(asyncio.to_thread, server.stop)
-        url = server.url
-    shared = SharedState(url)
-    limits, records = settings.limits, settings.records
-    stores = _Stores(
-        shared,
-        HandOffStore(shared),
-        CallbackStore(shared),
-        RecordStore(
-            settings.database_url,
-            spool_dir=data_dir / "spool",
-            folder=records.folder,
-            keep_numbers=records.keep_numbers,
-            keep_days=records.keep_days,
-        ),
-        Admission(shared, max_calls=limits.max_calls, max_shared_calls=limits.max_shared_calls),
-        LiveCalls(shared),
-        ConditionsBoard(shared),
-        CallerMemory(shared, kept_secret(data_dir / "memory-key").encode()),
+def _call_services(settings: Settings, session: SessionServices, engines: Engines, stores: Stores) -> CallServices:
+    return CallServices(
+        session=session,
+        speaker=engines.speaker,
+        recognisers=engines.recognisers,
+        new_activity=lambda rate: VoiceActivity(shared_session(), rate),
+        admission=stores.admission,
+        recording_dir=lambda line: settings.recordings_dir if settings.recording.records(line) else None,
+        max_call_s=settings.limits.max_call_s,
+        max_say_s=settings.limits.max_say_s,
+        max_hold_s=settings.limits.max_hold_s,
     )
-    for part in (shared, stores.records, stores.admission, stores.live, stores.board):
-        await part.start()
-        stack.push_async_callback(part.close)
-    return stores
 
 
-def _recognisers(settings: Settings) -> dict[str, Recogniser]:
-    """By language; languages with the same settings share one engine."""
-    loaded: dict[str, Recogniser | None] = {}
-    found: dict[str, Recogniser] = {}
-    for language, wanted in settings.recognisers.items():
-        key = wanted.model_dump_json()
-        if key not in loaded:
-            options = RecogniserSettings(**wanted.model_dump(), cache_dir=settings.state.data_dir / "models")
-            try:
-                loaded[key] = load_recogniser(options)
-            except ModelError as error:
-                log.error("no recogniser, calls go on with keys", code=error.code, language=language, why=str(error))
-                loaded[key] = None
-        engine = loaded[key]
-        if engine is not None:
-            found[language] = engine
-    return found
-
-
-async def _speaker(
-    settings: Settings, bundle: Bundle, clock: Callable[[], datetime], progress: Progress, stack: AsyncExitStack
-) -> Speaker:
-    languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
-    voices = {language: _voices(language, settings.voices.get(language, VoiceSettings())) for language in languages}
-    store = PromptStore(settings.state.data_dir / "prompts", voices)
-    stack.push_async_callback(store.close)
-    speaker = Speaker(bundle, store)
-    await speaker.warm(WARM_RATES, Pace(lambda done, total: progress(f"making the prompts ready: {done} of {total}")))
-    likely = asyncio.create_task(_warm_likely(speaker, bundle, clock()), name="warm-prompts")
-    stack.push_async_callback(_ended, likely)
-    return speaker
-
-
-async def _warm_likely(speaker: Speaker, bundle: Bundle, at: datetime) -> None:
-    """While calls are answered already."""
-    says = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
-    told = Pace(lambda done, total: log.info("likely sentences are being made ready for calls", done=done, of=total))
-    await speaker.warm_likely(says, WARM_RATES, told)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _voices(language: str, wanted: VoiceSettings) -> list[Voice]:
-    model = wanted.piper_model or (embedded_piper_model() if language == "en" else None)
-    espeak = EspeakVoice(wanted.espeak_voice or language, words_per_minute=wanted.words_per_minute)
-    return [PiperVoice(model), espeak] if model is not None else [espeak]
+def _sip(settings: Settings, calls: CallServer, stack: AsyncExitStack) -> SipEndpoint:
+    directory = customer_directory(settings)
+    if directory is not None:
+        stack.callback(directory.close)
+    return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory, attestation=settings.customers.attestation)
 
 
 async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Webhook | None:
     wanted = settings.handoff.webhook
     if wanted is None:
         return None
-    webhook = Webhook(str(wanted.url), wanted.secret.get_secret_value())
+    webhook = Webhook(
+        str(wanted.url), wanted.secret.get_secret_value(), undelivered=Undelivered(settings.state.data_dir / "webhooks")
+    )
     await webhook.start()
     stack.push_async_callback(webhook.close)
-    metrics.read_from("voicebot_webhook_given_up", lambda: webhook.given_up)
+    metrics.read_from("voicebot_webhook_given_up_total", lambda: webhook.given_up)
     return webhook
 
 
@@ -262,46 +193,67 @@ def _callback_news(metrics: Metrics, webhook: Webhook | None) -> Callable[[str, 
 
 
 def _hand_offs(
-    settings: Settings, bundle: Bundle, stores: _Stores, webhook: Webhook | None, callbacks: CallbackService
+    settings: Settings,
+    bundle: Bundle,
+    stores: Stores,
+    webhook: Webhook | None,
+    callbacks: CallbackService,
+    clock: Callable[[], datetime],
 ) -> HandOffService:
     return HandOffService(
         stores.handoffs,
         webhook,
-        lambda queue: settings.handoff.uri_for(queue, bundle.queues[queue].target),
+        lambda queue: bundle.queues[queue].target or queue,
         callbacks=callbacks,
         keep_for=timedelta(hours=settings.handoff.keep_hours),
         transfer_timeout_s=settings.handoff.transfer_timeout_s,
+        clock=clock,
     )
+
+
+def _read_metrics(
+    metrics: Metrics, stores: Stores, callbacks: CallbackService, endpoints: Sequence[Endpoint], chat: ChatServer | None
+) -> None:
+    """What others keep, read when Prometheus asks."""
+    metrics.read_from("voicebot_live_calls", lambda: stores.admission.taken)
+    metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
+    metrics.read_from("voicebot_callbacks_waiting", lambda: callbacks.counted)
+    metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
+    metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
+    metrics.read_from("voicebot_records_rejected_total", lambda: stores.records.rejected)
+    metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
+    metrics.read_from("voicebot_endpoint_refused_total", lambda: {each.name: each.counts.refused for each in endpoints})
+    metrics.read_from("voicebot_endpoint_malformed_total", lambda: {each.name: each.counts.malformed for each in endpoints})
+    metrics.read_from("voicebot_endpoint_live_calls", lambda: {each.name: each.counts.live for each in endpoints})
+    metrics.read_from("voicebot_strangers_turned_away_total", lambda: {each.name: each.counts.turned_away for each in endpoints})
 
 
 async def _web(
     settings: Settings,
-    stores: _Stores,
-    services: CallServices,
+    stores: Stores,
+    metrics: Metrics,
     callbacks: CallbackService,
-    endpoint: SipEndpoint,
-    chat: ChatRoom | None,
+    endpoints: Sequence[Endpoint],
+    chat: ChatServer | None,
+    clock: Callable[[], datetime],
     stack: AsyncExitStack,
 ) -> tuple[str, int] | None:
     if not settings.web.enabled:
         return None
-    metrics = services.metrics
-    metrics.read_from("voicebot_live_calls", lambda: stores.admission.taken)
-    metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
-    metrics.read_from("voicebot_callbacks_waiting", lambda: callbacks.counted, label="queue")
-    metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
-    metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
-    metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
     token = settings.web.token.get_secret_value() if settings.web.token else kept_secret(settings.state.data_dir / "web-token")
+    checks: dict[str, Callable[[], bool]] = {each.name: lambda each=each: each.healthy for each in endpoints}  # type: ignore[misc]
+    checks["admission"] = lambda: stores.admission.open
     parts = WebParts(
         token=token,
         handoffs=stores.handoffs,
         callbacks=callbacks,
         records=stores.records,
         live=stores.live,
-        conditions=stores.board,
+        conditions=stores.conditions,
+        bundle=callbacks.bundle,
         metrics=metrics,
-        checks={"sip": lambda: not endpoint.died.is_set()},
+        clock=clock,
+        checks=checks,
         chat=chat,
     )
     server, port = await serve(build_app(parts), settings.web.host, settings.web.port)
@@ -309,41 +261,12 @@ async def _web(
     return settings.web.host, port
 
 
-def _chat(settings: Settings, services: CallServices) -> ChatRoom:
-    """The text channel: the same conversation, understanding, desk and records as the calls have."""
-    return ChatRoom(
-        ChatServices(
-            bundle=services.bundle,
-            understand=services.understanding.understand,
-            desk=services.desk,
-            records=services.records,
-            live=services.live,
-            metrics=services.metrics,
-            conditions=services.conditions,
-            clock=services.clock,
-            without=() if services.understanding.has_classifier else ("classifier",),
-            keeps_words=settings.recording.records("chat"),
-            understand_s=services.understand_s,
-            draining=lambda: services.admission.draining,
-            sinks=services.sinks,
-        ),
-        ChatSettings(**settings.web.chat.model_dump(exclude={"enabled"})),
+def _chat(settings: Settings, session: SessionServices, stores: Stores) -> ChatServer:
+    """The text channel: the same conversation, understanding, hand-off and records as the calls have."""
+    services = ChatServices(
+        session=session,
+        without=() if session.understanding.has_classifier else ("classifier",),
+        keeps_words=settings.recording.records("chat"),
+        draining=lambda: stores.admission.draining,
     )
-
-
-def _identify(settings: Settings, stack: AsyncExitStack) -> Callable[[CallOffer], Caller]:
-    directory = customer_directory(settings)
-    if directory is not None:
-        stack.callback(directory.close)
-
-    def who(offer: CallOffer) -> Caller:
-        return identify(
-            offer.headers,
-            offer.from_uri,
-            offer.to_uri,
-            peer_trusted=offer.peer_trusted,
-            directory=directory,
-            attestation=settings.customers.attestation,
-        )
-
-    return who
+    return ChatServer(services, settings.web.chat)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, assert_never, cast
 
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import known_caller
-from caller_id.numbers import parse_number
+from caller_id.phone_numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
 from dialogs import wire
 from dialogs.data.bundle import Bundle
@@ -32,17 +32,21 @@ _BRACKET = re.compile(r"^\[\s*(key|keys|silence|interrupt|hangup)\b\s*([^\]]*)\]
 
 
 class TalkError(ValueError):
-    """A script's line cannot be followed; the message says which, and the mend."""
+    """A script's line cannot be followed; the message says which, and what to write."""
 
     code = "talk.script"
 
 
+TurnKind = Literal["say", "key", "silence", "interrupt", "hangup"]
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing the caller does: say, key, silence, interrupt or hangup, with its words, keys or seconds."""
+    """One thing the caller does."""
 
-    kind: str
+    kind: TurnKind
     value: str = ""
+    """The words, the keys, or the seconds (\"\": until the bot speaks again)."""
 
 
 _OF_HAND_OFF = ("queue", "priority", "segment", "language", "intent", "second", "call_back", "due")
@@ -69,7 +73,7 @@ def parse_turn(line: str, where: str = "line") -> Turn | None:
         inside = re.sub(r"\s*s(ec(onds?)?)?$", "", inside).replace(",", ".")
         if not re.fullmatch(r"(\d+(\.\d+)?)?", inside):
             raise TalkError(f"{where}: {inside!r} are no seconds; write [silence 8]")
-    return Turn("key" if kind == "keys" else kind, inside)
+    return Turn("key" if kind == "keys" else cast("TurnKind", kind), inside)  # _BRACKET matches no other word
 
 
 def parse_script(path: Path) -> list[Turn]:
@@ -139,8 +143,10 @@ class TextCall:
                     call.press(key)
             case "silence":
                 call.stay_silent(float(turn.value) if turn.value else None)
-            case _:
+            case "hangup":
                 call.hang_up()
+            case _:
+                assert_never(turn.kind)
         self._tell()
 
     def hang_up(self) -> None:
@@ -158,7 +164,7 @@ class TextCall:
                 return
             self._rehearsal.stay_silent()
             self._tell()
-        self.hang_up()  # a conversation that never ends by itself is a mistake in the flow; whoever talks to it must not hang
+        self.hang_up()  # a flow whose conversation never ends is wrong; this command must end all the same
 
     def run(self, started: CallStarted, turns: Iterable[Turn]) -> None:
         """A whole script; the caller falls silent after it."""

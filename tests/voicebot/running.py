@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from websockets.asyncio.client import connect
 
-import voicebot.service
+from audio.prompt_store import PromptStore
+from audio.synthesis import EspeakVoice
+from dialogs.data.bundle import Bundle, load_bundle
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.understanding.keywords import KeywordUnderstander
 from tests.voicebot.chat.bank import Customer
-from voicebot.config.settings import Nlu, Settings
-from voicebot.conversation.journal import Line
+from voicebot.config.settings import Settings
+from voicebot.conversation.session import utc_now
+from voicebot.engines import Engines
+from voicebot.prompts.speaking import Speaker
+from voicebot.records.journal import Line
 from voicebot.service import Service
 from voicebot.service import open_service as open_real
 from voicebot.softphone import CallReport, CallScript, Step, run_script_process
@@ -43,16 +48,28 @@ class RunningService:
 
     async def call(self, *steps: Step, **more: Any) -> tuple[CallReport, list[Line]]:
         """A real SIP call from another process: its report, and the journal of the call."""
-        host, port = self.service.sip
+        host, port = self.service.sip.address
         before = set(self.journals)
         number, line = more.pop("number", "+48600100200"), more.pop("line", "+48225550100")
         script = CallScript(f"sip:{line}@{host}:{port}", steps, number=number, max_s=60.0, **more)
         (report,) = await run_script_process([script], host="127.0.0.1")
         (call_id,) = set(self.journals) - before
-        async with asyncio.timeout(10):
-            while self.journals[call_id][-1].get("kind") != "closed":
-                await asyncio.sleep(0.01)
+        await self._closed(call_id)
         return report, self.journals[call_id]
+
+    async def _closed(self, call_id: str) -> None:
+        """Wait until the call's journal is closed."""
+        closed = asyncio.Event()
+
+        def look(of: str, line: Line) -> None:
+            if of == call_id and line.get("kind") == "closed":
+                closed.set()
+
+        self.listeners.append(look)
+        if self.journals[call_id][-1].get("kind") != "closed":
+            async with asyncio.timeout(10):
+                await closed.wait()
+        self.listeners.remove(look)
 
     @asynccontextmanager
     async def customer(self, lang: str = "pl") -> AsyncIterator[Customer]:
@@ -72,34 +89,41 @@ class RunningService:
             yield client
 
 
-def _keywords(settings: Nlu, languages: Sequence[str]) -> UnderstandingService:
+@asynccontextmanager
+async def quick_engines(bundle: Bundle, data_dir: Path, clock: Callable[[], datetime]) -> AsyncIterator[Engines]:
+    """Keywords in place of a classifier, espeak-ng for every language, no recogniser: what starts at once."""
     keywords = KeywordUnderstander(Pack(BANK_PACK))
-    return UnderstandingService(in_process(keywords), local=None, keywords=keywords, languages=languages)
+    understanding = UnderstandingService(in_process(keywords), local=None, keywords=keywords, languages=bundle.prompts.languages)
+    store = PromptStore(data_dir / "prompts", {language: [EspeakVoice(language)] for language in bundle.prompts.files})
+    try:
+        yield Engines(understanding, Speaker(bundle, store, clock=clock), {})
+    finally:
+        await store.close()
 
 
 @asynccontextmanager
 async def open_service(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, **sections: Mapping[str, Any]
+    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, **sections: Mapping[str, Any]
 ) -> AsyncIterator[RunningService]:
     """The service on free loopback ports, with these sections of the configuration on top."""
-    monkeypatch.setattr(voicebot.service, "load_understanding", _keywords)
-    monkeypatch.setattr(voicebot.service, "embedded_piper_model", lambda: None)  # espeak speaks at once,
-    monkeypatch.setattr(voicebot.service, "WARM_RATES", ())  # so nothing need be made beforehand
     sip = {"host": "127.0.0.1", "port": 0, "peers": ["127.0.0.1/32"], "net_interface": "127.0.0.1", "transports": ["udp"]}
     chosen: dict[str, Mapping[str, Any]] = {
         "sip": {**sip, "rtp_ports": [22000, 22999]},
-        "recognisers": {"pl": {"engine": "none"}, "en": {"engine": "none"}},
         "state": {"data_dir": str(data_dir)},
         "web": {"port": 0, "token": TOKEN},
         "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
     }
     merged = {name: {**chosen.get(name, {}), **sections.get(name, {})} for name in {*chosen, *sections}}
+    settings = Settings.model_validate(merged)
     listening: list[RunningService] = []
 
     def sink(call_id: str, line: Line) -> None:
         for service in listening:
             service.heard(call_id, line)
 
-    async with open_real(Settings.model_validate(merged), sinks=[sink]) as service:
+    async with (
+        quick_engines(load_bundle(settings.bundle), data_dir, clock) as engines,
+        open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
+    ):
         listening.append(RunningService(service))
         yield listening[0]

@@ -1,10 +1,4 @@
 """The text channel: the conversation of the telephone in writing, as a page of its own and a WebSocket for the bank's web chat.
 
-The same dialogue, understanding, hand-off desk and records serve it; only the stage differs: it sends text instead of speaking.
+The same dialogue, understanding, hand-off and records serve it; only the stage differs: it sends text instead of speaking.
 """
-
-from voicebot.chat.room import ChatRoom, ChatServices
-from voicebot.chat.routes import routes
-from voicebot.chat.settings import ChatSettings
-
-__all__ = ["ChatRoom", "ChatServices", "ChatSettings", "routes"]

@@ -6,17 +6,17 @@ from fastapi import APIRouter, Request, Response, WebSocket
 
 from voicebot.chat.limits import may_connect
 from voicebot.chat.page import ASSETS, Page, asset, wanted_language
-from voicebot.chat.room import ChatRoom
+from voicebot.chat.server import ChatServer
 from voicebot.chat.session import ChatSession
 
 TRY_AGAIN_LATER = 1013  # registered with IANA for RFC 6455
 POLICY_VIOLATION = 1008
 
 
-def routes(room: ChatRoom) -> APIRouter:
+def routes(server: ChatServer) -> APIRouter:
     """The page, its assets, and the WebSocket."""
     router = APIRouter()
-    page = Page(room.languages, room.settings)
+    page = Page(server.languages, server.settings)
 
     @router.get("/chat")
     async def show(request: Request, lang: str | None = None) -> Response:
@@ -29,19 +29,19 @@ def routes(room: ChatRoom) -> APIRouter:
 
     @router.websocket("/chat/ws")
     async def converse(socket: WebSocket) -> None:
-        if not may_connect(socket.headers.get("origin"), socket.headers.get("host"), room.settings.origins):
+        if not may_connect(socket.headers.get("origin"), socket.headers.get("host"), server.settings.origins):
             await socket.close(POLICY_VIOLATION)  # before it is accepted: answered with 403
             return
-        session = ChatSession(socket, room, socket.query_params.get("lang"))
+        session = ChatSession(socket, server, socket.query_params.get("lang"))
         await socket.accept()
-        if not room.enter(session.chat_id):
+        if not server.enter(session):
             await socket.send_json({"type": "error", "code": "full"})
             await socket.close(TRY_AGAIN_LATER, "all chats are taken")
             return
         try:
             await session.run()
         finally:
-            room.leave(session.chat_id)
+            server.leave(session)
         await session.hang_up()
 
     return router

@@ -1,30 +1,42 @@
-"""Bounds of the text channel."""
+"""Bounds of the text channel: the section `web.chat` of the configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-@dataclass(frozen=True, slots=True)
-class ChatSettings:
-    """What a chat may cost, and who may open one.
+class ChatSettings(BaseModel):
+    """What a chat may cost, and who may open one. Chats have slots of their own: neither chats nor calls take each other's."""
 
-    `origins` are the bank's other sites that may embed the page or open the WebSocket, written as a browser sends them
-    ("https://www.bank.example"); the page's own origin always may. `patience_times` multiplies the dialogue's silences: a person
-    who writes is slower than one who speaks, and may be reading. A chat in which the customer sends nothing for `idle_s` seconds
-    ends; `idle_warning_s` before that they are asked whether they are still there (WCAG 2.2, criterion 2.2.1). `keys_held_s` is
-    how long an announcement that can still be answered stands before the customer is handed over.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    origins: tuple[str, ...] = ()
-    max_chats: int = 200
-    max_message_chars: int = 500
-    max_messages_per_minute: int = 30
-    patience_times: float = 10.0
-    idle_s: float = 600.0
-    idle_warning_s: float = 120.0
-    max_chat_s: float = 3600.0
-    keys_held_s: float = 20.0
+    enabled: bool = True
+    origins: tuple[Origin, ...] = ()
+    """The bank's other sites that may embed the page or open the WebSocket, as browsers write them; its own origin always may."""
+    max_chats: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Chats at once in one process."""
+    max_message_chars: Annotated[int, Field(ge=50, le=4000)] = 500
+    max_messages_per_minute: Annotated[int, Field(ge=1, le=600)] = 30
+    patience_times: Annotated[float, Field(ge=1, le=100)] = 10.0
+    """Multiplies the silences of the dialogue: a person who writes is slower than one who speaks, and may be reading."""
+    idle_s: Seconds = 600.0
+    """A chat in which the customer sends nothing for so long ends."""
+    idle_warning_s: Seconds = 120.0
+    """So long before the end the customer is asked whether they are still there (WCAG 2.2, criterion 2.2.1)."""
+    max_chat_s: Seconds = 3600.0
+    keys_held_s: Seconds = 20.0
+    """How long an announcement that can still be answered stands before the customer is handed over."""
+
+    @model_validator(mode="after")
+    def _warned_before_the_end(self) -> ChatSettings:
+        if self.idle_warning_s >= self.idle_s:
+            raise ValueError("idle_warning_s is not before idle_s; make it smaller, so that a quiet customer is warned in time")
+        return self
 
     @property
     def longest_silence_s(self) -> float:

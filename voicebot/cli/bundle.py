@@ -1,4 +1,4 @@
-"""Commands for who edits a bundle: conversation tests, replay, pictures and schemas of the flow, prompts."""
+"""Commands for those who edit a bundle: conversation tests, replay, pictures and schemas of the flow, prompts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
 
 if TYPE_CHECKING:
     from dialogs.data.bundle import Bundle
-
-Config = Annotated[Path | None, typer.Option("--config", help="YAML file; see examples/voicebot.yml")]
 
 
 def _today(bundle: Bundle) -> date:
@@ -40,7 +39,7 @@ def conversation_tests(
     """Run the conversation tests of a bundle; exit 1 when one fails."""
     from dialogs.data.bundle import load_bundle
     from dialogs.rehearsal.conversation_test import run_tests
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
     from voicebot.understanding.service import load_understander
 
@@ -69,7 +68,7 @@ def replay(
     from dialogs.data.bundle import load_bundle
     from dialogs.rehearsal.record_to_test import to_test
     from dialogs.rehearsal.replay import replay as run_again
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
     from voicebot.records.reading import read_exchanges
 
     with told_plainly():
@@ -95,7 +94,7 @@ def draw(
     """Draw the conversation and the routes as SVG."""
     from dialogs.authoring.draw import flow_svg, routes_svg
     from dialogs.data.bundle import load_bundle
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -108,7 +107,7 @@ def draw(
 @flow_app.command()
 def schema(kind: Annotated[str, typer.Argument(help="flow, routes, prompts or tests")] = "flow") -> None:
     """Print a JSON schema, for completion and checks in an editor."""
-    from dialogs.data.schema import schema as made
+    from dialogs.authoring.schema import schema as made
 
     try:
         print(json.dumps(made(kind), indent=2, ensure_ascii=False))
@@ -121,7 +120,7 @@ def schema(kind: Annotated[str, typer.Argument(help="flow, routes, prompts or te
 def check(config: Config = None) -> None:
     """Check a bundle: every mistake by file and line, warnings too."""
     from dialogs.data.bundle import load_bundle
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -140,7 +139,7 @@ def list_prompts(
     from dialogs.authoring.prompt_list import Status, inventory
     from dialogs.data.bundle import load_bundle
     from voicebot.cli.prompt_list import show_prompts
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -157,7 +156,7 @@ def render(prompt_id: str, lang: str = "pl", channel: str = "voice", config: Con
     """Print a prompt's text as it would be approved."""
     from dialogs.authoring.prompt_list import rendered
     from dialogs.data.bundle import load_bundle
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -175,7 +174,7 @@ def script(lang: str = "pl", config: Config = None) -> None:
     """Print the recording script for the studio, as CSV."""
     from dialogs.authoring.prompt_list import recording_script
     from dialogs.data.bundle import load_bundle
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
@@ -203,7 +202,7 @@ def gaps(calls: Annotated[Path, typer.Argument(help="CSV with the columns intent
     """Matters that callers raise and no approved message answers."""
     from dialogs.authoring.prompt_list import gaps as found
     from dialogs.data.bundle import load_bundle
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)

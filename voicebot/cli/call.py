@@ -1,4 +1,4 @@
-"""`voicebot call`: the scripted caller against any SIP address on this machine or the bank's network."""
+"""`voicebot call`: one scripted call by the softphone to any SIP address on this machine or the bank's network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def call(
     record: Annotated[Path | None, typer.Option(help="save what is heard as WAV")] = None,
     max_s: Annotated[float, typer.Option(help="hang up after so many seconds")] = 90.0,
 ) -> None:
-    """Place a call: wait for the bot to finish, say (or play) each line in turn, press the keys, and tell what came of it."""
+    """Place a call with the softphone: wait for the bot to finish, say or play each line, press the keys, show the result."""
     from voicebot.endpoints.sip.codecs import Codec
     from voicebot.softphone import (
         CallScript,

@@ -1,4 +1,4 @@
-"""`voicebot config` and `voicebot customers`: what an operator sets, checked."""
+"""`voicebot config` and `voicebot customers`: check the configuration, fill the customer directory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
 
 app = typer.Typer(no_args_is_help=True, help="The configuration.")
 customers_app = typer.Typer(no_args_is_help=True, help="The customer directory.")
@@ -20,12 +21,13 @@ def _config() -> None:
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(help="YAML file, else VOICEBOT_CONFIG, else defaults")] = None,
+    file: Annotated[Path | None, typer.Argument(help="the same as --config")] = None,
+    config: Config = None,
 ) -> None:
     """Explain every mistake by file and line; exit 1 when there is one that stops the service."""
     from voicebot.config.check import check_config
 
-    problems = check_config(file)
+    problems = check_config(config or file)
     for problem in problems:
         print(problem)
     fatal = [problem for problem in problems if problem.fatal]
@@ -39,10 +41,10 @@ def _customers() -> None:
 
 
 @customers_app.command("import")
-def import_customers(csv: Path, config: Annotated[Path | None, typer.Option(help="YAML file")] = None) -> None:
-    """Replace the directory by a CSV: number, segment, language, tenure_years, customer_ref. Bad rows are told by line."""
+def import_customers(csv: Path, config: Config = None) -> None:
+    """Replace the directory by a CSV: number, segment, language, tenure_years, customer_ref. Bad rows are left out and named."""
     from caller_id.sqlite_directory import SqliteDirectory
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
         settings = load_settings(config)
@@ -51,6 +53,6 @@ def import_customers(csv: Path, config: Annotated[Path | None, typer.Option(help
         size = len(directory)
         directory.close()
     for problem in report.problems:
-        print(problem)
+        print(f"{csv}: {problem}")
     print(f"{size} customers in the directory, {len(report.problems)} rows not imported")
     raise typer.Exit(1 if report.problems else 0)

@@ -15,7 +15,7 @@ WIDTH = 170
 
 
 def demo(folder: Annotated[Path, typer.Option(help="where recordings and records of the calls go")] = Path("var/demo")) -> None:
-    """Start the service on loopback, have a scripted caller place real SIP calls into it, and judge where they arrive."""
+    """Start the service on loopback, let the softphone place real SIP calls to it, and check where each call arrives."""
     from voicebot.demo.run import run_demo
 
     with told_plainly():

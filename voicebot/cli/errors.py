@@ -1,4 +1,4 @@
-"""Errors a person can mend are told in one piece, without a traceback."""
+"""Errors that an operator can correct are printed as one message, without a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All commands, under the names of the design."""
+"""All commands of `voicebot`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from voicebot.cli.models import app as models_app
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 
-loguru.logger.remove()  # pipecat greets when imported; what is logged is decided by `voicebot.logs`
+loguru.logger.remove()  # pipecat logs a greeting when imported; `voicebot.logs` decides what is logged
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # the help speaks of [key 1], which is no mark-up
+    rich_markup_mode=None,  # [key 1] in the help is not mark-up
     help="Call steering for a bank's hotline.",
 )
 for command in (demo, serve, talk, call, replay):

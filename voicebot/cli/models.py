@@ -1,4 +1,4 @@
-"""`voicebot models`: recognisers and voices: where from, where to, whether they are whole."""
+"""`voicebot models`: recogniser and voice models: their source, their place, and whether their files are complete."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.progress import Progress
 from rich.table import Table
 
 from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
 
 if TYPE_CHECKING:
     from audio.models import ModelShelf
 
 app = typer.Typer(no_args_is_help=True, help="Recogniser and voice models.")
-Config = Annotated[Path | None, typer.Option("--config", help="YAML file; see examples/voicebot.yml")]
 
 
 def _shelf(config: Path | None) -> ModelShelf:
     from audio.models import ModelShelf
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
 
     folder = load_settings(config).state.data_dir / "models"
     return ModelShelf(folder, folder)
@@ -29,10 +29,10 @@ def _shelf(config: Path | None) -> ModelShelf:
 
 @app.command("list")
 def list_models(config: Config = None) -> None:
-    """Every model we know: engine, languages, where from, licence, whether it is here."""
+    """List every known model: engine, languages, source, licence, and where it is installed."""
     with told_plainly():
         states = _shelf(config).states()
-    table = Table("model", "engine", "languages", "MB", "licence", "from", "here")
+    table = Table("model", "engine", "languages", "MB", "licence", "source", "installed")
     for state in states:
         spec = state.spec
         row = (spec.name, spec.engine, " ".join(spec.languages), str(spec.megabytes), spec.licence, spec.source)
@@ -43,11 +43,11 @@ def list_models(config: Config = None) -> None:
 @app.command()
 def fetch(
     name: str,
-    url: Annotated[str | None, typer.Option(help="a mirror of yours")] = None,
-    sha256: Annotated[str | None, typer.Option(help="what the download's sum must be")] = None,
+    url: Annotated[str | None, typer.Option(help="download from this address instead")] = None,
+    sha256: Annotated[str | None, typer.Option(help="the checksum that the download must have")] = None,
     config: Config = None,
 ) -> None:
-    """Fetch a model into its place; its sum is printed, recorded, and enforced when given."""
+    """Download a model. Its checksum is printed and kept; with --sha256 a download with another one is refused."""
     with told_plainly(), Progress(transient=True) as bar:
         task = bar.add_task(name, total=None)
         fetched = _shelf(config).fetch(
@@ -58,9 +58,9 @@ def fetch(
 
 @app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="one model; else all that are here")] = None, config: Config = None
+    name: Annotated[str | None, typer.Argument(help="one model; without it all that are installed")] = None, config: Config = None
 ) -> None:
-    """Read every byte and compare; exit 1 when something is wrong."""
+    """Compare every file with its checksum; exit 1 when one differs."""
     with told_plainly():
         shelf = _shelf(config)
         names = [name] if name else [state.spec.name for state in shelf.states() if state.path is not None]

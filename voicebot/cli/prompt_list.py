@@ -1,4 +1,4 @@
-"""The list of prompts: on a terminal as wide as that is, elsewhere a line a prompt with nothing left out."""
+"""The list of prompts: a table on a terminal; elsewhere one line of tab-separated fields a prompt, with nothing left out."""
 
 from __future__ import annotations
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
+from voicebot.tasks import cancelled
 
 if TYPE_CHECKING:
     from voicebot.service import Service
 
 
-def serve(config: Annotated[Path | None, typer.Option(help="YAML file; see examples/voicebot.yml")] = None) -> None:
+def serve(config: Config = None) -> None:
     """Answer calls until stopped (Ctrl-C or SIGTERM): then no new calls, and the live ones may finish."""
     with told_plainly():
         asyncio.run(_serve(config))
 
 
 async def _serve(config: Path | None) -> None:
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
     from voicebot.service import open_service
 
@@ -36,19 +38,22 @@ async def _serve(config: Path | None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim")) as service:
         _announce(console, service)
-        waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.endpoint.died.wait())}
+        waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.died())}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        if service.endpoint.died.is_set():
-            console.print("the SIP stack died; this process must be replaced", style="red")
-            raise typer.Exit(1)
-        console.print(f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones")
+        await cancelled(*waiting)
+        if not service.healthy:
+            console.print("an endpoint cannot go on: this process must be replaced", style="red")
+        console.print(
+            f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones; then they are put through"
+        )
+        code = 0 if service.healthy else 1
         await service.drain(settings.limits.drain_s)
+    if code:
+        raise typer.Exit(code)
 
 
 def _announce(console: Console, service: Service) -> None:
-    (host, port), settings = service.sip, service.settings
+    (host, port), settings = service.sip.address, service.settings
     console.print(f"SIP   listening on {host}:{port} ({', '.join(settings.sip.transports)})")
     console.print(f"      call sip:{settings.sip.user}@{host}:{port}")
     if not settings.sip.peers:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
 
 _A_CUSTOMERS_NUMBER = "+48600000000"
 
@@ -33,7 +34,7 @@ def talk(
     as_json: Annotated[bool, typer.Option("--json", help="one event or action per line as JSON")] = False,
     line: Annotated[str, typer.Option(help="the dialled line's name in the bundle")] = "main",
     segment: Annotated[str | None, typer.Option(help="private_banking, select, sme or mass, whatever the directory says")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file; see examples/voicebot.yml")] = None,
+    config: Config = None,
 ) -> None:
     """Talk to the bot in text. What the caller does: words, [key 1], [keys 123#], [silence 8], [interrupt] words, [hangup].
 
@@ -56,7 +57,7 @@ def _talk(
 ) -> None:
     from dialogs.data.bundle import load_bundle
     from dialogs.events import CallStarted
-    from voicebot.config.settings import load_settings
+    from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
     from voicebot.talk import TalkError, TextCall, outcome_of, parse_script, turns_of
     from voicebot.understanding.service import load_understander
@@ -145,7 +146,7 @@ def _time(at: str | None, bundle: Bundle) -> datetime:
 
 
 def _shower(bundle: Bundle, as_json: bool) -> Callable[[Exchange], None]:
-    from voicebot.cli.screen import CallScreen
+    from voicebot.screen import CallScreen
     from voicebot.talk import as_json as json_lines
 
     def print_json(exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""Every mistake in the configuration, by file and line, with its mend."""
+"""Every mistake in the configuration, by file and line, with its advice."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from voicebot.config.settings import Settings, Sip, config_path
-from voicebot.config.source import Problem, Source, Where, read_source
+from voicebot.config.settings import Settings
+from voicebot.config.source import SettingProblem, Source, Where, config_path, read_source
+from voicebot.endpoints.sip.settings import SipSection
 from voicebot.errors import ConfigError
 
 _MOST_ROUNDS = 20
 _SECRET_PARTS = ("token", "secret", "url", "password")
 
-# pydantic's kinds of mistake in plain words, and a mend that a person can follow
+# pydantic's kinds of mistake in plain words, and a advice that a person can follow
 _WHATS = {
     "string_pattern_mismatch": "is not in the right form",
     "too_short": "is too short to be safe",
@@ -33,7 +34,7 @@ _WHATS = {
     "tuple_type": "is no list",
     "mapping_type": "is no section",
 }
-_MENDS = {
+_ADVICE = {
     "missing": "Add it",
     "too_short": "Make it longer: at least 16 characters",
     "greater_than": "Give a larger value",
@@ -59,7 +60,7 @@ _FORMS = {
 }
 
 
-def check_config(path: Path | None = None) -> list[Problem]:
+def check_config(path: Path | None = None) -> list[SettingProblem]:
     """Every mistake in the file (`path`, else VOICEBOT_CONFIG) and the environment; empty when there is none."""
     return _check(path)[1]
 
@@ -73,34 +74,34 @@ def checked_settings(path: Path | None = None) -> Settings:
     return settings
 
 
-def _check(path: Path | None) -> tuple[Settings | None, list[Problem]]:
+def _check(path: Path | None) -> tuple[Settings | None, list[SettingProblem]]:
     source = read_source(config_path(path))
     settings, problems = _validate(source)
     if settings is not None:
         problems += _look_around(settings, source)
         if not settings.sip.peers and not any(problem.where.startswith("sip") for problem in problems):
-            mend = "Name the trunks: peers: [192.0.2.0/24]"
-            problems.append(source.problem(("sip",), "has no peers, so no call can come in", mend, fatal=False))
+            advice = "Name the trunks: peers: [192.0.2.0/24]"
+            problems.append(source.problem(("sip",), "has no peers, so no call can come in", advice, fatal=False))
     return settings, sorted({*source.problems, *problems})
 
 
-def _validate(source: Source) -> tuple[Settings | None, list[Problem]]:
+def _validate(source: Source) -> tuple[Settings | None, list[SettingProblem]]:
     """What is wrong is taken out and the rest looked at again: mistakes that only show once a section is whole are found too."""
     values = source.values
-    problems: list[Problem] = []
+    problems: list[SettingProblem] = []
     for _ in range(_MOST_ROUNDS):
         try:
             return Settings(**values), problems
         except ValidationError as error:
             explained = [_explained(detail) for detail in error.errors(include_url=False)]
-        problems += [source.problem(where, what, mend) for where, what, mend in explained]
+        problems += [source.problem(where, what, advice) for where, what, advice in explained]
         if not sum(_take_out(values, where) for where, _, _ in explained):
             break
     return None, problems
 
 
 def _explained(detail: ErrorDetails) -> tuple[Where, str, str]:
-    """Where, what and mend of one of pydantic's mistakes."""
+    """Where, what and advice of one of pydantic's mistakes."""
     kind = detail["type"]
     where = tuple(part for part in detail["loc"] if part != "[key]")
     if kind == "extra_forbidden":
@@ -110,19 +111,19 @@ def _explained(detail: ErrorDetails) -> tuple[Where, str, str]:
     if kind == "value_error":
         said = str(detail["ctx"]["error"])
         place = where or _sip_place(said)
-        what, _, mend = said.removeprefix(f"{place[-1]}: ").partition("; ")
-        return place, what, (mend[:1].upper() + mend[1:]) or "Change one of them"
+        what, _, advice = said.removeprefix(f"{place[-1]}: ").partition("; ")
+        return place, what, (advice[:1].upper() + advice[1:]) or "Change one of them"
     what = _WHATS.get(kind) or detail["msg"].removeprefix("Input ")
     if kind != "missing" and not _is_secret(where) and isinstance(detail["input"], str | int | float):
         what += f" (got {str(detail['input'])[:60]})"
     form = next((form for name, form in _FORMS.items() if name in where), None)
-    return where, what, (form if kind == "string_pattern_mismatch" and form else _MENDS.get(kind, "Change the value"))
+    return where, what, (form if kind == "string_pattern_mismatch" and form else _ADVICE.get(kind, "Change the value"))
 
 
 def _sip_place(what: str) -> Where:
     """Mistakes between the settings of the SIP endpoint begin with the name of one."""
     name = what.split()[0].rstrip(":")
-    return ("sip", name) if name in Sip.model_fields else ("sip",)
+    return ("sip", name) if name in SipSection.model_fields else ("sip",)
 
 
 def _is_secret(where: Where) -> bool:
@@ -164,7 +165,7 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 # ---------------------------------------------------------------- what only the machine shows
 
 
-def _look_around(settings: Settings, source: Source) -> Iterator[Problem]:
+def _look_around(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """Files that are not there, folders that cannot be written, open secrets, open doors."""
     for where, path, fatal in _files(settings):
         if not path.exists():
@@ -202,7 +203,7 @@ def _folders(settings: Settings) -> Iterator[tuple[Where, Path]]:
         yield ("records", "folder"), settings.records.folder
 
 
-def _rasa(settings: Settings, source: Source) -> Iterator[Problem]:
+def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """Rasa servers that are named in vain, or by an address that is too long."""
     nlu = settings.nlu
     named: dict[Where, str] = {("nlu", "rasa_urls", lang): str(url) for lang, url in nlu.rasa_urls.items()}
@@ -210,13 +211,13 @@ def _rasa(settings: Settings, source: Source) -> Iterator[Problem]:
         named["nlu", "rasa_url"] = str(nlu.rasa_url)
     for where, url in named.items():
         if url.rstrip("/").endswith(("/model/parse", "/webhooks/rest/webhook")):
-            mend = "Leave out what comes after host and port: /model/parse is added"
-            yield source.problem(where, "is the address of one of Rasa's functions, not of the server", mend)
+            advice = "Leave out what comes after host and port: /model/parse is added"
+            yield source.problem(where, "is the address of one of Rasa's functions, not of the server", advice)
     if named and nlu.backend != "rasa":
         yield source.problem(next(iter(named)), "is not used", "Write nlu.backend: rasa, or remove it", fatal=False)
 
 
-def _secrets_open(settings: Settings, source: Source) -> Iterator[Problem]:
+def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """A secret in a file that anybody on the machine may read."""
     webhook = settings.handoff.webhook
     secrets: dict[Where, SecretStr | None] = {

@@ -12,10 +12,12 @@ from typing import Any
 from pydantic_settings import EnvSettingsSource, SettingsError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 
-from voicebot.config.settings import CONFIG_VARIABLE, ENV_DELIMITER, ENV_PREFIX, Settings
+from voicebot.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
+CONFIG_VARIABLE = "VOICEBOT_CONFIG"
 ENVIRONMENT = "environment"
 
 Where = tuple[str | int, ...]
@@ -23,23 +25,24 @@ Where = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One mistake: `line` counts from 1, 0 when it has none; `where` is the dotted name, or the environment variable.
-
-    One that is not `fatal` lets the service start and do without.
-    """
+class SettingProblem:
+    """One mistake in the settings."""
 
     file: str
     line: int
+    """Counts from 1; 0 when it has none."""
     where: str
+    """The dotted name of the setting, or the environment variable."""
     what: str
-    mend: str
+    advice: str
+    """What to write instead."""
     fatal: bool = True
+    """One that is not lets the service start and do without."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        mend = self.mend if self.mend.endswith("?") else f"{self.mend}."
-        return f"{place}: {self.where}: {self.what}. {mend}" if self.where else f"{place}: {self.what}. {mend}"
+        advice = self.advice if self.advice.endswith("?") else f"{self.advice}."
+        return f"{place}: {self.where}: {self.what}. {advice}" if self.where else f"{place}: {self.what}. {advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,14 @@ class Source:
     document: CommentedMap = field(default_factory=CommentedMap)
     values: dict[str, Any] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SettingProblem, ...] = ()
 
-    def problem(self, where: Where, what: str, mend: str, *, fatal: bool = True) -> Problem:
+    def problem(self, where: Where, what: str, advice: str, *, fatal: bool = True) -> SettingProblem:
         """A problem at a place: in the environment variable that sets it, if one does, else in the file."""
         variable = self.variable(where)
         if variable is not None:
-            return Problem(ENVIRONMENT, 0, variable, what, mend, fatal)
-        return Problem(self.name, self._line(where), ".".join(map(str, where)), what, mend, fatal)
+            return SettingProblem(ENVIRONMENT, 0, variable, what, advice, fatal)
+        return SettingProblem(self.name, self._line(where), ".".join(map(str, where)), what, advice, fatal)
 
     def variable(self, where: Where) -> str | None:
         """The environment variable that sets this place, if one does."""
@@ -92,12 +95,13 @@ def read_source(path: Path | None) -> Source:
     return Source(str(path or "defaults"), document, _laid_over(document, values), variables, (*problems, *unread))
 
 
-def _read_file(path: Path) -> tuple[CommentedMap, list[Problem]]:
-    def unusable(what: str, mend: str, line: int = 0) -> tuple[CommentedMap, list[Problem]]:
-        return CommentedMap(), [Problem(str(path), line, "", what, mend)]
+def _read_file(path: Path) -> tuple[CommentedMap, list[SettingProblem]]:
+    def unusable(what: str, advice: str, line: int = 0) -> tuple[CommentedMap, list[SettingProblem]]:
+        return CommentedMap(), [SettingProblem(str(path), line, "", what, advice)]
 
     try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        document = YAML(typ="rt").load(text)
     except OSError as error:
         return unusable(f"cannot be read: {error.strerror}", f"Give the configuration's path with --config or {CONFIG_VARIABLE}")
     except UnicodeDecodeError:
@@ -105,10 +109,16 @@ def _read_file(path: Path) -> tuple[CommentedMap, list[Problem]]:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return unusable(
-            f"is no YAML: {(error.problem or 'cannot be read').splitlines()[0]}", "Mend this line, or the one above", line
+            f"is no YAML: {(error.problem or 'cannot be read').splitlines()[0]}", "Correct this line, or the one above", line
         )
-    except YAMLError as error:
-        return unusable(f"is no YAML: {str(error).splitlines()[0]}", "Mend it")
+    except ReaderError as error:
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        line = text.count("\n", 0, error.position) + 1
+        return unusable(f"holds a character that no text has: U+{code:04X}", "Delete it, or type the line anew", line)
+    except RecursionError:
+        return unusable("is nested too deeply", "Remove the superfluous brackets")
+    except Exception as error:  # the YAML library raises nearly anything on text that is odd enough, such as a date that is none
+        return unusable(f"is no YAML: {(str(error) or repr(error)).splitlines()[0]}", "Write dates and numbers in quotes")
     if document is None:
         return CommentedMap(), []
     if not isinstance(document, CommentedMap):
@@ -116,7 +126,7 @@ def _read_file(path: Path) -> tuple[CommentedMap, list[Problem]]:
     return document, []
 
 
-def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[Problem]]:
+def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[SettingProblem]]:
     """Our variables and what they set, each read by itself so that a bad one does not hide the others."""
     read: set[str] = set()
     values: dict[str, Any] = {}
@@ -128,7 +138,9 @@ def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[Problem]]:
         first = name.split(ENV_DELIMITER)[0]
         if first not in known:
             near = get_close_matches(first, known, n=1, cutoff=0.5)
-            problems.append(Problem(ENVIRONMENT, 0, name, "sets nothing", f"Did you mean {near[0]}?" if near else "Remove it"))
+            problems.append(
+                SettingProblem(ENVIRONMENT, 0, name, "sets nothing", f"Did you mean {near[0]}?" if near else "Remove it")
+            )
             continue
         reader = EnvSettingsSource(Settings)
         reader.env_vars = {name.lower(): os.environ[name]}
@@ -136,7 +148,7 @@ def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[Problem]]:
             values = _laid_over(values, reader())
             read.add(name)
         except SettingsError:
-            problems.append(Problem(ENVIRONMENT, 0, name, "cannot be read", "Write lists and mappings as JSON"))
+            problems.append(SettingProblem(ENVIRONMENT, 0, name, "cannot be read", "Write lists and mappings as JSON"))
     return frozenset(read), values, problems
 
 
@@ -149,3 +161,9 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
         under = merged.get(name)
         merged[name] = _laid_over(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
     return merged
+
+
+def config_path(path: Path | None) -> Path | None:
+    """The file to read: the one given, else the one VOICEBOT_CONFIG names, else none."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return path or (Path(named) if named else None)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from math import ceil
+from typing import TypeVar, assert_never
 
 import structlog
 
@@ -17,6 +18,9 @@ from dialogs.events import (
     Authorise,
     CallStarted,
     CollectKeys,
+    Conditions,
+    ConditionsChanged,
+    Decided,
     Event,
     Failed,
     HandOff,
@@ -28,13 +32,15 @@ from dialogs.events import (
     KeyPressed,
     Listen,
     PromptFinished,
+    Remember,
+    Resumed,
     Say,
     Silence,
     StopRecording,
     Wait,
 )
 from nlu.types import Hypothesis
-from voicebot.conversation.journal import Journal
+from voicebot.conversation.limits import DEFAULTS
 from voicebot.conversation.rescue import RescueConversation
 from voicebot.conversation.silence import SilenceTimer
 from voicebot.conversation.stage import (
@@ -42,14 +48,20 @@ from voicebot.conversation.stage import (
     Conversation,
     Fact,
     HandOver,
+    HoldChanged,
+    HoldTooLong,
     PlaybackStarted,
     PlaybackStopped,
+    PutThroughNow,
     Recognised,
+    SpeechLost,
     SpeechStarted,
     Stage,
     TimerRang,
     Understand,
 )
+from voicebot.records.journal import Journal
+from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -62,19 +74,28 @@ IDLE_S = 6.0
 """How long the driver waits when the dialogue forgot to ask for anything."""
 
 
+SPEECH_LOST_S = 35.0
+"""A turn of the caller lasts 20 s at most, its recognition 8 s: what takes longer has been lost on the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriverSettings:
-    """Bounds of one call in seconds, the queue that takes any call we cannot steer, and the time of day the dialogue is told.
-
-    `max_say_s`: playback that is not reported by then counts as heard. `understand_s`: the classifier is done without by then.
-    """
+    """Bounds of one conversation, in seconds, and what it needs to know of the service."""
 
     default_queue: str
+    """The queue that takes any call we cannot steer."""
     language: str = "pl"
-    max_call_s: float = 600.0
-    max_say_s: float = 90.0
-    understand_s: float = 2.0
+    max_call_s: float = DEFAULTS.max_call_s
+    max_say_s: float = DEFAULTS.max_say_s
+    """Playback that is not reported by then counts as heard."""
+    understand_s: float = DEFAULTS.understand_s
+    """The classifier is done without by then."""
+    max_hold_s: float = DEFAULTS.max_hold_s
+    """A call on hold for so long is ended: nobody listens."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The time of day the dialogue is told."""
+    conditions: Callable[[], Conditions] | None = None
+    """The live conditions now; the dialogue hears of a change before its next event."""
 
 
 class CallDriver:
@@ -100,12 +121,19 @@ class CallDriver:
         self._journal = journal
         self._settings = settings
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()
-        self._silence = SilenceTimer(self._facts.put_nowait)
+        self._early: list[Fact] | None = []  # facts that came before the call had started; None once it has
+        self._silence = SilenceTimer(self._tell)
+        self._known_conditions = Conditions()
         self._timers: list[asyncio.TimerHandle] = []
         self._listen = Listen(language=settings.language)
         self._keys: CollectKeys | None = None
         self._speaking: dict[str, Say] = {}
         self._caller_talks = False
+        self._turns = 0
+        self._held_at: float | None = None
+        self._holds = 0
+        self._after_hold: list[Fact] = []
+        self._cut_off: tuple[str, ...] = ()
         self._bot_paused = False
         self._speech_ended_at: float | None = None
         self._hang_up_reason: str | None = None
@@ -116,37 +144,54 @@ class CallDriver:
     # ------------------------------------------------------------------ facts from outside
 
     def start(self, started: CallStarted) -> None:
-        """The call is answered."""
+        """The call is answered. What happened before is taken after it, in order."""
+        early, self._early = self._early or [], None
+        self._known_conditions = started.conditions
         self._later(self._settings.max_call_s, Failed("max_length", "telephony.max_length"))
-        self._facts.put_nowait(started)
+        for fact in (started, *early):
+            self._tell(fact)
 
     def speech_started(self, *, over_bot: bool) -> None:
         """The caller began to speak; the bot, if it spoke, is paused."""
-        self._facts.put_nowait(SpeechStarted(over_bot))
+        self._tell(SpeechStarted(over_bot))
 
     def recognised(self, fact: Recognised) -> None:
         """What was heard, so far or in the whole turn."""
-        self._facts.put_nowait(fact)
+        self._tell(fact)
 
     def key(self, key: str) -> None:
         """A key was pressed."""
-        self._facts.put_nowait(KeyPressed(key))
+        self._tell(KeyPressed(key))
+
+    def hold(self, held: bool) -> None:
+        """The far end holds the call, or took it back."""
+        self._tell(HoldChanged(held))
 
     def playback_started(self, mark: str, at: float) -> None:
         """The first sample of a mark has been sent."""
-        self._facts.put_nowait(PlaybackStarted(mark, at))
+        self._tell(PlaybackStarted(mark, at))
 
     def playback_stopped(self, mark: str, *, finished: bool, played_s: float) -> None:
         """A mark was played to its end, or stopped."""
-        self._facts.put_nowait(PlaybackStopped(mark, finished, played_s))
+        self._tell(PlaybackStopped(mark, finished, played_s))
 
     def failed(self, stage: str, code: str) -> None:
         """A stage failed; the call goes on without it."""
-        self._facts.put_nowait(Failed(stage, code))
+        self._tell(Failed(stage, code))
 
     def hung_up(self, cause: str) -> None:
         """The leg is gone."""
-        self._facts.put_nowait(HungUp(cause))
+        self._tell(HungUp(cause))
+
+    def put_through_now(self, why: str) -> None:
+        """The caller must go to the default queue now, with a sentence; a hand-off under way is awaited instead."""
+        self._tell(PutThroughNow(why))
+
+    def _tell(self, fact: Fact) -> None:
+        if self._early is not None:
+            self._early.append(fact)
+        else:
+            self._facts.put_nowait(fact)
 
     # ------------------------------------------------------------------ the one loop
 
@@ -164,16 +209,19 @@ class CallDriver:
             self._silence.stop()
             for timer in self._timers:
                 timer.cancel()
-            if self._handing_over is not None:
-                self._handing_over.cancel()
+            await cancelled(self._handing_over)
 
     async def _take(self, fact: Fact) -> None:
+        if self._held_at is not None and not isinstance(fact, HoldChanged | HoldTooLong | HungUp):
+            self._keep_for_later(fact)
+            return
         match fact:
             case Recognised():
                 await self._on_recognised(fact)
             case SpeechStarted():
-                self._caller_talks, self._bot_paused = True, fact.over_bot
-                self._silence.stop()
+                self._on_speech_started(fact)
+            case SpeechLost():
+                await self._on_speech_lost(fact)
             case PlaybackStarted():
                 self._on_playback_started(fact)
             case PlaybackStopped():
@@ -183,6 +231,12 @@ class CallDriver:
                     await self._happened(Silence(fact.seconds))
             case KeyPressed():
                 await self._on_key(fact)
+            case HoldChanged():
+                await self._on_hold_changed(fact)
+            case HoldTooLong():
+                await self._on_hold_too_long(fact)
+            case PutThroughNow():
+                await self._on_put_through_now(fact)
             case HungUp():
                 await self._on_hung_up(fact)
             case Failed():
@@ -192,9 +246,22 @@ class CallDriver:
 
     async def _happened(self, event: Event) -> None:
         """Give the dialogue an event and do what it answers."""
+        await self._tell_conditions(event)
         if not (isinstance(event, KeyPressed) and self._keys is not None and self._keys.secret):
             self._journal.happened(event)
         await self._do_all(self._conversation.handle(event, self._settings.clock()))
+
+    async def _tell_conditions(self, event: Event) -> None:
+        """Switches and waits that changed while the call runs are told before what they may decide."""
+        if self._settings.conditions is None or isinstance(event, CallStarted | HungUp):
+            return
+        now = self._settings.conditions()
+        if _as_told(now) == _as_told(self._known_conditions):
+            return
+        self._known_conditions = now
+        changed = ConditionsChanged(now)
+        self._journal.happened(changed)
+        await self._do_all(self._conversation.handle(changed, self._settings.clock()))
 
     async def _do_all(self, actions: list[Action]) -> None:
         for action in actions:
@@ -214,6 +281,7 @@ class CallDriver:
                 self._await_answer(action.no_input_s)
             case CollectKeys():
                 self._keys = action
+                self._caller_talks = self._bot_paused = False  # the ear is closed: nothing of a turn under way will come
                 await self._stage.listen(None)
                 self._await_answer(action.timeout_s)
             case Wait():
@@ -227,9 +295,11 @@ class CallDriver:
             case StopRecording():
                 await self._stage.stop_recording()
             case Authorise():
-                self._facts.put_nowait(AuthorisationResult(confirmed=False, reason="not_available"))
+                self._tell(AuthorisationResult(confirmed=False, reason="not_available"))
+            case Decided() | Remember():
+                pass  # for the journal and the session
             case _:
-                pass  # Decided and its like are for the journal
+                assert_never(action)
 
     # ------------------------------------------------------------------ speech, keys, playback
 
@@ -266,9 +336,28 @@ class CallDriver:
                 understanding = await self._understand(hypotheses, self._listen.language)
         except Exception as error:  # a TimeoutError is one like the others
             log.error("understanding failed", code="nlu.failed", error=repr(error))
-            self._facts.put_nowait(Failed("classifier", "nlu.failed"))
+            self._tell(Failed("classifier", "nlu.failed"))
             return Heard(text="", confidence=hypotheses[0].confidence)
         return Heard(text=understanding.text, understanding=understanding, confidence=hypotheses[0].confidence)
+
+    def _on_speech_started(self, fact: SpeechStarted) -> None:
+        if self._keys is not None:
+            return  # it began before the ear was closed; its end will not be reported
+        self._turns += 1
+        self._caller_talks, self._bot_paused = True, fact.over_bot
+        self._silence.stop()
+        self._later(SPEECH_LOST_S, SpeechLost(self._turns))
+
+    async def _on_speech_lost(self, fact: SpeechLost) -> None:
+        """No call waits for ever for the end of a sentence."""
+        if not self._caller_talks or fact.number != self._turns:
+            return
+        self._journal.note("speech_lost")
+        self._caller_talks = False
+        if self._bot_paused:
+            self._bot_paused = False
+            await self._stage.resume_speaking()
+        self._await_answer()
 
     async def _on_key(self, fact: KeyPressed) -> None:
         self._caller_talks = self._bot_paused = False
@@ -326,7 +415,56 @@ class CallDriver:
         if not busy and not self._silence.running and self._facts.empty():
             self._silence.start(self._silence.seconds or IDLE_S)
 
+    # ------------------------------------------------------------------ hold
+
+    async def _on_hold_changed(self, fact: HoldChanged) -> None:
+        """On hold everything waits; after it the question is put again. What the caller did not hear was not said."""
+        if fact.held == (self._held_at is not None) or self._over:
+            return
+        now = asyncio.get_running_loop().time()
+        if fact.held:
+            self._held_at = now
+            self._holds += 1
+            self._journal.note("held")
+            self._silence.stop()
+            self._cut_off = tuple(self._speaking)
+            self._speaking.clear()
+            self._caller_talks = self._bot_paused = False
+            await self._stage.stop_speaking()
+            self._later(self._settings.max_hold_s, HoldTooLong(self._holds))
+            return
+        held_s, self._held_at = round(now - (self._held_at or now), 1), None
+        waiting, self._after_hold = self._after_hold, []
+        if self._hang_up_reason is None and self._handing_over is None:
+            await self._happened(Resumed(held_s, self._cut_off))
+        for kept in waiting:
+            await self._take(kept)
+        await self._hang_up_when_silent()
+
+    def _keep_for_later(self, fact: Fact) -> None:
+        """While on hold: what others did (a hand-off's result, a failure) waits; sounds and keys are the far end's own."""
+        match fact:
+            case (
+                Recognised() | SpeechStarted() | SpeechLost() | PlaybackStarted() | PlaybackStopped() | TimerRang() | KeyPressed()
+            ):
+                pass
+            case _:
+                self._after_hold.append(fact)
+
+    async def _on_hold_too_long(self, fact: HoldTooLong) -> None:
+        if self._held_at is None or fact.number != self._holds:
+            return
+        self._journal.note("held_too_long", seconds=self._settings.max_hold_s)
+        await self._end_call("held_too_long")
+
     # ------------------------------------------------------------------ hand-off and the end
+
+    async def _on_put_through_now(self, fact: PutThroughNow) -> None:
+        """The service stops: a caller who is not on the way to a human already is told and handed over."""
+        if self._over or self._handing_over is not None or self._hang_up_reason is not None or self._rescued:
+            return
+        self._journal.note("put_through_now", why=fact.why)
+        await self._switch_to_rescue(fact.why)
 
     async def _hand_over_and_tell(self, action: HandOff) -> None:
         try:
@@ -335,23 +473,31 @@ class CallDriver:
             log.error("hand-off failed", code="handoff.failed", error=repr(error))
             result = HandOffResult(ok=False, queue=action.queue, reason="failed")
         self._handing_over = None
-        self._facts.put_nowait(result)
+        self._tell(result)
 
     async def _on_hung_up(self, fact: HungUp) -> None:
         """The leg is gone. A transfer's result that comes with the end of the leg counts before it."""
         self._speaking.clear()
+        self._held_at = None
         if self._handing_over is not None:
             await asyncio.wait({self._handing_over}, timeout=1.0)
         for result in self._take_out(HandOffResult):
             await self._happened(result)
         if not self._over:
             await self._happened(fact)
-            self._finish(self._hang_up_reason or "caller_hung_up")
+            self._finish(self._hang_up_reason or _OUTCOME_OF_END.get(fact.by, "caller_hung_up"))
 
     async def _hang_up_when_silent(self) -> None:
-        if self._hang_up_reason is not None and not self._speaking and not self._over:
+        if self._hang_up_reason is not None and not self._speaking and not self._over and self._held_at is None:
+            await self._end_call(self._hang_up_reason)
+
+    async def _end_call(self, outcome: str) -> None:
+        """Hang up. A leg that does not end in time is let go: the call is over, whatever becomes of it."""
+        self._finish(outcome)
+        try:
             await self._stage.hang_up()
-            self._finish(self._hang_up_reason)
+        except Exception as error:
+            log.warning("the leg did not end in time", code="telephony.failed", error=repr(error))
 
     def _finish(self, outcome: str) -> None:
         self.outcome = outcome
@@ -361,22 +507,27 @@ class CallDriver:
         """Something broke in here: the conversation of last resort takes over; if that breaks too, the leg is let go."""
         log.error("call rescued", code="call.rescued", error=repr(error), exc_info=error)
         self._journal.note("error", code="call.rescued", error=type(error).__name__)
-        if self._rescued:
-            await self._stage.hang_up()
-            self._finish("failed")
+        if self._over:
             return
+        if self._rescued:
+            await self._end_call("failed")
+            return
+        try:
+            await self._switch_to_rescue("error")
+        except Exception as second:
+            await self._rescue(second)
+
+    async def _switch_to_rescue(self, why: str) -> None:
+        """The conversation of last resort: one sentence, then the default queue."""
         self._rescued = True
         self._silence.stop()
         self._speaking.clear()
         self._hang_up_reason = None
-        rescue = RescueConversation(self._settings.default_queue, self._listen.language)
+        rescue = RescueConversation(self._settings.default_queue, self._listen.language, why)
         self._conversation = rescue
-        try:
-            await self._stage.stop_speaking()
-            self._take_out(PlaybackStopped)
-            await self._do_all(rescue.begin())
-        except Exception as second:
-            await self._rescue(second)
+        await self._stage.stop_speaking()
+        self._take_out(PlaybackStopped)
+        await self._do_all(rescue.begin())
 
     # ------------------------------------------------------------------ the queue
 
@@ -389,4 +540,13 @@ class CallDriver:
         return [fact for fact in waiting if isinstance(fact, kind)]
 
     def _later(self, seconds: float, fact: Fact) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._facts.put_nowait, fact))
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._tell, fact))
+
+
+_OUTCOME_OF_END = {"shutdown": "shutdown", "failed": "failed", "media_timeout": "media_timeout", "max_length": "max_length"}
+"""Ends of a leg that were not the caller's doing, as outcomes."""
+
+
+def _as_told(conditions: Conditions) -> tuple[object, ...]:
+    """What callers hear of the conditions: the switches, and waits in whole minutes."""
+    return conditions.switches, tuple((queue, ceil(seconds / 60)) for queue, seconds in conditions.waits)

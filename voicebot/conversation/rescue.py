@@ -32,19 +32,22 @@ TEXTS = {
     (APOLOGY, "en"): "I'm sorry, I couldn't put you through. Please call again in a moment.",
 }
 """What is said when the bundle has no such prompts: this conversation must not depend on anything."""
+TEXTS |= {("apology", language): text for (prompt, language), text in TEXTS.items() if prompt == APOLOGY}
 
 
 class RescueConversation:
     """Takes over a call in the middle; `begin` gives the first actions, then it is driven like any dialogue."""
 
-    def __init__(self, queue: str, language: str) -> None:
+    def __init__(self, queue: str, language: str, why: str = "error") -> None:
+        """`why` is for the record: "error", or "shutdown" when the service stops."""
         self._queue = queue
         self._language = language
+        self._why = why
         self._handing_over = False
 
     def begin(self) -> list[Action]:
         """What to do first."""
-        return [Decided("human", "something broke on our side"), self._say(ANNOUNCE)]
+        return [Decided("human", f"put through without the dialogue: {self._why}"), self._say(ANNOUNCE)]
 
     def handle(self, event: Event, now: datetime) -> list[Action]:
         """Go on; `now` plays no part."""
@@ -57,7 +60,7 @@ class RescueConversation:
                 return [self._say(APOLOGY), HangUp("apology")]
             case PromptFinished() | Interrupted() | Failed() if not self._handing_over:
                 self._handing_over = True
-                return [HandOff(self._queue, language=self._language, reason="rescue")]
+                return [HandOff(self._queue, language=self._language, reason="rescue" if self._why == "error" else self._why)]
             case _:
                 return []
 

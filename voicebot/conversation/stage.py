@@ -101,4 +101,43 @@ class TimerRang:
     seconds: float
 
 
-Fact = Recognised | SpeechStarted | PlaybackStarted | PlaybackStopped | TimerRang | Event
+@dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """The far end holds the call, or took it back."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTooLong:
+    """The `number`-th hold of the call has lasted as long as it may."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """The `number`-th turn of the caller should have ended long ago; its end was not reported."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutThroughNow:
+    """Whatever is being said: the caller must go to the default queue now (the service stops)."""
+
+    why: str
+
+
+Fact = (
+    Recognised
+    | SpeechStarted
+    | PlaybackStarted
+    | PlaybackStopped
+    | TimerRang
+    | HoldChanged
+    | HoldTooLong
+    | SpeechLost
+    | PutThroughNow
+    | Event
+)

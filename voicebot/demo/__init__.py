@@ -1,1 +1,1 @@
-"""The main job, for real: the service on loopback, and a scripted caller in another process that places SIP calls into it."""
+"""The demo: the service on loopback, and the softphone in another process that places real SIP calls to it. Imports no cli."""

@@ -17,11 +17,11 @@ from rich.table import Table
 from caller_id.types import Caller
 from dialogs.events import CallStarted
 from dialogs.rehearsal.rehearsal import Exchange
-from voicebot.cli.screen import CallScreen
 from voicebot.config.settings import Settings
-from voicebot.conversation.journal import Line
 from voicebot.demo.scenarios import AT_ONCE, CUSTOMERS, IN_TEXT, ONE_BY_ONE, Scenario, TextScenario
 from voicebot.logs import configure_logs
+from voicebot.records.journal import Line
+from voicebot.screen import CallScreen
 from voicebot.service import Service, open_service
 from voicebot.softphone import CallReport, CallScript, run_script_process
 from voicebot.talk import TextCall, Turn, as_json, say_in_words
@@ -79,7 +79,7 @@ async def run_demo(console: Console, folder: Path) -> int:
         console.print(f"… {what}", style="dim")
 
     async with open_service(_settings(folder, customers), sinks=[sink], progress=doing, clock=clock) as service:
-        console.print(f"SIP on {service.sip[0]}:{service.sip[1]}, HTTP on {service.http}\n")
+        console.print(f"SIP on {service.sip.address[0]}:{service.sip.address[1]}, HTTP on {service.http}\n")
         screen.append(CallScreen(console, lambda say: say_in_words(say, service.bundle, clock())))
         outcomes = await _place(console, service, ONE_BY_ONE, journals, together=1)
         console.print("\n[bold]five calls at once[/bold]")
@@ -158,7 +158,7 @@ def _journal_of(report: CallReport, journals: dict[str, list[Line]], before: set
 
 
 def _script(service: Service, scenario: Scenario) -> CallScript:
-    host, port = service.sip
+    host, port = service.sip.address
     return CallScript(
         target=f"sip:{scenario.line}@{host}:{port}",
         steps=scenario.steps,
@@ -180,7 +180,7 @@ def _in_text(service: Service, scenario: TextScenario, screen: CallScreen, at: d
             lines.append({**line, "t": (exchange.at - at).total_seconds()})
             screen(scenario.title, lines[-1])
 
-    call = TextCall(service.bundle, service.services.understanding.local, at=at, show=show)
+    call = TextCall(service.bundle, service.call_services.session.understanding.local, at=at, show=show)
     call.run(CallStarted(Caller(), language="pl"), [Turn("say", words) for words in scenario.lines])
     return Outcome(scenario, lines)
 

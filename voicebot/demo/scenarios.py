@@ -35,10 +35,11 @@ def asks(*matters: str) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One call and the queue, priority and segment it should end with. `number` None withholds it."""
+    """One call, and the queue, priority and segment it should end with."""
 
     title: str
     number: str | None
+    """The caller's; None withholds it."""
     steps: tuple[Step, ...]
     queue: str
     priority: int = 0

@@ -1,6 +1,4 @@
-"""The contract every leg keeps: facts come in order through one queue, commands go out; audio is read and written without
-blocking.
-"""
+"""The contract of every leg: facts come in order through one queue, commands go out; reading and writing audio never blocks."""
 
 from __future__ import annotations
 
@@ -11,24 +9,31 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class CallOffer:
-    """What the network says when a call arrives. Header names are lower-case; values as received.
-
-    `call_ref` is the network's own id of the call (SIP Call-ID, Asterisk channel id). `peer_trusted` says that the far end is a
-    configured trunk, so that its identity headers count.
-    """
+    """What the network says when a call arrives."""
 
     call_ref: str
+    """The network's own id of the call (SIP Call-ID, Asterisk channel id)."""
     from_uri: str
     to_uri: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Names are lower-case, values as received."""
     peer_trusted: bool = False
+    """The far end is a configured trunk, so that its identity headers count."""
+
+
+KEYS = "0123456789*#"
+"""The keys of a telephone. A to D and the hook flash (RFC 4733, events 12 to 16) are on no caller's phone: they are no facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class LegKey:
-    """One key was pressed (RFC 4733 or INFO), reported once, at its start where the network allows."""
+    """One key was pressed (RFC 4733 or INFO), reported once, at its start where the network allows. Raises ValueError."""
 
     key: str
+
+    def __post_init__(self) -> None:
+        if len(self.key) != 1 or self.key not in KEYS:
+            raise ValueError(f"{self.key!r} is no key of a telephone: one of {KEYS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +45,56 @@ class LegHold:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
-    """The call is over; nothing comes after this. `cause`: hangup, media_timeout, max_length, transferred, failed, shutdown."""
+    """The call is over; nothing comes after this."""
 
     cause: str
+    """hangup, media_timeout, max_length, transferred, failed or shutdown"""
     detail: str = ""
+    """The network's own words, for the log."""
 
 
 LegEvent = LegKey | LegHold | LegEnded
 
 
 @dataclass(frozen=True, slots=True)
+class TransferTarget:
+    """Whom a caller is put through to. Every endpoint makes its own kind of address of it (a SIP URI, a queue's name)."""
+
+    queue: str
+    """The queue's name in the bundle."""
+    name: str = ""
+    """What the queue is called in the telephone network; "" for the same name."""
+    ref: str = ""
+    """The opaque reference of the hand-off, for an endpoint that can send one along."""
+
+    @property
+    def address(self) -> str:
+        """The name by which the telephone network knows the queue."""
+        return self.name or self.queue
+
+
+@dataclass(frozen=True, slots=True)
 class TransferOutcome:
-    """How a transfer ended: `ok`, or why not (refused, timeout, unreachable, gone), with the SIP status where there is one."""
+    """How a transfer ended."""
 
     ok: bool
     reason: str = ""
+    """Why not: refused, timeout, unreachable (the target is no address) or gone (the caller left)."""
     status: int = 0
+    """The SIP status that told, 0 where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegStats:
+    """How the sound of a call that is over travelled, as far as the endpoint measured it."""
+
+    received: int
+    """Packets."""
+    lost: int
+    """Packets that never reached us."""
+    jitter_s: float
+    mos: float
+    """Estimated mean opinion score, 1 to 4.5."""
 
 
 class Leg(Protocol):
@@ -63,6 +102,11 @@ class Leg(Protocol):
 
     offer: CallOffer
     sample_rate: int
+
+    @property
+    def stats(self) -> LegStats | None:
+        """How the sound travelled, once the call is over; None before, and where nothing was measured."""
+        ...
 
     async def answer(self) -> None:
         """Answer and wait until media is up. Raises TelephonyError when the call is gone or media does not come."""
@@ -77,7 +121,9 @@ class Leg(Protocol):
         ...
 
     def write(self, pcm: bytes) -> int:
-        """Queue PCM for sending; returns the bytes taken. Never blocks."""
+        """Queue PCM for sending; returns the bytes taken: 0 on hold, while the media is renegotiated, and once the call is over.
+        What was not taken is never heard. Never blocks.
+        """
         ...
 
     def flush(self) -> None:
@@ -88,8 +134,17 @@ class Leg(Protocol):
         """Bytes queued and not yet sent: how far playback is behind writing."""
         ...
 
-    async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
-        """Blind transfer (REFER, RFC 3515). 202 plus the first NOTIFY, or the far end leaving, counts as handed over."""
+    def lost(self) -> int:
+        """Bytes taken by `write` that will never be sent, since this was asked last: the far end changed the media meanwhile, or
+        the call ended. What `flush` dropped is not among them.
+        """
+        ...
+
+    async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
+        """Blind transfer (SIP: REFER, RFC 3515). Never raises; a second transfer at the same time is refused ("busy").
+
+        `timeout_s` is how long the far end may take to accept; see `endpoints.sip.transfer` for what counts as handed over.
+        """
         ...
 
     async def hang_up(self) -> None:

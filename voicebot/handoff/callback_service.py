@@ -1,7 +1,7 @@
-"""Keeps what was promised to callers who would rather be called back: whose turn it is, from which number, how often.
+"""Callbacks that were promised: whose turn it is, from which number they are called, and how often.
 
 The rules are those of the bundle (`routes.yml`, callback), the order is that of `callback_queue`; here they meet what is stored.
-Whatever dials asks for the next callback (`take`), makes the call, and says what became of it (`settle`).
+A dialler asks for the next callback (`take`), makes the call, and reports what became of it (`settle`).
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from dialogs.data.bundle import Bundle
 from dialogs.engine.steps.collecting import callable_number
-from voicebot.errors import HandOffError, StateError
-from voicebot.handoff.callback_queue import CallbackBook, CallbackError, Place
-from voicebot.handoff.callbacks import Callback, CallbackStore, Served
+from voicebot.errors import HandOffError, StateError, StateUnavailable, code_of
+from voicebot.handoff.callback_queue import CallbackError, CallbackPlaces, Place
+from voicebot.handoff.callbacks import Callback, CallbackStore, Served, callback_codec
 
 _CLAIM_OCTETS = 18
 _MOST_RINGS = 1000
-_ON_THE_LINE = ""  # sorts before any reference: of two who came at once, the caller who holds the line goes first
+_ON_THE_LINE = ""  # sorts before any reference: of two who came at once, the caller on the telephone goes first
 
 _log = structlog.get_logger(__name__)
 
 Told = Callable[[str, Callback], None]
-"""Hears of a callback that was promised, taken, done, not_reached, given_back, given_up, withdrawn, or served by a new call."""
+"""Is told when a callback was promised, taken, done, not_reached, given_back, given_up, withdrawn, or served by a new call."""
 
 
 class ClaimLost(HandOffError):
@@ -41,53 +41,61 @@ class ClaimLost(HandOffError):
 
 
 class Outcome(StrEnum):
-    """What became of a callback that was taken. `given_back`: it was not tried (no agent was free after all)."""
+    """What became of a callback that was taken."""
 
     DONE = "done"
     NOT_REACHED = "not_reached"
     GIVEN_BACK = "given_back"
+    """It was not tried: no agent was free after all."""
 
 
 @dataclass(frozen=True, slots=True)
 class InLine:
-    """A callback in the line of its queue: how many stand before it, whether it may be made now, whether somebody is at it."""
+    """A callback at its place in the queue."""
 
     callback: Callback
     ahead: int
+    """How many are before it."""
     may_be_made: bool
+    """Whether it may be made now."""
     taken: bool
+    """Whether somebody is making it."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return self.callback.as_dict() | {"ahead": self.ahead, "may_be_made": self.may_be_made, "taken": self.taken}
+        return callback_codec.encode(self.callback) | {"ahead": self.ahead, "may_be_made": self.may_be_made, "taken": self.taken}
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A callback to be made now, from the number `cli`; `claim` goes with its outcome, and ends at `until`."""
+    """A callback to be made now."""
 
     callback: Callback
     cli: str
+    """The number to show."""
     claim: str
+    """To be given with its outcome."""
     until: datetime
+    """When the claim ends."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return self.callback.as_dict() | {"cli": self.cli, "claim": self.claim, "until": self.until.isoformat()}
+        return callback_codec.encode(self.callback) | {"cli": self.cli, "claim": self.claim, "until": self.until.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
 class RangAgain:
-    """A caller with this number (E.164), which the network vouches for, was put through to this queue by the call `call_id`."""
+    """A caller was put through to a queue: a callback that waits for them there is not needed any more."""
 
     number: str
+    """E.164; the network vouches for it."""
     queue: str
     call_id: str
     at: datetime
 
 
 class CallbackService:
-    """Promises, and those who keep them. Any number of processes may work on the same state server."""
+    """Takes promises and gives them to diallers. Any number of processes may work on the same state server."""
 
     def __init__(
         self,
@@ -105,7 +113,12 @@ class CallbackService:
         self._counted: dict[str, int] = {}
         self._taking = asyncio.Lock()
         self._rings: deque[RangAgain] = deque(maxlen=_MOST_RINGS)
-        CallbackBook.of(bundle.routes)
+        CallbackPlaces.of(bundle.routes)
+
+    @property
+    def bundle(self) -> Bundle:
+        """Whose rules hold."""
+        return self._bundle
 
     @property
     def counted(self) -> Mapping[str, int]:
@@ -120,18 +133,21 @@ class CallbackService:
         self._told("promised", callback)
 
     async def count(self) -> None:
-        """Count what waits, for the figures; while the state server is away the last count holds."""
-        await self._look_for_the_others()
+        """Count what waits, for the metrics; while the state server is away the last count holds. Never raises."""
         try:
+            await self._look_for_the_others()
             waiting = await self._store.stored(await self._queues())
         except StateError:
+            return
+        except Exception as error:  # the other metrics are still worth something
+            _log.exception("callbacks could not be counted", code=code_of(error))
             return
         self._counted = dict.fromkeys([*self._bundle.queues, *self._counted], 0)
         for each in waiting:
             self._counted[each.queue] = self._counted.get(each.queue, 0) + 1
 
     async def line(self, queue: str | None = None) -> list[InLine]:
-        """The callbacks promised for a queue (None: for all, queue by queue) in the order of their places.
+        """The callbacks promised for a queue (None: for all, queue by queue), in the order of their places.
 
         While the state server is away: those this process promised meanwhile; all queues at once then raise StateUnavailable.
         """
@@ -157,7 +173,7 @@ class CallbackService:
             caller = [Place(_ON_THE_LINE, queue, *on_line)] if on_line is not None else []
             now = self._clock()
             callable_now = (each.place for each in free.values() if self._may_be_called(each.number))
-            place = self._book([*caller, *callable_now]).next(queue, now)
+            place = self._places([*caller, *callable_now]).next(queue, now)
             if place is None or place.number is None:
                 return None
             callback, claim = free[place.ref], secrets.token_urlsafe(_CLAIM_OCTETS)
@@ -200,7 +216,7 @@ class CallbackService:
                 ended += await self._end(callback, ring)
             for callback in await self._store.stored([ring.queue]):
                 ended += await self._end(callback, ring)
-        except StateError as error:
+        except StateUnavailable as error:
             self._rings.append(ring)
             _log.info("whether a callback is still needed will be known later", code=error.code, queue=ring.queue)
         return ended
@@ -216,8 +232,13 @@ class CallbackService:
         return (callback.ref,)
 
     async def _look_for_the_others(self) -> None:
+        """Callers who rang again while the state server was away. One that cannot be looked at does not keep the next waiting."""
         for _ in range(len(self._rings)):
-            await self.rang_again(self._rings.popleft())
+            ring = self._rings.popleft()
+            try:
+                await self.rang_again(ring)
+            except Exception as error:
+                _log.exception("whether a callback is still needed cannot be known", code=code_of(error), call_id=ring.call_id)
 
     async def served(self, queue: str | None = None) -> list[Served]:
         """Callbacks of the last days that ended because the customer rang again, latest first; none while the state server is
@@ -234,8 +255,11 @@ class CallbackService:
                 return None
             case Outcome.GIVEN_BACK:
                 return callback
-        places = self._book([callback.place]).not_reached(callback.ref, self._clock()).places
-        return next((replace(callback, attempts=place.attempts, tried_at=place.tried_at) for place in places), None)
+            case Outcome.NOT_REACHED:
+                places = self._places([callback.place]).not_reached(callback.ref, self._clock()).places
+                return next((replace(callback, attempts=place.attempts, tried_at=place.tried_at) for place in places), None)
+            case _:
+                assert_never(outcome)
 
     async def _line_of(self, queue: str) -> list[InLine]:
         waiting = await self._store.waiting(queue)
@@ -243,18 +267,18 @@ class CallbackService:
             claimed = await self._store.claimed([each.ref for each in waiting])
         except StateError:
             claimed = frozenset()
-        book, now = self._book(each.place for each in waiting), self._clock()
+        places, now = self._places(each.place for each in waiting), self._clock()
         return [
-            InLine(each, ahead, self._may_be_called(each.number) and book.may_serve(each.place, now), each.ref in claimed)
+            InLine(each, ahead, self._may_be_called(each.number) and places.may_serve(each.place, now), each.ref in claimed)
             for ahead, each in enumerate(waiting)
         ]
 
     async def _queues(self) -> frozenset[str]:
         return await self._store.queues() | frozenset(self._bundle.queues)
 
-    def _book(self, places: Iterable[Place]) -> CallbackBook:
+    def _places(self, places: Iterable[Place]) -> CallbackPlaces:
         routes = self._bundle.routes
-        return CallbackBook(routes.callback, routes.own_numbers, ZoneInfo(routes.timezone), tuple(places))
+        return CallbackPlaces(routes.callback, routes.own_numbers, ZoneInfo(routes.timezone), tuple(places))
 
     def _may_be_called(self, number: str) -> bool:
         """Asked again each time: a number may have become one of the hotline's own since it was promised."""

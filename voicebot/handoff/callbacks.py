@@ -5,17 +5,17 @@ Whose turn it is decides `voicebot.handoff.callback_service`, by the rules of `v
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import WatchError
 
+from dialogs.wire import Codec, Instant, WireError
 from voicebot.errors import StateError
 from voicebot.handoff.callback_queue import Place
 from voicebot.handoff.record import HandOffRecord
@@ -26,39 +26,36 @@ _SERVED = f"{PREFIX}callbacks-served"
 _MOST_SERVED = 500
 _SERVED_FOR = timedelta(days=7)
 
+T = TypeVar("T")
+
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A promise: call `number` (E.164) for `queue`, in the place kept since `since`, not before `due` (None: once the place is
-    up). `attempts` were made so far, the last at `tried_at`.
-    """
+    """A promise to call somebody back."""
 
     ref: str
     queue: str
     number: str
-    since: datetime
+    """E.164"""
+    since: Instant
+    """When the place in the queue was taken."""
     priority: int = 0
-    due: datetime | None = None
+    due: Instant | None = None
+    """Not before this; None for as soon as the place comes up."""
     attempts: int = 0
-    tried_at: datetime | None = None
+    """Made so far."""
+    tried_at: Instant | None = None
+    """When the last attempt was made."""
 
     @property
     def place(self) -> Place:
-        """Where it stands in the line of its queue."""
+        """Its place in the queue."""
         return Place(self.ref, self.queue, self.since, self.priority, self.number, self.due, self.attempts, self.tried_at)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; times in ISO 8601, None where there is none."""
-        times = {"since": self.since, "due": self.due, "tried_at": self.tried_at}
-        return asdict(self) | {name: time.isoformat() if time else None for name, time in times.items()}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Callback:
-        """The callback from `as_dict`. Raises KeyError, TypeError or ValueError when the values are none."""
-        due, tried_at = _time(values.get("due")), _time(values.get("tried_at"))
-        return cls(**values | {"since": datetime.fromisoformat(values["since"]), "due": due, "tried_at": tried_at})
+callback_codec = Codec(Callback)
 
 
 def callback_for(record: HandOffRecord) -> Callback:
@@ -74,19 +71,12 @@ class Served:
 
     ref: str
     queue: str
-    since: datetime
-    at: datetime
+    since: Instant
+    at: Instant
     call_id: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; times in ISO 8601."""
-        return asdict(self) | {"since": self.since.isoformat(), "at": self.at.isoformat()}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Served:
-        """What `as_dict` wrote. Raises KeyError, TypeError or ValueError when the values are none."""
-        times = {name: datetime.fromisoformat(values[name]) for name in ("since", "at")}
-        return cls(**values | times)
+served_codec = Codec(Served)
 
 
 class CallbackStore:
@@ -146,7 +136,7 @@ class CallbackStore:
             texts = cast("list[str | None]", await redis.mget([_key(ref) for ref in refs])) if refs else []
             return [text for text in texts if text]
 
-        return list(_readable(await self._shared.ask(read))) if queues else []
+        return list(_readable(callback_codec, await self._shared.ask(read))) if queues else []
 
     async def queues(self) -> frozenset[str]:
         """Queues for which a callback was ever promised. Raises StateUnavailable while the server is away."""
@@ -180,7 +170,7 @@ class CallbackStore:
         return await self._shared.ask(take)
 
     async def settle(self, callback: Callback, claim: str, now: Callback | None) -> bool:
-        """What became of a claimed callback: `now` stands in its place (None: it is over), and the claim ends. False, and nothing
+        """What became of a claimed callback: `now` takes its place (None: it is over), and the claim ends. False, and nothing
         changed, when the claim holds no more. Raises StateUnavailable.
         """
 
@@ -228,7 +218,7 @@ class CallbackStore:
         async def read(redis: Redis) -> list[str]:
             return cast("list[str]", await redis.zrevrange(_SERVED, 0, -1))
 
-        return [Served.from_dict(json.loads(text)) for text in await self._shared.ask(read)]
+        return list(_readable(served_codec, await self._shared.ask(read)))
 
     async def done(self, callback: Callback) -> None:
         """The promise is kept, or withdrawn, whoever claims it. Raises StateError when that cannot be written."""
@@ -244,16 +234,16 @@ class CallbackStore:
         self._unwritten.pop(callback.ref, None)
 
 
-def _readable(texts: Iterable[str]) -> Iterable[Callback]:
+def _readable(codec: Codec[T], texts: Iterable[str]) -> Iterable[T]:
     for text in texts:
         try:
-            yield Callback.from_dict(json.loads(text))
-        except (ValueError, TypeError, KeyError):
-            _log.error("a stored callback cannot be read", code="handoff.unreadable")
+            yield codec.from_text(text)
+        except WireError as error:
+            _log.error("a stored callback cannot be read", code="handoff.unreadable", why=str(error))
 
 
 def _write(pipeline: Pipeline, callback: Callback) -> None:
-    pipeline.set(_key(callback.ref), json.dumps(callback.as_dict()))
+    pipeline.set(_key(callback.ref), callback_codec.to_text(callback))
     pipeline.zadd(_index(callback.queue), {callback.ref: callback.since.timestamp()})
     pipeline.sadd(_QUEUES, callback.queue)
 
@@ -273,7 +263,7 @@ async def _undisturbed(pipeline: Pipeline) -> bool:
 
 
 def _keep_served(pipeline: Pipeline, served: Served) -> None:
-    pipeline.zadd(_SERVED, {json.dumps(served.as_dict()): served.at.timestamp()})
+    pipeline.zadd(_SERVED, {served_codec.to_text(served): served.at.timestamp()})
     pipeline.zremrangebyscore(_SERVED, "-inf", (served.at - _SERVED_FOR).timestamp())
     pipeline.zremrangebyrank(_SERVED, 0, -_MOST_SERVED - 1)
     pipeline.expire(_SERVED, _SERVED_FOR)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from caller_id.types import Authentication, Caller, NumberTrust
 from dialogs.events import HandOff
+from dialogs.wire import Codec, Instant
 from voicebot.redaction import redact_text
 
 _REF_OCTETS = 24  # 192 bits: a reference cannot be guessed within its lifetime
@@ -24,18 +24,16 @@ def new_ref() -> str:
 
 @dataclass(frozen=True, slots=True)
 class HandOffRecord:
-    """One hand-off.
-
-    `number`, `number_trust` and `authentication` are three separate facts: a number is never proof. `words` are the caller's own,
-    redacted. `call_id` is ours, `call_ref` the network's (SIP Call-ID), both to find the recording and the statistics. `kind` is
-    transfer, callback (to `call_back`, not before `due`) or message.
-    """
+    """One hand-off. `number`, `number_trust` and `authentication` are three separate facts: a number is never proof."""
 
     ref: str
+    """Opaque; whoever has it and the token may read the record."""
     call_id: str
+    """Our own id of the call: finds its record and recording."""
     call_ref: str
-    created: datetime
-    expires: datetime
+    """The network's id of the call (SIP Call-ID)."""
+    created: Instant
+    expires: Instant
     queue: str
     priority: int
     segment: str
@@ -43,45 +41,35 @@ class HandOffRecord:
     intent: str | None
     confidence: float | None
     second: str | None
+    """A second intent that the caller named."""
     words: str
+    """The caller's own, redacted."""
     tried: tuple[str, ...]
+    """The steps of the conversation so far."""
     reason: str
+    """Why the call is handed over."""
     entities: tuple[tuple[str, str], ...]
+    """Name and value, redacted."""
     number: str | None
+    """E.164, as the network tells it."""
     number_trust: NumberTrust
+    """Who vouches for the number."""
     withheld: bool
     authentication: Authentication
+    """How the caller proved who they are."""
     customer_ref: str | None
+    """The directory's reference of the customer."""
     dialled: str | None
     diverted_from: str | None
     call_back: str | None = None
+    """The number to call back, for a callback."""
     kind: str = "transfer"
+    """transfer, callback or message."""
     due: str = ""
+    """The earliest time for a callback, ISO 8601; "" for as soon as possible."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; times in ISO 8601."""
-        values = asdict(self)
-        return values | {
-            "created": self.created.isoformat(),
-            "expires": self.expires.isoformat(),
-            "tried": list(self.tried),
-            "entities": [list(pair) for pair in self.entities],
-        }
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> HandOffRecord:
-        """The record from `as_dict`. Raises KeyError, TypeError or ValueError when the values are none."""
-        return cls(
-            **values
-            | {
-                "created": datetime.fromisoformat(values["created"]),
-                "expires": datetime.fromisoformat(values["expires"]),
-                "tried": tuple(values["tried"]),
-                "entities": tuple((name, value) for name, value in values["entities"]),
-                "number_trust": NumberTrust(values["number_trust"]),
-                "authentication": Authentication(values["authentication"]),
-            }
-        )
+record_codec = Codec(HandOffRecord)
 
 
 def make_record(

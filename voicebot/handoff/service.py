@@ -1,4 +1,4 @@
-"""The desk: takes a `HandOff` from the dialogue and sees it through, whatever fails on the way."""
+"""Carries out the `HandOff` that the dialogue asks for, whatever fails on the way."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Protocol
 
 import structlog
 
-from caller_id.numbers import is_mobile
+from caller_id.phone_numbers import is_mobile
 from caller_id.types import Caller, NumberTrust
 from dialogs.events import HandOff, HandOffResult
-from voicebot.endpoints.leg import CallOffer, TransferOutcome
+from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
 from voicebot.errors import code_of
 from voicebot.handoff.callback_queue import CallbackError
 from voicebot.handoff.callback_service import CallbackService, RangAgain
 from voicebot.handoff.callbacks import callback_for
 from voicebot.handoff.record import HandOffRecord, make_record
+from voicebot.handoff.settings import HandOffSettings
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
 from voicebot.redaction import JsonValue
 
-KEEP_FOR = timedelta(hours=8)
+_DEFAULTS = HandOffSettings()
 KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
-TRANSFER_TIMEOUT_S = 10.0
 _MOST_REFS = 1000
 
 _log = structlog.get_logger(__name__)
 
 
 class Transferable(Protocol):
-    """What the desk needs of whoever is handed over: a telephone leg is transferred, a chat is taken over where it stands."""
+    """Whoever can be handed over: a telephone leg is transferred, a chat is taken over where it is."""
 
     offer: CallOffer
 
-    async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
+    async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
         """See `voicebot.endpoints.leg.Leg.transfer`."""
         ...
 
@@ -49,17 +49,17 @@ class HandOffService:
         self,
         store: HandOffStore,
         webhook: Webhook | None,
-        uri_for: Callable[[str], str],
+        name_of: Callable[[str], str],
         *,
         callbacks: CallbackService,
-        keep_for: timedelta = KEEP_FOR,
-        transfer_timeout_s: float = TRANSFER_TIMEOUT_S,
+        keep_for: timedelta = timedelta(hours=_DEFAULTS.keep_hours),
+        transfer_timeout_s: float = _DEFAULTS.transfer_timeout_s,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`uri_for` gives the SIP URI of a queue's name; it may raise for a queue it does not know."""
+        """`name_of` gives the name by which the telephone network knows a queue; it may raise for one that it does not know."""
         self._store = store
         self._webhook = webhook
-        self._uri_for = uri_for
+        self._name_of = name_of
         self._callbacks = callbacks
         self._keep_for = keep_for
         self._timeout_s = transfer_timeout_s
@@ -105,7 +105,7 @@ class HandOffService:
         if record.kind == "message":
             log.info("message taken")
             return HandOffResult(ok=True, queue=record.queue, reason="message")
-        outcome = await leg.transfer(self._uri_for(record.queue), self._timeout_s)
+        outcome = await leg.transfer(TransferTarget(record.queue, self._name_of(record.queue), record.ref), self._timeout_s)
         log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
         return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,8 +11,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from dialogs.wire import WireError
 from voicebot.errors import StateError
-from voicebot.handoff.record import HandOffRecord
+from voicebot.handoff.record import HandOffRecord, record_codec
 from voicebot.state.shared import PREFIX, SharedState
 
 _MOST_HELD = 1000
@@ -21,11 +21,12 @@ _log = structlog.get_logger(__name__)
 
 
 class HandOffStore:
-    """Records under their opaque reference, until they expire. A record put here can be had here at once, whatever the state
+    """Records under their opaque reference, until they expire. A record put here can be read here at once, whatever the state
     server does; other processes see it when the server has it.
     """
 
     def __init__(self, shared: SharedState, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`clock` is the one that records are made by: they expire by it."""
         self._shared = shared
         self._clock = clock
         self._held: OrderedDict[str, HandOffRecord] = OrderedDict()
@@ -33,14 +34,17 @@ class HandOffStore:
     async def put(self, record: HandOffRecord) -> None:
         """Keep a record. Never raises, and waits no longer than the state server's deadline."""
         self._hold(record)
-        text = json.dumps(record.as_dict(), ensure_ascii=False)
-        expires = int(record.expires.timestamp())
+        text = record_codec.to_text(record)
+
+        def left() -> int:
+            # a time to live, not a time of day: the state server's clock need not be ours
+            return max(1, int((record.expires - self._clock()).total_seconds() * 1000))
 
         async def write(redis: Redis) -> None:
-            await redis.set(_key(record.ref), text, exat=expires)
+            await redis.set(_key(record.ref), text, px=left())
 
         def write_again(pipeline: Pipeline) -> None:
-            pipeline.set(_key(record.ref), text, exat=expires)
+            pipeline.set(_key(record.ref), text, px=left())
 
         try:
             await self._shared.ask(write)
@@ -60,9 +64,9 @@ class HandOffStore:
         if text is None:
             return None
         try:
-            record = HandOffRecord.from_dict(json.loads(text))
-        except (ValueError, TypeError, KeyError):
-            _log.error("a stored hand-off cannot be read", code="handoff.unreadable")
+            record = record_codec.from_text(text)
+        except WireError as error:
+            _log.error("a stored hand-off cannot be read", code="handoff.unreadable", why=str(error))
             return None
         return record if self._clock() < record.expires else None
 

@@ -9,12 +9,13 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import httpx
 import structlog
 
+from voicebot.handoff.undelivered import Delivery, Undelivered
 from voicebot.redaction import JsonValue
+from voicebot.tasks import cancelled
 
 _WAITING = 1000
 _SENDERS = 4
@@ -23,14 +24,6 @@ _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _AGAIN = frozenset({408, 425, 429})
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message to deliver: its id stays the same however often it is tried."""
-
-    id: str
-    body: bytes
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
@@ -49,7 +42,7 @@ def backoff(attempt: int) -> float:
 
 
 class Webhook:
-    """Posts JSON to one URL. `fire` returns at once; a full waiting line or a dead receiver costs messages, never calls."""
+    """Posts JSON to one URL. `fire` returns at once; too many waiting messages or a dead receiver cost messages, never calls."""
 
     def __init__(
         self,
@@ -59,7 +52,12 @@ class Webhook:
         client: httpx.AsyncClient | None = None,
         wait_before: Callable[[int], float] = backoff,
         clock: Callable[[], float] = time.time,
+        undelivered: Undelivered | None = None,
     ) -> None:
+        """`clock` stamps the signature, which the receiver checks: the machine's own, in seconds.
+
+        `undelivered` keeps what is left at the end for the next start; without it that is given up.
+        """
         self._url = url
         self._secret = secret
         self._client = client or httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
@@ -67,43 +65,76 @@ class Webhook:
         self._clock = clock
         self._waiting: asyncio.Queue[Delivery] = asyncio.Queue(_WAITING)
         self._senders: list[asyncio.Task[None]] = []
+        self._under_way: list[Delivery] = []
+        self._undelivered = undelivered
         self.delivered = 0
         self.given_up = 0
 
     async def start(self) -> None:
-        """Begin delivering."""
+        """Begin delivering, first what an earlier run left."""
         if not self._senders:
+            for delivery in await self._of_earlier_run():
+                self._waiting.put_nowait(delivery)
             self._senders = [asyncio.create_task(self._send_forever(), name="webhook") for _ in range(_SENDERS)]
 
     async def close(self, grace_s: float = 2.0) -> None:
-        """Deliver what waits, for `grace_s` at most, and stop."""
+        """Deliver what waits, for `grace_s` at most, and stop. What is left is kept, or given up and counted."""
         try:
             async with asyncio.timeout(grace_s if self._senders else 0):
-                await self._waiting.join()
+                await self.settled()
         except TimeoutError:
-            if not self._waiting.empty():
-                _log.warning("webhook messages left undelivered", code="handoff.webhook", waiting=self._waiting.qsize())
-        for sender in self._senders:
-            sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
+            pass
+        await cancelled(*self._senders)
         self._senders = []
+        left = [*self._under_way, *(self._waiting.get_nowait() for _ in range(self._waiting.qsize()))]
+        self._under_way.clear()
+        if left:
+            await self._leave(left)
         await self._client.aclose()
+
+    async def _of_earlier_run(self) -> list[Delivery]:
+        if self._undelivered is None:
+            return []
+        found = await asyncio.to_thread(self._undelivered.take, _WAITING // 2)
+        if found:
+            _log.info("webhook messages of an earlier run are delivered now", count=len(found), ids=[each.id for each in found])
+        return found
+
+    async def _leave(self, left: list[Delivery]) -> None:
+        kept = set(await asyncio.to_thread(self._undelivered.keep, left)) if self._undelivered is not None else set()
+        lost = [each.id for each in left if each.id not in kept]
+        if kept:
+            _log.warning(
+                "webhook messages are kept for the next start", code="handoff.webhook", count=len(kept), ids=sorted(kept)
+            )
+        if lost:
+            self.given_up += len(lost)
+            _log.error("webhook messages left undelivered at the end", code="handoff.webhook", count=len(lost), ids=lost)
 
     def fire(self, event: str, delivery_id: str, data: Mapping[str, JsonValue]) -> None:
         """Deliver {"event", "id", "data"} in the background. Never raises, never waits."""
-        body = json.dumps({"event": event, "id": delivery_id, "data": data}, ensure_ascii=False).encode()
+        body = json.dumps({"event": event, "id": delivery_id, "data": data}, ensure_ascii=False)
         try:
             self._waiting.put_nowait(Delivery(delivery_id, body))
         except asyncio.QueueFull:
             self.given_up += 1
             _log.error("webhook has too many messages waiting; this one is given up", code="handoff.webhook", id=delivery_id)
 
+    async def settled(self) -> None:
+        """Wait until every message so far is delivered or given up."""
+        await self._waiting.join()
+
     async def _send_forever(self) -> None:
         while True:
             delivery = await self._waiting.get()
+            self._under_way.append(delivery)
             try:
                 await self._deliver(delivery)
+                self._under_way.remove(delivery)
+            except asyncio.CancelledError:
+                raise  # it stays under way: `close` counts it
             except Exception as error:  # one odd message must not stop the rest
+                self._under_way.remove(delivery)
                 self.given_up += 1
                 _log.error("webhook failed", code="handoff.webhook", id=delivery.id, error=type(error).__name__)
             finally:
@@ -115,7 +146,7 @@ class Webhook:
             if attempt:
                 await asyncio.sleep(self._wait_before(attempt - 1))
             try:
-                response = await self._client.post(self._url, content=delivery.body, headers=self._headers(delivery))
+                response = await self._client.post(self._url, content=delivery.body.encode(), headers=self._headers(delivery))
             except httpx.HTTPError as error:
                 problem = type(error).__name__
                 continue
@@ -132,5 +163,5 @@ class Webhook:
         return {
             "Content-Type": "application/json",
             "X-Voicebot-Delivery": delivery.id,
-            "X-Voicebot-Signature": signature(self._secret, int(self._clock()), delivery.body),
+            "X-Voicebot-Signature": signature(self._secret, int(self._clock()), delivery.body.encode()),
         }

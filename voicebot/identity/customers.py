@@ -1,4 +1,4 @@
-"""The customer directory as configured, and the sample that stands in for it where somebody tries things out."""
+"""The customer directory as configured, and the sample directory for trying things out."""
 
 from __future__ import annotations
 

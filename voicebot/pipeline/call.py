@@ -24,7 +24,11 @@ SHUTDOWN_DEADLINE_S = 3.0
 class CallPipeline:
     """Runs processors over one leg. Inside `async with` the pipeline runs; leaving brings it down, always in bounded time."""
 
-    def __init__(self, processors: Sequence[FrameProcessor], sample_rate: int) -> None:
+    def __init__(
+        self, processors: Sequence[FrameProcessor], sample_rate: int, *, start_deadline_s: float = START_DEADLINE_S
+    ) -> None:
+        self._processors = tuple(processors)
+        self._start_deadline_s = start_deadline_s
         self._worker = PipelineWorker(
             Pipeline(list(processors)),
             params=PipelineParams(audio_in_sample_rate=sample_rate, audio_out_sample_rate=sample_rate),
@@ -44,13 +48,22 @@ class CallPipeline:
         async def _started(_worker: PipelineWorker, _frame: object) -> None:
             started.set()
 
-        await self._runner.add_workers(self._worker)
-        self._running = asyncio.create_task(self._runner.run())
-        await asyncio.wait_for(started.wait(), START_DEADLINE_S)
+        try:
+            await self._runner.add_workers(self._worker)
+            self._running = asyncio.create_task(self._runner.run())
+            await asyncio.wait_for(started.wait(), self._start_deadline_s)
+        except BaseException:
+            await self._bring_down()  # a part of the pipeline may run already, and read the leg
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Cancel the worker; what does not end in time is cancelled itself."""
+        await self._bring_down()
+
+    async def _bring_down(self) -> None:
+        for processor in self._processors:
+            await processor.cleanup()  # type: ignore[no-untyped-call]
         if self._running is None:
             return
         try:

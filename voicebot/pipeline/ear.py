@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from typing import Protocol
 
+import structlog
 from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from audio.errors import AudioError
+from audio.errors import AudioError, RecogniserBusy, RecogniserError
 from audio.types import Reading, Recogniser, RecogniserStream, Recognition
-from audio.vad import VoiceActivity
 from dialogs.events import Expect, Listen
 from voicebot.pipeline.frames import (
     EarFailedFrame,
     HeardFrame,
+    LegHoldFrame,
     ListenFrame,
     PausePlaybackFrame,
     PlaybackStartedFrame,
@@ -23,6 +25,8 @@ from voicebot.pipeline.frames import (
     SpeechStartedFrame,
 )
 from voicebot.pipeline.turns import Patience, Signal, TurnSettings, TurnTracker, patience_for
+
+log = structlog.get_logger(__name__)
 
 PRE_ROLL_S = 0.4
 SLICE_S = 0.06
@@ -35,6 +39,16 @@ Decides = Callable[[str, str], bool]
 """Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
 
 
+class Activity(Protocol):
+    """Voice activity of one call; see `audio.vad.VoiceActivity`."""
+
+    sample_rate: int
+
+    def feed(self, pcm: bytes) -> list[float]:
+        """The probability of speech in each window of 32 ms that this PCM completes."""
+        ...
+
+
 class Ear(FrameProcessor):
     """Turns the caller's audio into `HeardFrame`s. Audio goes no further than here.
 
@@ -42,7 +56,7 @@ class Ear(FrameProcessor):
     """
 
     def __init__(
-        self, *, recognisers: Recognisers, activity: VoiceActivity, decides: Decides, settings: TurnSettings | None = None
+        self, *, recognisers: Recognisers, activity: Activity, decides: Decides, settings: TurnSettings | None = None
     ) -> None:
         super().__init__(enable_direct_mode=True)
         self._recognisers = recognisers
@@ -51,6 +65,7 @@ class Ear(FrameProcessor):
         self._turn = TurnTracker(settings or TurnSettings())
         self._listen = Listen()
         self._deaf = False
+        self._broken = False
         self._bot_speaks = False
         self._bot_yields = True
         self._over_bot = False
@@ -72,7 +87,7 @@ class Ear(FrameProcessor):
             self._bot_speaks, self._bot_yields = True, frame.barge_in
         elif isinstance(frame, PlaybackStoppedFrame):
             self._bot_speaks = False
-        elif isinstance(frame, InputDTMFFrame):
+        elif isinstance(frame, InputDTMFFrame | LegHoldFrame):
             self._forget_turn()
         elif isinstance(frame, EndFrame | CancelFrame):
             await self._stop()
@@ -90,7 +105,7 @@ class Ear(FrameProcessor):
             self._deaf = True
             self._forget_turn()
             return
-        self._deaf = False
+        self._deaf = self._broken
         self._listen = listen
 
     async def _hear(self, pcm: bytes) -> None:
@@ -98,11 +113,13 @@ class Ear(FrameProcessor):
             return
         step = int(SLICE_S * self._activity.sample_rate) * 2
         for start in range(0, len(pcm), step):  # after a delay much arrives at once; a turn may begin in its middle
+            if self._deaf:
+                return
             await self._hear_slice(pcm[start : start + step])
 
     async def _hear_slice(self, pcm: bytes) -> None:
         if self._stream is not None:
-            self._stream.feed(pcm)
+            await self._tell_stream(lambda stream: stream.feed(pcm))
         self._remember(pcm)
         for probability in self._activity.feed(pcm):
             signal = self._turn.window(probability, self._listen.expect, self._patience)
@@ -119,14 +136,24 @@ class Ear(FrameProcessor):
     async def _on_signal(self, signal: Signal) -> None:
         if signal is Signal.STARTED:
             await self._start_turn()
-        elif self._stream is None:
-            return
-        elif signal is Signal.PAUSED:
-            self._stream.pause()
-        elif signal is Signal.RESUMED:
-            self._stream.resume()
         elif signal is Signal.ENDED:
             self._end_turn()
+        elif signal is Signal.PAUSED:
+            await self._tell_stream(lambda stream: stream.pause())
+        elif signal is Signal.RESUMED:
+            await self._tell_stream(lambda stream: stream.resume())
+
+    async def _tell_stream(self, tell: Callable[[RecogniserStream], None]) -> None:
+        """Tell the utterance's stream something. One that is too busy is let go: the turn ends as one that was not understood."""
+        if self._stream is None:
+            return
+        try:
+            tell(self._stream)
+        except RecogniserBusy:
+            stream, self._stream = self._stream, None
+            stream.close()
+        except Exception as error:  # an engine may raise anything
+            await self._fail(error.code if isinstance(error, AudioError) else RecogniserError.code)
 
     async def _start_turn(self) -> None:
         self._over_bot = self._bot_speaks and self._bot_yields
@@ -144,9 +171,13 @@ class Ear(FrameProcessor):
                 expect=self._listen.expect.value,
                 on_partial=self._on_partial,
             )
-            self._stream.feed(bytes(self._recent))
-        except AudioError as error:
-            await self._fail(error.code)
+        except RecogniserBusy:
+            return  # the turn goes on without a stream, and ends as one that was not understood
+        except Exception as error:  # an engine may raise anything
+            await self._fail(error.code if isinstance(error, AudioError) else RecogniserError.code)
+            return
+        recent = bytes(self._recent)
+        await self._tell_stream(lambda stream: stream.feed(recent))
 
     def _on_partial(self, text: str) -> None:
         decided = self._listen.expect is Expect.OPEN and self._decides(text, self._listen.language)
@@ -156,27 +187,36 @@ class Ear(FrameProcessor):
 
     def _end_turn(self) -> None:
         stream, self._stream = self._stream, None
+        ended_at = time.monotonic() - self._turn.silence_s
         if stream is not None:
-            ended_at = time.monotonic() - self._turn.silence_s
             self._spawn(self._finish(stream, self._turn.speech_s, ended_at, self._over_bot))
+        else:
+            self._spawn(self._not_understood(self._turn.speech_s, ended_at, self._over_bot))
+
+    async def _not_understood(self, speech_s: float, ended_at: float, over_bot: bool) -> None:
+        """Something was said and there are no words of it: the dialogue asks again."""
+        await self.push_frame(HeardFrame(over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
 
     async def _finish(self, stream: RecogniserStream, speech_s: float, ended_at: float, over_bot: bool) -> None:
         try:
             recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
+        except RecogniserBusy:  # for a moment only: the next sentence may be heard
+            await self._not_understood(speech_s, ended_at, over_bot)
         except AudioError as error:
             await self._fail(error.code)
-        except TimeoutError:
-            await self._fail("audio.recogniser")
-        except Exception:  # an engine may raise anything; the call goes on with keys
-            await self._fail("audio.recogniser")
+        except Exception:  # it hangs, or raises anything; the call goes on with keys
+            log.exception("the recogniser failed", code=RecogniserError.code)
+            await self._fail(RecogniserError.code)
         else:
             await self.push_frame(HeardFrame(recognition=recognition, over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
         finally:
             stream.close()
 
     async def _fail(self, code: str) -> None:
-        """The recogniser is of no use to this call any more: stop listening, let the dialogue go on with keys."""
-        self._deaf = True
+        """The recogniser is of no use to this call any more: never listen again, let the dialogue go on with keys."""
+        if self._broken:
+            return
+        self._deaf = self._broken = True
         self._forget_turn()
         await self.push_frame(EarFailedFrame(code=code))
 

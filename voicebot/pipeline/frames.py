@@ -46,6 +46,13 @@ class LegEndedFrame(SystemFrame):
 
 
 @dataclass
+class LegHoldFrame(SystemFrame):
+    """Down: the far end holds the call (`held`), or took it back."""
+
+    held: bool = False
+
+
+@dataclass
 class ListenFrame(SystemFrame):
     """Up, to the Ear: what kind of answer is awaited from now on; None: do not listen to speech."""
 

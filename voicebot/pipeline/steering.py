@@ -15,6 +15,7 @@ from voicebot.pipeline.frames import (
     EarFailedFrame,
     HeardFrame,
     LegEndedFrame,
+    LegHoldFrame,
     ListenFrame,
     PlaybackStartedFrame,
     PlaybackStoppedFrame,
@@ -62,6 +63,8 @@ class Steering(FrameProcessor):
                 driver.key(frame.button.value)
             case EarFailedFrame():
                 driver.failed("recogniser", frame.code)
+            case LegHoldFrame():
+                driver.hold(frame.held)
             case LegEndedFrame():
                 driver.hung_up(frame.cause)
             case PlaybackStartedFrame():

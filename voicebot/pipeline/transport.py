@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
+import structlog
 from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from pipecat.transports.base_transport import BaseTransport, TransportParams
+from pipecat.transports.base_transport import BaseTransport
 
-from voicebot.endpoints.leg import Leg, LegEnded, LegKey
+from voicebot.endpoints.leg import Leg, LegEnded, LegEvent, LegHold, LegKey
 from voicebot.pipeline.frames import (
     LegEndedFrame,
+    LegHoldFrame,
     PausePlaybackFrame,
     PlaybackStartedFrame,
     PlaybackStoppedFrame,
     PlayFrame,
     ResumePlaybackFrame,
     StopPlaybackFrame,
+    VoiceFailedFrame,
 )
 
 READ_EVERY_S = 0.04
 CHUNK_S = 0.2
 AHEAD_S = 0.4
 RESUME_BACK_S = 0.35
+RETRY_S = 0.04
+STARVED_S = 0.2
+"""No packet for so long is no jitter any more: the caller is silent, and time passes."""
+
+log = structlog.get_logger(__name__)
 
 AudioTap = Callable[[bytes], None]
 
 
 class LegInput(FrameProcessor):
-    """Reads the leg: audio every 40 ms, keys and the end of the call as they come, all in order."""
+    """Reads the leg: audio every 40 ms, keys, hold and the end of the call as they come, all in order.
 
-    def __init__(self, leg: Leg, tap: AudioTap | None = None) -> None:
+    Time passes for the Ear also while no packets come (silence suppression at the PBX, mute): it is given silence instead.
+    On hold it hears nothing: what comes then is the far end's music.
+    """
+
+    def __init__(self, leg: Leg, tap: AudioTap | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(enable_direct_mode=True)
         self._leg = leg
         self._tap = tap
+        self._now = clock
+        self._held = False
+        self._heard_until = 0.0
+        self._starving = False
         self._readers: list[asyncio.Task[None]] = []
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -61,33 +79,99 @@ class LegInput(FrameProcessor):
             await self.cancel_task(task)
 
     async def _read_audio(self) -> None:
-        rate = self._leg.sample_rate
+        self._heard_until = self._now()
         while True:
             await asyncio.sleep(READ_EVERY_S)
-            pcm = self._leg.read()
-            if not pcm:
-                continue
+            try:
+                await self._pass_audio_on()
+            except Exception:  # the next piece may be read: a reader that dies leaves the caller unheard
+                log.exception("audio of the leg could not be read", code="call.audio")
+
+    async def _pass_audio_on(self) -> None:
+        pcm, rate = self._leg.read(), self._leg.sample_rate
+        now = self._now()
+        if self._held:
+            self._heard_until = now
+            return
+        if pcm:
+            self._starving = False
             if self._tap is not None:
                 self._tap(pcm)
-            await self.push_frame(InputAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1))
+        else:
+            gap_s = now - self._heard_until
+            self._starving = self._starving or gap_s >= STARVED_S
+            if not self._starving:
+                return
+            pcm = bytes(int(gap_s * rate) * 2)
+        self._heard_until = now
+        await self.push_frame(InputAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1))
 
     async def _read_facts(self) -> None:
-        while True:
-            fact = await self._leg.next_event()
-            if isinstance(fact, LegKey):
+        """Until the leg ends. One fact that cannot be passed on must not cost those that follow, the end above all."""
+        over = False
+        while not over:
+            try:
+                fact = await self._leg.next_event()
+            except Exception:
+                log.exception("facts of the leg cannot be read", code="call.leg")
+                fact = LegEnded("failed")
+            over = isinstance(fact, LegEnded)
+            try:
+                await self._pass_on(fact)
+            except Exception:
+                log.exception("a fact of the leg could not be passed on", code="call.leg", fact=type(fact).__name__)
+
+    async def _pass_on(self, fact: LegEvent) -> None:
+        match fact:
+            case LegKey():
                 await self.push_frame(InputDTMFFrame(button=KeypadEntry(fact.key)))
-            elif isinstance(fact, LegEnded):
+            case LegHold():
+                self._held = fact.held
+                await self.push_frame(LegHoldFrame(held=fact.held))
+            case LegEnded():
                 await self.push_frame(LegEndedFrame(cause=fact.cause))
-                return
+            case _:
+                assert_never(fact)
 
 
 @dataclass
 class _Playing:
-    """One mark's audio: `position` counts bytes handed to the leg."""
+    """The audio of one mark."""
 
     mark: str
     pcm: bytes
     position: int = 0
+    """Bytes handed to the leg."""
+
+
+class _InFlight:
+    """What the leg has taken and may not have sent yet; what was sent goes to the tap, to the packet."""
+
+    def __init__(self, leg: Leg, tap: AudioTap | None) -> None:
+        self._leg = leg
+        self._tap = tap
+        self._pcm = bytearray()
+
+    def took(self, pcm: bytes) -> None:
+        """The leg has taken this."""
+        if self._tap is not None:
+            self._pcm += pcm
+
+    def settle(self) -> int:
+        """Tell the tap what has been sent since; returns the bytes that never will be (the media changed, the call ended)."""
+        lost = self._leg.lost()
+        if lost:
+            self.drop(lost)
+        if self._tap is not None and self._pcm:
+            sent = len(self._pcm) - self._leg.buffered()
+            if sent > 0:
+                self._tap(bytes(self._pcm[:sent]))
+                del self._pcm[:sent]
+        return lost
+
+    def drop(self, lost: int | None = None) -> None:
+        """The last `lost` bytes (None: all that is left) will never be sent."""
+        del self._pcm[-lost if lost else 0 :]
 
 
 class LegOutput(FrameProcessor):
@@ -99,7 +183,7 @@ class LegOutput(FrameProcessor):
     def __init__(self, leg: Leg, tap: AudioTap | None = None) -> None:
         super().__init__(enable_direct_mode=True)
         self._leg = leg
-        self._tap = tap
+        self._in_flight = _InFlight(leg, tap)
         self._waiting: deque[_Playing] = deque()
         self._playing: _Playing | None = None
         self._wake = asyncio.Event()
@@ -134,6 +218,8 @@ class LegOutput(FrameProcessor):
         player, self._player = self._player, None
         if player is not None:
             await self.cancel_task(player)
+            with contextlib.suppress(Exception):  # the last moment of a recording is not worth an error at the end of a call
+                self._in_flight.settle()
 
     @property
     def _bytes_per_s(self) -> int:
@@ -145,33 +231,45 @@ class LegOutput(FrameProcessor):
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            if self._playing is None:
-                self._playing = self._waiting.popleft()
-                await self.push_frame(PlaybackStartedFrame(mark=self._playing.mark, at=time.monotonic()), FrameDirection.UPSTREAM)
-            await self._advance(self._playing)
+            try:
+                await self._play_on()
+            except Exception:  # the leg may do anything: who waits for the end of a sentence must learn that it will not come
+                log.exception("the leg cannot play", code="call.audio")
+                await self._give_up()
+
+    async def _play_on(self) -> None:
+        if self._playing is None:
+            self._playing = self._waiting.popleft()
+            await self.push_frame(PlaybackStartedFrame(mark=self._playing.mark, at=time.monotonic()), FrameDirection.UPSTREAM)
+        await self._advance(self._playing)
+
+    async def _give_up(self) -> None:
+        """What is being played, and what waits, is not spoken."""
+        for playing in self._take_all():
+            await self.push_frame(VoiceFailedFrame(mark=playing.mark, code="call.audio"), FrameDirection.UPSTREAM)
 
     async def _advance(self, playing: _Playing) -> None:
         """Hand the leg one chunk, or when all is handed over wait until it has been sent."""
+        playing.position -= min(self._in_flight.settle(), playing.position)  # what was lost, nobody heard
         ahead = self._leg.buffered()
         if playing.position < len(playing.pcm):
-            if ahead < AHEAD_S * self._bytes_per_s:
-                self._write(playing)
-            else:
+            if ahead >= AHEAD_S * self._bytes_per_s:
                 await self._sleep(CHUNK_S / 2)
+            elif not self._write(playing):
+                await self._sleep(RETRY_S)  # on hold, or while the media changes: nothing is heard, so nothing is played
         elif ahead > 0:
             await self._sleep(max(0.02, ahead / self._bytes_per_s))
         else:
             self._playing = None
             await self._report(playing, finished=True)
 
-    def _write(self, playing: _Playing) -> None:
+    def _write(self, playing: _Playing) -> int:
+        """Hand the leg the next chunk; the bytes that it took."""
         chunk = playing.pcm[playing.position : playing.position + int(CHUNK_S * self._bytes_per_s) // 2 * 2]
         taken = self._leg.write(chunk)
-        if taken < len(chunk) and taken == 0:
-            taken = len(chunk)  # the leg takes nothing any more (the call is over): do not spin
-        if self._tap is not None:
-            self._tap(chunk[:taken])
+        self._in_flight.took(chunk[:taken])
         playing.position += taken
+        return taken
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but wake at once for a pause or stop."""
@@ -182,12 +280,18 @@ class LegOutput(FrameProcessor):
             return
 
     def _pause(self) -> None:
+        """Fall silent. A leg that fails at it must not keep the dialogue from going on."""
         self._paused = True
-        if self._playing is not None:
-            unsent = min(self._leg.buffered(), self._playing.position)
-            self._playing.position -= unsent
-        self._leg.flush()
         self._wake.set()
+        try:
+            lost = self._in_flight.settle()
+            if self._playing is not None:
+                unsent = min(self._leg.buffered() + lost, self._playing.position)
+                self._playing.position -= unsent
+            self._leg.flush()
+        except Exception:
+            log.exception("the leg cannot be silenced", code="call.audio")
+        self._in_flight.drop()
 
     def _resume(self) -> None:
         if self._playing is not None:
@@ -199,12 +303,16 @@ class LegOutput(FrameProcessor):
     async def _forget(self) -> None:
         if not self._paused:
             self._pause()
-        dropped = [p for p in (self._playing, *self._waiting) if p is not None]
+        self._paused = False
+        for playing in self._take_all():
+            await self._report(playing, finished=False)
+
+    def _take_all(self) -> list[_Playing]:
+        """What is being played and what waits, oldest first; nothing is left."""
+        taken = [playing for playing in (self._playing, *self._waiting) if playing is not None]
         self._playing = None
         self._waiting.clear()
-        self._paused = False
-        for playing in dropped:
-            await self._report(playing, finished=False)
+        return taken
 
     async def _report(self, playing: _Playing, *, finished: bool) -> None:
         played_s = playing.position / self._bytes_per_s
@@ -228,8 +336,3 @@ class LegTransport(BaseTransport):
     def output(self) -> FrameProcessor:
         """The playing half."""
         return self._out
-
-
-def transport_params() -> TransportParams:
-    """Media parameters for a worker that carries only our own frames."""
-    return TransportParams(audio_in_enabled=True, audio_out_enabled=True)

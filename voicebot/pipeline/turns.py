@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
 
 from dialogs.events import Expect
+from nlu.languages import languages
+from nlu.languages.language import Slot, fold
 
 WINDOW_S = 0.032
+
+_GOING_ON = frozenset({Slot.DIGIT, Slot.TEEN, Slot.TEN, Slot.HUNDRED, Slot.TIMES})
 
 
 class Signal(Enum):
@@ -125,20 +130,33 @@ class TurnTracker:
         return Signal.ENDED
 
 
-# What people say while they look for words, and words no sentence ends with.
-_HESITATIONS = frozenset(
-    (
-        "y yy yyy e ee eee em um uh uhm hmm hm mm wie znaczy więc że żeby bo ale albo lub i oraz a do na w z ze dla od po przy o "
-        "mój moja moje moją mojego ten ta tę to jest the an and or but so because my of for with from on in like i'm is"
-    ).split()
-)
-_NUMBER_WORD = re.compile(
-    r"^(\d+|zero|jeden|jedna|dwa|dwie|trzy|cztery|pięć|sześć|siedem|osiem|dziewięć|dziesięć|\w*naście|\w*dzieścia|\w*dziesiąt|"
-    r"sto|dwieście|trzysta|czterysta|(pięć|sześć|siedem|osiem|dziewięć)set|tysiąc\w*|"
-    r"one|two|three|four|five|six|seven|eight|nine|ten|\w+teen|(twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|oh)$"
-)
-_HUMS = frozenset("mhm mm mmm yhm uhm hmm hm aha acha uh-huh".split())
-_NODS = frozenset("no|no tak|no no|tak tak|dobrze|dobra|okej|ok|okay|right|sure|yeah|i see|uh huh".split("|"))
+@cache
+def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Unfinished endings, hums and nods of all languages: callers mix them."""
+    turns = [each.turns for each in languages().values()]
+    return (
+        frozenset().union(*(each.unfinished for each in turns)),
+        frozenset().union(*(each.hums for each in turns)),
+        frozenset().union(*(each.nods for each in turns)),
+    )
+
+
+@cache
+def _dictated_words() -> frozenset[str]:
+    """Number words after which a number may go on, folded, of all languages. An ordinal ends one; slang never begins one."""
+    return frozenset(
+        word
+        for each in languages().values()
+        for word, entry in each.number_words.items()
+        if entry.slot in _GOING_ON
+        and not entry.ordinal
+        and (entry.alone or entry.slot is Slot.DIGIT)
+        and word not in each.turns.not_dictated
+    )
+
+
+def _is_number_word(word: str) -> bool:
+    return word.isdigit() or fold(word) in _dictated_words()
 
 
 def plain_words(text: str) -> list[str]:
@@ -151,11 +169,11 @@ def patience_for(text: str, decided: bool) -> Patience:
     words = plain_words(text)
     if not words or text.rstrip().endswith(("...", "…")):
         return Patience.HESITANT if words else Patience.NEUTRAL
-    if _NUMBER_WORD.match(words[-1]):
+    if _is_number_word(words[-1]):
         return Patience.MID_NUMBER
     if decided:
         return Patience.DECIDED
-    return Patience.HESITANT if words[-1] in _HESITATIONS else Patience.NEUTRAL
+    return Patience.HESITANT if words[-1] in _words()[0] else Patience.NEUTRAL
 
 
 def is_backchannel(text: str, expect: Expect) -> bool:
@@ -164,6 +182,6 @@ def is_backchannel(text: str, expect: Expect) -> bool:
     While a yes or no is awaited a nod in words is an early answer, so only hums count as attention there.
     """
     words = plain_words(text)
-    if all(word in _HUMS for word in words):
+    if all(word in _words()[1] for word in words):
         return True
-    return expect is Expect.OPEN and " ".join(words) in _NODS
+    return expect is Expect.OPEN and " ".join(words) in _words()[2]

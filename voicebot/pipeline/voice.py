@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import structlog
 from pipecat.frames.frames import CancelFrame, EndFrame, Frame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from audio.errors import AudioError
 from dialogs.events import Say
 from voicebot.pipeline.frames import PlaybackStoppedFrame, PlayFrame, SayFrame, StopPlaybackFrame, VoiceFailedFrame
+from voicebot.tasks import cancelled
+
+log = structlog.get_logger(__name__)
 
 SPEAK_DEADLINE_S = 6.0
 
@@ -29,7 +33,7 @@ class Voice(FrameProcessor):
         self._speaker = speaker
         self._rate = sample_rate
         self._waiting: asyncio.Queue[Say] = asyncio.Queue()
-        self._generation = 0
+        self._making: asyncio.Task[bytes] | None = None
         self._worker: asyncio.Task[None] | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -40,8 +44,9 @@ class Voice(FrameProcessor):
                 self._waiting.put_nowait(frame.say)
             return
         if isinstance(frame, StopPlaybackFrame):
-            self._generation += 1
             await self._drop_waiting()
+            if self._making is not None:
+                self._making.cancel()
         elif isinstance(frame, StartFrame):
             self._worker = self.create_task(self._speak_in_order())
         elif isinstance(frame, EndFrame | CancelFrame):
@@ -66,18 +71,32 @@ class Voice(FrameProcessor):
     async def _speak_in_order(self) -> None:
         while True:
             say = await self._waiting.get()
-            generation = self._generation
             try:
-                pcm = await asyncio.wait_for(self._speaker(say, self._rate), SPEAK_DEADLINE_S)
-            except AudioError as error:
-                await self._fail(say, error.code)
-            except Exception:  # a synthesiser may fail in any way; the dialogue must learn of it
-                await self._fail(say, "audio.synthesis")
-            else:
-                if generation == self._generation:
-                    await self.push_frame(PlayFrame(mark=say.mark, pcm=pcm))
-                else:
-                    await self._push_stopped(say)
+                await self._speak(say)
+            except Exception:  # one sentence must not silence those that follow
+                log.exception("a sentence could not be passed on", code="audio.synthesis")
+
+    async def _speak(self, say: Say) -> None:
+        """Make the sound and pass it on; a stop meanwhile abandons it, so that the next sentence need not wait."""
+        self._making = making = asyncio.create_task(self._made(say), name="speak")
+        try:
+            pcm = await making
+        except asyncio.CancelledError:
+            if not making.done():  # this task itself is cancelled
+                await cancelled(making)
+                raise
+            await self._push_stopped(say)
+        except AudioError as error:
+            await self._fail(say, error.code)
+        except Exception:  # a synthesiser may fail in any way; the dialogue must learn of it
+            await self._fail(say, "audio.synthesis")
+        else:
+            await self.push_frame(PlayFrame(mark=say.mark, pcm=pcm))
+        finally:
+            self._making = None
+
+    async def _made(self, say: Say) -> bytes:
+        return await asyncio.wait_for(self._speaker(say, self._rate), SPEAK_DEADLINE_S)
 
     async def _fail(self, say: Say, code: str) -> None:
         await self.push_frame(VoiceFailedFrame(mark=say.mark, code=code), FrameDirection.UPSTREAM)

@@ -36,9 +36,11 @@ def spoken_text(text: PromptText, prompt: Prompt) -> str:
 class Speaker:
     """Speaks `Say`s of one bundle; shared by all calls."""
 
-    def __init__(self, bundle: Bundle, store: PromptStore) -> None:
+    def __init__(self, bundle: Bundle, store: PromptStore, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`clock` tells the day whose approved texts are spoken."""
         self._bundle = bundle
         self._store = store
+        self._clock = clock
 
     async def pcm(self, say: Say, sample_rate: int) -> bytes:
         """Everything the `Say` says, a short pause between prompts. Raises AudioError, PromptMissing."""
@@ -54,7 +56,7 @@ class Speaker:
 
     def _text(self, prompt: Prompt, language: str) -> PromptText:
         try:
-            return self._bundle.text(prompt, language, datetime.now(UTC))
+            return self._bundle.text(prompt, language, self._clock())
         except PromptMissing:
             built_in = rescue.TEXTS.get((prompt.id, language)) or rescue.TEXTS.get((prompt.id, "pl"))
             if built_in is None:
@@ -81,7 +83,7 @@ class Speaker:
 
     def _fixed_texts(self) -> list[tuple[str, str]]:
         """Each text with its language; the languages take turns, for each may have an engine of its own."""
-        book, now = self._bundle.prompts, datetime.now(UTC)
+        book, now = self._bundle.prompts, self._clock()
         day = self._bundle.calendar.local(now).date()
         by_language = [
             [

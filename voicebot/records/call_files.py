@@ -26,7 +26,7 @@ class CallFiles:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(self._folder, record.summary.call_id)
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(record.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        draft.write_text(json.dumps(record.encode(), ensure_ascii=False, indent=1), encoding="utf-8")
         draft.rename(path)
         return path
 
@@ -38,8 +38,8 @@ class CallFiles:
         for path in paths:
             try:
                 path.unlink(missing_ok=True)
-            except OSError as error:
-                _log.error("an old file cannot be deleted", code="records.failed", call_id=summary.call_id, error=error.strerror)
+            except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+                _log.error("an old file cannot be deleted", code="records.failed", call_id=summary.call_id, error=repr(error))
 
     @staticmethod
     def _path(folder: Path, call_id: str) -> Path:

@@ -27,7 +27,7 @@ class RecordedCall:
 def read_exchanges(path: Path) -> RecordedCall:
     """The call of a record file. Raises RecordsError with the file and the reason."""
     try:
-        record = CallRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        record = CallRecord.decode(json.loads(path.read_text(encoding="utf-8")))
         exchanges: list[Exchange] = []
         for line in record.lines:
             if line.get("what") not in ("event", "action"):

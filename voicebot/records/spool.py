@@ -28,7 +28,7 @@ class Spool:
         """Keep a record. Raises OSError."""
         path = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{next(self._numbers)}.json"
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(record.as_dict(), ensure_ascii=False), encoding="utf-8")
+        draft.write_text(json.dumps(record.encode(), ensure_ascii=False), encoding="utf-8")
         draft.rename(path)
         return path
 
@@ -38,7 +38,7 @@ class Spool:
 
     def read(self, path: Path) -> CallRecord:
         """A record. Raises OSError, ValueError, KeyError or TypeError when it cannot be read."""
-        return CallRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return CallRecord.decode(json.loads(path.read_text(encoding="utf-8")))
 
     def done(self, path: Path) -> None:
         """The record is in the database."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,15 @@ class RecordStore:
         folder: Path | None = None,
         keep_numbers: bool = False,
         keep_days: int | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`folder` gets a JSON file per call. Without `keep_numbers` only the country and the last three digits are stored.
 
-        Calls, their files and recordings are deleted `keep_days` after their end; None keeps them. Raises RecordsError.
+        Calls with their files and recordings are deleted `keep_days` after their end (None: never). Raises RecordsError.
         """
         self._database = Database(url)
         try:
-            self._writer = RecordWriter(self._database, Spool(spool_dir), CallFiles(folder), keep_days=keep_days)
+            self._writer = RecordWriter(self._database, Spool(spool_dir), CallFiles(folder), keep_days=keep_days, clock=clock)
         except OSError as error:
             raise RecordsError(
                 f"{spool_dir} cannot be used: {error.strerror}. Set state.data_dir to a writable folder."
@@ -67,6 +68,11 @@ class RecordStore:
     def waiting(self) -> int:
         """Calls not in the database yet."""
         return self._writer.waiting
+
+    @property
+    def rejected(self) -> int:
+        """Calls that the database refused, since the start; they are kept aside in the spool."""
+        return self._writer.rejected
 
     async def calls(self, *, limit: int = 50, before: datetime | None = None) -> list[CallSummary]:
         """The latest calls, newest first. Raises RecordsError while the database is away."""

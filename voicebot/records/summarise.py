@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from caller_id.types import Caller
-from voicebot.conversation.journal import Journal, Line
+from voicebot.records.journal import Journal, Line
 from voicebot.records.summary import CallSummary
 
 SURVEY = "survey"

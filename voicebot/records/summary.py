@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
-from caller_id.numbers import shorten
+from caller_id.phone_numbers import shorten
+from dialogs.wire import Codec, Instant
 
 
 @dataclass(frozen=True, slots=True)
 class CallSummary:
-    """What statistics and lists need of a call.
-
-    `outcome` is the driver's word for its end (handed_over, goodbye, caller_hung_up…). `seconds_to_steer` runs from the answer to
-    the hand-off. `response_ms` are the times from the end of speech to the first audio of the answer, in call order. `survey` is
-    the answer to the survey's question by its name in the flow (helped, not_helped), None where none was given.
-    """
+    """What statistics and lists need of a call."""
 
     call_id: str
-    started: datetime
-    ended: datetime
+    started: Instant
+    ended: Instant
     outcome: str
+    """The driver's word for its end: handed_over, goodbye, caller_hung_up, shutdown…"""
     line: str = "main"
     language: str = "pl"
     number: str | None = None
@@ -33,28 +29,22 @@ class CallSummary:
     queue: str | None = None
     priority: int = 0
     seconds_to_steer: float | None = None
+    """From the answer to the hand-off."""
     response_ms: tuple[int, ...] = ()
+    """From the end of speech to the first audio of the answer, in call order."""
     bundle_version: str = ""
     model: str = ""
     recording: str | None = None
     handoff_ref: str | None = None
     survey: str | None = None
+    """The answer to the survey by its name in the flow (helped, not_helped), None where none was given."""
 
     def with_short_number(self) -> CallSummary:
         """The same, of the number only the country and the last three digits."""
         return self if self.number is None else replace(self, number=shorten(self.number))
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; times in ISO 8601."""
-        times = {"started": self.started.isoformat(), "ended": self.ended.isoformat()}
-        return asdict(self) | times | {"response_ms": list(self.response_ms)}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CallSummary:
-        """The summary from `as_dict`; fields it does not know are left out. Raises KeyError, TypeError or ValueError."""
-        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        times = {name: datetime.fromisoformat(values[name]) for name in ("started", "ended")}
-        return cls(**known | times | {"response_ms": tuple(values.get("response_ms", ()))})
+summary_codec = Codec(CallSummary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +64,11 @@ class CallRecord:
     summary: CallSummary
     lines: Sequence[dict[str, Any]] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def encode(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"call": self.summary.as_dict(), "lines": list(self.lines)}
+        return {"call": summary_codec.encode(self.summary), "lines": list(self.lines)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CallRecord:
-        """The record from `as_dict`. Raises KeyError, TypeError or ValueError."""
-        return cls(CallSummary.from_dict(values["call"]), list(values["lines"]))
+    def decode(cls, values: dict[str, Any]) -> CallRecord:
+        """The record that `encode` wrote. Raises WireError (a ValueError), KeyError or TypeError."""
+        return cls(summary_codec.decode(values["call"]), list(values["lines"]))

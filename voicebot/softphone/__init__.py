@@ -1,5 +1,7 @@
-"""The scripted caller: a real SIP phone that follows a script (speak, press keys, wait, barge in, hang up) and reports what it
-heard and when. It runs as a process of its own (`python -m voicebot.softphone`), since a process has one SIP stack at most.
+"""A softphone that plays scripted callers, one or hundreds at a time: for the demo, tests and load.
+
+It speaks real SIP, follows a script (speak, press keys, wait, barge in, hang up), and reports what it heard and when. It runs as
+a process of its own (`python -m voicebot.softphone`), since a process has one SIP stack at most. Imports neither web nor cli.
 """
 
 from voicebot.softphone.process import run_script_process

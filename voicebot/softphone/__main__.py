@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
             order = {"calls": [order]}
         asyncio.run(_place(order))
     except (ScriptError, AudioError, TelephonyError, BaresipError, OSError, json.JSONDecodeError) as error:
-        print(f"caller: {error}", file=sys.stderr)
+        print(f"softphone: {error}", file=sys.stderr)
         return 2
     return 0
 

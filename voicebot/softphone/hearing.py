@@ -1,4 +1,4 @@
-"""The caller's ear: when the bot speaks and when it is silent, by the energy of what is received."""
+"""What the softphone hears: when the bot speaks and when it is silent, by the energy of the received sound."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ _HANGOVER_S = 0.35  # pauses inside a sentence are shorter
 
 
 class BotSound:
-    """Received sound, judged in frames of 10 ms.
+    """Received sound, judged in frames of 10 ms. Times are seconds of the clock given to `feed`."""
 
-    `started_at` and `heard_at`: when the present (or last) stretch of speech began, and its last loud frame ended, in seconds of
-    the clock given to `feed`; None before the first. `speaking`: a stretch is going on, pauses up to 0.35 s included.
-    """
+    speaking: bool
+    """The bot speaks now; pauses up to 0.35 s belong to it."""
+    started_at: float | None
+    """When the present (or last) stretch of speech began; None before the first."""
+    heard_at: float | None
+    """When its last loud frame ended; None before the first."""
+    spoken_s: float
+    """Seconds of loud frames so far."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
@@ -27,8 +32,8 @@ class BotSound:
         self._loud = 0
         self._parts: list[bytes] = []
         self.speaking = False
-        self.started_at: float | None = None
-        self.heard_at: float | None = None
+        self.started_at = None
+        self.heard_at = None
         self.spoken_s = 0.0
 
     def feed(self, pcm: bytes, now: float) -> list[tuple[str, float]]:

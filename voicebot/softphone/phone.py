@@ -1,4 +1,4 @@
-"""The caller's SIP phone: one stack for all its calls, an identity per caller, and a desk that answers what is put through."""
+"""The softphone's SIP side: one stack for all calls, an identity per caller, and a queue that answers transferred calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voicebot.softphone.script import CallScript
 
 log = logging.getLogger(__name__)
 
-_DESK_TALK_S = 0.3
+_QUEUE_TALK_S = 0.3
 _PARAMS = ("video_codecs=none",)
 
 
@@ -73,7 +73,7 @@ class Phone:
         self._dialling: dict[int, list[StackEvent]] = {}
         self._pending = 0
         self._making = asyncio.Lock()
-        self._desk_calls: set[asyncio.Task[None]] = set()
+        self._queue_calls: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._port = free_port(self._host)
@@ -92,21 +92,21 @@ class Phone:
                 extra_config_text="\n".join(directives),
             )
         )
-        desk = Account(
-            user="desk",
+        queue = Account(
+            user="queue",
             domain=uri_host(self._host),
             password="",
             reg_interval=0,
             audio_codecs=tuple(CODEC_SPECS.values()),
             extra_params=(*_PARAMS, "catchall=yes"),
         )
-        agent = await UserAgent.create(self._runtime, desk, transfer_policy="reject")
+        agent = await UserAgent.create(self._runtime, queue, transfer_policy="reject")
         agent.on_incoming(self._ring)
         self._runtime.subscribe(self._keep_early)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._desk_calls:
+        for task in self._queue_calls:
             task.cancel()
         with contextlib.suppress(BaresipError):
             await self._runtime.close()
@@ -121,7 +121,7 @@ class Phone:
         self._pending += 1
         try:
             call = await agent.dial(script.target, headers=dict(script.headers))
-            # the binding makes the Call only when its task gets its turn: an answer that came sooner was told to nobody
+            # the binding makes the Call object only when its task runs next: events that came before it have reached nobody
             for event in self._dialling.pop(call.handle, ()):
                 call._on_stack_event(event)
         finally:
@@ -136,9 +136,9 @@ class Phone:
             self._dialling.setdefault(event.call, []).append(event)
 
     async def put_through(self, call: Call, target: str) -> bool:
-        """Accept a REFER by calling the target's user at our own desk; False when it cannot be dialled.
+        """Accept a REFER by calling the target's user at our own queue; False when it cannot be dialled.
 
-        The stack ties the two calls together: when the desk answers, the transferor is told 200 and `call` ends.
+        The stack ties the two calls together: when the queue answers, the transferor gets 200 and `call` ends.
         """
         user = target.partition(":")[2].partition("@")[0]
         arguments = f"{call.handle} sip:{user}@{uri_host(self._host)}:{self._port}"
@@ -151,13 +151,13 @@ class Phone:
 
     def _ring(self, call: Call) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(call))
-        self._desk_calls.add(task)
-        task.add_done_callback(self._desk_calls.discard)
+        self._queue_calls.add(task)
+        task.add_done_callback(self._queue_calls.discard)
 
     async def _answer(self, call: Call) -> None:
-        """The desk answers, says nothing for a moment, and hangs up."""
+        """The queue answers, is silent for a moment, and hangs up."""
         with contextlib.suppress(BaresipError):
             await call.answer()
             await call.wait_established()
-            await asyncio.sleep(_DESK_TALK_S)
+            await asyncio.sleep(_QUEUE_TALK_S)
             await call.hangup()

@@ -1,4 +1,4 @@
-"""The caller as a process of its own: one JSON object in, JSON lines out (see `voicebot.softphone.__main__`)."""
+"""The softphone as a process of its own: one JSON object in, JSON lines out (see `voicebot.softphone.__main__`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def run_script_process(
 ) -> list[CallReport]:
     """Place the calls from a new process, `together` at a time (None: all at once); reports in the scripts' order.
 
-    `on_moment` is called as things happen. The process is ended when the caller of this is cancelled. Raises ScriptError with
+    `on_moment` is called as things happen. The process is ended when this is cancelled. Raises ScriptError with
     what the process said when it failed.
     """
     order: dict[str, object] = {"host": host, "together": together, "calls": [script_json(script) for script in scripts]}
@@ -42,7 +42,7 @@ async def run_script_process(
     try:
         _, reports, complaint = await asyncio.gather(_send(process, order), _follow(process, on_moment), _errors(process))
         if await process.wait() != 0 or len(reports) != len(scripts):
-            raise ScriptError(f"the caller's process failed: {complaint.strip()[-2000:] or 'no reason given'}")
+            raise ScriptError(f"the softphone's process failed: {complaint.strip()[-2000:] or 'no reason given'}")
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -18,7 +18,9 @@ from voicebot.endpoints.sip.codecs import CODEC_SPECS, Codec
 
 
 class ScriptError(ValueError):
-    """A script cannot be followed; the message names the place and the mend."""
+    """A script cannot be followed; the message says where, and what to do."""
+
+    code = "softphone.script"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +85,47 @@ Step = Say | Play | Keys | Wait | UntilSilent | UntilSpeaking | UntilEnded | Han
 
 
 class OnTransfer(StrEnum):
-    """What the caller's phone does with a REFER. All but `FOLLOW` dial nobody outside."""
+    """What the softphone does with a REFER. All but `FOLLOW` dial nobody outside."""
 
-    ACCEPT = "accept"  # call the target's user at our own desk, which answers: 202, NOTIFY 100, NOTIFY 200
+    ACCEPT = "accept"  # call the target's user at our own queue, which answers: 202, NOTIFY 100, NOTIFY 200
     FOLLOW = "follow"  # call the target for real
     REFUSE = "refuse"  # 202, then NOTIFY 603
-    IGNORE = "ignore"  # 202, NOTIFY 100, and never a word more
+    IGNORE = "ignore"  # 202, NOTIFY 100, and nothing after that
     HANG_UP = "hang_up"  # the caller gives up meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class CallScript:
-    """One call. `number`, `display` and `domain` make the From header; "anonymous" with domain "anonymous.invalid" withholds it.
-
-    `ring_s` bounds the wait for an answer, `max_s` the whole call. `delay_s` is waited before dialling. `record` is where what we
-    hear is saved as WAV.
-    """
+    """One call."""
 
     target: str
+    """The SIP URI to call."""
     steps: tuple[Step, ...] = ()
     name: str = "call"
+    """What reports and moments call it."""
     number: str = "caller"
+    """The user of the From header; "anonymous" with the domain "anonymous.invalid" withholds it."""
     display: str = ""
+    """The display name of the From header."""
     domain: str = "127.0.0.1"
+    """The host of the From header."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """More headers of the INVITE."""
     codecs: tuple[Codec, ...] = ("pcma",)
+    """Offered, best first."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     keys_by: Literal["rtpevent", "info"] = "rtpevent"
+    """RFC 4733 or SIP INFO."""
     media_encryption: Literal["none", "srtp", "srtp-mand", "dtls_srtp"] = "none"
     on_transfer: OnTransfer = OnTransfer.ACCEPT
     ring_s: float = 20.0
+    """The longest wait for an answer."""
     max_s: float = 120.0
+    """The longest that the call may last."""
     delay_s: float = 0.0
+    """Waited before dialling."""
     record: Path | None = None
+    """Where what we hear is saved as WAV."""
 
     def __post_init__(self) -> None:
         if not self.target.startswith(("sip:", "sips:")):

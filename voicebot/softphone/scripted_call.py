@@ -1,4 +1,4 @@
-"""One call of the scripted caller: its steps in order, while an ear listens to the bot all along."""
+"""One call of the softphone: the steps of its script in order, while it listens to the bot all the time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from typing import assert_never
 
 from baresip import AudioNotActive, AudioRestarted, BaresipError, Call, CallFailed, Event, StackEvent, TransferRequest
 
@@ -115,7 +116,7 @@ class ScriptedCall:
                 return
 
     async def _do(self, step: Step) -> bool:
-        """Do one step; False when it waited in vain."""
+        """Do one step; False when what it waited for did not come."""
         match step:
             case Say() | Play():
                 await self._utter(at_rate(self._sounds[step], self._rate))
@@ -131,6 +132,8 @@ class ScriptedCall:
                 return await self._until(self._ended.is_set, step.at_most_s)
             case HangUp():
                 pass
+            case _:
+                assert_never(step)
         return True
 
     async def _utter(self, pcm: bytes) -> None:
@@ -223,6 +226,8 @@ class ScriptedCall:
                     await call.hangup()
                 case OnTransfer.IGNORE:
                     pass
+                case _:
+                    assert_never(self._script.on_transfer)
 
     async def _arrive(self) -> None:
         """The new call was answered when the old one ends."""

@@ -12,7 +12,7 @@ from voicebot.softphone.phone import Phone
 from voicebot.softphone.report import CallReport, Moment
 from voicebot.softphone.script import CallScript, Play, Say, ScriptError, Step
 from voicebot.softphone.scripted_call import ScriptedCall
-from voicebot.softphone.speech import Mouth, default_cache
+from voicebot.softphone.speech import ScriptVoice, default_cache
 
 _TARGET_HOST = re.compile(r"^sips?:(?:[^@]*@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:;?>]+))")
 
@@ -77,13 +77,13 @@ async def _address_towards(target: str) -> str:
 
 
 async def _make_sounds(scripts: Sequence[CallScript], cache: Path) -> dict[Step, Sound]:
-    mouth = Mouth(cache)
+    voice = ScriptVoice(cache)
     try:
         sounds: dict[Step, Sound] = {}
         for script in scripts:
             for step in script.steps:
                 if isinstance(step, Say | Play) and step not in sounds:
-                    sounds[step] = await mouth.utter(step)
+                    sounds[step] = await voice.utter(step)
         return sounds
     finally:
-        await mouth.close()
+        await voice.close()

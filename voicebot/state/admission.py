@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,15 +10,15 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from voicebot.errors import StateError
+from voicebot.state.renewal import Renewal
 from voicebot.state.shared import PREFIX, SharedState
 
 LEASE_S = 30.0
-_RENEW_S = 10.0
 _SLOTS = f"{PREFIX}admitted"
 
 
 class Admitted(StrEnum):
-    """The answer to a call at the door; everything but YES is a refusal with its reason."""
+    """Whether a call may come in; everything but YES is a refusal with its reason."""
 
     YES = "yes"
     PROCESS_FULL = "process_full"
@@ -28,27 +27,41 @@ class Admitted(StrEnum):
 
 
 class Admission:
-    """Slots for calls. The process's own limit holds always; the shared one as long as the state server answers, since a bank's
-    callers must not be refused because a counter is away.
+    """Slots for calls. The process's own limit holds always. The shared limit holds while the state server answers: callers
+    must not be refused because a counter is away.
 
-    A slot is a lease: one of a crashed process is free again after `LEASE_S`.
+    A slot is a lease: the slot of a crashed process is free again after `LEASE_S`.
     """
 
     def __init__(
-        self, shared: SharedState, *, max_calls: int, max_shared_calls: int | None = None, clock: Callable[[], float] = time.time
+        self,
+        shared: SharedState,
+        *,
+        max_calls: int,
+        max_shared_calls: int | None = None,
+        clock: Callable[[], float] = time.time,
+        renewal: Renewal | None = None,
     ) -> None:
+        """`max_shared_calls` counts over all processes with the same state server. `clock` counts leases: it is the machine's
+        own, in seconds, since all processes must agree on it.
+        """
         self._shared = shared
         self._max_calls = max_calls
         self._max_shared = max_shared_calls
         self._clock = clock
         self._own: set[str] = set()
         self._draining = False
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewal = renewal or Renewal("admission")
 
     @property
     def taken(self) -> int:
         """Calls admitted to this process and not yet released."""
         return len(self._own)
+
+    @property
+    def open(self) -> bool:
+        """Whether this process has a slot for one more call. The shared limit is known only when a call asks."""
+        return not self._draining and len(self._own) < self._max_calls
 
     @property
     def draining(self) -> bool:
@@ -57,15 +70,11 @@ class Admission:
 
     async def start(self) -> None:
         """Begin renewing leases."""
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew_forever(), name="admission")
+        self._renewal.start(self._renew)
 
     async def close(self) -> None:
         """Stop renewing leases."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-            self._renewing = None
+        await self._renewal.close()
 
     def drain(self) -> None:
         """Admit nobody from now on."""
@@ -78,10 +87,13 @@ class Admission:
         if len(self._own) >= self._max_calls:
             return Admitted.PROCESS_FULL
         self._own.add(call_id)  # before waiting: calls arriving meanwhile must see it taken
-        if self._max_shared is None or await self._shared_slot(call_id, self._max_shared):
-            return Admitted.YES
-        self.release(call_id)
-        return Admitted.SHARED_FULL
+        admitted = False
+        try:
+            admitted = self._max_shared is None or await self._shared_slot(call_id, self._max_shared)
+        finally:
+            if not admitted:  # also when the caller hung up while we asked
+                self.release(call_id)
+        return Admitted.YES if admitted else Admitted.SHARED_FULL
 
     def release(self, call_id: str) -> None:
         """The call is over. Harmless when it has no slot."""
@@ -115,8 +127,6 @@ class Admission:
 
         self._shared.write_later(f"slot:{call_id}", write)
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_S)
-            for call_id in tuple(self._own) if self._max_shared is not None else ():
-                self._lease(call_id)
+    def _renew(self) -> None:
+        for call_id in tuple(self._own) if self._max_shared is not None else ():
+            self._lease(call_id)

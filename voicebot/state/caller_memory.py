@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from redis.asyncio import Redis
@@ -24,10 +23,12 @@ _QUEUE, _UNTIL, _LIKES = "queue", "until", "like:"
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """Preferences ("slow", "patient", "keys"), and the queue of an earlier call of the same day."""
+    """What is known of a number."""
 
     preferences: tuple[str, ...] = ()
+    """How its owner likes to be spoken to: "slow", "patient", "keys"."""
     last_queue: str | None = None
+    """Where an earlier call of the same day was put through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class _Held:
 
 
 class CallerMemory:
-    """Filed under a keyed hash of the number: the stored data do not tell whose they are. While the state server is away, what
+    """Kept under a keyed hash of the number: the stored data do not tell whose they are. While the state server is away, what
     this process remembers itself counts.
     """
 
-    def __init__(self, shared: SharedState, secret: bytes, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, shared: SharedState, secret: bytes, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`clock` is the one that `put_through` is told the time by."""
         self._shared = shared
         self._secret = secret
         self._clock = clock
@@ -100,7 +102,7 @@ class CallerMemory:
 
     def _remembered(self, held: _Held) -> Remembered:
         liked = tuple(sorted(preference for preference, on in held.likes if on))
-        return Remembered(liked, held.queue if self._clock() < held.until else None)
+        return Remembered(liked, held.queue if self._clock().timestamp() < held.until else None)
 
     def _hold(self, name: str, held: _Held) -> None:
         self._held[name] = held

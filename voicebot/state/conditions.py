@@ -5,28 +5,34 @@ a call never waits for them.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Annotated, TypeVar, cast
 
 import structlog
+from pydantic import Field
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from dialogs.events import Conditions, Switch
+from dialogs.wire import Codec, Instant, WireError
 from voicebot.errors import StateError
 from voicebot.state.shared import PREFIX, SharedState
+from voicebot.tasks import cancelled
 
 _SWITCHES = f"{PREFIX}switches"
 _HISTORY = f"{PREFIX}switches:history"
 _WAITS = f"{PREFIX}waits"
 _KEEP_HISTORY = 1000
+_MOST_UNREADABLE = 100
 _READ_EVERY_S = 1.0
 WAIT_HOLDS_S = 120.0
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -40,19 +46,21 @@ class SwitchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwitchSetting:
-    """One switch: what, where (`queue`; "" everywhere), on or off, who set it, when, why, and until when it holds.
-
-    `prompt` is the approved announcement that goes with it, "" for the bundle's own.
-    """
+    """One switch as somebody set it."""
 
     kind: SwitchKind
     on: bool
     who: str
-    when: datetime
+    """Who set it."""
+    when: Instant
+    """When it was set."""
     queue: str = ""
+    """Where it holds; "" everywhere."""
     why: str = ""
     prompt: str = ""
-    until: datetime | None = None
+    """The approved announcement that goes with it; "" for the bundle's own."""
+    until: Instant | None = None
+    """Until when it holds; None until it is taken back."""
 
     @property
     def name(self) -> str:
@@ -63,30 +71,15 @@ class SwitchSetting:
         """Whether it is on at `now`."""
         return self.on and (self.until is None or now < self.until)
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        until = self.until.isoformat() if self.until else None
-        return asdict(self) | {"when": self.when.isoformat(), "until": until}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SwitchSetting:
-        """The switch from `as_dict`."""
-        return cls(
-            **values
-            | {
-                "kind": SwitchKind(values["kind"]),
-                "when": datetime.fromisoformat(values["when"]),
-                "until": datetime.fromisoformat(values["until"]) if values.get("until") else None,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """The expected wait in a queue, in seconds, and when that was reported."""
+class QueueWait:
+    """What a queue reported of its waiting time."""
 
-    seconds: float
-    when: datetime
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """The expected wait."""
+    when: Instant
+    """When it was reported."""
 
     def fresh(self, now: datetime) -> bool:
         """An old figure is no figure: it must not be announced."""
@@ -98,7 +91,7 @@ class LiveConditions:
     """A snapshot."""
 
     switches: Mapping[str, SwitchSetting] = field(default_factory=lambda: MappingProxyType({}))
-    queue_waits: Mapping[str, Wait] = field(default_factory=lambda: MappingProxyType({}))
+    queue_waits: Mapping[str, QueueWait] = field(default_factory=lambda: MappingProxyType({}))
 
     def holding(self, now: datetime) -> list[SwitchSetting]:
         """The switches that are on at `now`."""
@@ -117,16 +110,27 @@ class LiveConditions:
         return Conditions(waits=tuple(sorted(self.waits(now).items())), switches=tuple(switches))
 
 
-class ConditionsBoard:
+switch_codec = Codec(SwitchSetting)
+_wait_codec = Codec(QueueWait)
+
+
+def _every_second() -> Awaitable[None]:
+    return asyncio.sleep(_READ_EVERY_S)
+
+
+class LiveConditionsStore:
     """Reads conditions every second and writes what is set here.
 
     While the state server is away the last snapshot holds; a switch set meanwhile holds here at once and elsewhere when the
     server is back.
     """
 
-    def __init__(self, shared: SharedState) -> None:
+    def __init__(self, shared: SharedState, *, pause: Callable[[], Awaitable[None]] = _every_second) -> None:
+        """`pause` waits until the next reading is due."""
         self._shared = shared
+        self._pause = pause
         self._reading: asyncio.Task[None] | None = None
+        self._unreadable: set[str] = set()
         self._unwritten: dict[str, SwitchSetting] = {}
         self.snapshot = LiveConditions()
 
@@ -139,8 +143,7 @@ class ConditionsBoard:
     async def close(self) -> None:
         """Stop reading."""
         if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+            await cancelled(self._reading)
             self._reading = None
 
     def set_switch(self, switch: SwitchSetting) -> None:
@@ -148,7 +151,7 @@ class ConditionsBoard:
         self._unwritten[switch.name] = switch
         self._show(switches={**self.snapshot.switches, switch.name: switch})
         _log.warning("switch set", switch=switch.name, on=switch.on, who=switch.who, why=switch.why)
-        text = json.dumps(switch.as_dict())
+        text = switch_codec.to_text(switch)
 
         def write(pipeline: Pipeline) -> None:
             pipeline.hset(_SWITCHES, switch.name, text)
@@ -159,8 +162,8 @@ class ConditionsBoard:
 
     def set_wait(self, queue: str, seconds: float, when: datetime) -> None:
         """A queue reports its expected wait in seconds."""
-        self._show(waits={**self.snapshot.queue_waits, queue: Wait(seconds, when)})
-        text = json.dumps({"seconds": seconds, "when": when.isoformat()})
+        self._show(waits={**self.snapshot.queue_waits, queue: QueueWait(seconds, when)})
+        text = _wait_codec.to_text(QueueWait(seconds, when))
 
         def write(pipeline: Pipeline) -> None:
             pipeline.hset(_WAITS, queue, text)
@@ -173,10 +176,10 @@ class ConditionsBoard:
         async def read(redis: Redis) -> list[str]:
             return cast("list[str]", await redis.zrevrange(_HISTORY, 0, limit - 1))
 
-        return [SwitchSetting.from_dict(json.loads(text)) for text in await self._shared.ask(read)]
+        return [setting for _, setting in self._readable(switch_codec, enumerate(await self._shared.ask(read)))]
 
     async def refresh(self) -> bool:
-        """Read now; False while the state server is away or its data cannot be read, and the last snapshot holds."""
+        """Read now; an entry that cannot be read is left out. False while the server is away, and the last snapshot holds."""
 
         async def read(redis: Redis) -> tuple[dict[str, str], dict[str, str]]:
             async with redis.pipeline(transaction=False) as pipeline:
@@ -187,16 +190,16 @@ class ConditionsBoard:
 
         try:
             switches, waits = await self._shared.ask(read)
-            stored = {name: SwitchSetting.from_dict(json.loads(text)) for name, text in switches.items()}
-            queue_waits = {queue: _wait(text) for queue, text in waits.items()}
-        except (StateError, ValueError, TypeError, KeyError):
+        except StateError:
             return False
+        stored = {setting.name: setting for _, setting in self._readable(switch_codec, switches.items())}
+        queue_waits = dict(self._readable(_wait_codec, waits.items()))
         # what was set here and has not arrived there yet still holds
         self._unwritten = {name: own for name, own in self._unwritten.items() if _newer(own, stored.get(name))}
         self._show(switches=stored | self._unwritten, waits=queue_waits)
         return True
 
-    def _show(self, *, switches: dict[str, SwitchSetting] | None = None, waits: dict[str, Wait] | None = None) -> None:
+    def _show(self, *, switches: dict[str, SwitchSetting] | None = None, waits: dict[str, QueueWait] | None = None) -> None:
         self.snapshot = LiveConditions(
             MappingProxyType(switches) if switches is not None else self.snapshot.switches,
             MappingProxyType(waits) if waits is not None else self.snapshot.queue_waits,
@@ -204,14 +207,22 @@ class ConditionsBoard:
 
     async def _read_forever(self) -> None:
         while True:
-            await asyncio.sleep(_READ_EVERY_S)
-            await self.refresh()
+            await self._pause()
+            try:
+                await self.refresh()
+            except Exception:  # whatever is stored: the next reading may be better
+                _log.exception("live conditions cannot be read", code=StateError.code)
+
+    def _readable(self, codec: Codec[T], texts: Iterable[tuple[K, str]]) -> Iterator[tuple[K, T]]:
+        """The entries that can be read. One that cannot be read must not hide the others; it is logged once."""
+        for name, text in texts:
+            try:
+                yield name, codec.from_text(text)
+            except WireError as error:
+                if text not in self._unreadable and len(self._unreadable) < _MOST_UNREADABLE:
+                    self._unreadable.add(text)
+                    _log.error("a stored switch or wait cannot be read and does not count", code=error.code, why=str(error))
 
 
 def _newer(own: SwitchSetting, stored: SwitchSetting | None) -> bool:
     return stored is None or own.when > stored.when
-
-
-def _wait(text: str) -> Wait:
-    values = json.loads(text)
-    return Wait(float(values["seconds"]), datetime.fromisoformat(values["when"]))

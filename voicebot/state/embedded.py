@@ -29,6 +29,7 @@ _RUN_DIR = "voicebot-"
 _START_S = 5.0
 _STOP_S = 3.0
 _SUPERVISE_S = 0.2
+_PAUSE_S = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class EmbeddedValkey:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._supervisor: threading.Thread | None = None
+        self._trouble = "it said nothing"
 
     @property
     def url(self) -> str:
@@ -61,7 +63,7 @@ class EmbeddedValkey:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start and wait until it answers, about 0.1 s. Raises EmbeddedStateError with the reason and the mend.
+        """Start and wait until it answers, about 0.1 s. Raises EmbeddedStateError with the reason and what to do.
 
         The kernel ends the server when the thread that started it ends, so a thread of its own starts and watches it.
         """
@@ -124,18 +126,30 @@ class EmbeddedValkey:
 
     def _supervise(self, ready: Callable[[], None]) -> None:
         """Keep the server running until told to stop."""
+        again = False
         while not self._stopping.is_set():
-            self._process = self._spawn()
-            if self._process is None or not self._answers():
-                ready()
-                self._stopping.wait(1.0)
-            else:
-                ready()
+            self._process = self._spawned()
+            answers = self._process is not None and self._answers()
+            ready()
+            if not answers:
+                self._stopping.wait(_PAUSE_S)
+            elif again:
+                _log.info("embedded state server answers again")
+            again = True
             while not self._stopping.wait(_SUPERVISE_S) and self._process is not None and self._process.poll() is None:
                 pass
             if not self._stopping.is_set():
                 _log.warning("embedded state server ended and is started again", code=EmbeddedStateError.code)
         self._end()
+
+    def _spawned(self) -> subprocess.Popen[bytes] | None:
+        """The server; None when it cannot be started just now, which is logged and tried again."""
+        try:
+            return self._spawn()
+        except Exception as error:  # no memory, no file handles, a folder that was deleted: the watch goes on
+            _log.error("embedded state server cannot be started", code=EmbeddedStateError.code, why=repr(error))
+            self._trouble = repr(error)
+            return None
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
         run_dir = self._run_dir
@@ -190,7 +204,7 @@ class EmbeddedValkey:
             lines = (self._data_dir / "valkey.log").read_text(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else self._trouble
 
 
 def _die_with_parent(parent: int) -> None:

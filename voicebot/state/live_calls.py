@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from dialogs.wire import Codec, Instant, WireError
 from voicebot.errors import StateError
 from voicebot.redaction import redact_text
+from voicebot.state.renewal import Renewal
 from voicebot.state.shared import PREFIX, SharedState
 
 LEASE_S = 30.0
-_RENEW_S = 10.0
 _INDEX = f"{PREFIX}live"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
-    """A call under way, as a screen shows it. `phase` is a word of the driver's: greeting, listening, handing over…"""
+    """A conversation under way, as a screen shows it."""
 
     call_id: str
-    started: datetime
+    started: Instant
     line: str = "main"
     language: str = "pl"
     segment: str = "mass"
     number: str = ""
     phase: str = ""
+    """The kind of the latest decision, or "handing over"."""
     intent: str | None = None
     queue: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON values; the number shortened."""
-        return asdict(self) | {"started": self.started.isoformat(), "number": redact_text(self.number)}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> LiveCall:
-        """The call from `as_dict`."""
-        return cls(**values | {"started": datetime.fromisoformat(values["started"])})
+_codec = Codec(LiveCall)
+
+
+def shown(call: LiveCall) -> dict[str, Any]:
+    """The call as a screen gets it: the number shortened."""
+    return _codec.encode(call) | {"number": redact_text(call.number)}
 
 
 class LiveCalls:
-    """Every process keeps its own calls here; each is leased to the state server, so that a crashed process's calls fade away."""
+    """Every process keeps its own calls here and leases them to the state server: the calls of a crashed process disappear when
+    their lease ends.
+    """
 
-    def __init__(self, shared: SharedState, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, shared: SharedState, *, clock: Callable[[], float] = time.time, renewal: Renewal | None = None) -> None:
+        """`clock` counts leases: it is the machine's own, in seconds, since all processes must agree on it."""
         self._shared = shared
         self._clock = clock
         self._own: dict[str, LiveCall] = {}
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewal = renewal or Renewal("live-calls")
 
     def __len__(self) -> int:
         return len(self._own)
@@ -64,15 +69,11 @@ class LiveCalls:
 
     async def start(self) -> None:
         """Begin renewing leases."""
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew_forever(), name="live-calls")
+        self._renewal.start(self._renew)
 
     async def close(self) -> None:
-        """Stop renewing; calls still here fade away."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-            self._renewing = None
+        """Stop renewing; the leases of calls that are still here end by themselves."""
+        await self._renewal.close()
 
     def began(self, call: LiveCall) -> None:
         """A call is answered."""
@@ -103,8 +104,8 @@ class LiveCalls:
             return cast("list[str | None]", await redis.mget([_key(call_id) for call_id in ids])) if ids else []
 
         try:
-            stored = [LiveCall.from_dict(json.loads(text)) for text in await self._shared.ask(read) if text]
-        except (StateError, ValueError, TypeError, KeyError):
+            stored = list(_readable(await self._shared.ask(read)))
+        except StateError:
             stored = []
         calls = {call.call_id: call for call in stored} | self._own
         return sorted(calls.values(), key=lambda call: call.started)
@@ -113,15 +114,23 @@ class LiveCalls:
         def write(pipeline: Pipeline) -> None:
             # read the clock when written: a lease that waited for the server must not be an expired one
             pipeline.zadd(_INDEX, {call.call_id: self._clock() + LEASE_S})
-            pipeline.set(_key(call.call_id), json.dumps(call.as_dict()), px=int(LEASE_S * 1000))
+            pipeline.set(_key(call.call_id), json.dumps(shown(call)), px=int(LEASE_S * 1000))
 
         self._shared.write_later(_key(call.call_id), write)
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_RENEW_S)
-            for call in self:
-                self._lease(call)
+    def _renew(self) -> None:
+        for call in self:
+            self._lease(call)
+
+
+def _readable(texts: Iterable[str | None]) -> Iterator[LiveCall]:
+    """The calls that can be read; one that cannot must not hide the others."""
+    for text in texts:
+        try:
+            if text:
+                yield _codec.from_text(text)
+        except WireError as error:
+            _log.warning("a live call cannot be read", code=error.code, why=str(error))
 
 
 def _key(call_id: str) -> str:

@@ -14,7 +14,7 @@ _OCTETS = 32
 def kept_secret(path: Path) -> str:
     """The secret in `path`, made now when there is none. The file's mode is 600; one that others may read is refused.
 
-    Raises ConfigError with the mend.
+    Raises ConfigError, which says what to do.
     """
     if path.exists():
         return _read(path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -16,6 +17,7 @@ from redis.exceptions import DataError, OutOfMemoryError, ReadOnlyError, RedisEr
 
 from voicebot.errors import StateError, StateUnavailable
 from voicebot.state.breaker import CircuitBreaker
+from voicebot.tasks import cancelled
 
 T = TypeVar("T")
 Write = Callable[[Pipeline], object]
@@ -51,6 +53,7 @@ class SharedState:
         self._drained = asyncio.Event()
         self._drained.set()
         self._writer: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[Any]] = set()
 
     @property
     def available(self) -> bool:
@@ -73,9 +76,9 @@ class SharedState:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
                     await self._drained.wait()
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            await cancelled(self._writer)
             self._writer = None
+        await cancelled(*self._asking)
         with suppress(RedisError, OSError):
             await self._redis.aclose()
 
@@ -108,14 +111,21 @@ class SharedState:
             return await question(self._redis)
 
         asking = asyncio.create_task(put(), name="state-question")
-        asking.add_done_callback(_seen)
+        self._asking.add(asking)
+        asking.add_done_callback(self._answered_late)
         try:
             await asyncio.wait((asking,), timeout=self._deadline)
         finally:
-            asking.cancel()  # nothing when it has ended
+            asking.cancel()  # nothing when it has ended; not awaited: the caller waits no longer than the deadline, see `close`
         if not asking.done() or asking.cancelled():
             raise TimeoutError
         return asking.result()
+
+    def _answered_late(self, asking: asyncio.Task[Any]) -> None:
+        """What a question says after its deadline is of no use; looking at it keeps the event loop from complaining."""
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()
 
     def _answered(self, was_available: bool) -> None:
         self._breaker.succeeded()
@@ -154,19 +164,19 @@ class SharedState:
             self._wake.clear()
             size = _BATCH
             while self._pending:
+                batch = dict(islice(self._pending.items(), size))
                 try:
-                    await self._write_batch(size)
+                    await self._write_batch(batch)
                 except StateUnavailable:
                     await asyncio.sleep(self._deadline)
                 except Exception as error:  # a write that cannot even be sent: found by going one by one, and given up
                     if size == 1:
-                        self.give_up(next(iter(self._pending)))
+                        self._written(batch)
                         _log.error("a state write is impossible", code=StateError.code, error=type(error).__name__)
                     size = 1
             self._drained.set()
 
-    async def _write_batch(self, size: int) -> None:
-        batch = dict(list(self._pending.items())[:size])
+    async def _write_batch(self, batch: dict[str, Write]) -> None:
 
         async def write(redis: Redis) -> None:
             async with redis.pipeline(transaction=False) as pipeline:
@@ -176,15 +186,13 @@ class SharedState:
                     _judge(answer)
 
         await self.ask(write)
+        self._written(batch)
+
+    def _written(self, batch: dict[str, Write]) -> None:
+        """These wait no longer, unless a later write under the same name has taken their place meanwhile."""
         for name, each in batch.items():
             if self._pending.get(name) is each:
                 del self._pending[name]
-
-
-def _seen(asked: asyncio.Task[object]) -> None:
-    """What a question says after its deadline is of no use to anybody; seeing it keeps the event loop from complaining."""
-    if not asked.cancelled():
-        asked.exception()
 
 
 def _judge(answer: object) -> None:

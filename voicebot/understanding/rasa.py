@@ -33,9 +33,10 @@ from nlu.types import OUT_OF_SCOPE, Hypothesis, Understander, Understanding
 from nlu.understanding.classifier import Classifier
 from voicebot.errors import VoicebotError
 from voicebot.state.breaker import CircuitBreaker
+from voicebot.understanding.settings import NluSettings
 
 BACKEND = "rasa"
-TIMEOUT_S = 0.15
+TIMEOUT_S = NluSettings().rasa_timeout_s
 """All the time the server has for one utterance, however many questions it takes."""
 _AT_ONCE = 8
 """Utterances understood at the same moment; each takes a thread for as long as the server thinks."""
@@ -51,7 +52,7 @@ Ranking = Mapping[str, float]
 
 
 class RasaError(VoicebotError):
-    """The Rasa server did not answer, or not as Rasa does; the message says the mend."""
+    """The Rasa server did not answer, or not as Rasa does; the message says what to do."""
 
     code = "nlu.rasa"
 
@@ -142,7 +143,7 @@ class RasaServer:
                 await self._learn_model()
         except (RasaError, httpx.HTTPError, TimeoutError) as error:
             self._breaker.failed()
-            raise error if isinstance(error, RasaError) else RasaError(self._mend(error)) from error
+            raise error if isinstance(error, RasaError) else RasaError(self._advice(error)) from error
         self._breaker.succeeded()
         return rankings
 
@@ -168,15 +169,15 @@ class RasaServer:
     def _accept(self, answer: httpx.Response) -> None:
         if answer.status_code == httpx.codes.OK:
             return
-        mends = {
+        known = {
             401: "refuses the token: give nlu.rasa_token what the server got as --auth-token",
             404: "has no such address: start it with --enable-api, and check nlu.rasa_url",
             409: "has no model loaded: start it with --model",
         }
-        mend = mends.get(answer.status_code, "answers with an error: see the server's own log")
-        raise RasaError(f"{self._url} {mend} (HTTP {answer.status_code})")
+        advice = known.get(answer.status_code, "answers with an error: see the server's own log")
+        raise RasaError(f"{self._url} {advice} (HTTP {answer.status_code})")
 
-    def _mend(self, error: Exception) -> str:
+    def _advice(self, error: Exception) -> str:
         if isinstance(error, TimeoutError | httpx.TimeoutException):
             return f"{self._url} did not answer in time: look at its load, or raise nlu.rasa_timeout_s"
         return f"{self._url} cannot be asked ({type(error).__name__}): start the server, or correct nlu.rasa_url"
@@ -258,7 +259,7 @@ class RasaBackend:
     async def warm(self, limit_s: float = 10.0) -> list[str]:
         """Ask every server once, since a first answer takes long, and look whether it knows the pack's intents.
 
-        What is wrong comes back as sentences with a mend; the service starts all the same, with the in-process model.
+        What is wrong comes back as sentences that say what to do; the service starts all the same, with the in-process model.
         """
         problems = []
         for server in {id(one): one for one in self._servers.values()}.values():

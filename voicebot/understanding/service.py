@@ -12,7 +12,7 @@ from nlu.errors import PackError
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Decision, Hypothesis, Understander, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
-from voicebot.config.settings import Nlu
+from voicebot.understanding.settings import NluSettings
 
 if TYPE_CHECKING:
     from nlu.understanding.classifier import Classifier
@@ -90,13 +90,13 @@ class UnderstandingService:
         return language if language in self._languages else self._languages[0]
 
 
-def load_understander(settings: Nlu, languages: Sequence[str]) -> Classifier:
+def load_understander(settings: NluSettings, languages: Sequence[str]) -> Classifier:
     """The in-process classifier as configured. Models not in the cache are trained: seconds a language. Raises PackError."""
     return nlu.load(Pack(settings.pack or BANK_PACK), languages, cache=settings.cache_dir, semantic=settings.semantic)
 
 
-def load_understanding(settings: Nlu, languages: Sequence[str]) -> UnderstandingService:
-    """The desk as configured. Raises PackError.
+def load_understanding(settings: NluSettings, languages: Sequence[str]) -> UnderstandingService:
+    """Understanding as configured. Raises PackError.
 
     A classifier that cannot be built for any other reason than its data is logged, and calls go on with keywords.
     """
@@ -112,7 +112,7 @@ def load_understanding(settings: Nlu, languages: Sequence[str]) -> Understanding
     return UnderstandingService(rasa or in_process(local), local=local, keywords=keywords, languages=languages, rasa=rasa)
 
 
-def _rasa(settings: Nlu, local: Classifier, languages: Sequence[str]) -> RasaBackend:
+def _rasa(settings: NluSettings, local: Classifier, languages: Sequence[str]) -> RasaBackend:
     """Languages with the same address share a server, its connections and its circuit breaker."""
     from voicebot.understanding.rasa import RasaBackend, RasaServer
 

@@ -1,4 +1,4 @@
-"""/api/callbacks: for whatever calls customers back. See whom, take the next one, say what became of it.
+"""/api/callbacks: for the dialler that calls customers back. It lists the callbacks, takes the next one, and reports its outcome.
 
 A dialler asks a queue for its next callback when an agent is free (POST …/take), calls `number` from `cli`, and reports the
 outcome with the claim it was given. A dialler that dies loses its claim: the callback is free again, in its old place.
@@ -13,13 +13,14 @@ from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from voicebot.handoff.callback_service import CallbackService, ClaimLost, Outcome
+from voicebot.handoff.callbacks import callback_codec, served_codec
 from voicebot.web.handoffs import Ref
 
 QueueName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class OnTheLine(BaseModel):
-    """The first caller waiting on the line of the queue: their turn comes before that of callbacks promised later."""
+    """The first caller who waits in the queue on the telephone: their turn comes before that of callbacks promised later."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,30 +29,34 @@ class OnTheLine(BaseModel):
 
 
 class TakeOrder(BaseModel):
-    """How long the claim holds without an outcome, in seconds; and who waits on the line, if anybody."""
+    """The next callback is wanted."""
 
     model_config = ConfigDict(extra="forbid")
 
     seconds: Annotated[float, Field(ge=10, le=3600)] = 300.0
+    """How long the claim holds without an outcome."""
     on_line: OnTheLine | None = None
+    """The first caller who waits on the telephone, if anybody does."""
 
 
 class OutcomeReport(BaseModel):
-    """What became of it: done, not_reached (nobody answered: an attempt), given_back (not tried)."""
+    """What became of a callback."""
 
     model_config = ConfigDict(extra="forbid")
 
     claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    """As it was given with the callback."""
     outcome: Outcome
+    """not_reached counts as an attempt, given_back does not."""
 
 
-def routes(desk: CallbackService) -> APIRouter:
+def routes(service: CallbackService) -> APIRouter:
     """Promised callbacks in the order of their places."""
     router = APIRouter()
 
     async def listed(queue: str | None) -> dict[str, Any]:
-        waiting, served = await desk.line(queue), await desk.served(queue)
-        return {"callbacks": [each.as_dict() for each in waiting], "served": [each.as_dict() for each in served]}
+        waiting, served = await service.line(queue), await service.served(queue)
+        return {"callbacks": [each.as_dict() for each in waiting], "served": [served_codec.encode(each) for each in served]}
 
     @router.get("/callbacks")
     async def everywhere() -> dict[str, Any]:
@@ -65,7 +70,7 @@ def routes(desk: CallbackService) -> APIRouter:
     async def take(queue: QueueName, order: TakeOrder | None = None) -> dict[str, Any] | Response:
         asked = order or TakeOrder()
         on_line = (asked.on_line.since, asked.on_line.priority) if asked.on_line else None
-        taken = await desk.take(queue, seconds=asked.seconds, on_line=on_line)
+        taken = await service.take(queue, seconds=asked.seconds, on_line=on_line)
         if taken is None:
             return Response(status_code=204)  # nobody, or the caller on the line comes first
         return taken.as_dict() | {"fetch": f"/api/handoffs/{taken.callback.ref}"}
@@ -73,14 +78,14 @@ def routes(desk: CallbackService) -> APIRouter:
     @router.post("/callbacks/{queue}/{ref}/outcome")
     async def settle(queue: QueueName, ref: Ref, report: OutcomeReport) -> dict[str, Any]:
         try:
-            kept = await desk.settle(queue, ref, report.claim, report.outcome)
+            kept = await service.settle(queue, ref, report.claim, report.outcome)
         except ClaimLost as lost:
             raise HTTPException(409, str(lost)) from lost
-        return {"kept": kept is not None, "callback": kept.as_dict() if kept else None}
+        return {"kept": kept is not None, "callback": callback_codec.encode(kept) if kept else None}
 
     @router.delete("/callbacks/{queue}/{ref}", status_code=204)
     async def withdraw(queue: QueueName, ref: Ref) -> None:
-        if not await desk.withdraw(queue, ref):
+        if not await service.withdraw(queue, ref):
             raise HTTPException(404, "no callback under this reference in this queue")
 
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -10,12 +11,13 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import AwareDatetime
 
 from voicebot.records.store import RecordStore
-from voicebot.state.live_calls import LiveCalls
+from voicebot.records.summary import summary_codec
+from voicebot.state.live_calls import LiveCalls, shown
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
 
 
-def routes(records: RecordStore, live: LiveCalls) -> APIRouter:
+def routes(records: RecordStore, live: LiveCalls, *, clock: Callable[[], datetime]) -> APIRouter:
     """Calls, newest first; `next` is the `before` of the following page, null at the end. The survey's answers are counted
     since a time, in the last 30 days without one.
     """
@@ -29,22 +31,22 @@ def routes(records: RecordStore, live: LiveCalls) -> APIRouter:
             before = before.replace(tzinfo=UTC)
         found = await records.calls(limit=limit, before=before)
         following = found[-1].started.isoformat() if len(found) == limit else None
-        return {"calls": [summary.as_dict() for summary in found], "next": following}
+        return {"calls": [summary_codec.encode(summary) for summary in found], "next": following}
 
     @router.get("/calls/{call_id}")
     async def call(call_id: CallId) -> dict[str, Any]:
         record = await records.call(call_id)
         if record is None:
             raise HTTPException(404, "no such call; one that has just ended may be a moment away from being written")
-        return record.as_dict()
+        return record.encode()
 
     @router.get("/survey")
     async def survey(since: Annotated[AwareDatetime | None, Query()] = None) -> dict[str, Any]:
-        start = since or datetime.now(UTC) - timedelta(days=30)
+        start = since or clock() - timedelta(days=30)
         return {"since": start.isoformat(), "answers": [asdict(each) for each in await records.survey(start)]}
 
     @router.get("/live")
     async def under_way() -> dict[str, Any]:
-        return {"calls": [each.as_dict() for each in await live.everywhere()]}
+        return {"calls": [shown(each) for each in await live.everywhere()]}
 
     return router

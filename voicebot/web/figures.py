@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from voicebot.metrics.metrics import Metrics
+from voicebot.metrics.registry import Metrics
 
 
 def routes(metrics: Metrics, *, before: Callable[[], Awaitable[None]]) -> APIRouter:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path
 
+from voicebot.handoff.record import record_codec
 from voicebot.handoff.store import HandOffStore
 
 Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
@@ -20,6 +21,6 @@ def routes(store: HandOffStore) -> APIRouter:
         record = await store.get(ref)
         if record is None:
             raise HTTPException(404, "no hand-off under this reference, or it has expired")
-        return record.as_dict()
+        return record_codec.encode(record)
 
     return router

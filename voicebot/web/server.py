@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voicebot.errors import ConfigError
+from voicebot.tasks import cancelled
 
 _CLOSE_S = 2
 _MESSAGE_OCTETS = 64 * 1024
@@ -73,6 +74,6 @@ async def serve(app: ASGIApp, host: str, port: int) -> tuple[WebServer, int]:
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({task, up}, return_when=asyncio.FIRST_COMPLETED)
     if not up.done():
-        up.cancel()
+        await cancelled(up)
         task.result()
     return WebServer(server, task), int(listener.getsockname()[1])

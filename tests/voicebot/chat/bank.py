@@ -16,18 +16,24 @@ from websockets.exceptions import ConnectionClosed
 
 from dialogs.data.bundle import load_bundle
 from dialogs.rehearsal.meanings import parse_meaning
+from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Hypothesis, Understanding
-from voicebot.chat import ChatRoom, ChatServices, ChatSettings
+from nlu.understanding.keywords import KeywordUnderstander
+from voicebot.chat.server import ChatServer, ChatServices
+from voicebot.chat.settings import ChatSettings
+from voicebot.conversation.session import SessionServices
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.service import HandOffService
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
-from voicebot.metrics.metrics import Metrics
+from voicebot.metrics.registry import Metrics
 from voicebot.records import CallSummary, RecordStore
-from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.caller_memory import CallerMemory
+from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.shared import SharedState
+from voicebot.understanding.service import UnderstandingService
 from voicebot.web import WebParts, build_app, serve
 from voicebot.web.server import WebServer
 
@@ -60,7 +66,7 @@ async def by_hand(hypotheses: Sequence[Hypothesis], language: str) -> Understand
 class Bank:
     """A served chat and what is behind it."""
 
-    room: ChatRoom
+    room: ChatServer
     handoffs: HandOffStore
     callbacks: CallbackStore
     records: RecordStore
@@ -154,26 +160,29 @@ async def open_bank(
     await records.start()
     handoffs, callbacks, live, metrics = HandOffStore(shared), CallbackStore(shared), LiveCalls(shared), Metrics()
     bundle = load_bundle()
-    callback_desk = CallbackService(callbacks, bundle)
-    services = ChatServices(
+    callback_service = CallbackService(callbacks, bundle)
+    session = SessionServices(
         bundle=bundle,
-        understand=by_hand,
-        desk=HandOffService(handoffs, webhook, lambda queue: f"sip:{queue}@127.0.0.1", callbacks=callback_desk),
+        understanding=UnderstandingService(
+            by_hand, local=None, keywords=KeywordUnderstander(Pack(BANK_PACK)), languages=("pl", "en")
+        ),
+        hand_offs=HandOffService(handoffs, webhook, lambda queue: queue, callbacks=callback_service),
         records=records,
         live=live,
+        memory=CallerMemory(shared, b"a secret of the test"),
         metrics=metrics,
         clock=lambda: now,
-        keeps_words=keeps_words,
-        draining=draining,
     )
-    room = ChatRoom(services, settings)
+    room = ChatServer(ChatServices(session, keeps_words=keeps_words, draining=draining), settings)
     parts = WebParts(
+        clock=lambda: now,
         token="the-agents-token",
         handoffs=handoffs,
-        callbacks=callback_desk,
+        callbacks=callback_service,
         records=records,
         live=live,
-        conditions=ConditionsBoard(shared),
+        conditions=LiveConditionsStore(shared),
+        bundle=bundle,
         metrics=metrics,
         chat=room,
     )

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.voicebot.chat.bank import NIGHT, Bank, open_bank
 from tests.voicebot.handoff.receiver import receiving
-from voicebot.chat import ChatSettings
+from voicebot.chat.settings import ChatSettings
 from voicebot.handoff.webhook import Webhook
 from voicebot.state.shared import SharedState
 
@@ -299,7 +299,7 @@ async def test_a_service_that_is_stopping_lets_nobody_in_and_the_others_finish(s
         async with bank.customer() as second:
             assert await second.until_closed() == 1013
         await (await first.say("nie działa mi blik")).until("handed_over")
-        assert 'voicebot_chats_refused_total{reason="draining"} 1' in bank.metrics.render().splitlines()
+        assert 'voicebot_chats_refused_total{reason="draining"} 1.0' in bank.metrics.render().splitlines()
 
 
 async def test_a_message_of_any_size_costs_its_sender_the_connection_and_nothing_else(bank: Bank) -> None:
@@ -327,8 +327,8 @@ async def test_chats_are_counted_by_how_they_ended(bank: Bank) -> None:
         await customer.until_closed()
     await bank.until_empty()
     told = bank.metrics.render().splitlines()
-    assert 'voicebot_chats_total{outcome="handed_over"} 1' in told
-    assert 'voicebot_chats_total{outcome="caller_hung_up"} 1' in told
+    assert 'voicebot_chats_total{outcome="handed_over"} 1.0' in told
+    assert 'voicebot_chats_total{outcome="caller_hung_up"} 1.0' in told
     assert not [line for line in told if line.startswith("voicebot_calls_total")]
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
 from tests.voicebot.chat.bank import Bank, open_bank
-from voicebot.chat import ChatSettings
+from voicebot.chat.settings import ChatSettings
 from voicebot.state.shared import SharedState
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

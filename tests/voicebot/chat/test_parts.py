@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
-from dialogs.engine.values import KNOWN_VALUES
+from dialogs.data.spoken_values import KNOWN_VALUES
 from dialogs.events import CallStarted, CollectKeys, Heard, KeyPressed, Listen, Prompt
 from dialogs.rehearsal.meanings import parse_meaning
 from tests.voicebot.chat.bank import DAY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ from ruamel.yaml import YAML
 
 from voicebot.chat.settings import ChatSettings
 from voicebot.config.check import check_config
-from voicebot.config.settings import Settings, Sip, load_settings
-from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.config.loading import load_settings
+from voicebot.config.settings import Settings
+from voicebot.endpoints.leg import TransferTarget
+from voicebot.endpoints.sip.settings import SipSection
 from voicebot.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "voicebot.yml"
@@ -101,11 +102,9 @@ def test_the_environment_goes_over_the_file_setting_by_setting(tmp_path: Path, m
 
 
 def test_the_chat_section_is_what_a_chat_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same defaults, and nothing that a chat does not know."""
     monkeypatch.setenv("VOICEBOT_WEB__CHAT__MAX_CHATS", "7")
     monkeypatch.setenv("VOICEBOT_WEB__CHAT__ORIGINS", '["https://www.bank.example"]')
-    given = load_settings().web.chat.model_dump(exclude={"enabled"})
-    assert ChatSettings(**given) == ChatSettings(max_chats=7, origins=("https://www.bank.example",))
+    assert load_settings().web.chat == ChatSettings(max_chats=7, origins=("https://www.bank.example",))
 
 
 def test_settings_do_not_change_after_loading() -> None:
@@ -117,12 +116,11 @@ def test_settings_do_not_change_after_loading() -> None:
         loaded.bundle = Path()  # type: ignore[misc]
 
 
-def test_the_sip_section_is_the_endpoints_settings() -> None:
-    """Same names, same defaults; calls and their length are limits of the whole service."""
-    endpoint = {each.name: each.default for each in fields(SipSettings) if each.name not in ("max_calls", "max_call_s")}
-    assert {name: each.default for name, each in Sip.model_fields.items()} == endpoint
-    made = Settings(sip={"peers": ["192.0.2.0/24"]}, limits={"max_calls": 7}).sip_settings()
+def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> None:
+    loaded = Settings(sip={"peers": ["192.0.2.0/24"]}, limits={"max_calls": 7}, handoff={"address": "sip:{queue}@pbx.example"})
+    made = loaded.sip_settings()
     assert (made.peers, made.max_calls) == (("192.0.2.0/24",), 7)
+    assert made.queue_uri(TransferTarget("cards")) == "sip:cards@pbx.example"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +242,7 @@ def test_a_file_that_cannot_be_read_is_explained(tmp_path: Path, content: bytes 
         path.write_bytes(content)
     (problem,) = [problem for problem in check_config(path) if problem.fatal]
     assert problem.file == str(path)
-    assert problem.mend
+    assert problem.advice
 
 
 def test_an_empty_file_is_a_file_of_defaults(tmp_path: Path) -> None:
@@ -281,7 +279,7 @@ def test_a_secret_in_a_file_for_everybody_is_pointed_out(tmp_path: Path) -> None
 def test_a_queue_has_an_address(queue: str, target: str | None, uri: str) -> None:
     """From the pattern with its target in the bundle, or its own."""
     loaded = Settings(handoff={"address": "sip:{queue}@pbx.example", "addresses": {"fraud": "sip:soc@other.example"}})
-    assert loaded.handoff.uri_for(queue, target) == uri
+    assert loaded.sip_settings().queue_uri(TransferTarget(queue, target or "")) == uri
 
 
 def test_a_line_is_recorded_only_where_a_setting_says_so() -> None:
@@ -291,7 +289,7 @@ def test_a_line_is_recorded_only_where_a_setting_says_so() -> None:
     assert [loaded.recording.records(line) for line in ("main", "chat")] == [True, False]
 
 
-names = st.sampled_from([*Settings.model_fields, *Sip.model_fields, "x"])
+names = st.sampled_from([*Settings.model_fields, *SipSection.model_fields, "x"])
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
@@ -307,7 +305,7 @@ def test_whatever_a_file_holds_is_loaded_or_explained(tmp_path: Path, content: d
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(content, file)
     problems = check_config(path)
-    assert all(problem.what and problem.mend for problem in problems)
+    assert all(problem.what and problem.advice for problem in problems)
     if any(problem.fatal for problem in problems):
         with pytest.raises(ConfigError):
             load_settings(path)

@@ -31,10 +31,10 @@ from dialogs.events import (
 )
 from nlu.types import Decision, Hypothesis, Understanding
 from voicebot.conversation.driver import CallDriver, DriverSettings
-from voicebot.conversation.journal import Journal
 from voicebot.conversation.rescue import ANNOUNCE, APOLOGY
 from voicebot.conversation.stage import Recognised
 from voicebot.pipeline.turns import is_backchannel
+from voicebot.records.journal import Journal
 
 GREETING = Say((Prompt("greeting"),), "pl", mark="m1")
 Answer = Callable[[Event], list[Action]]

@@ -37,6 +37,14 @@ class Receiver:
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(body) for _, body in self.requests]
 
+    async def told(self, event: str) -> list[dict[str, Any]]:
+        """Wait until there are messages of this event; they are what came of it so far."""
+        async with asyncio.timeout(10):
+            while not (found := [each for each in self.messages() if each["event"] == event]):
+                self.arrived.clear()
+                await self.arrived.wait()
+        return found
+
     async def received(self, number: int) -> None:
         """Wait until so many requests came in."""
         async with asyncio.timeout(10):

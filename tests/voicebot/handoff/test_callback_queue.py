@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from dialogs import load_bundle
 from dialogs.data.routes import CallbackRule
 from tests.dialogs.calls import MOBILE, WARSAW, WEDNESDAY_NOON
-from voicebot.handoff.callback_queue import CallbackBook, CallbackError, Place
+from voicebot.handoff.callback_queue import CallbackError, CallbackPlaces, Place
 
 RULE = CallbackRule(cli="+48225550190", attempts=3, minutes_between=15)
 OWN = frozenset({"+48225550100"})
 
 
-def book(*places: Place) -> CallbackBook:
-    return CallbackBook(RULE, OWN, WARSAW, places)
+def places(*taken: Place) -> CallbackPlaces:
+    return CallbackPlaces(RULE, OWN, WARSAW, taken)
 
 
 def place(ref: str, minute: int, *, priority: int = 0, number: str | None = None, due: datetime | None = None) -> Place:
@@ -36,11 +36,12 @@ lines = st.lists(
 @given(lines)
 def test_nobody_is_served_before_someone_of_the_same_priority_who_joined_earlier(line: list[tuple[int, int, bool]]) -> None:
     """Whether they wait on the line or at home makes no difference to the order."""
-    current = book()
-    for minute, priority, calls_back in line:
-        current = current.join(place(str(minute), minute, priority=priority))
-        if calls_back:
-            current = current.ask_for_callback(str(minute), MOBILE)
+    current = places(
+        *(
+            place(str(minute), minute, priority=priority, number=MOBILE if calls_back else None)
+            for minute, priority, calls_back in line
+        )
+    )
     now = WEDNESDAY_NOON + timedelta(hours=5)
     served: list[Place] = []
     while (turn := current.next("loans", now)) is not None:
@@ -50,20 +51,11 @@ def test_nobody_is_served_before_someone_of_the_same_priority_who_joined_earlier
     assert [(-p.priority, p.since) for p in served] == sorted((-p.priority, p.since) for p in served)
 
 
-@given(lines, st.data())
-def test_asking_for_a_callback_changes_nobodys_place(line: list[tuple[int, int, bool]], data: st.DataObject) -> None:
-    current = book(*(place(str(minute), minute, priority=priority) for minute, priority, _ in line))
-    before = {p.ref: current.ahead_of(p.ref) for p in current.places}
-    chosen = data.draw(st.sampled_from(sorted(before)))
-    after = current.ask_for_callback(chosen, MOBILE)
-    assert {p.ref: after.ahead_of(p.ref) for p in after.places} == before
-
-
 @given(lines, st.lists(st.booleans(), max_size=40))
 def test_an_unanswered_callback_keeps_its_place_for_as_many_attempts_as_the_rule_allows(
     line: list[tuple[int, int, bool]], answers: list[bool]
 ) -> None:
-    current = book(*(place(str(minute), minute, priority=priority, number=MOBILE) for minute, priority, _ in line))
+    current = places(*(place(str(minute), minute, priority=priority, number=MOBILE) for minute, priority, _ in line))
     now, attempts, gone = WEDNESDAY_NOON + timedelta(hours=4), dict.fromkeys((p.ref for p in current.places), 0), []
     for answered in answers:
         turn = current.next("loans", now)
@@ -83,7 +75,7 @@ def test_an_unanswered_callback_keeps_its_place_for_as_many_attempts_as_the_rule
 
 def test_callbacks_are_made_within_the_window_and_not_before_they_are_due() -> None:
     early = WEDNESDAY_NOON.replace(hour=7)
-    waiting = book(place("a", 0, number=MOBILE, due=WEDNESDAY_NOON.replace(hour=10)))
+    waiting = places(place("a", 0, number=MOBILE, due=WEDNESDAY_NOON.replace(hour=10)))
     assert waiting.next("loans", early) is None, "before the window"
     assert waiting.next("loans", WEDNESDAY_NOON.replace(hour=9)) is None, "before it is due"
     assert waiting.next("loans", WEDNESDAY_NOON.replace(hour=10)) is not None
@@ -91,7 +83,7 @@ def test_callbacks_are_made_within_the_window_and_not_before_they_are_due() -> N
 
 
 def test_a_callback_that_cannot_be_made_yet_lets_the_next_one_pass_and_then_has_its_turn() -> None:
-    line = book(place("first", 0, number=MOBILE), place("second", 1))
+    line = places(place("first", 0, number=MOBILE), place("second", 1))
     now = WEDNESDAY_NOON + timedelta(minutes=30)
     line = line.not_reached("first", now)
     passed = line.next("loans", now)
@@ -104,26 +96,16 @@ def test_a_callback_that_cannot_be_made_yet_lets_the_next_one_pass_and_then_has_
 
 def test_the_hotlines_own_number_is_never_used_to_call_back() -> None:
     with pytest.raises(CallbackError, match="only receives"):
-        CallbackBook(RULE.model_copy(update={"cli": "+48225550100"}), OWN, WARSAW)
+        CallbackPlaces(RULE.model_copy(update={"cli": "+48225550100"}), OWN, WARSAW)
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda line: line.join(place("a", 3)),
-        lambda line: line.join(place("b", 3, number="+48225550100")),
-        lambda line: line.ask_for_callback("a", "+48225550100"),
-        lambda line: line.leave("nobody"),
-    ],
-    ids=["place taken", "own number", "own number asked for", "no such place"],
-)
-def test_what_cannot_be_promised_is_refused(act: object) -> None:
+def test_a_place_that_does_not_exist_cannot_be_left() -> None:
     with pytest.raises(CallbackError):
-        act(book(place("a", 0)))  # type: ignore[operator]
+        places(place("a", 0)).leave("nobody")
 
 
-def test_the_default_bundle_has_a_book() -> None:
+def test_the_default_bundle_allows_callbacks() -> None:
     bundle = load_bundle()
-    empty = CallbackBook.of(bundle.routes)
+    empty = CallbackPlaces.of(bundle.routes)
     assert empty.next("loans", WEDNESDAY_NOON) is None
     assert empty.rule.cli not in bundle.routes.own_numbers

@@ -12,7 +12,7 @@ from dialogs.events import HandOff, HandOffResult
 from tests.voicebot.endpoints.memory_leg import MemoryLeg
 from tests.voicebot.handoff.receiver import Receiver, receiving
 from tests.voicebot.state.servers import StateServer
-from voicebot.endpoints.leg import TransferOutcome
+from voicebot.endpoints.leg import TransferOutcome, TransferTarget
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import Callback, CallbackStore, Served
 from voicebot.handoff.service import HandOffService
@@ -27,12 +27,12 @@ ACTION = HandOff("cards", priority=10, segment="select", intent="card_block", wo
 BUNDLE = load_bundle()
 
 
-def uri_for(queue: str) -> str:
-    return {"cards": "sip:cards@pbx.example", "general": "sip:general@pbx.example"}[queue]
+def name_of(queue: str) -> str:
+    return {"cards": "q-cards", "general": "q-general"}[queue]
 
 
 def desk(shared: SharedState, webhook: Webhook | None = None) -> HandOffService:
-    return HandOffService(HandOffStore(shared), webhook, uri_for, callbacks=CallbackService(CallbackStore(shared), BUNDLE))
+    return HandOffService(HandOffStore(shared), webhook, name_of, callbacks=CallbackService(CallbackStore(shared), BUNDLE))
 
 
 async def hand_off(at: HandOffService, action: HandOff = ACTION, leg: MemoryLeg | None = None) -> HandOffResult:
@@ -49,7 +49,7 @@ async def test_a_transfer_goes_to_the_queues_address_and_the_record_is_there(sha
     """The agent's screen finds it by the reference, in any process."""
     at, leg = desk(shared), MemoryLeg()
     assert await hand_off(at, leg=leg) == HandOffResult(ok=True, queue="cards")
-    assert leg.transferred_to == ["sip:cards@pbx.example"]
+    assert leg.transferred_to == ["q-cards"]
     ref = at.last_ref("c1")
     assert ref is not None
     kept = await HandOffStore(other).get(ref)
@@ -75,7 +75,7 @@ async def test_a_queue_without_an_address_and_a_broken_leg_are_failures_and_not_
     """The dialogue must get an answer: the caller waits."""
 
     class Broken(MemoryLeg):
-        async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
+        async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
             raise RuntimeError("stack gone")
 
     assert await hand_off(desk(shared), HandOff("nowhere")) == HandOffResult(ok=False, queue="nowhere", reason="failed")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.voicebot.logs.personal import secrets
-from voicebot.redaction import DEBUG_LOGS, LOGS, RECORDS, REMOVED, Redaction, redact_text
+from voicebot.redaction import DEBUG_LOGS, LOGS, RECORDS, REMOVED, WORDS, Redaction, redact_text
 
 around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"', "od +48221234567: "])
 after = st.sampled_from(["", ".", " dziękuję", ")", '"', "\n", " do +48221234567"])
@@ -60,13 +60,92 @@ def wrapped(secret: str) -> st.SearchStrategy[Any]:
     )
 
 
+ADDRESSES = st.tuples(st.ip_addresses(v=4).map(str), st.integers(0, 65535))
+
+
+@given(
+    st.lists(ADDRESSES, min_size=1, max_size=3), st.sampled_from(["{}:{}", "('{}', {})", "sip:{}:{};transport=udp", "[::1]:{1}"])
+)
+def test_addresses_in_log_lines_stay_readable(addresses: list[tuple[str, int]], form: str) -> None:
+    """One in a hundred has the digits of a valid PESEL."""
+    line = "RX UDP " + " -> ".join(form.format(*address) for address in addresses)
+    assert LOGS.text(line) == line
+
+
+def test_an_address_whose_digits_are_a_pesel_stays_readable_in_a_log_and_not_in_words() -> None:
+    line = "listening on 127.0.0.1:50130"
+    assert LOGS.text("127.0.0.1:50130 -> 127.0.0.1:43182") == "127.0.0.1:50130 -> 127.0.0.1:43182"
+    assert LOGS.text(line) == line
+    assert "44.05.14.01:359" not in WORDS.text("pesel 44.05.14.01:359")
+    assert "44.05.14.01:359" not in RECORDS.text("pesel 44.05.14.01:359")
+
+
+def test_what_the_machine_counts_keeps_its_type() -> None:
+    counted = {"waiting": 100_001, "size_bytes": 1_048_576, "pid": 1234567, "took_ms": 123456.7, "call": 3}
+    assert LOGS.fields(counted) == counted
+    assert LOGS.text("1234567 bytes in 123456 packets") == "1234567 bytes in 123456 packets"
+    assert LOGS.fields({"who": 601234567})["who"] != 601234567
+
+
+TRACE = """RX UDP 127.0.0.1:37502 -> 127.0.0.1:25060
+INFO sip:voicebot@127.0.0.1:25060 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:50344;branch=z9hG4bK4111111111111111c;rport
+To: <sip:+48225550100@127.0.0.1>;tag=e612c4863107ec9
+From: <sip:caller@127.0.0.1>;tag=440514
+Call-ID: abc-44051401359@127.0.0.1
+CSeq: 440514 INFO
+Date: Thu, 26 Nov 2026 11:52:40 GMT
+Content-Type: application/sdp
+
+v=0
+o=- 3973665160 1234567890 IN IP4 127.0.0.1
+m=audio 23456 RTP/AVP 96 9 8 0 101
+a=rtpmap:96 opus/48000/2
+a=rtpmap:9 G722/8000
+a=fmtp:101 0-15
+a=ssrc:3405691582 cname:sip:+48600100200@127.0.0.1
+a=sendrecv
+""".replace("\n", "\r\n")
+
+
+def test_what_sip_and_sdp_say_about_a_call_stays_readable_in_a_trace() -> None:
+    """Who looks for a fault of a trunk needs its identifiers, codecs and ports; a PBX makes them of whatever digits it likes."""
+    assert DEBUG_LOGS.text(TRACE) == TRACE
+    assert LOGS.text(TRACE) == TRACE.replace("+48225550100", "+48…100").replace("+48600100200", "+48…200")
+
+
+@pytest.mark.parametrize(
+    ("lines", "secret"),
+    [
+        ("Content-Type: application/dtmf-relay\r\n\r\nSignal=9\r\nDuration=160\r\n", "9"),
+        ("Content-Type: application/dtmf-relay\n\nSignal= 9\nDuration=160\n", "9"),
+        ("content-type: application/dtmf\r\nContent-Length: 1\r\n\r\n9", "9"),
+        ("Authorization: Digest username=bank, response=0f7a\r\n", "0f7a"),
+        ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewk7|2^20\r\n", "WVNfX19z"),
+    ],
+)
+def test_what_is_secret_in_a_trace_is_removed(lines: str, secret: str) -> None:
+    """Keys that a caller presses can be a PIN, one INFO after the other."""
+    trace = f"RX UDP 127.0.0.1:50344 -> 127.0.0.1:25060\r\nINFO sip:voicebot@127.0.0.1 SIP/2.0\r\n{lines}"
+    written = DEBUG_LOGS.text(trace)
+    assert secret not in written
+    assert REMOVED in written
+
+
+def test_a_library_s_own_names_and_handles_stay_readable() -> None:
+    line = "WorkerRunner 'runner-48631071': started running"
+    assert LOGS.text(line) == line
+    fields = {"call": 94_021_334_112, "sip_call_id": "5d88669d8c90fa62", "rx_avg_bitrate_bps": 510_000}
+    assert LOGS.fields(fields) == fields
+
+
 @given(st.data())
 def test_no_secret_passes_wherever_it_stands(data: st.DataObject) -> None:
     """In nested mappings (also as their keys), lists, objects, bytes, numbers and exceptions; for logs and records alike."""
     secret = data.draw(secrets)
     text = data.draw(around) + secret + data.draw(after)
     value = {"value": data.draw(wrapped(secret)), "text": text}
-    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS, WORDS):
         written = json.dumps(redaction.fields(value), ensure_ascii=False)
         assert secret not in written
         assert secret.replace(" ", "") not in written
@@ -91,7 +170,7 @@ def test_any_value_becomes_json_and_redacting_twice_changes_nothing(value: Any) 
 )
 def test_a_value_under_a_secret_name_is_removed_whatever_it_is(name: str) -> None:
     """At any depth."""
-    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS, WORDS):
         assert redaction.fields({"request": {name: ["1", 2]}}) == {"request": {name: REMOVED}}
 
 
@@ -108,7 +187,7 @@ IDENTIFIERS = [
 @pytest.mark.parametrize("name", ["call_ref", "call_id", "ref", "handoff_ref", "model", "bundle_version"])
 def test_identifiers_can_be_found_again(name: str, identifier: str) -> None:
     """However many digits stand in a row in them; anywhere else the same would be masked."""
-    for redaction in (LOGS, DEBUG_LOGS, RECORDS):
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS, WORDS):
         assert redaction.fields({"line": {name: identifier}}) == {"line": {name: identifier}}
         assert redaction.fields({"text": identifier})["text"] != identifier
 

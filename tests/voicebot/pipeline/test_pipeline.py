@@ -123,6 +123,9 @@ class Told:
     def hung_up(self, cause: str) -> None:
         self._add("hung_up", cause)
 
+    def hold(self, held: bool) -> None:
+        self._add("hold", held)
+
     def playback_started(self, mark: str, at: float) -> None:
         self._add("started", mark)
 
@@ -150,7 +153,7 @@ async def line(
     steering.drive(told)  # type: ignore[arg-type]
     ear = Ear(
         recognisers=lambda language: recogniser,
-        activity=LoudActivity(),  # type: ignore[arg-type]
+        activity=LoudActivity(),
         decides=lambda text, language: True,
     )
     transport = LegTransport(leg)

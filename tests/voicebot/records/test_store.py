@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.voicebot.logged import line_with
 from tests.voicebot.records.databases import AwayDatabase, heard, summary
 from voicebot.errors import RecordsError
 from voicebot.records import RecordStore
@@ -40,7 +41,7 @@ async def test_a_saved_call_is_in_the_database_and_in_its_file(store: RecordStor
     record = await store.call("c1")
     assert record is not None
     assert record.summary.queue == "cards"
-    assert json.loads((tmp_path / "calls" / "c1.json").read_text()) == record.as_dict()
+    assert json.loads((tmp_path / "calls" / "c1.json").read_text()) == record.encode()
     assert store.waiting == 0
 
 
@@ -129,15 +130,6 @@ def writer(database: AwayDatabase, spool: Spool) -> Iterator[RecordWriter]:
     running.close(10)
 
 
-def wait_until_written(writer: RecordWriter) -> None:
-    waited = threading.Event()
-    for _ in range(1000):
-        if not writer.waiting:
-            return
-        waited.wait(0.01)
-    pytest.fail("records are still waiting")
-
-
 def test_while_the_database_is_away_records_wait_on_disk_and_are_written_when_it_is_back(
     writer: RecordWriter, database: AwayDatabase, spool: Spool
 ) -> None:
@@ -146,8 +138,9 @@ def test_while_the_database_is_away_records_wait_on_disk_and_are_written_when_it
         writer.put(CallRecord(summary(f"c{number}"), [heard("słowa")]))
     assert writer.flush(10)
     assert len(spool) == 30
-    database.away = False
-    wait_until_written(writer)
+    with line_with("database back") as back:
+        database.away = False
+        back.wait()
     assert (database.count(), len(spool)) == (30, 0)
 
 
@@ -191,9 +184,10 @@ def test_when_the_spool_cannot_be_written_records_wait_in_memory(
         writer.put(CallRecord(summary(f"c{number}"), []))
     assert writer.flush(10)
     assert (writer.waiting, len(spool)) == (3, 0)
-    database.away = False
-    wait_until_written(writer)
-    assert database.count() == 3
+    with line_with("database back") as back:
+        database.away = False
+        back.wait()
+    assert (database.count(), writer.waiting) == (3, 0)
 
 
 def test_a_database_that_hangs_does_not_hold_up_who_saves(
@@ -217,23 +211,25 @@ def test_a_database_that_hangs_does_not_hold_up_who_saves(
         entered.wait(30)
     assert len(spool) >= 30
     going_on.set()
-    wait_until_written(writer)
+    assert writer.flush(30)
     writer.close(10)
-    assert database.count() == 40
+    assert (database.count(), writer.waiting) == (40, 0)
 
 
 def test_old_calls_go_with_their_files_and_recordings(database: AwayDatabase, spool: Spool, tmp_path: Path) -> None:
     """The retention clock runs for all that a call left."""
     database.away = False
     files = CallFiles(tmp_path / "calls")
-    now = datetime.now(UTC)
-    for name, age in (("old", 40), ("new", 1)):
+    now = datetime(2031, 3, 1, tzinfo=UTC)  # as the service's clock says, whatever the machine's does
+    for name, age in (("odd", 50), ("old", 40), ("new", 1)):
         recording = tmp_path / f"{name}.wav"
         recording.write_bytes(b"RIFF")
         record = CallRecord(summary(name, started=now - timedelta(days=age), recording=str(recording)), [])
         files.write(record)
         database.write(record)
-    writer = RecordWriter(database, spool, files, keep_days=30)
+    database.write(CallRecord(summary("odd", started=now - timedelta(days=50), recording="no\0file"), []))
+    (tmp_path / "odd.wav").unlink()
+    writer = RecordWriter(database, spool, files, keep_days=30, clock=lambda: now)
     writer.start()
     assert writer.flush(10)
     writer.close(10)
@@ -253,3 +249,66 @@ async def test_saving_from_the_event_loop_returns_at_once_while_the_database_is_
         assert await store.flush()
     assert store.waiting == 50
     await store.close()
+
+
+class PoisonedDatabase(AwayDatabase):
+    """Refuses one call, and breaks in an unforeseen way at the first try of another, and at every try of a third."""
+
+    away = False
+    refused = frozenset({"refused"})
+    broke = False
+
+    def write(self, record: CallRecord) -> None:
+        call_id = record.summary.call_id
+        if call_id == "poison" or (call_id == "odd" and not self.broke):
+            self.broke = True
+            raise RuntimeError("nobody expected this")
+        super().write(record)
+
+
+async def test_no_record_ends_the_writing_of_the_others(tmp_path: Path) -> None:
+    """Neither one that is no JSON, nor one that the database refuses or breaks at, nor a file that cannot be read.
+
+    What is refused is counted and kept aside.
+    """
+    database = PoisonedDatabase(f"sqlite:///{tmp_path / 'calls.db'}")
+    spool = Spool(tmp_path / "spool")
+    writer = RecordWriter(database, spool, CallFiles(tmp_path / "calls"), first_pause_s=0.01, longest_pause_s=0.02)
+    (tmp_path / "spool" / "0-folder.json").mkdir()
+    (tmp_path / "spool" / "1-deep.json").write_text("[" * 100_000)
+    with line_with("put aside", why="nobody expected") as refused:
+        writer.start()
+        writer.put(CallRecord(summary("no-json"), ({"odd": object()},)))
+        for call_id in ("refused", "poison", "odd", "good"):
+            writer.put(CallRecord(summary(call_id)))
+        await refused.written()
+    assert await asyncio.to_thread(writer.flush, 10)
+    assert sorted(call.call_id for call in database.calls(limit=10)) == ["good", "odd"]
+    assert writer.rejected == 4
+    aside = [json.loads(path.read_text())["call"]["call_id"] for path in (tmp_path / "spool" / "rejected").glob("[!1]*")]
+    assert sorted(aside) == ["poison", "refused"], "what is no JSON cannot be kept on disk"
+    assert writer.waiting == 1, "the file that cannot be read is left for the next start, and shows"
+    await asyncio.to_thread(writer.close, 5.0)
+    database.close()
+
+
+def test_a_disk_that_cannot_be_read_stops_no_writing(
+    database: AwayDatabase, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network folder that is away for a while: what is handed in meanwhile waits in memory, and the thread waits in peace."""
+    rounds: list[bool] = []
+
+    def away(*_: object) -> Iterator[Path]:
+        rounds.append(True)
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(spool, "waiting", away)
+    monkeypatch.setattr(spool, "put", away)
+    database.away = False
+    writer = RecordWriter(database, spool, CallFiles(None))
+    writer.start()
+    writer.put(CallRecord(summary(), []))
+    assert writer.flush(10)
+    assert (database.count(), writer.rejected) == (1, 0)
+    writer.close(10)
+    assert len(rounds) < 50, "not in circles"

@@ -11,7 +11,7 @@ from dialogs.data.bundle import load_bundle
 from dialogs.events import CallStarted
 from dialogs.rehearsal.meanings import parse_meaning
 from dialogs.rehearsal.rehearsal import Rehearsal
-from voicebot.conversation.journal import Journal
+from voicebot.records.journal import Journal
 from voicebot.records.summarise import summarise
 from voicebot.records.summary import CallSummary
 

@@ -12,8 +12,8 @@ import pytest
 
 from audio.synthesis import embedded_piper_model
 from tests.voicebot.endpoints.sip.conftest import running, settings
-from voicebot.endpoints.leg import LegEnded, LegKey
-from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.endpoint import Identify
+from voicebot.endpoints.leg import Leg, LegEnded, LegKey
 from voicebot.softphone import (
     CallReport,
     CallScript,
@@ -28,12 +28,12 @@ from voicebot.softphone import (
 )
 
 
-def _tone(leg: SipLeg, seconds: float) -> bytes:
+def _tone(leg: Leg, seconds: float) -> bytes:
     time = np.arange(int(leg.sample_rate * seconds)) / leg.sample_rate
     return (8000 * np.sin(2 * np.pi * 440 * time)).astype(np.int16).tobytes()
 
 
-async def _greet_and_answer_keys(leg: SipLeg) -> None:
+async def _greet_and_answer_keys(leg: Leg, identify: Identify) -> None:
     """Play a long greeting; a key stops it and a short answer follows half a second later; "9" ends the call."""
     await leg.answer()
     leg.write(_tone(leg, 1.9))
@@ -49,7 +49,7 @@ async def _greet_and_answer_keys(leg: SipLeg) -> None:
 async def _call(*scripts: CallScript, max_calls: int = 10) -> tuple[list[CallReport], list[Moment]]:
     moments: list[Moment] = []
     async with running(settings(max_calls=max_calls)) as bot:
-        bot.endpoint.on_call = _greet_and_answer_keys
+        bot.endpoint.serve = _greet_and_answer_keys
         host, port = bot.address
         aimed = [replace(script, target=f"sip:802@{host}:{port}") for script in scripts]
         return await run_script_process(aimed, on_moment=moments.append), moments

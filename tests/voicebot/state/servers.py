@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -62,6 +63,13 @@ def server() -> Iterator[StateServer]:
 def connect(server: StateServer) -> SharedState:
     """A connection that probes an absent server often, so that tests need not wait."""
     return SharedState(server.url, breaker=CircuitBreaker(failures=2, pause_s=0.01, longest_pause_s=0.02))
+
+
+async def back(state: SharedState) -> None:
+    """Wait until this connection knows that its server answers again: it has taken a write."""
+    state.write_later("probe", lambda pipeline: pipeline.set("probe", "1"))
+    async with asyncio.timeout(20):
+        await state.flush()
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ class Clock:
     def __init__(self, at: datetime) -> None:
         self.at = at
 
-    def __call__(self) -> float:
-        return self.at.timestamp()
+    def __call__(self) -> datetime:
+        return self.at
 
 
 def memory(shared: SharedState, clock: Clock | None = None) -> CallerMemory:

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from tests.voicebot.state.servers import StateServer, connect
+from tests.voicebot.state.servers import StateServer, back, connect
 from voicebot.errors import StateError, StateUnavailable
 from voicebot.state.shared import SharedState, Write
 
@@ -22,13 +22,9 @@ async def read(shared: SharedState, name: str) -> str | None:
 
 
 async def read_when_back(shared: SharedState, name: str) -> str | None:
-    """The answer as soon as the server is known to be back."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                return await read(shared, name)
-            except StateUnavailable:
-                await asyncio.sleep(0.005)
+    """The answer once the server is known to be back."""
+    await back(shared)
+    return await read(shared, name)
 
 
 def setting(name: str, value: str) -> Write:
@@ -138,6 +134,22 @@ async def test_a_write_that_cannot_be_sent_is_given_up_alone(shared: SharedState
     assert await read(shared, "later") == "1"
 
 
+async def test_a_write_that_is_withdrawn_while_it_fails_takes_no_other_with_it(shared: SharedState) -> None:
+    """What is given up is what was tried, not whatever stands first by then."""
+    tries: list[bool] = []
+
+    def odd(pipeline: Pipeline) -> None:
+        tries.append(True)
+        if len(tries) == 2:  # by itself now
+            shared.give_up("odd")
+        raise ZeroDivisionError
+
+    shared.write_later("odd", odd)
+    shared.write_later("a", setting("a", "1"))
+    await shared.flush()
+    assert await read(shared, "a") == "1"
+
+
 async def test_a_refused_question_is_no_outage(shared: SharedState) -> None:
     """The server answered: others may go on asking."""
 
@@ -183,3 +195,23 @@ async def test_closing_does_not_wait_for_an_absent_server(server: StateServer) -
     state.write_later("a", setting("a", "1"))
     async with asyncio.timeout(10):
         await state.close(grace_s=0.05)
+
+
+async def test_closing_waits_for_questions_that_take_their_time_to_end(server: StateServer) -> None:
+    """Nothing of the connection outlives it."""
+    state = connect(server)
+    ending = asyncio.Event()
+
+    async def stubborn(_redis: Redis) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # cleaning up takes a moment
+            await asyncio.sleep(0)
+            ending.set()
+
+    with pytest.raises(StateUnavailable):
+        await state.ask(stubborn)
+    await state.close()
+    assert ending.is_set()
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "state-question"]

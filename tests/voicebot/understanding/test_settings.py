@@ -12,8 +12,8 @@ from nlu.types import Hypothesis
 from nlu.understanding.classifier import Classifier
 from tests.voicebot.understanding.server import RECORDED, TOKEN, StandIn
 from voicebot.config.check import check_config
-from voicebot.config.settings import Nlu
 from voicebot.understanding.service import UnderstandingService, load_understanding
+from voicebot.understanding.settings import NluSettings
 
 BALANCE = [Hypothesis("ile mam pieniędzy na koncie")]
 LOST = [Hypothesis("I lost my card")]
@@ -23,7 +23,7 @@ def desk(classifier: Classifier, **settings: object) -> UnderstandingService:
     """The desk of these settings, its in-process model the one already trained."""
     root = classifier.pack.root
     given = {"backend": "rasa", "pack": root, "cache_dir": root / "cache", "semantic": False, "rasa_timeout_s": 5.0, **settings}
-    return load_understanding(Nlu.model_validate(given), ["pl", "en"])
+    return load_understanding(NluSettings.model_validate(given), ["pl", "en"])
 
 
 async def test_one_address_serves_every_language(stand_in: StandIn, classifier: Classifier) -> None:

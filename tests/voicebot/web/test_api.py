@@ -20,9 +20,9 @@ from voicebot.handoff.callback_service import CallbackService, RangAgain
 from voicebot.handoff.callbacks import CallbackStore, callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
 from voicebot.handoff.store import HandOffStore
-from voicebot.metrics.metrics import Metrics
+from voicebot.metrics.registry import Metrics
 from voicebot.records import CallSummary, RecordStore
-from voicebot.state.conditions import ConditionsBoard
+from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.state.shared import SharedState
 from voicebot.web import WebParts, build_app, serve
@@ -34,6 +34,17 @@ NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
+class Ticking:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
 @dataclass
 class Api:
     """A served API, its parts, and clients with and without the token."""
@@ -42,6 +53,7 @@ class Api:
     client: httpx.AsyncClient
     stranger: httpx.AsyncClient
     working: dict[str, bool]
+    clock: Ticking
 
     async def get(self, path: str, status: int = 200) -> Any:
         response = await self.client.get(path)
@@ -59,20 +71,23 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
     records = RecordStore(f"sqlite:///{tmp_path / 'calls.db'}", spool_dir=tmp_path / "spool")
     await records.start()
     working = {"sip": True, "state": True}
+    clock = Ticking()
     parts = WebParts(
         token=TOKEN,
         handoffs=HandOffStore(shared),
         callbacks=CallbackService(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
         records=records,
         live=LiveCalls(shared),
-        conditions=ConditionsBoard(shared),
+        conditions=LiveConditionsStore(shared),
+        bundle=BUNDLE,
         metrics=Metrics(),
+        clock=clock,
         checks={name: lambda name=name: working[name] for name in working},  # type: ignore[misc]
     )
     server, port = await serve(build_app(parts), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, headers=AUTH) as client, httpx.AsyncClient(base_url=url) as stranger:
-        yield Api(parts, client, stranger, working)
+        yield Api(parts, client, stranger, working, clock)
     await server.close()
     await records.close()
 
@@ -273,10 +288,10 @@ async def test_no_callback_is_made_twice_while_the_state_server_is_away(server: 
 async def test_waiting_callbacks_are_a_figure_for_every_queue(api: Api) -> None:
     """Also where none wait."""
     await promise(api)
-    api.parts.metrics.read_from("voicebot_callbacks_waiting", lambda: api.parts.callbacks.counted, label="queue")
+    api.parts.metrics.read_from("voicebot_callbacks_waiting", lambda: api.parts.callbacks.counted)
     told = (await api.client.get("/metrics")).text.splitlines()
-    assert 'voicebot_callbacks_waiting{queue="cards"} 1' in told
-    assert 'voicebot_callbacks_waiting{queue="mortgage"} 0' in told
+    assert 'voicebot_callbacks_waiting{queue="cards"} 1.0' in told
+    assert 'voicebot_callbacks_waiting{queue="mortgage"} 0.0' in told
 
 
 # ---------------------------------------------------------------- calls
@@ -327,11 +342,31 @@ async def test_calls_under_way_are_shown_without_their_number(api: Api) -> None:
 # ---------------------------------------------------------------- switches
 
 
+@pytest.mark.parametrize(
+    ("path", "order", "said"),
+    [
+        ("/api/switches", {"kind": "closure", "on": True, "queue": "lones", "who": "anna"}, "did you mean 'loans'?"),
+        ("/api/switches", {"kind": "closure", "on": True, "queue": "zzz", "who": "anna"}, "known are"),
+        ("/api/switches", {"kind": "surge", "on": True, "prompt": "greting", "who": "anna"}, "did you mean 'greeting'?"),
+        ("/api/switches", {"kind": "closure", "on": True, "queue": "card_emergency", "who": "anna"}, "never closed"),
+        ("/api/switches", {"kind": "surge", "on": True, "prompt": "expected_wait", "who": "anna"}, "needs values (wait)"),
+        ("/api/waits", {"queue": "card", "seconds": 60}, "did you mean 'cards'?"),
+    ],
+)
+async def test_what_the_bundle_does_not_know_is_refused_with_the_nearest_name(
+    api: Api, path: str, order: dict[str, Any], said: str
+) -> None:
+    """A closure of a queue that does not exist closes nothing, and whoever ordered it must learn that."""
+    assert said in (await api.post(path, order, 422))["detail"]
+    now = await api.get("/api/switches")
+    assert (now["switches"], now["waits"]) == ([], {})
+
+
 async def test_a_switch_holds_at_once_and_is_kept_with_who_and_when(api: Api, shared: SharedState) -> None:
     """On, off, and in the history."""
     ordered = await api.post("/api/switches", {"kind": "closure", "on": True, "queue": "cards", "who": "anna", "why": "flood"})
     assert (ordered["who"], ordered["queue"]) == ("anna", "cards")
-    assert datetime.fromisoformat(ordered["when"]) <= datetime.now(UTC)
+    assert NOON <= datetime.fromisoformat(ordered["when"]) < NOON + timedelta(minutes=1)
     assert [each["queue"] for each in (await api.get("/api/switches"))["switches"]] == ["cards"]
     await shared.flush()
     await api.post("/api/switches", {"kind": "closure", "on": False, "queue": "cards", "who": "jan"})
@@ -341,6 +376,23 @@ async def test_a_switch_holds_at_once_and_is_kept_with_who_and_when(api: Api, sh
     assert [(each["who"], each["on"]) for each in history] == [("jan", False), ("anna", True)]
 
 
+async def test_an_announcement_that_may_not_be_said_today_is_refused(api: Api) -> None:
+    """Else callers would hear the usual one, and whoever ordered it would not know."""
+    order = {"kind": "surge", "on": True, "prompt": "outage", "who": "anna"}
+    await api.post("/api/switches", order)
+    api.clock.now = datetime(2020, 8, 1, tzinfo=UTC)  # before its first day
+    assert "may be said on 2020-08-01" in (await api.post("/api/switches", order, 422))["detail"]
+
+
+async def test_a_switch_of_an_earlier_bundle_can_be_taken_back(api: Api) -> None:
+    """Its queue is gone, but while it holds it is told to every conversation."""
+    closed = SwitchSetting(SwitchKind.CLOSURE, True, "anna", NOON, queue="dissolved")
+    api.parts.conditions.set_switch(closed)
+    await api.post("/api/switches", {"kind": "closure", "on": False, "queue": "dissolved", "who": "jan"})
+    assert (await api.get("/api/switches"))["switches"] == []
+    await api.post("/api/switches", {"kind": "closure", "on": True, "queue": "dissolved", "who": "jan"}, 422)
+
+
 @pytest.mark.parametrize(
     "order",
     [
@@ -348,7 +400,7 @@ async def test_a_switch_holds_at_once_and_is_kept_with_who_and_when(api: Api, sh
         {"kind": "closure", "on": True, "who": ""},
         {"kind": "party", "on": True, "who": "anna"},
         {"kind": "surge", "on": True, "who": "anna", "queue": "cards"},
-        {"kind": "surge", "on": True, "who": "anna", "until": "2020-01-01T00:00:00+00:00"},
+        {"kind": "surge", "on": True, "who": "anna", "until": NOON.isoformat()},
         {"kind": "surge", "on": True, "who": "anna", "until": "2099-01-01T00:00:00"},
         {"kind": "surge", "on": True, "who": "anna", "extra": 1},
         {"kind": "closure", "on": True, "who": "anna", "queue": "a b"},

@@ -7,43 +7,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from ipaddress import ip_address
+from typing import Any
 
 from baresip import BaresipError, Call, Event, Runtime, StackEvent, UserAgent
 
+from caller_id.directory import CustomerDirectory
+from caller_id.identify import identify
+from caller_id.types import Caller
+from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.leg import CallOffer
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
 from voicebot.endpoints.sip.trace import SipTrace
+from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
-_REFUSAL_LINE_S = 5.0
-OnCall = Callable[[SipLeg], Awaitable[None] | None]
+_LOG_EVERY_S = 5.0
 
 
 class SipEndpoint:
-    """Answers for a SIP trunk. `on_call(leg)` is called, or run as a task, for every call; the leg is not answered yet.
+    """Answers for a SIP trunk; implements `voicebot.endpoints.endpoint.Endpoint`."""
 
-    `died` is set when the stack died: the process must be replaced.
-    """
+    name = "sip"
 
-    def __init__(self, settings: SipSettings, on_call: OnCall) -> None:
+    def __init__(
+        self, settings: SipSettings, serve: Serve, *, directory: CustomerDirectory | None = None, attestation: bool = False
+    ) -> None:
+        """`serve` gets every call. `directory` gives hints about the caller's number; `attestation` as in `caller_id.headers`."""
         self.settings = settings
-        self.on_call = on_call
+        self.serve = serve
         self.died = asyncio.Event()
+        self._directory = directory
+        self._attestation = attestation
         self._port = settings.port
         self._runtime: Runtime | None = None
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
+        self._orphans: OrphanedCalls | None = None
         self._legs: set[SipLeg] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._shutting_down = False
@@ -56,19 +66,37 @@ class SipEndpoint:
         return self.settings.host, self._port
 
     @property
-    def live_calls(self) -> int:
-        """Calls that are not over."""
-        return len(self._legs)
+    def addresses(self) -> tuple[str, ...]:
+        """Where we listen."""
+        if self._runtime is None:
+            return ()
+        return (f"{self.settings.host}:{self._port} ({', '.join(self.settings.transports)})",)
 
     @property
-    def refused_calls(self) -> int:
-        """Calls the stack refused so far: over the limit, while draining, or asking for what we cannot do."""
-        return self._refused
+    def healthy(self) -> bool:
+        """Whether the stack is alive."""
+        return self._runtime is not None and not self.died.is_set()
 
     @property
-    def strangers_turned_away(self) -> int:
-        """Packets of peers outside the allow-list dropped so far."""
-        return self._gate.turned_away if self._gate is not None else 0
+    def counts(self) -> EndpointCounts:
+        """Calls and strangers, since the start."""
+        return EndpointCounts(
+            live=len(self._legs),
+            refused=self._refused,
+            turned_away=self._gate.turned_away if self._gate is not None else 0,
+            malformed=self._orphans.freed if self._orphans is not None else 0,
+        )
+
+    async def identify(self, offer: CallOffer) -> Caller:
+        """Who calls, by the headers of the INVITE and the directory."""
+        return identify(
+            offer.headers,
+            offer.from_uri,
+            offer.to_uri,
+            peer_trusted=offer.peer_trusted,
+            directory=self._directory,
+            attestation=self._attestation,
+        )
 
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
@@ -82,6 +110,8 @@ class SipEndpoint:
             self._runtime = runtime
             runtime.on_dead = self._stack_died
             runtime.subscribe(self._on_stack_event)
+            self._orphans = OrphanedCalls()
+            self._orphans.start()
             self._gate = PeerGate(self.settings.peer_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             for account in self.settings.accounts():
@@ -101,7 +131,10 @@ class SipEndpoint:
         try:
             await asyncio.wait_for(self._runtime.drain(), timeout_s)
         except TimeoutError:
-            return False
+            return not self._legs
+        except BaresipError as error:
+            log.warning("draining: the SIP stack does not answer: %s", error)
+            return not self._legs
         return True
 
     async def close(self) -> None:
@@ -109,39 +142,44 @@ class SipEndpoint:
         self._shutting_down = True
         if self._legs:
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in self._legs}, timeout=_CLOSE_S)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSE_S)
-        for task in self._tasks:
-            task.cancel()
+        await ended(self._tasks, _CLOSE_S)
         if self._gate is not None:
             await self._gate.close()
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             with contextlib.suppress(BaresipError):
                 await runtime.close()
+        if self._orphans is not None:
+            self._orphans.close()
+            self._orphans = None
         if self._trace is not None:
             self._trace.detach()
 
     def _incoming(self, call: Call) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(call), name=f"sip-call-{call.handle}")
+        """A leg from the first moment on, so that it misses nothing that happens to the call."""
+        if self._trace is None or self._shutting_down:
+            self._refuse(call, "the endpoint is closing")
+        elif len(self._legs) >= self.settings.max_calls:
+            self._refuse(call, "too many calls")
+        else:
+            leg = SipLeg(call, _offer(call), self.settings, self._trace)
+            self._legs.add(leg)
+            self._run(self._serve(call, leg), f"sip-call-{call.handle}")
+
+    def _refuse(self, call: Call, why: str) -> None:
+        self._note_refusal(why)
+        self._run(_reject(call), f"sip-refusal-{call.handle}")
+
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, call: Call) -> None:
+    async def _serve(self, call: Call, leg: SipLeg) -> None:
         """One call from offer to end. Whatever goes wrong in serving it, it does not stay behind."""
-        if self._trace is None or self._shutting_down:
-            with contextlib.suppress(BaresipError):
-                await call.reject()
-            return
-        leg = SipLeg(call, _offer(call), self.settings, self._trace)
-        self._legs.add(leg)
         try:
             leg.offer = _offer(call, trusted=await self._trusts(call))
-            result = self.on_call(leg)
-            if inspect.isawaitable(result):
-                await result
-            else:
-                await leg.ended.wait()
+            await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
         finally:
@@ -164,19 +202,26 @@ class SipEndpoint:
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""
-        if event.event is not Event.SIPSESS_FAILED:
-            return
+        if event.event is Event.SIPSESS_FAILED:
+            self._note_refusal(event.text or "")
+
+    def _note_refusal(self, why: str) -> None:
         self._refused += 1
         now = asyncio.get_running_loop().time()
         if now >= self._next_refusal_line:
-            self._next_refusal_line = now + _REFUSAL_LINE_S
-            log.warning("sip call refused: %s (%d so far)", event.text, self._refused)
+            self._next_refusal_line = now + _LOG_EVERY_S
+            log.warning("sip call refused: %s (%d so far)", why, self._refused)
 
     def _stack_died(self) -> None:
         log.critical("the SIP stack died; a new process is needed")
         self.died.set()
         for leg in self._legs:
             leg.stack_died()
+
+
+async def _reject(call: Call) -> None:
+    with contextlib.suppress(BaresipError):  # the caller has left
+        await call.reject()
 
 
 def _offer(call: Call, *, trusted: bool = False) -> CallOffer:

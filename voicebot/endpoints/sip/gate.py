@@ -89,7 +89,7 @@ class PeerGate:
                 self._watchers.append(sock)
 
     def _note_source(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # there was none after all
             source = sock.recvfrom(_HEADER_BYTES)[1][0]
             if len(self._sources) < _SOURCES_KEPT or source in self._sources:
                 self._sources[source] += 1
@@ -97,11 +97,17 @@ class PeerGate:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(_LOG_INTERVAL_S)
-            total = self.turned_away
-            if total > self._reported:
-                log.warning("sip stranger dropped: %d packets%s", total - self._reported, self._who())
-                self._reported = total
-                self._sources.clear()
+            try:
+                self._report_once()
+            except Exception:  # what cannot be told now may be told next time
+                log.exception("sip strangers cannot be counted")
+
+    def _report_once(self) -> None:
+        total = self.turned_away
+        if total > self._reported:
+            log.warning("sip stranger dropped: %d packets%s", total - self._reported, self._who())
+            self._reported = total
+            self._sources.clear()
 
     def _who(self) -> str:
         named = [f"{ip_address(source)} ({count})" for source, count in self._sources.most_common(_SOURCES_PER_LINE)]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
+from collections.abc import Iterable
 
 from baresip import BaresipError, Call, CallStats, Event, StackEvent, StaleHandleError, TransferFailed
 
-from voicebot.endpoints.errors import CallGone, MediaError, TelephonyError
-from voicebot.endpoints.leg import CallOffer, LegEnded, LegEvent, LegHold, LegKey, TransferOutcome
+from voicebot.endpoints.errors import CallGone, MediaError
+from voicebot.endpoints.leg import KEYS, CallOffer, LegEnded, LegEvent, LegHold, LegKey, LegStats, TransferOutcome, TransferTarget
 from voicebot.endpoints.sip.audio import LegAudio
+from voicebot.endpoints.sip.presses import KeyPresses
 from voicebot.endpoints.sip.settings import SipSettings
-from voicebot.endpoints.sip.trace import SipTrace
+from voicebot.endpoints.sip.trace import SipMessage, SipTrace
 from voicebot.endpoints.sip.transfer import TransferWatch, is_transfer_target
+from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +30,11 @@ _TRACE_LAG_S = 0.1  # the stack's trace travels through its log thread and may c
 _CLOSED_TRANSFERRED = "Call transfered"
 _CLOSED_DEAD = "rtp stream error"
 
+_now = time.monotonic
+
 
 class SipLeg:
-    """A call that came in over SIP; implements `voicebot.endpoints.leg.Leg`.
-
-    `stats` is the stack's closing report (loss, jitter, MOS estimate), None before the end.
-    """
+    """A call that came in over SIP; implements `voicebot.endpoints.leg.Leg`."""
 
     def __init__(self, call: Call, offer: CallOffer, settings: SipSettings, trace: SipTrace) -> None:
         self.offer = offer
@@ -44,20 +47,27 @@ class SipLeg:
         self._ended = asyncio.Event()
         self._cause = ""  # why we end the call ourselves
         self._handed_over = False
-        self._media_came = False
+        self._will_leave = False  # the far end said that the caller is through: it hangs up by itself
+        self._life_came = False  # a packet or a key: somebody is there
+        self._presses = KeyPresses()
+        self._press_timer: asyncio.TimerHandle | None = None
         self._transfer: TransferWatch | None = None
+        self._transfer_news = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         self._closing: asyncio.Task[None] | None = None
         call.on(self._on_stack_event)
+        trace.watch(offer.call_ref, self._on_message)
 
     def __repr__(self) -> str:
         return f"<SipLeg {self.offer.call_ref} {'ended' if self._ended.is_set() else 'alive'}>"
 
     @property
-    def stats(self) -> CallStats | None:
-        """Media statistics of the whole call, once it is over."""
+    def stats(self) -> LegStats | None:
+        """The stack's closing report."""
         stats: CallStats | None = self._call.final_stats
-        return stats
+        if stats is None or not stats.rx_packets:
+            return None
+        return LegStats(stats.rx_packets, max(0, stats.rx_lost), stats.rx_jitter_ms / 1000, stats.mos_estimate)
 
     @property
     def ended(self) -> asyncio.Event:
@@ -103,48 +113,62 @@ class SipLeg:
         """Bytes queued and not yet sent."""
         return 0 if self._ended.is_set() else self._audio.buffered()
 
-    async def transfer(self, uri: str, timeout_s: float) -> TransferOutcome:
-        """Blind transfer by REFER; see `sip_transfer` for what counts as handed over.
+    def lost(self) -> int:
+        """Bytes taken that a renegotiation or the end dropped, since this was asked last."""
+        return self._audio.lost()
 
-        When it does, the far end usually hangs up by itself; `hang_up` ends the leg if it does not. Raises TelephonyError when a
-        transfer is under way already.
+    async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
+        """Blind transfer by REFER; see `sip.transfer` for what counts as handed over.
+
+        A far end that says so in the end hangs up by itself; `hang_up` ends the leg if it does not.
         """
+        uri = self._settings.queue_uri(target)
         if not is_transfer_target(uri):
             log.error("transfer: %r cannot be sent in a REFER; write it as sip:queue@host, without parameters", uri)
             return TransferOutcome(False, "unreachable")
         if self._ended.is_set():
             return TransferOutcome(False, "gone")
         if self._transfer is not None:
-            raise TelephonyError("a transfer is under way on this call")
-        self._transfer = watch = TransferWatch(self._settings.transfer_settle_s)
-        self._trace.watch(self.offer.call_ref, watch.saw_message)
-        refer = asyncio.create_task(self._refer(uri, timeout_s, watch), name="sip-refer")
+            return TransferOutcome(False, "busy")
+        self._transfer = watch = TransferWatch(_now(), timeout_s, self._settings.transfer_settle_s)
+        refer = asyncio.create_task(self._refer(uri, watch), name="sip-refer")
         try:
-            outcome = await watch.outcome(timeout_s)
+            outcome = await self._judged(watch)
         finally:
             self._transfer = None
-            self._trace.unwatch(self.offer.call_ref)
-            refer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await refer
+            refused = watch.outcome is not None and not watch.outcome.ok
+            # the stack learns of a refusal a moment later, and complains when nobody asks it any more
+            await ended((refer,), _TRACE_LAG_S if refused else 0.0)
         self._handed_over = self._handed_over or outcome.ok
+        self._will_leave = outcome.ok and outcome.status >= 200
         return outcome
 
-    async def _refer(self, uri: str, timeout_s: float, watch: TransferWatch) -> None:
+    async def _judged(self, watch: TransferWatch) -> TransferOutcome:
+        """Wait until the watch has decided: something happens, or its deadline passes."""
+        while watch.outcome is None:
+            self._transfer_news.clear()
+            left = (watch.deadline or 0.0) - _now()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._transfer_news.wait(), max(0.0, left))
+            watch.time_passed(_now())
+        return watch.outcome
+
+    async def _refer(self, uri: str, watch: TransferWatch) -> None:
         """Send the REFER. What comes of it the watch judges: the stack's own verdict waits for a final NOTIFY only."""
         try:
-            await self._call.transfer(uri, timeout=timeout_s + 1)
+            await self._call.transfer(uri, timeout=watch.accept_s + watch.settle_s + 1)
         except TransferFailed:
             pass  # reported by CALL_TRANSFER_FAILED, CALL_CLOSED or our own deadline
         except StaleHandleError:
             watch.call_ended(transferred=False)
         except BaresipError as error:
             log.warning("transfer: the REFER could not be sent: %s", error)
-            watch.failed(0)
+            watch.refused(0, _now())
+        self._transfer_news.set()
 
     async def hang_up(self) -> None:
-        """End the call; harmless when it is over. A far end that took the call over is first given the time to leave itself."""
-        if self._handed_over:
+        """End the call; harmless when it is over. A far end that has put the caller through is first given the time to leave."""
+        if self._will_leave:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), _LEAVE_S)
         await self.end("hangup")
@@ -170,15 +194,18 @@ class SipLeg:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, self._expire, cause))
 
     def _expire(self, cause: str) -> None:
-        if cause == "media_timeout" and self._media_came:
+        if cause == "media_timeout" and self._life_came:
             return
         log.warning("call ended: %s", cause, extra={"call_ref": self.offer.call_ref})
         self._closing = asyncio.get_running_loop().create_task(self.end(cause), name=f"sip-{cause}")
 
     def _on_stack_event(self, event: StackEvent) -> None:
         match event.event:
-            case Event.CALL_DTMF_START if event.text:
-                self._events.put_nowait(LegKey(event.text))
+            case Event.CALL_DTMF_START if event.text and event.text in KEYS:
+                self._life_came = True
+                self._pressed(self._presses.reported(event.text, _now()))
+            case Event.CALL_DTMF_START:
+                log.info("a key that no telephone has is ignored", extra={"call_ref": self.offer.call_ref})
             case Event.CALL_HOLD:
                 self._events.put_nowait(LegHold(True))
             case Event.CALL_RESUME:
@@ -187,20 +214,44 @@ class SipLeg:
                 # the stack's own timeout counts from the last packet, so a call without any would live for ever
                 self._start_timer(self._settings.rtp_timeout_s, "media_timeout")
             case Event.CALL_RTPESTAB:
-                self._media_came = True
+                self._life_came = True
             case Event.CALL_TRANSFER_FAILED if self._transfer is not None:
                 status = (event.text or "").partition(" ")[0]
-                self._transfer.failed(int(status) if status.isdigit() else 0)
+                self._transfer.refused(int(status) if status.isdigit() else 0, _now())
+                self._transfer_news.set()
             case Event.CALL_CLOSED:
                 self._closed(event.text or "")
             case _:
                 pass
 
+    def _on_message(self, message: SipMessage) -> None:
+        """The trace shows a message of this call."""
+        if message.key:
+            if message.received and message.key in KEYS:
+                self._pressed(self._presses.info_seen(message.key, _now()))
+        elif self._transfer is not None:
+            self._transfer.saw_message(message, _now())
+            self._transfer_news.set()
+
+    def _pressed(self, keys: Iterable[str]) -> None:
+        """Report presses, and look again when the next one becomes certain."""
+        for key in keys:
+            self._events.put_nowait(LegKey(key))
+        if self._press_timer is not None:
+            self._press_timer.cancel()
+            self._press_timer = None
+        if self._presses.next_at is not None:
+            wait = max(0.0, self._presses.next_at - _now())
+            self._press_timer = asyncio.get_running_loop().call_later(wait, self._look_for_presses)
+
+    def _look_for_presses(self) -> None:
+        self._press_timer = None
+        self._pressed(self._presses.certain(_now()))
+
     def _closed(self, reason: str) -> None:
         transferred = reason == _CLOSED_TRANSFERRED
         if self._transfer is not None:
-            watch = self._transfer
-            asyncio.get_running_loop().call_later(_TRACE_LAG_S, lambda: watch.call_ended(transferred=transferred))
+            asyncio.get_running_loop().call_later(_TRACE_LAG_S, self._tell_transfer_of_end, self._transfer, transferred)
         if self._cause:
             self._end(self._cause, reason)
         elif reason.startswith(_CLOSED_DEAD):
@@ -210,10 +261,17 @@ class SipLeg:
         else:
             self._end("hangup", reason)
 
+    def _tell_transfer_of_end(self, watch: TransferWatch, transferred: bool) -> None:
+        watch.call_ended(transferred=transferred)
+        self._transfer_news.set()
+
     def _end(self, cause: str, detail: str) -> None:
         if self._ended.is_set():
             return
-        for timer in self._timers:
+        for timer in (*self._timers, *([self._press_timer] if self._press_timer is not None else ())):
             timer.cancel()
+        # what explains the end may still be on its way
+        asyncio.get_running_loop().call_later(2 * _TRACE_LAG_S, self._trace.unwatch, self.offer.call_ref, self._on_message)
+        self._audio.end()
         self._ended.set()
         self._events.put_nowait(LegEnded(cause, detail))

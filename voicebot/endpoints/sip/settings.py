@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from baresip import Account, Config
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
 from voicebot.endpoints.sip.ports import uri_host
@@ -32,44 +34,75 @@ IDENTITY_HEADERS = (
     "X-Call-Ref",
 )
 _MAX_HEADERS = 16
+_MOST_CALLS = 200  # the stack holds 255 in one process, and some are lost to malformed offers
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class SipSettings:
-    """One embedded SIP endpoint.
+Port = Annotated[int, Field(ge=0, le=65535)]
+# the stack writes the address into Refer-To without angle brackets: parameters or headers would be misread
+SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
+QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
+QUEUE_ADDRESS = "sip:{queue}@127.0.0.1:5070"
+"""Where queues are when nothing is set: on this machine, to try things out."""
 
-    `host` is the address to bind, 0.0.0.0 for every interface but loopback. `port` 0 picks a free one; with TLS the stack listens
-    for it on the port above. `peers` are the networks (CIDR) whose packets reach the stack at all, empty: nobody; `trusted` are
-    those among them whose identity headers count, None: all of `peers` but a catch-all /0. `codecs` are those we take: an answer
-    keeps the order of the far end's offer (RFC 3264, 6.1), so the trunk must name G.722 or Opus first to be heard wideband; our
-    order counts when the far end leaves the offer to us. `rtp_timeout_s`: a call that receives no RTP for so long, or none at all
-    from the start, is dead. `max_call_s` is the last resort against calls that never end: the driver ends them before, politely.
-    `media_encryption` "srtp" offers SRTP and takes RTP, "srtp-mand" refuses RTP. `transfer_settle_s`: how long a failure may
-    follow the first progress report of a transfer.
-    """
+
+class SipSection(BaseModel):
+    """What an operator sets about the embedded SIP endpoint: the section `sip` of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    port: int = 5060
+    """The address to bind; 0.0.0.0 for every interface but loopback."""
+    port: Annotated[int, Field(ge=0, le=65534)] = 5060
+    """0 picks a free one. With TLS the stack listens for it on the port above."""
     transports: tuple[Transport, ...] = ("udp", "tcp")
     tls_certificate: Path | None = None
+    """PEM file with the certificate and its key."""
     tls_client_ca: Path | None = None
+    """With it, TLS clients need a certificate of this authority."""
     peers: tuple[str, ...] = ()
+    """Networks (CIDR) whose packets reach the stack at all; none: nobody."""
     trusted: tuple[str, ...] | None = None
-    rtp_ports: tuple[int, int] = (10000, 20000)
+    """Those of `peers` whose identity headers count; none given: all but a catch-all /0."""
+    rtp_ports: tuple[Port, Port] = (10000, 20000)
+    """Two ports a call."""
     codecs: tuple[Codec, ...] = ("opus", "g722", "pcma", "pcmu")
+    """Those we take. An answer keeps the order of the offer (RFC 3264, 6.1); ours counts for a late offer only."""
     media_encryption: MediaEncryption = "none"
-    max_calls: int = 60
-    rtp_timeout_s: int = 30
-    max_call_s: float = 3600.0
+    """srtp offers SRTP and takes RTP, srtp-mand refuses RTP."""
+    rtp_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
+    """A call that has received no RTP at all for so long after its answer is dead."""
+    rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
+    """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
     extra_headers: tuple[str, ...] = ()
-    transfer_settle_s: float = 1.0
+    """Further headers of an INVITE to read."""
+    transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
+    """How long after the first progress report of a transfer a refusal may come, before the caller counts as handed over."""
     user: str = "voicebot"
 
-    def __post_init__(self) -> None:
+
+class SipSettings(SipSection):
+    """One embedded SIP endpoint: what the operator sets, and what follows from other settings."""
+
+    max_calls: int = 60
+    """Calls at once; the endpoint refuses what is above."""
+    max_call_s: float = 3600.0
+    """The last resort against calls that never end: the driver ends them before, politely."""
+    queue_address: QueueUri = QUEUE_ADDRESS
+    """Where queues are; {queue} is the queue's name in the telephone network."""
+    queue_addresses: Mapping[str, SipUri] = {}
+    """Queues that are elsewhere, by their name in the bundle."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> SipSettings:
         for problem in _problems(self):
             raise ValueError(problem)
+        return self
+
+    def queue_uri(self, target: TransferTarget) -> str:
+        """The SIP URI of a queue."""
+        return self.queue_addresses.get(target.queue) or self.queue_address.replace("{queue}", target.address)
 
     @property
     def peer_networks(self) -> tuple[Network, ...]:
@@ -94,8 +127,8 @@ class SipSettings:
             interface = self.host  # discovery skips loopback, so an address we are told to bind is pinned
         return Config(
             net_interface=interface,
-            max_concurrent_calls=self.max_calls,
-            rtp_timeout=self.rtp_timeout_s,
+            max_concurrent_calls=None,  # the endpoint counts the calls that live and refuses what is above
+            rtp_timeout=self.rtp_stop_timeout_s,
             expose_headers=self.headers(),
             native_log_level="warning",
             sip_trace=True,
@@ -138,7 +171,7 @@ class SipSettings:
 
 
 def _problems(settings: SipSettings) -> list[str]:
-    """What is wrong with the settings, each with its mend."""
+    """What is wrong with the settings, and what to write instead."""
     found = []
     try:
         ip_address(settings.host)
@@ -155,6 +188,8 @@ def _problems(settings: SipSettings) -> list[str]:
     low, high = settings.rtp_ports
     if not 1024 <= low <= high - 2 * settings.max_calls <= 65535:
         found.append(f"rtp_ports {low}-{high} must lie above 1023 and hold two ports for each of max_calls={settings.max_calls}")
+    if settings.max_calls > _MOST_CALLS:
+        found.append(f"max_calls must be at most {_MOST_CALLS}, got {settings.max_calls}: start more processes for more calls")
     if settings.max_calls < 1:
         found.append(f"max_calls must be at least 1, got {settings.max_calls}")
     if settings.rtp_timeout_s < 1:

@@ -7,6 +7,7 @@ message/sipfrag body, RFC 3515). Its message trace tells both. The trace is pars
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections import OrderedDict
@@ -19,25 +20,31 @@ _NATIVE_LOGGER = "baresip.native.sip"
 _FIRST_LINE = re.compile(r"(?P<way>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\s*$")
 _EVENT_ID = re.compile(r";\s*id=(\d+)")
 _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
+# as the stack reads it: what it refuses is no key
+_SIGNAL = re.compile(r"Signal= *([0-9*#a-d])", re.IGNORECASE)
+_DURATION = re.compile(r"Duration= *[0-9]", re.IGNORECASE)
 _CALLS_KEPT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class SipMessage:
-    """One message seen on the wire: a request (`status` 0) or the response to `method`.
-
-    `source` is the sender's IP address. `cseq` is the transaction's number (RFC 3261, 20.16). Of a NOTIFY, `progress` is the
-    status inside its sipfrag body, and `refer` the number of the REFER it reports on (RFC 3515, 2.4.6); both 0 when absent.
-    """
+    """One message seen on the wire: a request, or the response to `method`."""
 
     received: bool
     source: str
+    """The sender's IP address."""
     call_id: str
     method: str
     cseq: int = 0
+    """The transaction's number (RFC 3261, 20.16)."""
     status: int = 0
+    """Of a response; 0 for a request."""
     progress: int = 0
+    """Of a NOTIFY: the status inside its sipfrag body; 0 when there is none."""
     refer: int = 0
+    """Of a NOTIFY: the number of the REFER it reports on (RFC 3515, 2.4.6); 0 when there is none."""
+    key: str = ""
+    """Of an INFO request with application/dtmf-relay: the key; "" when there is none."""
 
 
 def parse_trace(text: str) -> SipMessage | None:
@@ -57,6 +64,9 @@ def parse_trace(text: str) -> SipMessage | None:
     number, _, method = headers.get("cseq", "").partition(" ")
     fragment = _STATUS_LINE.match(body.lstrip()) if method == "NOTIFY" and not response else None
     event = _EVENT_ID.search(headers.get("event", headers.get("o", "")))
+    content = headers.get("content-type", headers.get("c", "")).lower()
+    is_key = method.strip() == "INFO" and not response and "dtmf-relay" in content and _DURATION.search(body)
+    signal = _SIGNAL.search(body) if is_key else None
     return SipMessage(
         received=way["way"] == "RX",
         source=way["source"].rpartition(":")[0].strip("[]"),
@@ -66,6 +76,7 @@ def parse_trace(text: str) -> SipMessage | None:
         status=int(response["status"]) if response else 0,
         progress=int(fragment["status"]) if fragment else 0,
         refer=int(event[1]) if event else 0,
+        key=signal[1] if signal else "",
     )
 
 
@@ -81,7 +92,7 @@ class SipTrace(logging.Handler):
         self._logger = logging.getLogger(_NATIVE_LOGGER)
         self._sources: OrderedDict[str, str] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[str]] = {}
-        self._watchers: dict[str, Callable[[SipMessage], None]] = {}
+        self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
 
     def attach(self) -> None:
         """Take the trace over from logging: messages carry numbers and bodies."""
@@ -96,12 +107,17 @@ class SipTrace(logging.Handler):
         self._logger.setLevel(logging.NOTSET)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """LOG THREAD. Parse here, hand over to the loop."""
-        text = record.getMessage()
-        log.debug("%s", text)
-        message = parse_trace(text)
-        if message is not None and message.call_id and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._take, message)
+        """LOG THREAD. Parse here, hand over to the loop. One record that cannot be read must not end the trace."""
+        try:
+            text = record.getMessage()
+            log.debug("%s", text)
+            message = parse_trace(text)
+        except Exception:
+            log.exception("a record of the SIP trace cannot be read")
+            return
+        if message is not None and message.call_id:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the service has stopped
+                self._loop.call_soon_threadsafe(self._take, message)
 
     async def source_of(self, call_id: str, timeout_s: float = 0.5) -> str:
         """The IP address an INVITE came from; "" when the trace does not tell in time."""
@@ -117,11 +133,13 @@ class SipTrace(logging.Handler):
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""
-        self._watchers[call_id] = watcher
+        self._watchers.setdefault(call_id, []).append(watcher)
 
-    def unwatch(self, call_id: str) -> None:
-        """Stop telling; unknown calls are ignored."""
-        self._watchers.pop(call_id, None)
+    def unwatch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
+        """Stop telling this watcher; unknown ones are ignored."""
+        watchers = [other for other in self._watchers.pop(call_id, ()) if other != watcher]
+        if watchers:
+            self._watchers[call_id] = watchers
 
     def _take(self, message: SipMessage) -> None:
         if message.method == "INVITE" and message.received and not message.status:
@@ -131,6 +149,8 @@ class SipTrace(logging.Handler):
             waiting = self._waiting.get(message.call_id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message.source)
-        watcher = self._watchers.get(message.call_id)
-        if watcher is not None:
-            watcher(message)
+        for watcher in tuple(self._watchers.get(message.call_id, ())):
+            try:
+                watcher(message)
+            except Exception:  # the trace goes on for the others
+                log.exception("a watcher of the SIP trace failed")

@@ -11,7 +11,8 @@ from typing import Protocol
 import pytest
 
 from tests.voicebot.endpoints.sip.sip_probe import DEADLINE_S, Address, Probe
-from voicebot.endpoints.leg import LegEnded, LegEvent
+from voicebot.endpoints.endpoint import Identify
+from voicebot.endpoints.leg import Leg, LegEnded, LegEvent
 from voicebot.endpoints.sip.endpoint import SipEndpoint
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.settings import SipSettings
@@ -52,18 +53,19 @@ class OpenProbe(Protocol):
 
 def settings(**changes: object) -> SipSettings:
     """An endpoint on a free loopback port that knows loopback alone."""
-    return SipSettings(**{"port": 0, "peers": LOOPBACK, "rtp_ports": (30000, 39998), **changes})  # type: ignore[arg-type]
+    return SipSettings.model_validate({"port": 0, "peers": LOOPBACK, "rtp_ports": (30000, 39998), **changes})
 
 
 @asynccontextmanager
 async def running(chosen: SipSettings) -> AsyncIterator[Bot]:
     ringing: asyncio.Queue[SipLeg] = asyncio.Queue()
 
-    async def on_call(leg: SipLeg) -> None:
+    async def serve(leg: Leg, identify: Identify) -> None:
+        assert isinstance(leg, SipLeg)
         ringing.put_nowait(leg)
         await leg.ended.wait()
 
-    endpoint = SipEndpoint(chosen, on_call)
+    endpoint = SipEndpoint(chosen, serve)
     await endpoint.start()
     try:
         yield Bot(endpoint, ringing)

@@ -205,12 +205,21 @@ class Probe:
         """A call, answered and acknowledged, with RTP flowing; returns the 200."""
         self.invite(body, headers)
         answer = await self.final("INVITE")
+        self.take_up(answer, talk=talk)
+        return answer
+
+    def take_up(self, answer: Message, *, talk: bool = True) -> None:
+        """Acknowledge the 200 to an INVITE, with RTP flowing from now on."""
         assert answer.status == 200, answer.start
         self.ack(answer)
         self._media = (self.target[0], answer.rtp_port)
         if talk:
             self._talking = asyncio.get_running_loop().create_task(self._talk())
-        return answer
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far end's tag is known: a BYE can be sent."""
+        return ";tag=" in self.to
 
     async def bye(self) -> Message:
         self.send(self.request("BYE"))
@@ -245,20 +254,34 @@ class Probe:
             await asyncio.sleep(max(0.0, at - loop.time()))
 
     def press(self, key: str, payload_type: int, copies: int = 1) -> None:
-        """One RFC 4733 event: three packets of its course, three of its end, each sent `copies` times."""
+        """One RFC 4733 event: three packets of its course, three of its end, each sent `copies` times, all at once."""
+        for packet in self._event(key, payload_type, copies):
+            self.rtp.send(packet, self._media)
+
+    async def press_as_a_phone(self, key: str, payload_type: int) -> None:
+        """The same at the pace of a phone: a packet every 20 ms."""
+        for packet in self._event(key, payload_type, 1):
+            self.rtp.send(packet, self._media)
+            await asyncio.sleep(0.02)
+
+    def _event(self, key: str, payload_type: int, copies: int) -> list[bytes]:
         event = "0123456789*#".index(key)
+        packets = []
         for at, (end, duration) in enumerate([(0, 160), (0, 320), (0, 480), (1, 640), (1, 640), (1, 640)]):
             payload = struct.pack("!BBH", event, end << 7 | 10, duration)
-            for _ in range(copies):
-                self._rtp(payload_type, payload, marker=at == 0)
+            packets += [self._packet(payload_type, payload, marker=at == 0) for _ in range(copies)]
         self._timestamp += 640
+        return packets
 
     def press_without_end(self, key: str, payload_type: int) -> None:
         """The first packet of a key that is held down."""
         self._rtp(payload_type, struct.pack("!BBH", "0123456789*#".index(key), 10, 160), marker=True)
 
     def _rtp(self, payload_type: int, payload: bytes, *, marker: bool = False) -> None:
+        self.rtp.send(self._packet(payload_type, payload, marker=marker), self._media)
+
+    def _packet(self, payload_type: int, payload: bytes, *, marker: bool) -> bytes:
         head = struct.pack(
             "!BBHII", 0x80, int(marker) << 7 | payload_type, next(self._sequence) & 0xFFFF, self._timestamp, self._ssrc
         )
-        self.rtp.send(head + payload, self._media)
+        return head + payload

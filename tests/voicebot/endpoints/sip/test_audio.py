@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, end_of, settings
 from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.leg import SipLeg
@@ -118,9 +119,7 @@ async def test_flushing_drops_what_is_not_sent_yet(start_bot: StartBot, open_pro
     assert leg.write(_tone(BOT_HZ, 8000, 1.0)) == 16000
     assert leg.buffered() > 14000
     leg.flush()
-    async with asyncio.timeout(5):
-        while leg.buffered():
-            await asyncio.sleep(0.01)
+    await until(lambda: not leg.buffered())
     while not probe.rtp.received.empty():
         probe.rtp.received.get_nowait()
     quiet = [(await probe.rtp.received.get())[12:] for _ in range(3)]
@@ -144,13 +143,15 @@ async def test_a_reinvite_to_another_codec_keeps_the_legs_sample_rate(start_bot:
     leg = await bot.connect(probe, probe.offer(("9 G722/8000",)), talk=False)
     assert leg.sample_rate == 16000
     await probe.switch_to_pcma()
-    heard = b""
-    async with asyncio.timeout(5):
-        while len(heard) < 16000:
-            heard += leg.read()
-            await asyncio.sleep(0.02)
+    heard = bytearray()
+
+    def heard_enough() -> bool:
+        heard.extend(leg.read())
+        return len(heard) >= 16000
+
+    await until(heard_enough)
     assert leg.sample_rate == 16000
-    assert _loudest_hertz(heard[-12800:], 16000) == pytest.approx(probe.tone_hertz, abs=10)
+    assert _loudest_hertz(bytes(heard[-12800:]), 16000) == pytest.approx(probe.tone_hertz, abs=10)
     assert leg.write(_tone(BOT_HZ, 16000, 0.5)) == 16000
     assert 8000 < leg.buffered() <= 16000
     await probe.bye()

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
+from typing import cast
 
 import pytest
 
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import LOOPBACK, OpenProbe, StartBot, end_of, next_event, settings
 from tests.voicebot.endpoints.sip.sip_probe import PCMA, sdp
+from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import CallGone
-from voicebot.endpoints.leg import LegEnded, LegHold
+from voicebot.endpoints.leg import Leg, LegEnded, LegHold
+from voicebot.endpoints.sip.leg import SipLeg
 
 
 async def test_a_call_is_offered_answered_and_ended_by_the_caller(start_bot: StartBot, open_probe: OpenProbe) -> None:
@@ -175,9 +180,7 @@ async def test_hold_and_resume_are_facts_and_audio_goes_on(start_bot: StartBot, 
         assert answer.status == 200
         probe.ack(answer)
         assert await next_event(leg) == fact
-    async with asyncio.timeout(5):
-        while not any(leg.read()):
-            await asyncio.sleep(0.02)
+    await until(lambda: any(leg.read()))
     assert leg.write(bytes(320)) == 320
     await probe.bye()
     assert (await end_of(leg)).cause == "hangup"
@@ -194,6 +197,24 @@ class TestHangUpAtEachStage:
         assert (await end_of(leg)).cause == "hangup"
         with pytest.raises(CallGone):
             await leg.answer()
+
+    async def test_at_the_very_moment_it_is_offered(self, start_bot: StartBot, open_probe: OpenProbe) -> None:
+        """The leg is there before its end is told, even when both come in one turn of the loop."""
+        bot = await start_bot()
+        endings: list[str] = []
+        told = bot.endpoint.serve
+
+        async def serve(leg: Leg, identify: Identify) -> None:
+            endings.append((await end_of(cast(SipLeg, leg))).cause)
+            await told(leg, identify)
+
+        bot.endpoint.serve = serve
+        probe = await open_probe(bot)
+        probe.invite()
+        probe.send(probe.request("CANCEL", cseq=probe.cseq, branch=probe.branch))
+        time.sleep(0.2)  # the stack, on its own thread, takes both before our loop turns
+        await bot.leg()
+        assert endings == ["hangup"]
 
     async def test_between_answer_and_ack(self, start_bot: StartBot, open_probe: OpenProbe) -> None:
         bot = await start_bot()
@@ -232,7 +253,7 @@ async def test_a_call_over_the_limit_is_refused_at_once(start_bot: StartBot, ope
     another.invite()
     assert (await another.final("INVITE")).status == 486
     assert bot.ringing.empty()
-    assert (bot.endpoint.live_calls, bot.endpoint.refused_calls) == (1, 1)
+    assert (bot.endpoint.counts.live, bot.endpoint.counts.refused) == (1, 1)
 
 
 async def test_no_number_is_logged_above_debug(
@@ -280,10 +301,10 @@ async def test_closing_ends_live_calls(start_bot: StartBot, open_probe: OpenProb
 async def test_a_call_that_its_server_leaves_is_ended(start_bot: StartBot, open_probe: OpenProbe) -> None:
     bot = await start_bot()
 
-    async def broken(leg: object) -> None:
+    async def broken(leg: object, identify: object) -> None:
         raise RuntimeError("the driver broke")
 
-    bot.endpoint.on_call = broken
+    bot.endpoint.serve = broken
     probe = await open_probe(bot)
     probe.invite()
     assert (await probe.final("INVITE")).status == 486

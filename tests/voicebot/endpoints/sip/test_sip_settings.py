@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.voicebot.endpoints.sip.conftest import settings
+from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import EndpointError
+from voicebot.endpoints.leg import Leg
 from voicebot.endpoints.sip.endpoint import SipEndpoint
 from voicebot.endpoints.sip.trace import SipMessage, parse_trace
 
@@ -14,15 +16,15 @@ from voicebot.endpoints.sip.trace import SipMessage, parse_trace
     ("changes", "complaint"),
     [
         ({"host": "sip.example.org"}, "host must be an IP address"),
-        ({"port": 70000}, "port must be"),
+        ({"port": 70000}, "less than or equal to 65534"),
         ({"transports": ()}, "at least one of udp, tcp, tls"),
         ({"transports": ("tls",)}, "tls needs tls_certificate"),
-        ({"codecs": ("g729",)}, "codecs must name some of"),
+        ({"codecs": ("g729",)}, "'opus', 'g722', 'pcma' or 'pcmu'"),
         ({"codecs": ()}, "codecs must name some of"),
         ({"rtp_ports": (30000, 30050), "max_calls": 60}, "two ports for each"),
         ({"rtp_ports": (80, 20000)}, "above 1023"),
         ({"max_calls": 0}, "at least 1"),
-        ({"rtp_timeout_s": 0}, "at least 1 second"),
+        ({"rtp_timeout_s": 0}, "greater than or equal to 1"),
         ({"extra_headers": tuple(f"X-{n}" for n in range(6))}, "at most 5 more"),
         ({"extra_headers": ("X Ref",)}, "is no header name"),
         ({"peers": ("10.0.0.1/8",)}, "is no network"),
@@ -34,12 +36,16 @@ def test_mistakes_are_explained(changes: dict[str, object], complaint: str) -> N
         settings(**changes)
 
 
+async def _nobody(leg: Leg, identify: Identify) -> None:
+    """Serves no call."""
+
+
 async def test_a_port_that_is_taken_is_named() -> None:
-    first = SipEndpoint(settings(), lambda leg: None)
+    first = SipEndpoint(settings(), _nobody)
     await first.start()
     try:
         with pytest.raises(EndpointError, match=str(first.address[1])):
-            await SipEndpoint(settings(port=first.address[1]), lambda leg: None).start()
+            await SipEndpoint(settings(port=first.address[1]), _nobody).start()
     finally:
         await first.close()
 

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, end_of, settings
 from voicebot.endpoints.sip import gate
 
@@ -28,12 +29,10 @@ async def test_a_stranger_gets_no_reply_and_makes_no_call(
         leg = await bot.connect(known)  # served after all of the stranger's, which were sent before
         await known.bye()
         await end_of(leg)
-        async with asyncio.timeout(5):
-            while not caplog.records:
-                await asyncio.sleep(0.02)
+        await until(lambda: caplog.records)
     assert stranger.sip.received.empty()
     assert bot.ringing.empty()
-    assert bot.endpoint.strangers_turned_away >= 150
+    assert bot.endpoint.counts.turned_away >= 150
     assert len(caplog.records) <= 2
     line = caplog.records[0].getMessage()
     assert line.startswith("sip stranger dropped: ")
@@ -71,9 +70,7 @@ async def test_without_an_allow_list_nobody_can_call(
     assert "allow-list is empty" in caplog.text
     probe = await open_probe(bot)
     probe.send(probe.request("OPTIONS"))
-    async with asyncio.timeout(5):
-        while not bot.endpoint.strangers_turned_away:
-            await asyncio.sleep(0.02)
+    await until(lambda: bot.endpoint.counts.turned_away)
     assert probe.sip.received.empty()
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, end_of, settings
 from tests.voicebot.endpoints.sip.sip_probe import Message, Probe
-from voicebot.endpoints.leg import TransferOutcome
+from voicebot.endpoints.leg import TransferOutcome, TransferTarget
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.softphone import CallScript, Keys, OnTransfer, UntilEnded, run_script_process
 
-QUEUE = "sip:card_emergency@127.0.0.1:5999"
+QUEUE = TransferTarget("card_emergency")
+QUEUE_URI = "sip:card_emergency@127.0.0.1:5999"
+ADDRESS = "sip:{queue}@127.0.0.1:5999"
 FINAL = "terminated;reason=noresource"
 FarEnd = Callable[[Probe, Message], Awaitable[None]]
 
@@ -21,12 +23,12 @@ FarEnd = Callable[[Probe, Message], Awaitable[None]]
 async def _transfer(
     start_bot: StartBot, open_probe: OpenProbe, far_end: FarEnd, timeout_s: float = 5.0
 ) -> tuple[SipLeg, TransferOutcome]:
-    bot = await start_bot(settings(transfer_settle_s=0.3))
+    bot = await start_bot(settings(transfer_settle_s=0.3, queue_address=ADDRESS))
     probe = await open_probe(bot)
     leg = await bot.connect(probe)
     transfer = asyncio.create_task(leg.transfer(QUEUE, timeout_s))
     refer = await probe.asked("REFER")
-    assert refer.headers["refer-to"] == QUEUE
+    assert refer.headers["refer-to"] == QUEUE_URI
     await far_end(probe, refer)
     return leg, await transfer
 
@@ -108,7 +110,7 @@ async def test_a_leg_handed_over_ends_as_transferred(start_bot: StartBot, open_p
 async def test_after_a_refusal_the_call_goes_on_and_can_be_transferred_elsewhere(
     start_bot: StartBot, open_probe: OpenProbe
 ) -> None:
-    bot = await start_bot()
+    bot = await start_bot(settings(transfer_settle_s=0.3))
     probe = await open_probe(bot)
     leg = await bot.connect(probe)
     seen = []
@@ -122,13 +124,11 @@ async def test_after_a_refusal_the_call_goes_on_and_can_be_transferred_elsewhere
     assert (await end_of(leg)).cause == "transferred"
 
 
-@pytest.mark.parametrize(
-    "uri", ["", "card_emergency", "tel:+48221234567", "sip:q@h;transport=tcp", "<sip:q@h>", "sip:q@h?X=1", "sip:a b"]
-)
-async def test_a_target_that_cannot_travel_is_unreachable(start_bot: StartBot, open_probe: OpenProbe, uri: str) -> None:
+@pytest.mark.parametrize("name", ["q@h;transport=tcp?", "<q", "a b", 'a"b'])
+async def test_a_target_that_cannot_travel_is_unreachable(start_bot: StartBot, open_probe: OpenProbe, name: str) -> None:
     bot = await start_bot()
     leg = await bot.connect(await open_probe(bot))
-    assert await leg.transfer(uri, 1) == TransferOutcome(False, "unreachable")
+    assert await leg.transfer(TransferTarget("cards", name), 1) == TransferOutcome(False, "unreachable")
     assert not leg.ended.is_set()
 
 
@@ -168,7 +168,7 @@ async def test_a_real_phone_is_put_through(
     start_bot: StartBot, manners: OnTransfer, outcome: TransferOutcome, put_through: bool
 ) -> None:
     """The scripted caller is a whole SIP stack in another process; accepting, it really calls the queue's name."""
-    bot = await start_bot(settings(transfer_settle_s=0.3))
+    bot = await start_bot(settings(transfer_settle_s=0.3, queue_address=ADDRESS))
     script = CallScript(f"sip:802@{bot.address[0]}:{bot.address[1]}", (Keys("1"), UntilEnded(1.0)), on_transfer=manners)
     calling = asyncio.create_task(run_script_process([script]))
     leg = await asyncio.wait_for(bot.ringing.get(), 20)
@@ -177,5 +177,5 @@ async def test_a_real_phone_is_put_through(
     seen = await leg.transfer(QUEUE, 3)
     (report,) = await calling
     assert seen == outcome
-    assert report.transfer_target == QUEUE
+    assert report.transfer_target == QUEUE_URI
     assert report.put_through is put_through

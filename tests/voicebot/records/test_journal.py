@@ -15,7 +15,7 @@ from dialogs import wire
 from dialogs.events import CallStarted, CollectKeys, Decided, Event, HandOff, Heard, KeyPressed, Listen, Say, Silence
 from nlu.types import Decision, Entity, Understanding
 from tests.voicebot.logs.personal import pins, secrets
-from voicebot.conversation.journal import HIDDEN_KEY, Journal
+from voicebot.records.journal import HIDDEN_KEY, Journal
 
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 

@@ -1,0 +1,43 @@
+"""The configuration is named the same way for every command, and mistakes in files are told by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from voicebot.cli.main import app
+
+
+@pytest.mark.parametrize("arguments", [("--config",), ()], ids=["option", "argument"])
+def test_a_configuration_is_checked_however_it_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    file = tmp_path / "voicebot.yml"
+    file.write_text("sip:\n  prot: 5060\n")
+    result = CliRunner().invoke(app, ["config", "check", *arguments, str(file)])
+    assert result.exit_code == 1
+    assert f"{file}:2" in result.output
+
+
+COMMANDS = [
+    *("serve", "talk", "test", "replay", "flow draw", "flow check", "prompts list", "prompts render", "prompts script"),
+    *("prompts gaps", "models list", "models fetch", "models verify", "config check", "customers import"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_reads_the_configuration_has_the_same_option(command: str) -> None:
+    result = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert "--config" in result.output
+    assert "VOICEBOT_CONFIG" in result.output
+
+
+def test_rows_that_are_not_imported_are_named_with_file_and_line(tmp_path: Path) -> None:
+    customers, config = tmp_path / "customers.csv", tmp_path / "voicebot.yml"
+    customers.write_text("number;segment;\n600100200;sme;\nnobody;sme;\n")
+    config.write_text(f"customers:\n  sqlite: {tmp_path / 'customers.db'}\n")
+    result = CliRunner().invoke(app, ["customers", "import", str(customers), "--config", str(config)])
+    assert result.exit_code == 1
+    assert f"{customers}: line 3: the number cannot be read" in result.output
+    assert "1 customers in the directory, 1 rows not imported" in result.output

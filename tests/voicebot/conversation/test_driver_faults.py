@@ -1,0 +1,259 @@
+"""What once broke a call in the driver: the order at the start, hold, lost turns, slow hang-ups, a stop of the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from caller_id.types import Caller
+from dialogs.events import (
+    Action,
+    CallStarted,
+    CollectKeys,
+    Conditions,
+    ConditionsChanged,
+    Event,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Heard,
+    KeyPressed,
+    Listen,
+    Resumed,
+    Silence,
+    Switch,
+)
+from nlu.types import Decision, Hypothesis, Understanding
+from tests.voicebot.conversation.test_driver import GREETING, Answer, Room, Scripted, greet_then, heard, house, taken_over
+from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.rescue import ANNOUNCE
+from voicebot.conversation.session import utc_now
+from voicebot.conversation.stage import SpeechLost
+from voicebot.records.journal import Journal
+
+
+def unstarted(answer: Answer, **settings: object) -> tuple[CallDriver, Room, Scripted]:
+    room, conversation = Room(True), Scripted(answer)
+
+    async def understood(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        return Understanding(hypotheses[0].text, "balance", 0.9, Decision.ACCEPT)
+
+    driver = CallDriver(
+        conversation=conversation,
+        stage=room,
+        understand=understood,
+        hand_over=taken_over,
+        backchannel=lambda text, listen: False,
+        journal=Journal("c1", started=utc_now()),
+        settings=replace(DriverSettings("general"), **settings),  # type: ignore[arg-type]
+    )
+    room.driver = driver
+    return driver, room, conversation
+
+
+async def test_a_key_pressed_before_the_call_has_started_comes_after_it() -> None:
+    driver, _, conversation = unstarted(lambda event: [HangUp("done")] if event == KeyPressed("2") else [])
+    driver.key("1")
+    driver.key("2")
+    driver.start(CallStarted(Caller()))
+    await asyncio.wait_for(driver.run(), 5)
+    assert conversation.events == [CallStarted(Caller()), KeyPressed("1"), KeyPressed("2")]
+
+
+async def test_on_hold_nothing_is_said_counted_or_transferred_and_the_question_comes_again() -> None:
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case Resumed():
+                return [replace(GREETING, mark="m2"), Listen(no_input_s=0.05)]
+            case Silence():
+                return [HangUp("goodbye")]
+        return []
+
+    driver, room, conversation = house(greet_then(answer, no_input_s=0.01), holds=True)
+    running = asyncio.create_task(driver.run())
+    await room.speaking.wait()
+    driver.hold(True)
+    driver.speech_started(over_bot=False)  # the far end's music
+    driver.recognised(heard("la la la"))
+    driver.key("5")
+    driver.playback_stopped("m1", finished=True, played_s=1.0)
+    driver.hold(False)
+    while len(room.said) < 2:
+        room.speaking.clear()
+        await asyncio.wait_for(room.speaking.wait(), 5)
+    room.finish()
+    await asyncio.wait_for(running, 5)
+    assert [type(event) for event in conversation.events[:2]] == [CallStarted, Resumed]
+    assert not [event for event in conversation.events if isinstance(event, Heard | KeyPressed)]
+    assert room.log[0] == "stop"
+
+
+async def test_what_a_queue_answers_while_the_caller_is_on_hold_counts_after_it() -> None:
+    answered = asyncio.Event()
+
+    async def slow(action: HandOff) -> HandOffResult:
+        await answered.wait()
+        return HandOffResult(ok=False, queue=action.queue, reason="refused")
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [HandOff("cards"), Listen()]
+            case HandOffResult():
+                return [HangUp("apology")]
+        return []
+
+    driver, room, conversation = house(answer, hand_over=slow)
+    running = asyncio.create_task(driver.run())
+    await room.listening.wait()
+    driver.hold(True)
+    answered.set()
+    driver.hold(False)
+    await asyncio.wait_for(running, 5)
+    assert [type(event) for event in conversation.events] == [CallStarted, HandOffResult]
+
+
+async def test_a_call_that_is_held_for_ever_ends() -> None:
+    driver, room, _ = unstarted(greet_then(lambda event: []), max_hold_s=0.02)
+    driver.start(CallStarted(Caller()))
+    driver.hold(True)
+    await asyncio.wait_for(driver.run(), 5)
+    assert driver.outcome == "held_too_long"
+    assert "hang_up" in room.log
+
+
+async def test_a_leg_that_does_not_end_is_not_handed_over_again() -> None:
+    """The queue has the caller already: a hang-up that takes too long must not start the rescue."""
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [HandOff("cards")]
+            case HandOffResult(ok=True):
+                return [HangUp("handed_over")]
+        return []
+
+    class Stuck(Room):
+        async def hang_up(self) -> None:
+            raise TimeoutError
+
+    driver, _, conversation = house(answer)
+    stuck = Stuck()
+    stuck.driver = driver
+    driver._stage = stuck
+    await asyncio.wait_for(driver.run(), 5)
+    assert driver.outcome == "handed_over"
+    assert stuck.said == []
+    assert [type(event) for event in conversation.events] == [CallStarted, HandOffResult]
+
+
+async def test_speech_that_begins_before_keys_are_collected_does_not_stop_silence_for_good() -> None:
+    understanding, may_understand = asyncio.Event(), asyncio.Event()
+
+    async def slow(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        understanding.set()
+        await may_understand.wait()
+        return Understanding(hypotheses[0].text, "balance", 0.9, Decision.ACCEPT)
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case Heard():
+                return [CollectKeys(9, timeout_s=0.02)]
+            case Silence():
+                return [HangUp("done")]
+        return []
+
+    driver, _, _ = house(greet_then(answer), understand=slow)
+    running = asyncio.create_task(driver.run())
+    driver.recognised(heard("saldo"))
+    await understanding.wait()
+    driver.speech_started(over_bot=False)
+    may_understand.set()
+    await asyncio.wait_for(running, 5)
+    assert driver.outcome == "done"
+
+
+async def test_a_turn_whose_end_is_never_reported_is_given_up() -> None:
+    def answer(event: Event) -> list[Action]:
+        return [HangUp("done")] if isinstance(event, Silence) else []
+
+    driver, room, _ = house(greet_then(answer, no_input_s=0.02))
+    driver.speech_started(over_bot=False)
+    running = asyncio.create_task(driver.run())
+    await room.listening.wait()
+    driver._tell(SpeechLost(1))
+    await asyncio.wait_for(running, 5)
+    assert driver.outcome == "done"
+
+
+async def test_a_stop_of_the_service_puts_the_caller_through_with_a_sentence() -> None:
+    driver, room, _ = house(greet_then(lambda event: []))
+    running = asyncio.create_task(driver.run())
+    await room.listening.wait()
+    driver.put_through_now("shutdown")
+    await asyncio.wait_for(running, 5)
+    assert (room.said[-1], driver.outcome) == (ANNOUNCE, "handed_over")
+
+
+async def test_a_stop_of_the_service_awaits_a_transfer_under_way() -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    handed: list[str] = []
+
+    async def slow(action: HandOff) -> HandOffResult:
+        handed.append(action.queue)
+        begun.set()
+        await may_end.wait()
+        return HandOffResult(ok=True, queue=action.queue)
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [HandOff("card_emergency", priority=10)]
+            case HandOffResult():
+                return [HangUp("handed_over")]
+        return []
+
+    driver, room, _ = house(answer, hand_over=slow)
+    running = asyncio.create_task(driver.run())
+    await begun.wait()
+    driver.put_through_now("shutdown")
+    may_end.set()
+    await asyncio.wait_for(running, 5)
+    assert (handed, room.said, driver.outcome) == (["card_emergency"], [], "handed_over")
+
+
+async def test_an_end_that_was_not_the_callers_doing_is_not_recorded_as_theirs() -> None:
+    driver, _, _ = house(greet_then(lambda event: []), holds=True)
+    driver.hung_up("shutdown")
+    await asyncio.wait_for(driver.run(), 5)
+    assert driver.outcome == "shutdown"
+
+
+async def test_conditions_that_change_during_the_call_are_told_before_the_next_event() -> None:
+    now = [Conditions()]
+    driver, _, conversation = unstarted(
+        lambda event: [HangUp("done")] if event == KeyPressed("2") else [], conditions=lambda: now[0]
+    )
+    driver.start(CallStarted(Caller()))
+    driver.key("1")
+    running = asyncio.create_task(driver.run())
+    while len(conversation.events) < 2:
+        await asyncio.sleep(0)
+    closed = Conditions(waits=(("cards", 61.0),), switches=(Switch("closure", "anna", "2026-11-26T10:00:00+00:00", "loans"),))
+    now[0] = closed
+    driver.key("2")
+    await asyncio.wait_for(running, 5)
+    assert conversation.events[1:] == [KeyPressed("1"), ConditionsChanged(closed), KeyPressed("2")]
+
+
+async def test_a_wait_that_changes_by_seconds_is_no_news() -> None:
+    now = [Conditions(waits=(("cards", 61.0),))]
+    driver, _, conversation = unstarted(
+        lambda event: [HangUp("done")] if event == KeyPressed("2") else [], conditions=lambda: now[0]
+    )
+    driver.start(CallStarted(Caller(), conditions=now[0]))
+    now[0] = Conditions(waits=(("cards", 75.0),))
+    driver.key("2")
+    await asyncio.wait_for(driver.run(), 5)
+    assert not [event for event in conversation.events if isinstance(event, ConditionsChanged)]

@@ -1,0 +1,1 @@
+"""Telephone calls being served: the edge between a leg and the conversation."""

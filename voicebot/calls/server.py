@@ -1,0 +1,294 @@
+"""Telephone calls: each leg is served from its offer to its record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from audio.recording import StereoRecording
+from audio.types import Recogniser
+from caller_id.types import Caller
+from dialogs import Dialog
+from dialogs.data.bundle import Bundle
+from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen
+from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.limits import DEFAULTS
+from voicebot.conversation.session import VOICE, Session, SessionServices, new_call_id
+from voicebot.conversation.stage import Conversation
+from voicebot.endpoints.endpoint import Identify
+from voicebot.endpoints.errors import TelephonyError
+from voicebot.endpoints.leg import Leg
+from voicebot.logs import call_logged
+from voicebot.pipeline.call import CallPipeline
+from voicebot.pipeline.ear import Activity, Ear
+from voicebot.pipeline.steering import Steering
+from voicebot.pipeline.transport import LegTransport
+from voicebot.pipeline.turns import TurnSettings, is_backchannel
+from voicebot.pipeline.voice import Voice
+from voicebot.prompts.speaking import Speaker
+from voicebot.state.admission import Admission, Admitted
+
+log = structlog.get_logger(__name__)
+
+IDENTIFY_S = 1.0
+"""How long finding out who calls may take; after that the caller is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """What every call shares, beside what all conversations share (`session`)."""
+
+    session: SessionServices
+    speaker: Speaker
+    recognisers: Mapping[str, Recogniser]
+    """By language; a language without one is served with keys."""
+    new_activity: Callable[[int], Activity]
+    """Voice activity for one call at a sample rate (Hz)."""
+    admission: Admission
+    recording_dir: Callable[[str], Path | None] = lambda line: None
+    """The folder for a line's recordings, None where nothing is recorded."""
+    max_call_s: float = DEFAULTS.max_call_s
+    max_say_s: float = DEFAULTS.max_say_s
+    max_hold_s: float = DEFAULTS.max_hold_s
+    turns: TurnSettings = field(default_factory=TurnSettings)
+    new_dialog: Callable[[Bundle, str], Conversation] = lambda bundle, call_id: Dialog(bundle, call_id=call_id)
+    """The conversation of one call, by its id."""
+
+
+class CallServer:
+    """Serves legs; `serve` is what an endpoint calls for each."""
+
+    def __init__(self, services: CallServices) -> None:
+        self._services = services
+        self._live: set[ServedCall] = set()
+        self._none_left = asyncio.Event()
+        self._none_left.set()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    async def serve(self, leg: Leg, identify: Identify) -> None:
+        """One call, from ringing to its record. Never raises but when cancelled."""
+        call_id = new_call_id(self._services.session.clock())
+        with call_logged(call_id):
+            admitted = await self._services.admission.admit(call_id)
+            if admitted is not Admitted.YES:
+                log.warning("call refused", code="telephony.limit", why=admitted.value)
+                self._services.session.metrics.count("voicebot_calls_refused_total", reason=admitted.value)
+                await leg.hang_up()
+                return
+            try:
+                await self._serve(call_id, leg, await _identified(identify, leg))
+            except TelephonyError as error:
+                log.info("call not served", code=error.code, why=str(error))
+            except Exception:
+                log.exception("call broke", code="call.broke")
+            finally:
+                self._services.admission.release(call_id)
+                await leg.hang_up()
+                self._measure(leg)
+
+    async def _serve(self, call_id: str, leg: Leg, caller: Caller) -> None:
+        call = ServedCall(call_id, leg, caller, self._services)
+        self._live.add(call)
+        self._none_left.clear()
+        try:
+            await call.run()
+        finally:
+            self._live.discard(call)
+            if not self._live:
+                self._none_left.set()
+
+    def _measure(self, leg: Leg) -> None:
+        stats, metrics = leg.stats, self._services.session.metrics
+        if stats is not None:
+            metrics.observe("voicebot_call_loss_ratio", stats.lost / max(1, stats.received + stats.lost))
+            metrics.observe("voicebot_call_jitter_seconds", stats.jitter_s)
+            metrics.observe("voicebot_call_mos", stats.mos)
+
+    async def put_all_through(self, within_s: float) -> bool:
+        """The service stops: every caller who is left is told and handed to the default queue, hand-offs under way are awaited.
+        False when calls are left after `within_s`.
+        """
+        for call in self._live:
+            call.put_through_now("shutdown")
+        try:
+            async with asyncio.timeout(within_s):
+                await self._none_left.wait()
+        except TimeoutError:
+            log.error("calls are left at shutdown", code="telephony.shutdown", calls=len(self._live))
+            return False
+        return True
+
+
+async def _identified(identify: Identify, leg: Leg) -> Caller:
+    try:
+        async with asyncio.timeout(IDENTIFY_S):
+            return await identify(leg.offer)
+    except Exception as error:  # a caller who cannot be told is a caller like any other
+        log.warning("who calls is not known", code="caller_id.failed", error=repr(error))
+        return Caller()
+
+
+class ServedCall:
+    """One call while it lasts."""
+
+    def __init__(self, call_id: str, leg: Leg, caller: Caller, services: CallServices) -> None:
+        shared = services.session
+        self.session = Session(shared, VOICE, caller=caller, line=shared.bundle.routes.line_of(caller.dialled), call_id=call_id)
+        self._leg = leg
+        self._services = services
+        self._shared = shared
+        self._recording: StereoRecording | None = None
+        self._driver: CallDriver | None = None
+        self._put_through: str | None = None
+
+    async def run(self) -> None:
+        """Answer, converse, hand over, keep the record. Raises TelephonyError when the call could not be answered."""
+        remembered = await self.session.remembered()
+        await self._leg.answer()
+        outcome = "failed"
+        try:  # from here on the caller is with us: whatever breaks, they are handed over
+            self.session.begin(self.session.languages[0])
+            self.session.journal.note("offered", call_ref=self._leg.offer.headers.get("x-call-ref") or self._leg.offer.call_ref)
+            self._recording = self._open_recording()
+            started = self.session.started(
+                recorded=self._recording is not None, without=self._out_of_order(), remembered=remembered
+            )
+            outcome = await self._converse(started)
+        except Exception as error:
+            log.exception("conversation could not be held", code="call.pipeline")
+            self.session.journal.note("error", code="call.pipeline", error=type(error).__name__)
+            outcome = await self._hand_over_unheard()
+        finally:
+            await self._close(outcome)
+
+    def put_through_now(self, why: str) -> None:
+        """The caller must go to the default queue now."""
+        self._put_through = why
+        if self._driver is not None:
+            self._driver.put_through_now(why)
+
+    async def _converse(self, started: CallStarted) -> str:
+        leg, services = self._leg, self._services
+        steering = Steering(hang_up=leg.hang_up, drop_recording=self._drop_recording)
+        ear = Ear(
+            recognisers=services.recognisers.get,
+            activity=services.new_activity(leg.sample_rate),
+            decides=self._shared.understanding.decides,
+            settings=services.turns,
+        )
+        transport = LegTransport(leg, heard=self._heard, spoken=self._spoken)
+        voice = Voice(services.speaker.pcm, leg.sample_rate)
+        self._driver = driver = self._new_driver(steering)
+        steering.drive(driver)
+        async with CallPipeline([transport.input(), ear, steering, voice, transport.output()], leg.sample_rate):
+            driver.start(started)
+            if self._put_through is not None:
+                driver.put_through_now(self._put_through)
+            await driver.run()
+        return driver.outcome
+
+    def _new_driver(self, steering: Steering) -> CallDriver:
+        services, shared = self._services, self._shared
+        return CallDriver(
+            conversation=Observed(services.new_dialog(shared.bundle, self.session.call_id), self._notice),
+            stage=steering,
+            understand=self.session.understand,
+            hand_over=lambda action: self.session.hand_over(action, self._leg),
+            backchannel=lambda text, listen: is_backchannel(text, listen.expect),
+            journal=self.session.journal,
+            settings=DriverSettings(
+                default_queue=shared.bundle.default_queue,
+                language=self.session.languages[0],
+                max_call_s=services.max_call_s,
+                max_say_s=services.max_say_s,
+                max_hold_s=services.max_hold_s,
+                understand_s=shared.understand_s,
+                clock=shared.clock,
+                conditions=shared.conditions,
+            ),
+        )
+
+    async def _hand_over_unheard(self) -> str:
+        """The conversation could not be held: the default queue, without a word."""
+        action = HandOff(self._shared.bundle.default_queue, reason="rescue")
+        self.session.journal.did(action)
+        result: HandOffResult = await self.session.hand_over(action, self._leg)
+        self.session.journal.happened(result)
+        return "handed_over" if result.ok else "failed"
+
+    def _notice(self, action: Action) -> None:
+        self.session.notice(action)
+        match action:
+            case CollectKeys(secret=True):
+                self._record_nothing(True)  # tones in the audio would tell the keys
+            case CollectKeys() | Listen() | HandOff() | HangUp():
+                self._record_nothing(False)
+
+    def _out_of_order(self) -> tuple[str, ...]:
+        missing = [] if self._services.recognisers else ["recogniser"]
+        if not self._shared.understanding.has_classifier:
+            missing.append("classifier")
+        return tuple(missing)
+
+    # ------------------------------------------------------------------ recording
+
+    def _open_recording(self) -> StereoRecording | None:
+        folder = self._services.recording_dir(self.session.line)
+        if folder is None:
+            return None
+        try:
+            return StereoRecording(folder / f"{self.session.call_id}.wav", self._leg.sample_rate)
+        except Exception as error:  # a full disk, no thread left: nothing of it must cost a call
+            log.error("call is not recorded", code="records.recording", error=repr(error))
+            return None
+
+    def _record_nothing(self, secret: bool) -> None:
+        if self._recording is not None:
+            self._recording.pause() if secret else self._recording.resume()
+
+    def _heard(self, pcm: bytes) -> None:
+        if self._recording is not None:
+            self._recording.caller(pcm)
+
+    def _spoken(self, pcm: bytes) -> None:
+        if self._recording is not None:
+            self._recording.bot(pcm)
+
+    async def _drop_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await asyncio.to_thread(recording.discard)
+
+    async def _close(self, outcome: str) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            try:
+                await asyncio.to_thread(recording.close)
+            except Exception as error:
+                log.error("the recording could not be closed", code="records.recording", error=repr(error))
+        self.session.close(outcome, recording=recording.path if recording is not None else None)
+
+
+class Observed:
+    """A conversation whose actions are also shown to somebody."""
+
+    def __init__(self, conversation: Conversation, observer: Callable[[Action], None]) -> None:
+        self._conversation = conversation
+        self._observer = observer
+
+    def handle(self, event: Event, now: datetime) -> list[Action]:
+        """See `Conversation`. An observer that fails is logged: what it notes is not worth a call."""
+        actions = self._conversation.handle(event, now)
+        for action in actions:
+            try:
+                self._observer(action)
+            except Exception:
+                log.exception("an action could not be noted", code="call.notice", action=type(action).__name__)
+        return actions

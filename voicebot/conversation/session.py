@@ -1,0 +1,215 @@
+"""One conversation being served, whatever its channel: its journal, its place among the live ones, metrics, hand-offs and record.
+A telephone call and a chat are thin edges around it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from caller_id.types import Caller
+from dialogs.data.bundle import Bundle
+from dialogs.events import Action, CallStarted, Conditions, HandOff, HandOffResult, Remember
+from nlu.types import Hypothesis, Understanding
+from voicebot.conversation.limits import DEFAULTS
+from voicebot.handoff.service import HandOffService, Transferable
+from voicebot.metrics.registry import Metrics
+from voicebot.records.journal import Journal, JournalSink, Line
+from voicebot.records.store import RecordStore
+from voicebot.records.summarise import SURVEY, summarise
+from voicebot.state.caller_memory import CallerMemory, Remembered
+from voicebot.state.live_calls import LiveCall, LiveCalls
+from voicebot.understanding.service import UnderstandingService
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The time of day, where nobody gives another."""
+    return datetime.now(UTC)
+
+
+def new_call_id(now: datetime) -> str:
+    """The id of a conversation: sorts by time, and redaction knows its form."""
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """What every conversation shares."""
+
+    bundle: Bundle
+    understanding: UnderstandingService
+    hand_offs: HandOffService
+    records: RecordStore
+    live: LiveCalls
+    memory: CallerMemory
+    metrics: Metrics
+    conditions: Callable[[], Conditions] = Conditions
+    """The live switches and waits."""
+    clock: Callable[[], datetime] = utc_now
+    """The time of day that opening hours go by."""
+    understand_s: float = DEFAULTS.understand_s
+    sinks: Sequence[JournalSink] = ()
+    """Told of every line of every journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How a channel's conversations are counted."""
+
+    name: str
+    """As the dialogue knows it: "voice" or "chat"."""
+    ended: str
+    """The counter of conversations that ended, by outcome."""
+
+
+VOICE = Channel("voice", "voicebot_calls_total")
+CHAT = Channel("chat", "voicebot_chats_total")
+
+
+class Session:
+    """Keeps what belongs to one conversation, and tells the service what happens in it."""
+
+    def __init__(self, services: SessionServices, channel: Channel, *, caller: Caller, line: str, call_id: str = "") -> None:
+        """`line` is the dialled line's name in the bundle."""
+        now = services.clock()
+        self.call_id = call_id or new_call_id(now)
+        self.caller = caller
+        self.line = line
+        # the journal begins at the conversation's own time, so that a replay of the record meets the same opening hours
+        self.journal = Journal(self.call_id, started=now, sinks=[*services.sinks, self._watch])
+        self._services = services
+        self._channel = channel
+        self._started = now
+        self._closed = False
+
+    # ------------------------------------------------------------------ begin
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages in which the conversation can be held, the first is the default."""
+        return self._services.bundle.routes.lines[self.line].languages
+
+    def begin(self, language: str) -> None:
+        """The conversation is among the live ones from now on."""
+        caller = self.caller
+        live = LiveCall(self.call_id, self._started, self.line, language, caller.segment.value, caller.number or "")
+        self._services.live.began(live)
+
+    async def remembered(self) -> Remembered:
+        """What is known of the caller's number from earlier; nothing of a number that nobody vouches for."""
+        return await self._services.memory.recall(self.caller.number) if self.caller.vouched else Remembered()
+
+    def started(
+        self, *, language: str | None = None, recorded: bool, without: tuple[str, ...], remembered: Remembered
+    ) -> CallStarted:
+        """The first event of the conversation."""
+        return CallStarted(
+            self.caller,
+            line=self.line,
+            language=language,
+            without=without,
+            last_queue=remembered.last_queue,
+            preferences=remembered.preferences,
+            channel=self._channel.name,
+            recorded=recorded,
+            conditions=self._services.conditions(),
+        )
+
+    # ------------------------------------------------------------------ while it lasts
+
+    async def understand(self, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        """The meaning of one utterance; how long that took is measured."""
+        began = time.monotonic()
+        try:
+            return await self._services.understanding.understand(hypotheses, language)
+        finally:
+            self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
+
+    async def hand_over(self, action: HandOff, party: Transferable) -> HandOffResult:
+        """See a hand-off through; `party` is who is handed over."""
+        services = self._services
+        services.live.changed(self.call_id, phase="handing over", queue=action.queue, intent=action.intent)
+        result = await services.hand_offs.hand_off(action, leg=party, caller=self.caller, call_id=self.call_id)
+        self.journal.note("hand_off", ref=self.hand_off_ref, ok=result.ok, queue=result.queue)
+        if result.ok and action.kind == "transfer":
+            await self._put_through(action.queue)
+        return result
+
+    async def _put_through(self, queue: str) -> None:
+        services = self._services
+        if self.caller.vouched:
+            services.memory.put_through(self.caller.number, queue, services.bundle.calendar.local(services.clock()))
+        for ref in await services.hand_offs.rang_again(queue, caller=self.caller, call_id=self.call_id):
+            self.journal.note("callback_served", ref=ref, queue=queue)
+
+    @property
+    def hand_off_ref(self) -> str | None:
+        """The reference of the latest hand-off."""
+        return self._services.hand_offs.last_ref(self.call_id)
+
+    def notice(self, action: Action) -> None:
+        """What an action of the dialogue asks of the service beside the conversation itself."""
+        if isinstance(action, Remember) and self.caller.vouched:
+            self._services.memory.prefer(self.caller.number, action.preference, on=action.on)
+
+    def _watch(self, call_id: str, line: Line) -> None:
+        """Keep the live list and the metrics up to date."""
+        metrics, live = self._services.metrics, self._services.live
+        match line.get("type") or line.get("kind"):
+            case "Decided":
+                metrics.count("voicebot_decisions_total", kind=str(line["kind"]))
+                if line["kind"] == SURVEY:
+                    metrics.count("voicebot_survey_answers_total", answer=str(line["why"]), line=self.line)
+                live.changed(call_id, phase=line["kind"], **({"intent": line["intent"]} if line.get("intent") else {}))
+            case "Listen":
+                live.changed(call_id, language=line["language"])
+            case "latency":
+                metrics.observe("voicebot_response_seconds", float(str(line["response_ms"])) / 1000)
+            case "HandOff":
+                metrics.observe("voicebot_steering_seconds", float(str(line["t"])))
+            case "HandOffResult":
+                metrics.count("voicebot_handoffs_total", queue=str(line["queue"]), ok=str(line["ok"]).lower())
+            case "error" | "Failed":
+                metrics.count("voicebot_errors_total", code=str(line.get("code")))
+            case "closed":
+                metrics.count(self._channel.ended, outcome=str(line["outcome"]))
+
+    # ------------------------------------------------------------------ end
+
+    def close(self, outcome: str, *, recording: Path | None = None, words: bool = True) -> None:
+        """Keep the record; harmless when closed. Without `words` what the caller said is left out of it."""
+        if self._closed:
+            return
+        self._closed = True
+        self.journal.close(outcome)
+        summary = summarise(
+            self.journal,
+            caller=self.caller,
+            line=self.line,
+            bundle_version=self._services.bundle.version,
+            recording=recording,
+        )
+        lines = self.journal.lines if words else [_wordless(line) for line in self.journal.lines]
+        self._services.records.save(summary, lines)
+        self._services.live.ended(self.call_id)
+        log.info(f"{'call' if self._channel is VOICE else 'chat'} ended", outcome=outcome)
+
+
+def _wordless(line: Line) -> Line:
+    """The line without the caller's words: what happened stays, what they said does not."""
+    match line.get("type"):
+        case "Heard":
+            understanding = line.get("understanding")
+            kept = {**understanding, "text": "", "entities": []} if isinstance(understanding, dict) else understanding
+            return {**line, "text": "", "understanding": kept}
+        case "HandOff":
+            return {**line, "words": "", "entities": []}
+    return {**line, "text": ""} if "text" in line else line

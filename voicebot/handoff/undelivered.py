@@ -1,0 +1,70 @@
+"""Webhook messages that could not be delivered before the service stopped: kept on disk for the next start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from dialogs.wire import Codec
+from voicebot.errors import HandOffError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to deliver."""
+
+    id: str
+    """Stays the same however often it is tried."""
+    body: str
+    """JSON."""
+
+
+_codec = Codec(Delivery)
+
+
+class Undelivered:
+    """A folder with a file per message, readable by the service only. One file that cannot be read does not hide the others."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, deliveries: Iterable[Delivery]) -> list[str]:
+        """Keep them for the next start; the ids of those that could be kept."""
+        kept = []
+        for delivery in deliveries:
+            try:
+                self._write(delivery)
+                kept.append(delivery.id)
+            except OSError as error:
+                _log.error("a webhook message cannot be kept", code=HandOffError.code, id=delivery.id, error=error.strerror)
+        return kept
+
+    def take(self, most: int) -> list[Delivery]:
+        """The oldest messages of an earlier run, `most` of them at most. They are not kept any more."""
+        taken: list[Delivery] = []
+        for path in sorted(self._folder.glob("*.json")):
+            if len(taken) == most:
+                break
+            try:
+                text = path.read_bytes()
+                path.unlink()  # whoever deletes the file delivers the message: another process may be here, too
+                taken.append(_codec.from_text(text))
+            except (OSError, ValueError) as error:
+                _log.error("a kept webhook message cannot be read", code=HandOffError.code, file=path.name, why=str(error))
+        return taken
+
+    def _write(self, delivery: Delivery) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+        draft = path.with_suffix(".draft")
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            file.write(_codec.to_text(delivery))
+        draft.rename(path)
