@@ -1,30 +1,44 @@
-"""`make bench`: every budget of the design, measured on this machine now, each with how it was measured."""
+"""`make bench`: every budget of the design, measured on this machine now, each with how it was measured.
+
+A yardstick of the machine comes first: compare figures of two machines by their ratio to it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.calls import CALL_PARTS, measure_calls
+from bench.parts import part
 from bench.understanding import measure_understanding
+from bench.yardstick import measure_yardstick
 from voicebot.logs import configure_logs
 
-PARTS = ("understanding", *CALL_PARTS)
+PARTS = ("yardstick", "understanding", *CALL_PARTS)
+FOLDER = Path("var/bench")
 
 
-def main() -> None:
-    """Print `name: value  (how)` lines as they are found."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print `name: value  (how)` lines as they are found. Returns 1 when a part could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a quarter of the work: minutes, and rougher figures")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these parts (default: all)")
-    asked = parser.parse_args()
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these parts, after the yardstick (default: all)")
+    asked = parser.parse_args(arguments)
     configure_logs(level="error")
     print("shared, noisy machines give noisy figures: compare within one run", flush=True)
+    failed: list[str] = []
+    with part("yardstick", failed):
+        measure_yardstick(say, FOLDER)
     if "understanding" in asked.only:
-        measure_understanding(say)
-    if parts := [part for part in CALL_PARTS if part in asked.only]:
-        asyncio.run(measure_calls(say, Path("var/bench"), parts, quick=asked.quick))
+        with part("understanding", failed):
+            measure_understanding(say)
+    if wanted := [name for name in CALL_PARTS if name in asked.only]:
+        with part("calls", failed):
+            failed += asyncio.run(measure_calls(say, FOLDER, wanted, quick=asked.quick))
+    return 1 if failed else 0
 
 
 def say(name: str, value: float, how: str) -> None:
@@ -33,4 +47,4 @@ def say(name: str, value: float, how: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

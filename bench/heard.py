@@ -81,7 +81,7 @@ def noisy(samples: Floats, above_db: float, seed: int) -> Floats:
 
 def misheard(said: str, heard: str) -> bool:
     """Whether these are other words, yet a try at what was said, and no loop. Near-copies teach nothing and are not wanted."""
-    said, heard = normalise(said), normalise(heard)
+    said, heard = normalise(said, "pl"), normalise(heard, "pl")
     return not loops(heard) and LEAST_LIKENESS <= fuzz.ratio(said, heard) < LIKE
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nlu.text.normalise import normalise
+from nlu.text.normalise import canonical
 
 
 class MissingData(Exception):
@@ -101,7 +101,7 @@ def read_tsv(path: Path, column: str = "text", every: int = 1) -> tuple[list[str
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[::every]
-        return [normalise(row[column]) for row in rows], [row["intent"] for row in rows]
+        return [canonical(row[column]) for row in rows], [row["intent"] for row in rows]
     except OSError as err:
         raise MissingData(
             f"{path} cannot be read ({err.strerror}). Give the folder of the data sets: DATA=../shared/data/nlu"
