@@ -212,7 +212,9 @@ class CallDriver:
             await cancelled(self._handing_over)
 
     async def _take(self, fact: Fact) -> None:
-        if self._held_at is not None and not isinstance(fact, HoldChanged | HoldTooLong | HungUp):
+        if isinstance(fact, HandOffResult) and fact.ok:
+            self._held_at = None  # a hold that a good transfer leaves behind has no end of its own
+        if self._held_at is not None and not isinstance(fact, HoldChanged | HoldTooLong | PutThroughNow | HungUp):
             self._keep_for_later(fact)
             return
         match fact:
@@ -255,7 +257,11 @@ class CallDriver:
         """Switches and waits that changed while the call runs are told before what they may decide."""
         if self._settings.conditions is None or isinstance(event, CallStarted | HungUp):
             return
-        now = self._settings.conditions()
+        try:
+            now = self._settings.conditions()
+        except Exception as error:  # the last conditions known hold
+            log.error("live conditions cannot be read", code="state.failed", error=repr(error))
+            return
         if _as_told(now) == _as_told(self._known_conditions):
             return
         self._known_conditions = now
@@ -435,7 +441,9 @@ class CallDriver:
             return
         held_s, self._held_at = round(now - (self._held_at or now), 1), None
         waiting, self._after_hold = self._after_hold, []
-        if self._hang_up_reason is None and self._handing_over is None:
+        if self._rescued and self._handing_over is None:
+            await self._switch_to_rescue("error")  # whoever listens now has not heard it
+        elif self._hang_up_reason is None and self._handing_over is None:
             await self._happened(Resumed(held_s, self._cut_off))
         for kept in waiting:
             await self._take(kept)
@@ -464,6 +472,7 @@ class CallDriver:
         if self._over or self._handing_over is not None or self._hang_up_reason is not None or self._rescued:
             return
         self._journal.note("put_through_now", why=fact.why)
+        self._held_at = None  # on hold or not: there is no later
         await self._switch_to_rescue(fact.why)
 
     async def _hand_over_and_tell(self, action: HandOff) -> None:

@@ -114,6 +114,54 @@ async def test_what_a_queue_answers_while_the_caller_is_on_hold_counts_after_it(
     assert [type(event) for event in conversation.events] == [CallStarted, HandOffResult]
 
 
+async def test_a_good_transfer_ends_a_call_that_is_still_on_hold() -> None:
+    """A transfer puts the caller on hold; the far end need not take the call back before we end it."""
+    answered = asyncio.Event()
+
+    async def slow(action: HandOff) -> HandOffResult:
+        await answered.wait()
+        return HandOffResult(ok=True, queue=action.queue)
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [HandOff("cards"), Listen()]
+            case HandOffResult():
+                return [HangUp("handed_over")]
+        return []
+
+    driver, room, _ = house(answer, hand_over=slow)
+    running = asyncio.create_task(driver.run())
+    await room.listening.wait()
+    driver.hold(True)
+    answered.set()
+    await asyncio.wait_for(running, 5)
+    assert driver.outcome == "handed_over"
+
+
+async def test_a_service_that_stops_puts_a_caller_on_hold_through() -> None:
+    handed: list[str] = []
+
+    async def taken(action: HandOff) -> HandOffResult:
+        handed.append(action.queue)
+        return HandOffResult(ok=True, queue=action.queue)
+
+    driver, room, _ = house(greet_then(lambda event: []), hand_over=taken)
+    running = asyncio.create_task(driver.run())
+    await room.listening.wait()
+    driver.hold(True)
+    driver.put_through_now("shutdown")
+    await asyncio.sleep(0)
+    for _ in range(50):
+        for say in list(driver._speaking):
+            driver.playback_stopped(say, finished=True, played_s=1.0)
+        if running.done():
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(running, 5)
+    assert handed == ["general"]
+
+
 async def test_a_call_that_is_held_for_ever_ends() -> None:
     driver, room, _ = unstarted(greet_then(lambda event: []), max_hold_s=0.02)
     driver.start(CallStarted(Caller()))
