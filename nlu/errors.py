@@ -1,4 +1,4 @@
-"""Errors of understanding: each has a stable code, and says where the fault is and how to mend it."""
+"""Errors of understanding: each has a stable code, and says where the fault is and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class NluError(Exception):
 
 
 class PackError(NluError):
-    """Something in the data a person edits is wrong: the message names the file, the line and the mend."""
+    """Something in the data a person edits is wrong: the message names the file, the line and the fix."""
 
     code = "nlu.pack"
 
-    def __init__(self, path: Path | str, line: int | None, what: str, mend: str) -> None:
+    def __init__(self, path: Path | str, line: int | None, what: str, fix: str) -> None:
         self.path = Path(path)
         self.line = line
         self.what = what
-        self.mend = mend
+        self.fix = fix
         place = f"{path}:{line}" if line else f"{path}"
-        super().__init__(f"{place}: {what}. {mend}")
+        super().__init__(f"{place}: {what}. {fix}")
 
 
 class ModelError(NluError):

@@ -41,7 +41,7 @@ TurnKind = Literal["say", "key", "silence", "interrupt", "hangup"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CallerTurn:
     """One thing the caller does."""
 
     kind: TurnKind
@@ -52,19 +52,19 @@ class Turn:
 _OF_HAND_OFF = ("queue", "priority", "segment", "language", "intent", "second", "call_back", "due")
 
 
-def parse_turn(line: str, where: str = "line") -> Turn | None:
+def parse_turn(line: str, where: str = "line") -> CallerTurn | None:
     """A script's line; None for an empty one or a comment. Raises TalkError."""
     text = _COMMENT.sub("", line.lstrip("\ufeff").strip())
     if not text or text.startswith("#"):
         return None
     if not text.startswith("["):
-        return Turn("say", text)
+        return CallerTurn("say", text)
     match = _BRACKET.match(text)
     if match is None:
         raise TalkError(f"{where}: {text!r} is no mark. Write one of {MARKS}")
     kind, inside, after = match.group(1).lower(), match.group(2).strip(), match.group(3).strip()
     if kind == "interrupt":
-        return Turn("interrupt", " ".join(filter(None, (inside, after))))
+        return CallerTurn("interrupt", " ".join(filter(None, (inside, after))))
     if after:
         raise TalkError(f"{where}: put {after!r} on a line of its own")
     if kind in ("key", "keys") and not re.fullmatch(r"[0-9*#]+", inside):
@@ -73,10 +73,10 @@ def parse_turn(line: str, where: str = "line") -> Turn | None:
         inside = re.sub(r"\s*s(ec(onds?)?)?$", "", inside).replace(",", ".")
         if not re.fullmatch(r"(\d+(\.\d+)?)?", inside):
             raise TalkError(f"{where}: {inside!r} are no seconds; write [silence 8]")
-    return Turn("key" if kind == "keys" else cast("TurnKind", kind), inside)  # _BRACKET matches no other word
+    return CallerTurn("key" if kind == "keys" else cast("TurnKind", kind), inside)  # _BRACKET matches no other word
 
 
-def parse_script(path: Path) -> list[Turn]:
+def parse_script(path: Path) -> list[CallerTurn]:
     """The turns of a script file. Raises TalkError with file and line."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -87,7 +87,7 @@ def parse_script(path: Path) -> list[Turn]:
     return list(turns_of(text.split("\n"), f"{path}:"))
 
 
-def turns_of(lines: Iterable[str], where: str) -> Iterator[Turn]:
+def turns_of(lines: Iterable[str], where: str) -> Iterator[CallerTurn]:
     """The turns of these lines, each as it is asked for; `where` goes before a line's number. Raises TalkError."""
     for number, line in enumerate(lines, 1):
         turn = parse_turn(line, f"{where}{number}")
@@ -128,7 +128,7 @@ class TextCall:
         self._rehearsal.start(started)
         self._tell()
 
-    def take(self, turn: Turn) -> None:
+    def take(self, turn: CallerTurn) -> None:
         """Do one thing the caller does."""
         call = self._rehearsal
         match turn.kind:
@@ -166,7 +166,7 @@ class TextCall:
             self._tell()
         self.hang_up()  # a flow whose conversation never ends is wrong; this command must end all the same
 
-    def run(self, started: CallStarted, turns: Iterable[Turn]) -> None:
+    def run(self, started: CallStarted, turns: Iterable[CallerTurn]) -> None:
         """A whole script; the caller falls silent after it."""
         self.start(started)
         for turn in turns:

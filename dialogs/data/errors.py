@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, said so that the person who edits it can mend it."""
+"""What can be wrong with a bundle, said so that the person who edits it can fix it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One mistake: the file (relative to the bundle), its line (from 1; 0 when the whole file is meant), the place by field
-    names, what is wrong and how to mend it. A `warning` does not stop the bundle from loading.
+    names, what is wrong and how to fix it. A `warning` does not stop the bundle from loading.
     """
 
     file: str
     line: int
     where: str
     what: str
-    mend: str = ""
+    fix: str = ""
     warning: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         text = f"{place}: {self.where}: {self.what}" if self.where else f"{place}: {self.what}"
-        return f"{text}. {self.mend}" if self.mend else text
+        return f"{text}. {self.fix}" if self.fix else text
 
 
 class BundleError(Exception):

@@ -35,7 +35,7 @@ class Queue(Spec):
     language: str | None = None
 
 
-class Matter(Spec):
+class MatterRoute(Spec):
     """An intent's route: its queue; for self-service the approved `message` and the queue of the `human` behind it."""
 
     queue: str
@@ -146,7 +146,7 @@ class Routes(Spec):
     exceptions: tuple[ExceptionSpec, ...] = ()
     queues: Mapping[str, Queue]
     default_queue: str
-    matters: Mapping[str, Matter]
+    matters: Mapping[str, MatterRoute]
     segments: Mapping[Segment, SegmentLine] = {}
     segment_from: tuple[NumberTrust, ...] = (NumberTrust.TRUNK, NumberTrust.ATTESTED)
     announce_wait_from_s: float = Field(default=60, ge=0, allow_inf_nan=False)

@@ -52,9 +52,9 @@ class Document:
             # other parts are names of pydantic's union branches: they are nowhere in the file
         return line
 
-    def problem(self, where: Where, what: str, mend: str = "", *, warning: bool = False) -> Problem:
+    def problem(self, where: Where, what: str, fix: str = "", *, warning: bool = False) -> Problem:
         """A problem at this place of the file."""
-        return Problem(self.name, self.line(where), ".".join(map(str, where)), what, mend, warning)
+        return Problem(self.name, self.line(where), ".".join(map(str, where)), what, fix, warning)
 
 
 def read(root: Path, name: str) -> Document:
@@ -140,7 +140,7 @@ def parse(document: Document, spec: type[SpecType]) -> SpecType:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """A mend: the nearest known word, or all of them when none is near."""
+    """A fix: the nearest known word, or all of them when none is near."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted(known))}"
 
@@ -148,17 +148,17 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def _problem(document: Document, spec: type[Spec], detail: ErrorDetails) -> Problem:
     where = tuple(detail["loc"])
     what = detail["msg"].removeprefix("Value error, ")
-    mend = ""
+    fix = ""
     if detail["type"] == "extra_forbidden":
         known = _fields_at(spec, where[:-1])
-        what, mend = "unknown field", nearest(str(where[-1]), known) if known else "Remove it"
+        what, fix = "unknown field", nearest(str(where[-1]), known) if known else "Remove it"
     elif detail["type"] == "missing":
-        what, mend = "field missing", f"Add '{where[-1]}'"
+        what, fix = "field missing", f"Add '{where[-1]}'"
     elif detail["type"].startswith(("date_", "datetime_")):
-        what, mend = f"{str(detail['input'])[:40]!r} is no date", "Write it like 2026-12-24"
+        what, fix = f"{str(detail['input'])[:40]!r} is no date", "Write it like 2026-12-24"
     elif "expected" in detail.get("ctx", {}):
-        what, mend = f"{detail['input']!r} is not allowed here", f"Use {detail['ctx']['expected']}"
-    return document.problem([part for part in where if part != "[key]"], what, mend)
+        what, fix = f"{detail['input']!r} is not allowed here", f"Use {detail['ctx']['expected']}"
+    return document.problem([part for part in where if part != "[key]"], what, fix)
 
 
 def _fields_at(spec: type[Spec], where: Where) -> list[str]:

@@ -19,7 +19,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateResult:
     """How the gate stands for a queue and why, with the expected wait in seconds if known. `switched`: a person closed it."""
 
     way: Way
@@ -28,20 +28,20 @@ class Verdict:
     switched: bool = False
 
 
-def look(bundle: Bundle, conditions: Conditions, queue: str, now: datetime) -> Verdict:
+def look(bundle: Bundle, conditions: Conditions, queue: str, now: datetime) -> GateResult:
     """Whether this queue takes a call now. An emergency queue always does."""
     spec = bundle.queues[queue]
     wait = dict(conditions.waits).get(queue)
     if spec.emergency:
-        return Verdict(Way.OPEN, "emergency")
+        return GateResult(Way.OPEN, "emergency")
     for switch in conditions.switches:
         if switch.name == "closure" and switch.queue in ("", queue):
-            return Verdict(Way.CLOSED, f"closed by {switch.who} since {switch.since}", wait, switched=True)
+            return GateResult(Way.CLOSED, f"closed by {switch.who} since {switch.since}", wait, switched=True)
     if not bundle.calendar.is_open(spec.hours, now):
-        return Verdict(Way.CLOSED, f"outside hours '{spec.hours}'", wait)
+        return GateResult(Way.CLOSED, f"outside hours '{spec.hours}'", wait)
     surge = next((switch for switch in conditions.switches if switch.name == "surge" and switch.queue in ("", queue)), None)
     if surge:
-        return Verdict(Way.LONG_WAIT, f"surge by {surge.who} since {surge.since}", wait)
+        return GateResult(Way.LONG_WAIT, f"surge by {surge.who} since {surge.since}", wait)
     if wait is not None and wait > spec.long_wait_s:
-        return Verdict(Way.LONG_WAIT, f"expected wait {wait:.0f} s is above {spec.long_wait_s:.0f} s", wait)
-    return Verdict(Way.OPEN, f"hours '{spec.hours}'", wait)
+        return GateResult(Way.LONG_WAIT, f"expected wait {wait:.0f} s is above {spec.long_wait_s:.0f} s", wait)
+    return GateResult(Way.OPEN, f"hours '{spec.hours}'", wait)

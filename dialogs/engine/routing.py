@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Route
 from dialogs.data.routes import HIGHEST_PRIORITY, SegmentLine
-from dialogs.engine.gate import Verdict, Way, look
+from dialogs.engine.gate import GateResult, Way, look
 from dialogs.engine.state import CallState, Matter, Target
 from dialogs.engine.turn import Turn
 
@@ -99,7 +99,7 @@ def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
     return bundle.routes.segments.get(state.segment)
 
 
-def aim(turn: Turn, queue: str, reason: str, verdict: Verdict, *, on_duty: bool = False) -> None:
+def aim(turn: Turn, queue: str, reason: str, verdict: GateResult, *, on_duty: bool = False) -> None:
     """Take this queue as the target of the hand-off. Nothing else sets one."""
     state, bundle = turn.state, turn.bundle
     spec = bundle.queues[queue]
@@ -126,7 +126,7 @@ def known_intent(state: CallState) -> tuple[str | None, float | None]:
     return (state.matter.intent, state.matter.confidence) if state.matter else (None, None)
 
 
-def _elsewhere(turn: Turn, to: str, queue: str, verdict: Verdict) -> tuple[str, Verdict]:
+def _elsewhere(turn: Turn, to: str, queue: str, verdict: GateResult) -> tuple[str, GateResult]:
     """A closed queue's stand-in: for an own line the customer's adviser, then the people everybody gets for the matter; and for
     whoever insists on a human, the default queue.
     """

@@ -1,4 +1,4 @@
-"""`voicebot nlu lint`: everything wrong with the data of a pack, with the mend."""
+"""`voicebot nlu lint`: everything wrong with the data of a pack, with the fix."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lint(
 
 def _print(complaints: list[Complaint], show: int, as_json: bool) -> None:
     if as_json:
-        keys = ("level", "rule", "line", "what", "mend")
+        keys = ("level", "rule", "line", "what", "fix")
         for one in complaints:
             print(json.dumps({"path": str(one.path)} | {key: getattr(one, key) for key in keys}, ensure_ascii=False))
         return

@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Print errors a person can mend (`NluError`) to standard error and exit with 2. A reader that went away is no error."""
+    """Print errors a person can fix (`NluError`) to standard error and exit with 2. A reader that went away is no error."""
     from nlu.errors import NluError
 
     try:

@@ -98,8 +98,8 @@ class Pack:
         """Training files of a language. Raises PackError when there are none."""
         paths = sorted((self.root / lang).glob("*.yml"))
         if not paths:
-            mend = f"Put Rasa 3.1 YAML there, or ask for one of: {', '.join(self.languages) or 'none'}"
-            raise PackError(self.root / lang, None, f"no training data for language {lang!r}", mend)
+            fix = f"Put Rasa 3.1 YAML there, or ask for one of: {', '.join(self.languages) or 'none'}"
+            raise PackError(self.root / lang, None, f"no training data for language {lang!r}", fix)
         return paths
 
     def training_data(self, lang: str) -> TrainingData:
@@ -108,8 +108,8 @@ class Pack:
         known = set(self.intents) | ACT_LABELS | {OUT_OF_SCOPE}
         for example in data.examples:
             if example.intent.split("/", maxsplit=1)[0] not in known:
-                mend = f"Add it to {self.root / 'intents.yml'} or use one that is there"
-                raise PackError(example.path, example.line, f"unknown intent {example.intent!r}", mend)
+                fix = f"Add it to {self.root / 'intents.yml'} or use one that is there"
+                raise PackError(example.path, example.line, f"unknown intent {example.intent!r}", fix)
         return data
 
     def digest(self, *langs: str) -> str:

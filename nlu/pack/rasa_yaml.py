@@ -104,8 +104,8 @@ def _annotation(match: re.Match[str], start: int, path: Path, line: int) -> Anno
         said = json.loads(match["json"])
         name = said["entity"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
-        mend = 'Write it as [words]{"entity": "name"}, straight double quotes inside'
-        raise PackError(path, line, f"entity mark-up is not JSON: {match['json']}", mend) from err
+        fix = 'Write it as [words]{"entity": "name"}, straight double quotes inside'
+        raise PackError(path, line, f"entity mark-up is not JSON: {match['json']}", fix) from err
     return Annotation(start, end, str(name), str(said.get("value", text)), said.get("role"), said.get("group"))
 
 
@@ -118,7 +118,7 @@ def read_files(paths: Sequence[Path]) -> TrainingData:
 
 
 def read_file(path: Path, complain: Callable[[PackError], None] | None = None) -> TrainingData:
-    """One file of training data. Raises PackError with file, line and mend.
+    """One file of training data. Raises PackError with file, line and fix.
 
     With `complain`, what is wrong with single examples goes there and they are left out: a linter wants all complaints at once.
     """
@@ -214,7 +214,7 @@ def _check_regex(pattern: str, path: Path, line: int) -> None:
     try:
         re.compile(pattern)
     except re.error as err:
-        raise PackError(path, line, f"bad regular expression {pattern!r} ({err})", "Mend the expression") from err
+        raise PackError(path, line, f"bad regular expression {pattern!r} ({err})", "Correct the expression") from err
 
 
 def _example_texts(item: CommentedMap, path: Path) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Linting a pack: everything wrong with its data at once, each complaint with file, line and mend.
+"""Linting a pack: everything wrong with its data at once, each complaint with file, line and fix.
 
 Errors make the data wrong or unlawful to keep (broken files, one sentence under two labels, personal data); warnings make it
 worse than it could be (near-duplicates, likely label errors, thin intents).
@@ -29,22 +29,22 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong, where, and how to mend it. `rule` is a short stable name to filter by."""
+    """What is wrong, where, and how to fix it. `rule` is a short stable name to filter by."""
 
     level: Level
     rule: str
     path: Path
     line: int | None
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
-        return f"{place}: {self.level} [{self.rule}] {self.what}. {self.mend}"
+        return f"{place}: {self.level} [{self.rule}] {self.what}. {self.fix}"
 
 
 Rule = Callable[[Sequence[Example], str, Pack], Iterator[tuple[str, str, Example, str, str]]]
-"""From the examples of a language to (level, rule, where, what, mend) of each complaint."""
+"""From the examples of a language to (level, rule, where, what, fix) of each complaint."""
 
 _RULES: tuple[tuple[str, Rule], ...] = (
     ("personal data", personal_data),
@@ -64,8 +64,8 @@ def lint(pack: Pack, lang: str, progress: Progress | None = None) -> list[Compla
     examples = _read(pack, lang, complaints)
     for number, (what, rule) in enumerate(_RULES):
         tell((number + 1) / (len(_RULES) + 2), what)
-        for level, name, where, fault, mend in rule(examples, lang, pack):
-            complaints.append(Complaint(Level(level), name, where.path, where.line, fault, mend))
+        for level, name, where, fault, fix in rule(examples, lang, pack):
+            complaints.append(Complaint(Level(level), name, where.path, where.line, fault, fix))
     tell(1.0, "done")
     return sorted(complaints, key=lambda one: (one.level, one.rule))
 
@@ -104,11 +104,11 @@ def _read(pack: Pack, lang: str, complaints: list[Complaint]) -> list[Example]:
         if example.intent.split("/", maxsplit=1)[0] in known:
             kept.append(example)
         else:
-            mend = "Add it to intents.yml or use one that is there"
+            fix = "Add it to intents.yml or use one that is there"
             what = f"unknown intent {example.intent!r}"
-            complaints.append(Complaint(Level.ERROR, "label", example.path, example.line, what, mend))
+            complaints.append(Complaint(Level.ERROR, "label", example.path, example.line, what, fix))
     return kept
 
 
 def _from_error(error: PackError, rule: str) -> Complaint:
-    return Complaint(Level.ERROR, rule, error.path, error.line, error.what, error.mend)
+    return Complaint(Level.ERROR, rule, error.path, error.line, error.what, error.fix)

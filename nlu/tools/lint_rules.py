@@ -1,4 +1,4 @@
-"""The rules of `nlu.tools.lint` about utterances. Each yields (level, rule, where, what, mend)."""
+"""The rules of `nlu.tools.lint` about utterances. Each yields (level, rule, where, what, fix)."""
 
 from __future__ import annotations
 

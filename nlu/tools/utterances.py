@@ -14,7 +14,7 @@ UNLABELLED = ""
 def read_utterances(path: Path) -> list[Example]:
     """Utterances of a `.yml` (labelled), `.jsonl` (objects with `text` and perhaps `intent`) or any other file (one a line).
 
-    Examples without a label have the intent UNLABELLED. Raises PackError with file, line and mend.
+    Examples without a label have the intent UNLABELLED. Raises PackError with file, line and fix.
     """
     if path.suffix in {".yml", ".yaml"}:
         found = read_file(path).examples

@@ -172,7 +172,7 @@ def _ranking(matters: Sequence[str], share: float) -> tuple[RankedIntent, ...]:
 
 
 def read_keywords(path: Path, intents: frozenset[str]) -> dict[str, list[Keyword]]:
-    """Rules by language; empty without the file. Raises PackError with file, line and mend."""
+    """Rules by language; empty without the file. Raises PackError with file, line and fix."""
     if not path.is_file():
         return {}
     document = load_document(path)
@@ -196,19 +196,19 @@ def _language(document: CommentedMap, lang: str, intents: frozenset[str], path: 
 
 def _rule(intent: str, said: Any, path: Path, line: int) -> Keyword:
     """A rule as written: groups with spaces between, alternatives with "|", "!" before what must not be said."""
-    mend = "Write stems with spaces between, like `zgubi|ukrad kart|portfel !kredytow`"
+    fix = "Write stems with spaces between, like `zgubi|ukrad kart|portfel !kredytow`"
     if not isinstance(said, str):
-        raise PackError(path, line, f"{said!r} is no rule of words", mend)
+        raise PackError(path, line, f"{said!r} is no rule of words", fix)
     groups: list[frozenset[str]] = []
     never: set[str] = set()
     for group in fold(said).split():
         stems = group.removeprefix("!").split("|")
         if not all(_STEM.fullmatch(stem) and len(stem) > 1 for stem in stems):
-            raise PackError(path, line, f"{group!r} is not stems of at least two letters", mend)
+            raise PackError(path, line, f"{group!r} is not stems of at least two letters", fix)
         if group.startswith("!"):
             never.update(stems)
         else:
             groups.append(frozenset(stems))
     if not groups:
-        raise PackError(path, line, f"{said!r} asks for nothing to be said", mend)
+        raise PackError(path, line, f"{said!r} asks for nothing to be said", fix)
     return Keyword(intent, tuple(groups), frozenset(never))

@@ -144,14 +144,14 @@ def test_the_engine_none_is_no_recogniser() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "mend"),
+    ("settings", "fix"),
     [
         (RecogniserSettings(engine="vosk", model=Path("/nowhere")), r"/nowhere is no Vosk model \(am/final.mdl is missing\)"),
         (RecogniserSettings(model=Path("/nowhere")), "model.bin is missing: give a faster-whisper folder"),
     ],
 )
-def test_a_wrong_setting_is_an_error_with_the_mend(settings: RecogniserSettings, mend: str) -> None:
-    with pytest.raises(ModelError, match=mend):
+def test_a_wrong_setting_is_an_error_with_the_mend(settings: RecogniserSettings, fix: str) -> None:
+    with pytest.raises(ModelError, match=fix):
         load_recogniser(settings)
 
 

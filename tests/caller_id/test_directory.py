@@ -187,7 +187,7 @@ def test_an_import_replaces_all_rows_and_one_without_good_rows_replaces_none(dir
 
 
 def test_a_missing_csv_and_an_unusable_database_are_explained(directory: SqliteDirectory, tmp_path: Path) -> None:
-    """Both name the file and the mend."""
+    """Both name the file and the fix."""
     with pytest.raises(DirectoryError, match=r"nowhere\.csv: cannot be read"):
         directory.import_csv(tmp_path / "nowhere.csv")
     (tmp_path / "text.db").write_text("no database at all, only text that is long enough to be looked at" * 20)

@@ -1,4 +1,4 @@
-"""Mistakes in a bundle are found when it is loaded, and shown by file and line with the mend."""
+"""Mistakes in a bundle are found when it is loaded, and shown by file and line with the fix."""
 
 from __future__ import annotations
 

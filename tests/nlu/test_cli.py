@@ -140,7 +140,7 @@ def test_lint_as_json_and_by_rule(run: Run) -> None:
     result = run("lint", "--json", "--only", "thin")
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert {one["rule"] for one in found} == {"thin"}
-    assert all(one["line"] and one["mend"] and one["path"].endswith(".yml") for one in found)
+    assert all(one["line"] and one["fix"] and one["path"].endswith(".yml") for one in found)
 
 
 def test_explain_tells_gate_costs_neighbours_and_ngrams(run: Run) -> None:

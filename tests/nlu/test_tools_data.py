@@ -105,7 +105,7 @@ def test_lint_finds_a_fault_and_says_where(tmp_path: Path, intent: str, line: st
     names = {one.path.name for one in found}
     assert any(what in one.what and one.level is level for one in found), found
     assert names & {f"{intent}.yml", "card_block.yml"}
-    assert all(one.line and one.mend for one in found)
+    assert all(one.line and one.fix for one in found)
 
 
 def test_lint_never_prints_the_personal_number_it_found(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from voicebot.calls.server import CallServer
 from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.handoff.store import HandOffStore
 from voicebot.records.journal import Line
-from voicebot.softphone import Keys, OnTransfer, Play, UntilEnded, UntilSilent, UntilSpeaking, Wait
+from voicebot.softphone import Keys, OnTransfer, Pause, Play, UntilEnded, UntilSilent, UntilSpeaking
 from voicebot.state.shared import SharedState
 
 __all__ = ["other", "server"]
@@ -45,7 +45,7 @@ async def test_calls_go_on_and_are_handed_over_while_the_state_server_is_killed_
         async with service.customer() as customer:
             await customer.until("options")
             service.listeners.append(kill)
-            calls = [await service.call(UntilSpeaking(0.3), Wait(0.5), Keys("91"), UntilEnded(30))]
+            calls = [await service.call(UntilSpeaking(0.3), Pause(0.5), Keys("91"), UntilEnded(30))]
             assert killed, "the server was killed in the middle of this call"
             await (await customer.say("zgubiłem kartę")).until("options")
             await customer.key("1")  # yes, block it
@@ -115,7 +115,8 @@ async def test_while_secret_keys_are_entered_nothing_is_recorded_or_written(tmp_
     async with open_service(tmp_path / "data", **sections) as service:
         services = replace(service.service.call_services, new_dialog=AsksForSecret)
         service.service.sip.serve = CallServer(services).serve
-        report, lines = await service.call(Wait(0.5), Play(tone), Keys("4821"), Wait(0.5), Play(tone), Keys("7"), UntilEnded(10))
+        steps = (Pause(0.5), Play(tone), Keys("4821"), Pause(0.5), Play(tone), Keys("7"), UntilEnded(10))
+        report, lines = await service.call(*steps)
         assert report.answered
         assert await service.service.call_services.session.records.flush(10)
     assert [line["key"] for line in lines if line.get("type") == "KeyPressed"] == ["7"]
@@ -182,7 +183,7 @@ async def test_whoever_was_promised_a_callback_and_is_put_through_by_a_new_call_
         }
         trunk = {"P-Asserted-Identity": "<sip:+48600100200@127.0.0.1>"}
         async with open_service(tmp_path, **sections) as service, service.api() as api:
-            steps = (UntilSpeaking(0.3), Keys("91"), UntilSilent(0.5), Wait(2.0))
+            steps = (UntilSpeaking(0.3), Keys("91"), UntilSilent(0.5), Pause(2.0))
             _, lines = await service.call(*steps, headers=trunk, on_transfer=OnTransfer.REFUSE)
             assert [line["ok"] for line in lines if line.get("type") == "HandOffResult"][:1] == [False]
             assert [each.ref for each in await store.waiting("card_emergency")] == ["another", "mine"]

@@ -16,9 +16,10 @@ from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import Bundle
 from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen
-from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS
 from voicebot.conversation.session import VOICE, Session, SessionServices, new_call_id
+from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Conversation
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import TelephonyError

@@ -19,8 +19,9 @@ from voicebot.chat.limits import MessageBudget
 from voicebot.chat.messages import LanguageChosen, Left, Message, MessageRefused, Pressed, Said, StillHere, parse_message
 from voicebot.chat.server import ChatServer
 from voicebot.chat.stage import ChatStage, PatientConversation
-from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.session import CHAT, Session
+from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
 from voicebot.logs import call_logged

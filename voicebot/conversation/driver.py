@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import ceil
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 import structlog
 
@@ -33,15 +30,16 @@ from dialogs.events import (
     Listen,
     PromptFinished,
     Remember,
-    Resumed,
     Say,
     Silence,
     StopRecording,
     Wait,
 )
 from nlu.types import Hypothesis
-from voicebot.conversation.limits import DEFAULTS
+from voicebot.conversation.facts import FactQueue
+from voicebot.conversation.hold import Hold
 from voicebot.conversation.rescue import RescueConversation
+from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.silence import SilenceTimer
 from voicebot.conversation.stage import (
     Backchannel,
@@ -65,8 +63,6 @@ from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
-F = TypeVar("F")
-
 NOISE_S = 0.35
 """A sound shorter than this in which no words were found is no answer."""
 
@@ -76,26 +72,6 @@ IDLE_S = 6.0
 
 SPEECH_LOST_S = 35.0
 """A turn of the caller lasts 20 s at most, its recognition 8 s: what takes longer has been lost on the way."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriverSettings:
-    """Bounds of one conversation, in seconds, and what it needs to know of the service."""
-
-    default_queue: str
-    """The queue that takes any call we cannot steer."""
-    language: str = "pl"
-    max_call_s: float = DEFAULTS.max_call_s
-    max_say_s: float = DEFAULTS.max_say_s
-    """Playback that is not reported by then counts as heard."""
-    understand_s: float = DEFAULTS.understand_s
-    """The classifier is done without by then."""
-    max_hold_s: float = DEFAULTS.max_hold_s
-    """A call on hold for so long is ended: nobody listens."""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    """The time of day the dialogue is told."""
-    conditions: Callable[[], Conditions] | None = None
-    """The live conditions now; the dialogue hears of a change before its next event."""
 
 
 class CallDriver:
@@ -120,20 +96,15 @@ class CallDriver:
         self._backchannel = backchannel
         self._journal = journal
         self._settings = settings
-        self._facts: asyncio.Queue[Fact] = asyncio.Queue()
-        self._early: list[Fact] | None = []  # facts that came before the call had started; None once it has
-        self._silence = SilenceTimer(self._tell)
+        self._facts = FactQueue()
+        self._hold = Hold()
+        self._silence = SilenceTimer(self._facts.put)
         self._known_conditions = Conditions()
-        self._timers: list[asyncio.TimerHandle] = []
         self._listen = Listen(language=settings.language)
         self._keys: CollectKeys | None = None
         self._speaking: dict[str, Say] = {}
         self._caller_talks = False
         self._turns = 0
-        self._held_at: float | None = None
-        self._holds = 0
-        self._after_hold: list[Fact] = []
-        self._cut_off: tuple[str, ...] = ()
         self._bot_paused = False
         self._speech_ended_at: float | None = None
         self._hang_up_reason: str | None = None
@@ -145,53 +116,45 @@ class CallDriver:
 
     def start(self, started: CallStarted) -> None:
         """The call is answered. What happened before is taken after it, in order."""
-        early, self._early = self._early or [], None
         self._known_conditions = started.conditions
-        self._later(self._settings.max_call_s, Failed("max_length", "telephony.max_length"))
-        for fact in (started, *early):
-            self._tell(fact)
+        self._facts.put_later(self._settings.max_call_s, Failed("max_length", "telephony.max_length"))
+        self._facts.begin(started)
 
     def speech_started(self, *, over_bot: bool) -> None:
         """The caller began to speak; the bot, if it spoke, is paused."""
-        self._tell(SpeechStarted(over_bot))
+        self._facts.put(SpeechStarted(over_bot))
 
     def recognised(self, fact: Recognised) -> None:
         """What was heard, so far or in the whole turn."""
-        self._tell(fact)
+        self._facts.put(fact)
 
     def key(self, key: str) -> None:
         """A key was pressed."""
-        self._tell(KeyPressed(key))
+        self._facts.put(KeyPressed(key))
 
     def hold(self, held: bool) -> None:
         """The far end holds the call, or took it back."""
-        self._tell(HoldChanged(held))
+        self._facts.put(HoldChanged(held))
 
     def playback_started(self, mark: str, at: float) -> None:
         """The first sample of a mark has been sent."""
-        self._tell(PlaybackStarted(mark, at))
+        self._facts.put(PlaybackStarted(mark, at))
 
     def playback_stopped(self, mark: str, *, finished: bool, played_s: float) -> None:
         """A mark was played to its end, or stopped."""
-        self._tell(PlaybackStopped(mark, finished, played_s))
+        self._facts.put(PlaybackStopped(mark, finished, played_s))
 
     def failed(self, stage: str, code: str) -> None:
         """A stage failed; the call goes on without it."""
-        self._tell(Failed(stage, code))
+        self._facts.put(Failed(stage, code))
 
     def hung_up(self, cause: str) -> None:
         """The leg is gone."""
-        self._tell(HungUp(cause))
+        self._facts.put(HungUp(cause))
 
     def put_through_now(self, why: str) -> None:
         """The caller must go to the default queue now, with a sentence; a hand-off under way is awaited instead."""
-        self._tell(PutThroughNow(why))
-
-    def _tell(self, fact: Fact) -> None:
-        if self._early is not None:
-            self._early.append(fact)
-        else:
-            self._facts.put_nowait(fact)
+        self._facts.put(PutThroughNow(why))
 
     # ------------------------------------------------------------------ the one loop
 
@@ -199,7 +162,7 @@ class CallDriver:
         """Take facts in order until the call is over."""
         try:
             while not self._over:
-                fact = await self._facts.get()
+                fact = await self._facts.take()
                 try:
                     await self._take(fact)
                     self._never_idle()
@@ -207,15 +170,11 @@ class CallDriver:
                     await self._rescue(error)
         finally:
             self._silence.stop()
-            for timer in self._timers:
-                timer.cancel()
+            self._facts.close()
             await cancelled(self._handing_over)
 
     async def _take(self, fact: Fact) -> None:
-        if isinstance(fact, HandOffResult) and fact.ok:
-            self._held_at = None  # a hold that a good transfer leaves behind has no end of its own
-        if self._held_at is not None and not isinstance(fact, HoldChanged | HoldTooLong | PutThroughNow | HungUp):
-            self._keep_for_later(fact)
+        if self._hold.keeps(fact):
             return
         match fact:
             case Recognised():
@@ -279,7 +238,7 @@ class CallDriver:
             case Say():
                 self._speaking[action.mark] = action
                 self._silence.stop()
-                self._later(self._settings.max_say_s, PlaybackStopped(action.mark, finished=True))
+                self._facts.put_later(self._settings.max_say_s, PlaybackStopped(action.mark, finished=True))
                 await self._stage.say(action)
             case Listen():
                 self._listen, self._keys = action, None
@@ -301,7 +260,7 @@ class CallDriver:
             case StopRecording():
                 await self._stage.stop_recording()
             case Authorise():
-                self._tell(AuthorisationResult(confirmed=False, reason="not_available"))
+                self._facts.put(AuthorisationResult(confirmed=False, reason="not_available"))
             case Decided() | Remember():
                 pass  # for the journal and the session
             case _:
@@ -342,7 +301,7 @@ class CallDriver:
                 understanding = await self._understand(hypotheses, self._listen.language)
         except Exception as error:  # a TimeoutError is one like the others
             log.error("understanding failed", code="nlu.failed", error=repr(error))
-            self._tell(Failed("classifier", "nlu.failed"))
+            self._facts.put(Failed("classifier", "nlu.failed"))
             return Heard(text="", confidence=hypotheses[0].confidence)
         return Heard(text=understanding.text, understanding=understanding, confidence=hypotheses[0].confidence)
 
@@ -352,7 +311,7 @@ class CallDriver:
         self._turns += 1
         self._caller_talks, self._bot_paused = True, fact.over_bot
         self._silence.stop()
-        self._later(SPEECH_LOST_S, SpeechLost(self._turns))
+        self._facts.put_later(SPEECH_LOST_S, SpeechLost(self._turns))
 
     async def _on_speech_lost(self, fact: SpeechLost) -> None:
         """No call waits for ever for the end of a sentence."""
@@ -375,7 +334,7 @@ class CallDriver:
         if not self._speaking:
             return
         await self._stage.stop_speaking()
-        stopped = {fact.mark: fact.played_s for fact in self._take_out(PlaybackStopped)}
+        stopped = {fact.mark: fact.played_s for fact in self._facts.take_out(PlaybackStopped)}
         said = list(self._speaking)
         self._speaking.clear()
         for mark in said:
@@ -418,49 +377,35 @@ class CallDriver:
     def _never_idle(self) -> None:
         """No call ends in silence: when nothing at all is under way, a silence is counted that wakes the dialogue."""
         busy = self._speaking or self._caller_talks or self._handing_over or self._hang_up_reason or self._over
-        if not busy and not self._silence.running and self._facts.empty():
+        if not busy and not self._silence.running and self._facts.empty:
             self._silence.start(self._silence.seconds or IDLE_S)
 
     # ------------------------------------------------------------------ hold
 
     async def _on_hold_changed(self, fact: HoldChanged) -> None:
         """On hold everything waits; after it the question is put again. What the caller did not hear was not said."""
-        if fact.held == (self._held_at is not None) or self._over:
+        if fact.held == self._hold.on or self._over:
             return
-        now = asyncio.get_running_loop().time()
         if fact.held:
-            self._held_at = now
-            self._holds += 1
+            self._hold.begin(self._speaking)
             self._journal.note("held")
             self._silence.stop()
-            self._cut_off = tuple(self._speaking)
             self._speaking.clear()
             self._caller_talks = self._bot_paused = False
             await self._stage.stop_speaking()
-            self._later(self._settings.max_hold_s, HoldTooLong(self._holds))
+            self._facts.put_later(self._settings.max_hold_s, HoldTooLong(self._hold.number))
             return
-        held_s, self._held_at = round(now - (self._held_at or now), 1), None
-        waiting, self._after_hold = self._after_hold, []
+        resumed, kept = self._hold.end()
         if self._rescued and self._handing_over is None:
             await self._switch_to_rescue("error")  # whoever listens now has not heard it
         elif self._hang_up_reason is None and self._handing_over is None:
-            await self._happened(Resumed(held_s, self._cut_off))
-        for kept in waiting:
-            await self._take(kept)
+            await self._happened(resumed)
+        for waited in kept:
+            await self._take(waited)
         await self._hang_up_when_silent()
 
-    def _keep_for_later(self, fact: Fact) -> None:
-        """While on hold: what others did (a hand-off's result, a failure) waits; sounds and keys are the far end's own."""
-        match fact:
-            case (
-                Recognised() | SpeechStarted() | SpeechLost() | PlaybackStarted() | PlaybackStopped() | TimerRang() | KeyPressed()
-            ):
-                pass
-            case _:
-                self._after_hold.append(fact)
-
     async def _on_hold_too_long(self, fact: HoldTooLong) -> None:
-        if self._held_at is None or fact.number != self._holds:
+        if not self._hold.on or fact.number != self._hold.number:
             return
         self._journal.note("held_too_long", seconds=self._settings.max_hold_s)
         await self._end_call("held_too_long")
@@ -472,7 +417,7 @@ class CallDriver:
         if self._over or self._handing_over is not None or self._hang_up_reason is not None or self._rescued:
             return
         self._journal.note("put_through_now", why=fact.why)
-        self._held_at = None  # on hold or not: there is no later
+        self._hold.forget()  # on hold or not: there is no later
         await self._switch_to_rescue(fact.why)
 
     async def _hand_over_and_tell(self, action: HandOff) -> None:
@@ -482,22 +427,22 @@ class CallDriver:
             log.error("hand-off failed", code="handoff.failed", error=repr(error))
             result = HandOffResult(ok=False, queue=action.queue, reason="failed")
         self._handing_over = None
-        self._tell(result)
+        self._facts.put(result)
 
     async def _on_hung_up(self, fact: HungUp) -> None:
         """The leg is gone. A transfer's result that comes with the end of the leg counts before it."""
         self._speaking.clear()
-        self._held_at = None
+        self._hold.forget()
         if self._handing_over is not None:
             await asyncio.wait({self._handing_over}, timeout=1.0)
-        for result in self._take_out(HandOffResult):
+        for result in self._facts.take_out(HandOffResult):
             await self._happened(result)
         if not self._over:
             await self._happened(fact)
             self._finish(self._hang_up_reason or _OUTCOME_OF_END.get(fact.by, "caller_hung_up"))
 
     async def _hang_up_when_silent(self) -> None:
-        if self._hang_up_reason is not None and not self._speaking and not self._over and self._held_at is None:
+        if self._hang_up_reason is not None and not self._speaking and not self._over and not self._hold.on:
             await self._end_call(self._hang_up_reason)
 
     async def _end_call(self, outcome: str) -> None:
@@ -535,21 +480,8 @@ class CallDriver:
         rescue = RescueConversation(self._settings.default_queue, self._listen.language, why)
         self._conversation = rescue
         await self._stage.stop_speaking()
-        self._take_out(PlaybackStopped)
+        self._facts.take_out(PlaybackStopped)
         await self._do_all(rescue.begin())
-
-    # ------------------------------------------------------------------ the queue
-
-    def _take_out(self, kind: type[F]) -> list[F]:
-        """Facts of one kind that already wait, taken out of turn; the rest keeps its order."""
-        waiting = [self._facts.get_nowait() for _ in range(self._facts.qsize())]
-        for fact in waiting:
-            if not isinstance(fact, kind):
-                self._facts.put_nowait(fact)
-        return [fact for fact in waiting if isinstance(fact, kind)]
-
-    def _later(self, seconds: float, fact: Fact) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._tell, fact))
 
 
 _OUTCOME_OF_END = {"shutdown": "shutdown", "failed": "failed", "media_timeout": "media_timeout", "max_length": "max_length"}

@@ -14,8 +14,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_calls: Annotated[int, Field(ge=1, le=1000)] = 60
-    """Calls at once in this process."""
+    max_calls: Annotated[int, Field(ge=1, le=200)] = 60
+    """Calls at once in this process; the SIP stack holds 255."""
     max_shared_calls: Annotated[int, Field(ge=1)] | None = None
     """Calls at once in all processes with the same state server; None: no limit."""
     max_call_s: Seconds = 600.0

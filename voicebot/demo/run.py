@@ -24,7 +24,7 @@ from voicebot.records.journal import Line
 from voicebot.screen import CallScreen
 from voicebot.service import Service, open_service
 from voicebot.softphone import CallReport, CallScript, run_script_process
-from voicebot.talk import TextCall, Turn, as_json, say_in_words
+from voicebot.talk import CallerTurn, TextCall, as_json, say_in_words
 
 DATA_DIR = Path("var/demo-state")
 """Where the demo keeps what need not be made again: the joined recogniser, the synthesised prompts."""
@@ -181,7 +181,7 @@ def _in_text(service: Service, scenario: TextScenario, screen: CallScreen, at: d
             screen(scenario.title, lines[-1])
 
     call = TextCall(service.bundle, service.call_services.session.understanding.local, at=at, show=show)
-    call.run(CallStarted(Caller(), language="pl"), [Turn("say", words) for words in scenario.lines])
+    call.run(CallStarted(Caller(), language="pl"), [CallerTurn("say", words) for words in scenario.lines])
     return Outcome(scenario, lines)
 
 

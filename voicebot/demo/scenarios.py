@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from voicebot.softphone import Keys, Say, Step, UntilEnded, UntilSilent, UntilSpeaking, Wait
+from voicebot.softphone import Keys, Pause, Say, Step, UntilEnded, UntilSilent, UntilSpeaking
 
 ENGLISH_LINE = "+48225550103"
 POLISH_LINE = "+48225550100"
@@ -94,7 +94,7 @@ ONE_BY_ONE = (
     Scenario(
         "silence twice, then a key",
         "+48601000013",
-        (UntilSpeaking(0.5), UntilSilent(1.0), Wait(6.5), UntilSilent(1.0), Wait(6.5), UntilSpeaking(0.5), Keys("0"), LEAVE),
+        (UntilSpeaking(0.5), UntilSilent(1.0), Pause(6.5), UntilSilent(1.0), Pause(6.5), UntilSpeaking(0.5), Keys("0"), LEAVE),
         queue="general",
         line=POLISH_LINE,
         codec="pcmu",

@@ -22,6 +22,6 @@ class MediaError(TelephonyError):
 
 
 class EndpointError(TelephonyError):
-    """The SIP endpoint cannot start; the message says why, and the mend."""
+    """The SIP endpoint cannot start; the message says why, and the fix."""
 
     code = "telephony.endpoint"

@@ -24,7 +24,7 @@ from voicebot.pipeline.frames import (
     PlaybackStoppedFrame,
     SpeechStartedFrame,
 )
-from voicebot.pipeline.turns import Patience, Signal, TurnSettings, TurnTracker, patience_for
+from voicebot.pipeline.turns import Signal, TurnHint, TurnSettings, TurnTracker, turn_hint
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Ear(FrameProcessor):
         self._bot_speaks = False
         self._bot_yields = True
         self._over_bot = False
-        self._patience = Patience.NEUTRAL
+        self._patience = TurnHint.NEUTRAL
         self._stream: RecogniserStream | None = None
         self._recent = bytearray()
         self._finishing: set[asyncio.Task[None]] = set()
@@ -157,7 +157,7 @@ class Ear(FrameProcessor):
 
     async def _start_turn(self) -> None:
         self._over_bot = self._bot_speaks and self._bot_yields
-        self._patience = Patience.NEUTRAL
+        self._patience = TurnHint.NEUTRAL
         if self._over_bot:
             await self.push_frame(PausePlaybackFrame())
         await self.push_frame(SpeechStartedFrame(over_bot=self._over_bot))
@@ -181,7 +181,7 @@ class Ear(FrameProcessor):
 
     def _on_partial(self, text: str) -> None:
         decided = self._listen.expect is Expect.OPEN and self._decides(text, self._listen.language)
-        self._patience = patience_for(text, decided)
+        self._patience = turn_hint(text, decided)
         partial = HeardFrame(recognition=Recognition((Reading(text, 0.0),)), final=False, over_bot=self._over_bot)
         self._spawn(self.push_frame(partial))
 

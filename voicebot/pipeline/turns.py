@@ -29,7 +29,7 @@ class Signal(Enum):
     ENDED = auto()
 
 
-class Patience(Enum):
+class TurnHint(Enum):
     """How the words heard so far change the wait for more."""
 
     DECIDED = auto()
@@ -53,13 +53,13 @@ class TurnSettings:
     yes_no_s: float = 0.45
     max_turn_s: float = 20.0
 
-    def end_silence_s(self, expect: Expect, patience: Patience) -> float:
+    def end_silence_s(self, expect: Expect, patience: TurnHint) -> float:
         """The silence that ends a turn, in seconds."""
-        if patience is Patience.HESITANT:
+        if patience is TurnHint.HESITANT:
             return self.hesitant_s
-        if patience is Patience.MID_NUMBER or expect is Expect.DIGITS:
+        if patience is TurnHint.MID_NUMBER or expect is Expect.DIGITS:
             return self.number_s
-        if patience is Patience.DECIDED:
+        if patience is TurnHint.DECIDED:
             return self.decided_s
         return self.yes_no_s if expect in (Expect.YES_NO, Expect.CHOICE) else self.neutral_s
 
@@ -76,7 +76,7 @@ class TurnTracker:
         self._paused = False
         self._turn_s = 0.0
 
-    def window(self, probability: float, expect: Expect, patience: Patience) -> Signal | None:
+    def window(self, probability: float, expect: Expect, patience: TurnHint) -> Signal | None:
         """Take one 32 ms window's speech probability; say what it meant, if anything."""
         if not self.speaking:
             return self._wait_for_start(probability)
@@ -115,7 +115,7 @@ class TurnTracker:
             return Signal.RESUMED
         return None
 
-    def _silence(self, expect: Expect, patience: Patience) -> Signal | None:
+    def _silence(self, expect: Expect, patience: TurnHint) -> Signal | None:
         self.silence_s += WINDOW_S
         if not self._paused and self.silence_s >= self.settings.pause_s:
             self._paused = True
@@ -164,16 +164,16 @@ def plain_words(text: str) -> list[str]:
     return re.findall(r"[\w'-]+", text.lower())
 
 
-def patience_for(text: str, decided: bool) -> Patience:
+def turn_hint(text: str, decided: bool) -> TurnHint:
     """How long to wait for more, judged by the last word heard and by whether the words already decide the matter."""
     words = plain_words(text)
     if not words or text.rstrip().endswith(("...", "…")):
-        return Patience.HESITANT if words else Patience.NEUTRAL
+        return TurnHint.HESITANT if words else TurnHint.NEUTRAL
     if _is_number_word(words[-1]):
-        return Patience.MID_NUMBER
+        return TurnHint.MID_NUMBER
     if decided:
-        return Patience.DECIDED
-    return Patience.HESITANT if words[-1] in _words()[0] else Patience.NEUTRAL
+        return TurnHint.DECIDED
+    return TurnHint.HESITANT if words[-1] in _words()[0] else TurnHint.NEUTRAL
 
 
 def is_backchannel(text: str, expect: Expect) -> bool:

@@ -11,6 +11,7 @@ from voicebot.softphone.script import (
     HangUp,
     Keys,
     OnTransfer,
+    Pause,
     Play,
     Say,
     ScriptError,
@@ -18,7 +19,6 @@ from voicebot.softphone.script import (
     UntilEnded,
     UntilSilent,
     UntilSpeaking,
-    Wait,
     parse_script,
 )
 
@@ -29,6 +29,7 @@ __all__ = [
     "Keys",
     "Moment",
     "OnTransfer",
+    "Pause",
     "Play",
     "Say",
     "ScriptError",
@@ -36,7 +37,6 @@ __all__ = [
     "UntilEnded",
     "UntilSilent",
     "UntilSpeaking",
-    "Wait",
     "parse_script",
     "run_script_process",
 ]

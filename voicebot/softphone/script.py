@@ -47,7 +47,7 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Pause:
     """Stay silent for so many seconds."""
 
     seconds: float
@@ -81,7 +81,7 @@ class HangUp:
     """Hang up now; also what happens after the last step."""
 
 
-Step = Say | Play | Keys | Wait | UntilSilent | UntilSpeaking | UntilEnded | HangUp
+Step = Say | Play | Keys | Pause | UntilSilent | UntilSpeaking | UntilEnded | HangUp
 
 
 class OnTransfer(StrEnum):
@@ -139,7 +139,7 @@ _STEPS: dict[str, type[Step]] = {
     "say": Say,
     "play": Play,
     "keys": Keys,
-    "wait": Wait,
+    "wait": Pause,
     "until_silent": UntilSilent,
     "until_speaking": UntilSpeaking,
     "until_ended": UntilEnded,

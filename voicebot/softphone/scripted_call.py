@@ -19,13 +19,13 @@ from voicebot.softphone.script import (
     HangUp,
     Keys,
     OnTransfer,
+    Pause,
     Play,
     Say,
     Step,
     UntilEnded,
     UntilSilent,
     UntilSpeaking,
-    Wait,
     step_name,
 )
 from voicebot.softphone.speech import at_rate
@@ -122,7 +122,7 @@ class ScriptedCall:
                 await self._utter(at_rate(self._sounds[step], self._rate))
             case Keys():
                 await self._press(step)
-            case Wait():
+            case Pause():
                 await asyncio.sleep(step.seconds)
             case UntilSilent():
                 return await self._until(lambda: self._timeline.has_fallen_silent(self._ear, step.seconds), step.at_most_s)

@@ -1,4 +1,4 @@
-"""Mistakes that only show when flow, routes and prompts are seen together: each with its file, line and mend.
+"""Mistakes that only show when flow, routes and prompts are seen together: each with its file, line and fix.
 
 Errors stop a bundle from loading; warnings are shown by `voicebot flow check`.
 """

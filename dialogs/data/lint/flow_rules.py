@@ -61,8 +61,8 @@ def _unknown_answers(sources: Sources, flow: Flow, name: str, step: Question) ->
     known = [*ANSWERS, *flow.commands, *step.keys.values()]
     for answer in step.answers:
         if answer not in known:
-            mend = f"Give it a key or phrases under commands. {nearest(answer, known)}"
-            yield sources.flow.problem(("steps", name, "answers", answer), f"nothing means '{answer}'", mend)
+            fix = f"Give it a key or phrases under commands. {nearest(answer, known)}"
+            yield sources.flow.problem(("steps", name, "answers", answer), f"nothing means '{answer}'", fix)
     for key, option in step.keys.items():
         if option not in step.answers:
             yield sources.flow.problem(("steps", name, "keys", key), f"'{option}' leads nowhere", f"Add '{option}' to answers")
@@ -79,8 +79,8 @@ def _commands(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]
         for language, phrases in by_language.items():
             for at, phrase in enumerate(phrases):
                 if phrase != " ".join("".join(c if c.isalnum() else " " for c in phrase.casefold()).split()):
-                    mend = "Write it in lower case, words only, one space between"
-                    yield sources.flow.problem(("commands", name, language, at), f"'{phrase}' can never be heard like that", mend)
+                    fix = "Write it in lower case, words only, one space between"
+                    yield sources.flow.problem(("commands", name, language, at), f"'{phrase}' can never be heard like that", fix)
 
 
 def _unreachable(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
@@ -105,8 +105,8 @@ def _emergencies(sources: Sources, flow: Flow) -> Iterator[Problem]:
     """Between the words that show an emergency and its hand-off stands one confirmation at most, and no closed door."""
     unsure = flow.steps[flow.anywhere.emergency_unsure]
     if not isinstance(unsure, Question) or not unsure.cautious or not {"yes", "no"} <= set(unsure.answers):
-        mend = "Make it a question with 'cautious: true' and answers yes and no"
-        yield sources.flow.problem(("anywhere", "emergency_unsure"), "an emergency could be lost here", mend)
+        fix = "Make it a question with 'cautious: true' and answers yes and no"
+        yield sources.flow.problem(("anywhere", "emergency_unsure"), "an emergency could be lost here", fix)
     else:
         yield from _straight_to_connect(sources, flow, unsure.answers["yes"])
         yield from _straight_to_connect(sources, flow, unsure.spent)
@@ -117,13 +117,13 @@ def _emergencies(sources: Sources, flow: Flow) -> Iterator[Problem]:
 def _straight_to_connect(sources: Sources, flow: Flow, name: str) -> Iterator[Problem]:
     step = flow.steps[name]
     if not isinstance(step, Route):
-        mend = "Lead to a route, and from it to a connect step"
-        yield sources.flow.problem(("steps", name), "an emergency must go straight to its queue", mend)
+        fix = "Lead to a route, and from it to a connect step"
+        yield sources.flow.problem(("steps", name), "an emergency must go straight to its queue", fix)
         return
     if step.message:
         yield sources.flow.problem(("steps", name, "message"), "an emergency is never answered by a message", "Remove it")
     for way in ("open", "closed"):
         target = getattr(step, way)
         if not isinstance(flow.steps[target], Connect):
-            mend = "Lead to a connect step, at any hour"
-            yield sources.flow.problem(("steps", name, way), "an emergency can be closed here", mend)
+            fix = "Lead to a connect step, at any hour"
+            yield sources.flow.problem(("steps", name, way), "an emergency can be closed here", fix)

@@ -78,20 +78,20 @@ def _values(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
             for name, kind in prompts.places(prompt_id, language):
                 where = ("prompts", prompt_id)
                 if name not in KNOWN_VALUES:
-                    mend = f"Known: {', '.join(KNOWN_VALUES)}"
-                    yield sources.prompts[language].problem(where, f"no value called '{name}'", mend)
+                    fix = f"Known: {', '.join(KNOWN_VALUES)}"
+                    yield sources.prompts[language].problem(where, f"no value called '{name}'", fix)
                 elif (KNOWN_VALUES[name] == NESTED) != (kind == NESTED):
-                    mend = f"Write it as {{{name}:{KNOWN_VALUES[name]}}}"
-                    yield sources.prompts[language].problem(where, f"'{name}' cannot be spoken as '{kind}'", mend)
+                    fix = f"Write it as {{{name}:{KNOWN_VALUES[name]}}}"
+                    yield sources.prompts[language].problem(where, f"'{name}' cannot be spoken as '{kind}'", fix)
 
 
 def _recordings(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
     for language, file in prompts.files.items():
         for prompt_id, spec in file.prompts.items():
             if spec.recording and not (sources.root / spec.recording).is_file():
-                mend = "Put the file there, or remove 'recording' so that the text is synthesised"
+                fix = "Put the file there, or remove 'recording' so that the text is synthesised"
                 yield sources.prompts[language].problem(
-                    ("prompts", prompt_id), f"no recording at {spec.recording}", mend, warning=True
+                    ("prompts", prompt_id), f"no recording at {spec.recording}", fix, warning=True
                 )
 
 
@@ -103,10 +103,8 @@ def _repeated_questions(sources: Sources, flow: Flow) -> Iterator[Problem]:
             continue
         for prompt_id in (*step.ask, *getattr(step, "silent", ())):
             if prompt_id in asked:
-                mend = "Give each attempt and each question its own wording"
-                yield sources.flow.problem(
-                    ("steps", name, "ask"), f"'{prompt_id}' is asked in '{asked[prompt_id]}' already", mend
-                )
+                fix = "Give each attempt and each question its own wording"
+                yield sources.flow.problem(("steps", name, "ask"), f"'{prompt_id}' is asked in '{asked[prompt_id]}' already", fix)
             asked[prompt_id] = name
 
 

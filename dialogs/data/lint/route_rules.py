@@ -120,13 +120,13 @@ def _lines(sources: Sources, routes: Routes, flow: Flow, prompts: PromptBook) ->
             )
         for number in line.numbers:
             if not _can_be_called(number):
-                mend = "Write it in full, such as +48225550100"
-                yield sources.routes.problem(("lines", name, "numbers"), f"'{number}' is no telephone number", mend)
+                fix = "Write it in full, such as +48225550100"
+                yield sources.routes.problem(("lines", name, "numbers"), f"'{number}' is no telephone number", fix)
         for language in line.languages:
             if language not in prompts.languages:
                 what = f"the conversation cannot be held in '{language}'"
-                mend = f"Add prompts/{language}.yml with every prompt, or list it under languages.short"
-                yield sources.routes.problem(("lines", name, "languages"), what, mend)
+                fix = f"Add prompts/{language}.yml with every prompt, or list it under languages.short"
+                yield sources.routes.problem(("lines", name, "languages"), what, fix)
 
 
 def _can_be_called(number: str) -> bool:

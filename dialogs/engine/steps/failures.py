@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialogs.data.flow import Connect, Question
-from dialogs.engine.gate import Verdict, Way
+from dialogs.engine.gate import GateResult, Way
 from dialogs.engine.routing import aim, aim_at_someone, queue_for
 from dialogs.engine.state import Phase
 from dialogs.engine.steps import handing
@@ -38,7 +38,7 @@ def _too_long(turn: Turn) -> None:
         return
     turn.state.matter = None
     queue = queue_for(turn.bundle, turn.state, "default")
-    aim(turn, queue, "max_length", Verdict(Way.OPEN, "the call is at its longest"))
+    aim(turn, queue, "max_length", GateResult(Way.OPEN, "the call is at its longest"))
     turn.say(turn.bundle.flow.says.too_long)
     turn.speak(barge_in=False)
     turn.state.phase = Phase.ANNOUNCING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialogs.data.flow import Connect, Request
-from dialogs.engine.gate import Verdict, Way
+from dialogs.engine.gate import GateResult, Way
 from dialogs.engine.routing import aim, known_intent
 from dialogs.engine.state import Phase
 from dialogs.engine.turn import Turn
@@ -53,7 +53,7 @@ def hand_off(turn: Turn) -> None:
     """Put the caller through to the target now."""
     state = turn.state
     if state.target is None:
-        aim(turn, turn.bundle.default_queue, "default", Verdict(Way.OPEN, "nothing better known"))
+        aim(turn, turn.bundle.default_queue, "default", GateResult(Way.OPEN, "nothing better known"))
     _emit(turn, TRANSFER)
 
 
@@ -120,7 +120,7 @@ def _try_another(turn: Turn, result: HandOffResult) -> str | None:
     turn.decide("refused", f"{failed}: {result.reason or 'not taken'}")
     for queue in (bundle.queues[failed].overflow, bundle.default_queue):
         if queue and queue not in state.refused:
-            aim(turn, queue, "refused", Verdict(Way.OPEN, f"{failed} did not take the call"))
+            aim(turn, queue, "refused", GateResult(Way.OPEN, f"{failed} did not take the call"))
             if "voice" in state.without:
                 hand_off(turn)
                 return None

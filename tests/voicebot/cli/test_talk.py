@@ -21,7 +21,7 @@ from nlu.pack.pack import BANK_PACK, Pack
 from nlu.understanding.keywords import KeywordUnderstander
 from voicebot.cli.main import app
 from voicebot.identity.customers import SampleCustomers
-from voicebot.talk import TalkError, TextCall, Turn, caller_for, outcome_of, parse_script, parse_turn
+from voicebot.talk import CallerTurn, TalkError, TextCall, caller_for, outcome_of, parse_script, parse_turn
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = load_bundle()
@@ -33,26 +33,26 @@ NIGHT = datetime(2026, 11, 24, 3, 10, tzinfo=BUNDLE.calendar.zone)
 @pytest.mark.parametrize(
     ("line", "turn"),
     [
-        ("zgubiłem kartę", Turn("say", "zgubiłem kartę")),
-        ("  zgubiłem kartę \r", Turn("say", "zgubiłem kartę")),
-        ("\ufeffdzień dobry", Turn("say", "dzień dobry")),
-        ("numer # 1", Turn("say", "numer # 1")),
+        ("zgubiłem kartę", CallerTurn("say", "zgubiłem kartę")),
+        ("  zgubiłem kartę \r", CallerTurn("say", "zgubiłem kartę")),
+        ("\ufeffdzień dobry", CallerTurn("say", "dzień dobry")),
+        ("numer # 1", CallerTurn("say", "numer # 1")),
         ("", None),
         (" \r", None),
         ("# what follows is the second try", None),
-        ("[key 1]", Turn("key", "1")),
-        ("[KEY *]", Turn("key", "*")),
-        ("[keys 600100200#]", Turn("key", "600100200#")),
-        ("[key 1]   # the cards menu", Turn("key", "1")),
-        ("[silence]", Turn("silence")),
-        ("[silence 8]", Turn("silence", "8")),
-        ("[ silence 2.5 s ]", Turn("silence", "2.5")),
-        ("[interrupt] konsultant", Turn("interrupt", "konsultant")),
-        ("[interrupt konsultant]", Turn("interrupt", "konsultant")),
-        ("[hangup]", Turn("hangup")),
+        ("[key 1]", CallerTurn("key", "1")),
+        ("[KEY *]", CallerTurn("key", "*")),
+        ("[keys 600100200#]", CallerTurn("key", "600100200#")),
+        ("[key 1]   # the cards menu", CallerTurn("key", "1")),
+        ("[silence]", CallerTurn("silence")),
+        ("[silence 8]", CallerTurn("silence", "8")),
+        ("[ silence 2.5 s ]", CallerTurn("silence", "2.5")),
+        ("[interrupt] konsultant", CallerTurn("interrupt", "konsultant")),
+        ("[interrupt konsultant]", CallerTurn("interrupt", "konsultant")),
+        ("[hangup]", CallerTurn("hangup")),
     ],
 )
-def test_a_line_is_what_the_caller_does(line: str, turn: Turn | None) -> None:
+def test_a_line_is_what_the_caller_does(line: str, turn: CallerTurn | None) -> None:
     """However it was typed, and whatever editor saved it."""
     assert parse_turn(line) == turn
 
@@ -97,12 +97,12 @@ def test_a_script_may_come_from_any_editor(tmp_path: Path, encoded: bytes) -> No
     """With a byte order mark, with CRLF, without an end."""
     script = tmp_path / "call.txt"
     script.write_bytes(encoded)
-    assert parse_script(script) == [Turn("say", "tak"), Turn("key", "1")]
+    assert parse_script(script) == [CallerTurn("say", "tak"), CallerTurn("key", "1")]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfez\x00"])
 def test_a_script_that_cannot_be_read_is_explained(tmp_path: Path, content: bytes | None) -> None:
-    """With its path and the mend."""
+    """With its path and the fix."""
     script = tmp_path / "call.txt"
     if content is not None:
         script.write_bytes(content)
@@ -126,7 +126,7 @@ def test_what_is_no_number_is_a_caller_without_one() -> None:
     assert caller_for(None, SampleCustomers(), Segment.SELECT).segment is Segment.SELECT
 
 
-def held(*turns: Turn, at: datetime = NOON, caller: Caller | None = None) -> tuple[list[Exchange], dict[str, Any]]:
+def held(*turns: CallerTurn, at: datetime = NOON, caller: Caller | None = None) -> tuple[list[Exchange], dict[str, Any]]:
     """A whole script; what happened, and the outcome."""
     shown: list[Exchange] = []
     call = TextCall(BUNDLE, KEYWORDS, at=at, show=shown.append)
@@ -145,13 +145,13 @@ def test_a_caller_whose_script_is_empty_ends_at_a_human() -> None:
 @pytest.mark.parametrize("at", [NOON, NIGHT])
 def test_a_caller_who_falls_silent_never_keeps_the_call_open(words: str, at: datetime) -> None:
     """It ends by itself, with an outcome."""
-    _, outcome = held(Turn("say", words), at=at)
+    _, outcome = held(CallerTurn("say", words), at=at)
     assert outcome["outcome"] in ("handed_over", "callback", "message", "self_service", "done", "goodbye")
 
 
 def test_the_outcome_of_an_emergency_is_its_queue() -> None:
     """At night, at the highest priority, with the segment of the caller's number."""
-    _, outcome = held(Turn("say", "zgubiłem kartę"), at=NIGHT, caller=caller_for("+48601000002", SampleCustomers()))
+    _, outcome = held(CallerTurn("say", "zgubiłem kartę"), at=NIGHT, caller=caller_for("+48601000002", SampleCustomers()))
     told = {name: outcome[name] for name in ("outcome", "queue", "priority", "intent", "segment")}
     assert told == {
         "outcome": "handed_over",
@@ -164,7 +164,7 @@ def test_the_outcome_of_an_emergency_is_its_queue() -> None:
 
 def test_the_outcome_of_hanging_up_names_no_queue() -> None:
     """Whatever was about to happen."""
-    _, outcome = held(Turn("key", "1"), Turn("hangup"), Turn("say", "never heard"))
+    _, outcome = held(CallerTurn("key", "1"), CallerTurn("hangup"), CallerTurn("say", "never heard"))
     assert (outcome["outcome"], outcome["queue"], outcome["priority"]) == ("caller_hung_up", None, None)
 
 

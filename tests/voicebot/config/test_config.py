@@ -300,7 +300,7 @@ junk = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.dictionaries(st.sampled_from([*Settings.model_fields, "x"]), junk, max_size=6))
 def test_whatever_a_file_holds_is_loaded_or_explained(tmp_path: Path, content: dict[str, Any]) -> None:
-    """Never an error of another kind, never a mistake without a mend."""
+    """Never an error of another kind, never a mistake without a fix."""
     path = tmp_path / "voicebot.yml"
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(content, file)

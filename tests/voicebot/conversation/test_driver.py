@@ -30,8 +30,9 @@ from dialogs.events import (
     StopRecording,
 )
 from nlu.types import Decision, Hypothesis, Understanding
-from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.rescue import ANNOUNCE, APOLOGY
+from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
 from voicebot.pipeline.turns import is_backchannel
 from voicebot.records.journal import Journal

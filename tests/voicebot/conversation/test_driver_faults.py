@@ -26,9 +26,10 @@ from dialogs.events import (
 )
 from nlu.types import Decision, Hypothesis, Understanding
 from tests.voicebot.conversation.test_driver import GREETING, Answer, Room, Scripted, greet_then, heard, house, taken_over
-from voicebot.conversation.driver import CallDriver, DriverSettings
+from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.rescue import ANNOUNCE
 from voicebot.conversation.session import utc_now
+from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import SpeechLost
 from voicebot.records.journal import Journal
 
@@ -230,7 +231,7 @@ async def test_a_turn_whose_end_is_never_reported_is_given_up() -> None:
     driver.speech_started(over_bot=False)
     running = asyncio.create_task(driver.run())
     await room.listening.wait()
-    driver._tell(SpeechLost(1))
+    driver._facts.put(SpeechLost(1))
     await asyncio.wait_for(running, 5)
     assert driver.outcome == "done"
 

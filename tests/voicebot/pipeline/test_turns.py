@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialogs.events import Expect
-from voicebot.pipeline.turns import WINDOW_S, Patience, Signal, TurnSettings, TurnTracker, is_backchannel, patience_for
+from voicebot.pipeline.turns import WINDOW_S, Signal, TurnHint, TurnSettings, TurnTracker, is_backchannel, turn_hint
 
 SPEECH, QUIET = 0.9, 0.05
 
 
 def signals(
-    probabilities: list[float], *, expect: Expect = Expect.OPEN, patience: Patience = Patience.NEUTRAL
+    probabilities: list[float], *, expect: Expect = Expect.OPEN, patience: TurnHint = TurnHint.NEUTRAL
 ) -> list[tuple[int, Signal]]:
     tracker = TurnTracker(TurnSettings())
     found = [(i, tracker.window(p, expect, patience)) for i, p in enumerate(probabilities)]
@@ -38,15 +38,15 @@ def test_a_short_breath_pauses_and_resumes_without_ending_the_turn() -> None:
 @pytest.mark.parametrize(
     ("expect", "patience", "silence_s"),
     [
-        (Expect.OPEN, Patience.NEUTRAL, 0.75),
-        (Expect.OPEN, Patience.DECIDED, 0.40),
-        (Expect.OPEN, Patience.HESITANT, 1.5),
-        (Expect.OPEN, Patience.MID_NUMBER, 1.3),
-        (Expect.YES_NO, Patience.NEUTRAL, 0.45),
-        (Expect.DIGITS, Patience.NEUTRAL, 1.3),
+        (Expect.OPEN, TurnHint.NEUTRAL, 0.75),
+        (Expect.OPEN, TurnHint.DECIDED, 0.40),
+        (Expect.OPEN, TurnHint.HESITANT, 1.5),
+        (Expect.OPEN, TurnHint.MID_NUMBER, 1.3),
+        (Expect.YES_NO, TurnHint.NEUTRAL, 0.45),
+        (Expect.DIGITS, TurnHint.NEUTRAL, 1.3),
     ],
 )
-def test_the_silence_that_ends_a_turn_adapts(expect: Expect, patience: Patience, silence_s: float) -> None:
+def test_the_silence_that_ends_a_turn_adapts(expect: Expect, patience: TurnHint, silence_s: float) -> None:
     spoken = 10
     found = signals([SPEECH] * spoken + [QUIET] * 100, expect=expect, patience=patience)
     ended = next(i for i, signal in found if signal is Signal.ENDED)
@@ -77,22 +77,22 @@ def test_signals_always_alternate_properly(probabilities: list[float]) -> None:
 @pytest.mark.parametrize(
     ("text", "decided", "expected"),
     [
-        ("zgubiłam kartę", True, Patience.DECIDED),
-        ("zgubiłam kartę", False, Patience.NEUTRAL),
-        ("chciałabym żeby", False, Patience.HESITANT),
-        ("chciałam zapytać o...", True, Patience.HESITANT),
-        ("mój numer to sześćset dwa", True, Patience.MID_NUMBER),
-        ("przelew na tysiąc", False, Patience.MID_NUMBER),
-        ("I'd like to", False, Patience.HESITANT),
-        ("it's about my", False, Patience.HESITANT),
-        ("no", False, Patience.NEUTRAL),
-        ("lista", False, Patience.NEUTRAL),
-        ("nie mam karty", False, Patience.NEUTRAL),
-        ("", False, Patience.NEUTRAL),
+        ("zgubiłam kartę", True, TurnHint.DECIDED),
+        ("zgubiłam kartę", False, TurnHint.NEUTRAL),
+        ("chciałabym żeby", False, TurnHint.HESITANT),
+        ("chciałam zapytać o...", True, TurnHint.HESITANT),
+        ("mój numer to sześćset dwa", True, TurnHint.MID_NUMBER),
+        ("przelew na tysiąc", False, TurnHint.MID_NUMBER),
+        ("I'd like to", False, TurnHint.HESITANT),
+        ("it's about my", False, TurnHint.HESITANT),
+        ("no", False, TurnHint.NEUTRAL),
+        ("lista", False, TurnHint.NEUTRAL),
+        ("nie mam karty", False, TurnHint.NEUTRAL),
+        ("", False, TurnHint.NEUTRAL),
     ],
 )
-def test_patience_follows_the_last_word(text: str, decided: bool, expected: Patience) -> None:
-    assert patience_for(text, decided) is expected
+def test_patience_follows_the_last_word(text: str, decided: bool, expected: TurnHint) -> None:
+    assert turn_hint(text, decided) is expected
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from voicebot.softphone import (
     CallScript,
     Keys,
     Moment,
+    Pause,
     Say,
     UntilEnded,
     UntilSilent,
     UntilSpeaking,
-    Wait,
     run_script_process,
 )
 
@@ -76,7 +76,7 @@ async def test_a_call_is_followed_step_by_step() -> None:
 
 
 async def test_several_calls_at_once_each_have_their_report() -> None:
-    scripts = [CallScript("sip:nowhere", (Wait(0.2),), name=f"call {n}", number=f"+4860010020{n}") for n in range(4)]
+    scripts = [CallScript("sip:nowhere", (Pause(0.2),), name=f"call {n}", number=f"+4860010020{n}") for n in range(4)]
     reports, _ = await _call(*scripts)
     assert [report.call for report in reports] == [f"call {n}" for n in range(4)]
     assert all(report.answered for report in reports)
@@ -84,7 +84,7 @@ async def test_several_calls_at_once_each_have_their_report() -> None:
 
 async def test_a_refused_call_reports_the_status() -> None:
     reports, _ = await _call(
-        CallScript("sip:nowhere", (Wait(2.0),), name="first"), CallScript("sip:nowhere", delay_s=0.5), max_calls=1
+        CallScript("sip:nowhere", (Pause(2.0),), name="first"), CallScript("sip:nowhere", delay_s=0.5), max_calls=1
     )
     assert [(report.answered, report.status) for report in reports] == [(True, 0), (False, 486)]
 
@@ -95,7 +95,7 @@ async def test_a_step_that_waits_in_vain_is_reported_and_the_script_goes_on() ->
 
 
 async def test_a_call_is_bounded_in_time() -> None:
-    (report,), _ = await _call(CallScript("sip:nowhere", (Wait(60),), max_s=0.5))
+    (report,), _ = await _call(CallScript("sip:nowhere", (Pause(60),), max_s=0.5))
     assert report.answered
     assert report.moments[-1].what == "ended"
 
@@ -103,7 +103,7 @@ async def test_a_call_is_bounded_in_time() -> None:
 async def test_the_process_ends_with_the_one_who_started_it() -> None:
     async with running(settings()) as bot:
         host, port = bot.address
-        calling = asyncio.create_task(run_script_process([CallScript(f"sip:802@{host}:{port}", (Wait(60),))]))
+        calling = asyncio.create_task(run_script_process([CallScript(f"sip:802@{host}:{port}", (Pause(60),))]))
         leg = await asyncio.wait_for(bot.ringing.get(), 20)
         await leg.answer()
         calling.cancel()

@@ -133,7 +133,7 @@ def test_a_folder_is_used_by_one_service_at_a_time(embedded: EmbeddedValkey, tmp
 
 
 def test_a_folder_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
-    """With the mend."""
+    """With the fix."""
     (tmp_path / "file").write_text("")
     with pytest.raises(EmbeddedStateError, match=r"cannot be used.*Set state\.data_dir"):
         EmbeddedValkey(tmp_path / "file" / "state").start()

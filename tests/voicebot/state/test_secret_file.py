@@ -30,7 +30,7 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_secret_and_a_place_that_cannot_be_used_are_explained(tmp_path: Path) -> None:
-    """With the mend."""
+    """With the fix."""
     empty = tmp_path / "empty"
     empty.touch(0o600)
     with pytest.raises(ConfigError, match="Delete the file"):

@@ -46,7 +46,7 @@ async def test_a_language_may_have_a_server_of_its_own_or_none(stand_in: StandIn
 
 
 async def test_a_server_that_is_away_at_the_start_stops_nothing(classifier: Classifier) -> None:
-    """It is logged with its mend, and calls are understood."""
+    """It is logged with its fix, and calls are understood."""
     made = desk(classifier, rasa_url="http://127.0.0.1:1")
     with capture_logs() as logs:
         await made.start()
@@ -82,7 +82,7 @@ async def test_without_rasa_there_is_nothing_to_start(classifier: Classifier) ->
 def test_mistakes_are_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, line: int, told: str, fatal: bool
 ) -> None:
-    """By file and line, with the mend."""
+    """By file and line, with the fix."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "voicebot.yml"
     path.write_text(written, encoding="utf-8")

@@ -34,7 +34,7 @@ IDENTITY_HEADERS = (
     "X-Call-Ref",
 )
 _MAX_HEADERS = 16
-_MOST_CALLS = 200  # the stack holds 255 in one process, and some are lost to malformed offers
+_MOST_CALLS = 200  # the stack holds 255 in one process
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,63}")
 
 

@@ -14,7 +14,7 @@ from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, end_of, settings
 from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.leg import SipLeg
-from voicebot.softphone import CallReport, CallScript, Play, Wait, run_script_process
+from voicebot.softphone import CallReport, CallScript, Pause, Play, run_script_process
 
 BOT_HZ, CALLER_HZ = 440.0, 1000.0
 RATES: dict[Codec, int] = {"pcma": 8000, "pcmu": 8000, "g722": 16000, "opus": 16000}
@@ -63,7 +63,7 @@ async def test_a_tone_arrives_as_the_same_tone_both_ways_in_every_codec(start_bo
     scripts = [
         CallScript(
             target,
-            (Play(tmp_path / "caller.wav"), Wait(0.3)),
+            (Play(tmp_path / "caller.wav"), Pause(0.3)),
             number=codec,
             codecs=(codec,),
             record=tmp_path / f"{codec}.wav",

@@ -1,4 +1,4 @@
-"""Settings that cannot work are refused with the mend in the message."""
+"""Settings that cannot work are refused with the fix in the message."""
 
 from __future__ import annotations
 
