@@ -28,12 +28,12 @@ from voicebot.softphone import (
     CallScript,
     HangUp,
     Keys,
+    Pause,
     Play,
     Say,
     Step,
     UntilEnded,
     UntilSpeaking,
-    Wait,
     run_script_process,
 )
 
@@ -222,8 +222,8 @@ async def _key_stops(service: Service, *, calls: int) -> list[float]:
     heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
     (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
     """
-    to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Wait(1.2), Keys("6"), Wait(0.8))
-    typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Wait(0.8))
+    to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Pause(1.2), Keys("6"), Pause(0.8))
+    typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Pause(0.8))
     steps = (*to_the_number, *typed, *typed, HangUp())
     measured = {len(to_the_number) + 3, len(to_the_number) + len(typed) + 3}  # steps count from 1
     busy = Conditions(waits=(("loans", 900.0),))
@@ -246,7 +246,7 @@ async def _with_recogniser(say: Figure, service: Service, *, calls: int) -> None
 
 async def _growth(say: Figure, service: Service, *, calls: int) -> None:
     """Short calls, ten at once, after as many to warm up; memory is read when the SIP stack has let go of old transactions."""
-    steps = [(Wait(0.3), HangUp())] * calls
+    steps = [(Pause(0.3), HangUp())] * calls
     await run_script_process(_scripts(service, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
