@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import CallbackStore
@@ -25,6 +26,8 @@ from voicebot.state.shared import SharedState
 class Stores:
     """All stores of one process, open."""
 
+    url: str
+    """The state server's."""
     shared: SharedState
     handoffs: HandOffStore
     callbacks: CallbackStore
@@ -35,8 +38,17 @@ class Stores:
     memory: CallerMemory
 
 
-async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Callable[[], datetime]) -> Stores:
-    """Open everything; `stack` closes it. `clock` is the time of day. Raises StateError, RecordsError."""
+def spool_folder(settings: Settings, process: str) -> Path:
+    """Where records of one kind of process wait for the database."""
+    return settings.state.data_dir / ("spool" if process == "calls" else f"spool-{process}")
+
+
+async def open_stores(
+    settings: Settings, stack: AsyncExitStack, *, clock: Callable[[], datetime], process: str = "calls"
+) -> Stores:
+    """Open everything; `stack` closes it. `clock` is the time of day. `process` names the kind of process, which has a spool of
+    its own. Raises StateError, RecordsError.
+    """
     data_dir = settings.state.data_dir
     url = settings.state.redis_url
     if url is None:
@@ -47,12 +59,13 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
     shared = SharedState(url)
     limits, records = settings.limits, settings.records
     stores = Stores(
+        url,
         shared,
         HandOffStore(shared, clock=clock),
         CallbackStore(shared),
         RecordStore(
             settings.database_url,
-            spool_dir=data_dir / "spool",
+            spool_dir=spool_folder(settings, process),
             folder=records.folder,
             keep_numbers=records.keep_numbers,
             keep_days=records.keep_days,

@@ -28,6 +28,8 @@ from voicebot.service import Service
 from voicebot.service import open_service as open_real
 from voicebot.softphone import CallReport, CallScript, Step, run_script_process
 from voicebot.understanding.service import UnderstandingService, in_process
+from voicebot.web.process import child_settings
+from voicebot.web.service import WebService, open_web
 
 TOKEN = "a-token-of-the-test"
 
@@ -37,6 +39,7 @@ class RunningService:
     """A running service, what its calls' journals said, and ways in."""
 
     service: Service
+    web: WebService
     journals: dict[str, list[Line]] = field(default_factory=dict)
     listeners: list[Callable[[str, Line], None]] = field(default_factory=list)
 
@@ -45,6 +48,10 @@ class RunningService:
         self.journals.setdefault(call_id, []).append(line)
         for listener in tuple(self.listeners):
             listener(call_id, line)
+
+    async def drain(self, seconds: float) -> None:
+        """Stop both, as `voicebot serve` does."""
+        await asyncio.gather(self.service.drain(seconds), self.web.drain(seconds))
 
     async def call(self, *steps: Step, **more: Any) -> tuple[CallReport, list[Line]]:
         """A real SIP call from another process: its report, and the journal of the call."""
@@ -74,16 +81,15 @@ class RunningService:
     @asynccontextmanager
     async def customer(self, lang: str = "pl") -> AsyncIterator[Customer]:
         """Somebody in the chat."""
-        assert self.service.http is not None
-        host, port = self.service.http
+        assert self.web.chat_address is not None
+        host, port = self.web.chat_address
         async with connect(f"ws://{host}:{port}/chat/ws?lang={lang}", origin=f"http://{host}:{port}") as socket:  # type: ignore[arg-type]
             yield Customer(socket)
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[httpx.AsyncClient]:
         """The web API, with the token."""
-        assert self.service.http is not None
-        host, port = self.service.http
+        host, port = self.web.api
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers) as client:
             yield client
@@ -105,11 +111,14 @@ async def quick_engines(bundle: Bundle, data_dir: Path, clock: Callable[[], date
 async def open_service(
     data_dir: Path, *, clock: Callable[[], datetime] = utc_now, **sections: Mapping[str, Any]
 ) -> AsyncIterator[RunningService]:
-    """The service on free loopback ports, with these sections of the configuration on top."""
+    """The service on free loopback ports, with these sections of the configuration on top: what are two processes, calls and web,
+    here share one.
+    """
     sip = {"host": "127.0.0.1", "port": 0, "peers": ["127.0.0.1/32"], "net_interface": "127.0.0.1", "transports": ["udp"]}
     chosen: dict[str, Mapping[str, Any]] = {
         "sip": {**sip, "rtp_ports": [22000, 22999]},
         "state": {"data_dir": str(data_dir)},
+        "health": {"port": 0},
         "web": {"port": 0, "token": TOKEN},
         "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
     }
@@ -124,6 +133,12 @@ async def open_service(
     async with (
         quick_engines(load_bundle(settings.bundle), data_dir, clock) as engines,
         open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
+        open_web(
+            child_settings(settings, state_url=service.stores.url, health=service.health),
+            understanding=engines.understanding,
+            sinks=[sink],
+            clock=clock,
+        ) as web,
     ):
-        listening.append(RunningService(service))
+        listening.append(RunningService(service, web))
         yield listening[0]

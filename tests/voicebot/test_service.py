@@ -57,7 +57,7 @@ async def test_calls_go_on_and_are_handed_over_while_the_state_server_is_killed_
             await customer.key("2")
             chats.append(await customer.until("handed_over"))
             told = (await api.get("/metrics")).text.splitlines()
-            assert "voicebot_state_available 0.0" in told
+            assert 'voicebot_state_available{process="calls"} 0.0' in told
             assert (await api.get("/health")).json()["ready"] is True, "a service without its state server takes calls"
         calls.append(await service.call(UntilSpeaking(0.3), Keys("92"), UntilEnded(30)))
 
@@ -81,10 +81,10 @@ async def test_calls_go_on_and_are_handed_over_while_the_state_server_is_killed_
         assert not [line for _, lines in calls for line in lines if line.get("type") == "Failed"]
         async with service.api() as api:
             told = (await api.get("/metrics")).text.splitlines()
-            assert "voicebot_state_available 1.0" in told
-            assert 'voicebot_calls_total{outcome="handed_over"} 3.0' in told
-            assert 'voicebot_chats_total{outcome="handed_over"} 2.0' in told
-            assert "voicebot_live_calls 0.0" in told
+            assert 'voicebot_state_available{process="calls"} 1.0' in told
+            assert 'voicebot_calls_total{outcome="handed_over",process="calls"} 3.0' in told
+            assert 'voicebot_chats_total{outcome="handed_over",process="web"} 2.0' in told
+            assert 'voicebot_live_calls{process="calls"} 0.0' in told
 
 
 async def test_while_secret_keys_are_entered_nothing_is_recorded_or_written(tmp_path: Path) -> None:
@@ -132,20 +132,19 @@ async def test_stopping_lets_calls_and_chats_end_and_takes_no_more(tmp_path: Pat
     async with open_service(tmp_path) as service, service.customer() as customer, service.customer() as idle:
         await customer.until("options")
         await idle.until("options")
-        stopping = asyncio.create_task(service.service.drain(60.0))
-        await asyncio.sleep(0)  # it has begun
-        assert service.service.call_services.admission.draining
+        stopping = asyncio.create_task(service.drain(60.0))
         async with service.customer() as late:
             assert await late.until_closed() == 1013
+        assert service.service.call_services.admission.draining
         await (await customer.key("9")).until("options")
         await customer.key("1")
         assert (await customer.until("handed_over"))["queue"] == "card_emergency"
         assert not stopping.done(), "somebody is still writing"
-        await service.service.drain(0.05)
+        await service.drain(0.05)
         assert (await idle.until("handed_over"))["queue"] == "general", "who is left is put through, not hung up on"
         await stopping
-        assert service.service.chat is not None
-        assert len(service.service.chat) == 0
+        assert service.web.chat is not None
+        assert len(service.web.chat) == 0
 
 
 async def test_without_the_chat_there_is_no_door_to_it(tmp_path: Path) -> None:
@@ -160,7 +159,7 @@ async def test_an_answer_to_the_survey_is_a_figure_and_in_the_record(tmp_path: P
     async with open_service(tmp_path) as service, service.api() as api:
         await service.call(UntilSilent(0.6), Keys("1"), UntilEnded(20), line="+48225550102")
         told = (await api.get("/metrics")).text.splitlines()
-        assert 'voicebot_survey_answers_total{answer="helped",line="survey"} 1.0' in told
+        assert 'voicebot_survey_answers_total{answer="helped",line="survey",process="calls"} 1.0' in told
         assert await service.service.call_services.session.records.flush(10)
         (call,) = (await api.get("/api/calls")).json()["calls"]
         assert (call["line"], call["survey"]) == ("survey", "helped")
@@ -195,8 +194,8 @@ async def test_whoever_was_promised_a_callback_and_is_put_through_by_a_new_call_
             assert [each["ref"] for each in listed["callbacks"]] == ["another"]
             assert [(each["ref"], each["call_id"] in service.journals) for each in listed["served"]] == [("mine", True)]
             told = (await api.get("/metrics")).text.splitlines()
-            assert 'voicebot_callbacks_total{queue="card_emergency",what="served"} 1.0' in told
-            assert 'voicebot_callbacks_waiting{queue="card_emergency"} 1.0' in told
+            assert 'voicebot_callbacks_total{process="calls",queue="card_emergency",what="served"} 1.0' in told
+            assert 'voicebot_callbacks_waiting{process="web",queue="card_emergency"} 1.0' in told
             (heard,) = await bank.told("callback.served")
             assert heard["data"]["ref"] == "mine"
 
@@ -228,8 +227,8 @@ async def test_an_endpoint_that_cannot_be_drained_costs_no_caller_the_hand_over(
     async with open_service(tmp_path) as service, service.customer() as customer:
         await customer.until("options")
         broken = replace(service.service, endpoints=(BrokenEndpoint(),))  # type: ignore[arg-type]
-        await broken.drain(0.05)
+        await asyncio.gather(broken.drain(0.05), service.web.drain(0.05))
         assert (await customer.until("handed_over"))["queue"] == "general"
         async with service.api() as api:
             health = await api.get("/health")
-            assert (health.status_code, health.json()["checks"]["admission"]) == (503, False), "nobody is admitted any more"
+            assert (health.status_code, health.json()["parts"]["calls"]["why"]) == (503, "admission: no place for another call")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,15 +23,25 @@ class ChatServices:
     """What is out of order ("classifier")."""
     keeps_words: bool = True
     """Conversations are stored with the customer's words, so that the notice of it is due."""
-    draining: Callable[[], bool] = lambda: False
-    """Whether the service is about to stop."""
 
 
 class LiveChat(Protocol):
     """A chat under way."""
 
+    address: str
+    """What counts as one client, see `voicebot.http.connections.client_of`."""
+
+    @property
+    def silent_since(self) -> float | None:
+        """Monotonic seconds since when the customer has sent nothing at all; None once they have."""
+        ...
+
     def put_through_now(self, why: str) -> None:
         """The customer must go to the default queue now."""
+        ...
+
+    def give_way(self) -> None:
+        """End: the customer has not begun, and another needs the place."""
         ...
 
 
@@ -42,6 +52,7 @@ class ChatServer:
         self.services = services
         self.settings = settings or ChatSettings()
         self._live: set[LiveChat] = set()
+        self._draining = False
         self._none_left = asyncio.Event()
         self._none_left.set()
 
@@ -60,14 +71,39 @@ class ChatServer:
         return len(self._live)
 
     def enter(self, chat: LiveChat) -> bool:
-        """Let one more in; False when all places are taken, or the service is about to stop."""
-        reason = "draining" if self.services.draining() else "full" if len(self) >= self.settings.max_chats else ""
+        """Let one more in; False when all places are taken, also those of its address, or the service is about to stop."""
+        reason = self._refusal(chat.address)
         if reason:
             self.services.session.metrics.count("voicebot_chats_refused_total", reason=reason)
             return False
         self._live.add(chat)
         self._none_left.clear()
         return True
+
+    def _refusal(self, address: str) -> str:
+        if self._draining:
+            return "draining"
+        if sum(chat.address == address for chat in self._live) >= self.settings.max_chats_per_address:
+            return "address_full"
+        if len(self) < self.settings.max_chats or self._gave_way():
+            return ""
+        return "full"
+
+    def _gave_way(self) -> bool:
+        """Whether somebody who has been connected for a while and sent nothing at all makes room."""
+        silent = [(chat.silent_since, chat) for chat in self._live if chat.silent_since is not None]
+        if not silent:
+            return False
+        since, chat = min(silent, key=lambda each: each[0] or 0.0)
+        if time.monotonic() - (since or 0.0) < self.settings.silent_s:
+            return False
+        chat.give_way()
+        self.leave(chat)
+        return True
+
+    def stop_taking(self) -> None:
+        """Let nobody in from now on."""
+        self._draining = True
 
     def leave(self, chat: LiveChat) -> None:
         """The chat is over."""

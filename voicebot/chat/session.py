@@ -24,6 +24,7 @@ from voicebot.conversation.session import CHAT, Session
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
+from voicebot.http.connections import client_of
 from voicebot.logs import call_logged
 from voicebot.state.caller_memory import Remembered
 from voicebot.tasks import cancelled
@@ -64,6 +65,17 @@ class ChatSession:
         self._driver = self._new_driver()
         self._stage.drive(self._driver)
         self._heard_at = time.monotonic()
+        self._spoke = False
+        self.address = client_of(socket.client.host if socket.client else "")
+
+    @property
+    def silent_since(self) -> float | None:
+        """See `LiveChat`."""
+        return None if self._spoke else self._heard_at
+
+    def give_way(self) -> None:
+        """See `LiveChat`."""
+        self._driver.hung_up("idle")
 
     @property
     def chat_id(self) -> str:
@@ -106,7 +118,8 @@ class ChatSession:
             finally:
                 await cancelled(*helpers)
                 self._stage.close()
-                self._session.close(self._driver.outcome, words=not self._stage.words_dropped)
+                # whoever sent nothing had no conversation: a machine that opens sockets must not fill the records
+                self._session.close(self._driver.outcome, words=not self._stage.words_dropped, kept=self._spoke)
 
     def put_through_now(self, why: str) -> None:
         """The customer must go to the default queue now."""
@@ -152,6 +165,7 @@ class ChatSession:
             await self._send({"type": "error", "code": refused.code, "detail": str(refused)})
             return True
         self._heard_at = time.monotonic()
+        self._spoke = True
         self._take(message)
         return True
 

@@ -20,6 +20,14 @@ class ChatSettings(BaseModel):
     """The bank's other sites that may embed the page or open the WebSocket, as browsers write them; its own origin always may."""
     max_chats: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Chats at once in one process."""
+    max_chats_per_address: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Chats at once from one address (IPv6: one /64 network)."""
+    silent_s: Seconds = 30.0
+    """When all chats are taken, one whose customer has sent nothing for so long from its start gives way to another."""
+    host: str | None = None
+    """With `port`, the chat's own address; None: the one of the API."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """None: the chat is on the port of the API."""
     max_message_chars: Annotated[int, Field(ge=50, le=4000)] = 500
     max_messages_per_minute: Annotated[int, Field(ge=1, le=600)] = 30
     patience_times: Annotated[float, Field(ge=1, le=100)] = 10.0

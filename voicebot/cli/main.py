@@ -14,6 +14,7 @@ from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
+from voicebot.cli.web import web
 
 loguru.logger.remove()  # pipecat logs a greeting when imported; `voicebot.logs` decides what is logged
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # [key 1] in the help is not mark-up
     help="Call steering for a bank's hotline.",
 )
-for command in (demo, serve, talk, call, replay):
+for command in (demo, serve, web, talk, call, replay):
     app.command()(command)
 app.command("test")(conversation_tests)
 for name, group in {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,13 @@ from voicebot.cli.options import Config
 from voicebot.tasks import cancelled
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from voicebot.service import Service
+    from voicebot.web.service import Listeners
+
+WEB_START_S = 60.0
+LAST_WORDS_S = 20.0
 
 
 def serve(config: Config = None) -> None:
@@ -26,18 +33,39 @@ def serve(config: Config = None) -> None:
 
 async def _serve(config: Path | None) -> None:
     from voicebot.config.loading import load_settings
+    from voicebot.endpoints.sip.ports import check_free
     from voicebot.logs import configure_logs
+    from voicebot.process import raise_file_limit
     from voicebot.service import open_service
+    from voicebot.web.process import WebProcess, child_settings
+    from voicebot.web.service import open_listeners
 
     settings = load_settings(config)
     configure_logs(level=settings.log.level, format=settings.log.format)
+    raise_file_limit()
     console = Console(stderr=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim")) as service:
-        _announce(console, service)
+    async with AsyncExitStack() as stack:
+        # a port that is taken is told before anything that takes long
+        listeners = open_listeners(settings) if settings.web.enabled else None
+        if listeners is not None:
+            stack.callback(listeners.close)
+        check_free(settings.sip.host, settings.sip.port, settings.sip.transports)
+        service = await stack.enter_async_context(
+            open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim"))
+        )
+        web = None
+        if listeners is not None:
+            web = WebProcess(child_settings(settings, state_url=service.stores.url, health=service.health), listeners)
+            stack.push_async_callback(web.close)
+            web.start()
+            console.print("… starting the web process", style="dim")
+            if not await web.ready(WEB_START_S):
+                console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
+        _announce(console, service, listeners)
         waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.died())}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         await cancelled(*waiting)
@@ -47,18 +75,30 @@ async def _serve(config: Path | None) -> None:
             f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones; then they are put through"
         )
         code = 0 if service.healthy else 1
-        await service.drain(settings.limits.drain_s)
+        draining = [service.drain(settings.limits.drain_s)]
+        if web is not None:
+            draining.append(web.drain(settings.limits.drain_s + LAST_WORDS_S))
+        await asyncio.gather(*draining)
     if code:
         raise typer.Exit(code)
 
 
-def _announce(console: Console, service: Service) -> None:
+def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:
     (host, port), settings = service.sip.address, service.settings
     console.print(f"SIP   listening on {host}:{port} ({', '.join(settings.sip.transports)})")
     console.print(f"      call sip:{settings.sip.user}@{host}:{port}")
     if not settings.sip.peers:
         console.print("      nobody may call yet: name the networks of your PBX or softphone in sip.peers", style="yellow")
-    if service.http is not None:
+    if listeners is not None:
+        scheme = "https" if settings.web.tls else "http"
         kept = "the configured token" if settings.web.token else f"token in {settings.state.data_dir / 'web-token'}"
-        console.print(f"HTTP  listening on http://{service.http[0]}:{service.http[1]} ({kept})")
+        console.print(f"API   listening on {_url(scheme, listeners.api)} ({kept})")
+        if settings.web.chat.enabled:
+            console.print(f"chat  on {_url(scheme, listeners.chat or listeners.api)}/chat")
+    console.print(f"local health and metrics on http://{service.health[0]}:{service.health[1]}/health/ready and /metrics")
     console.print(f"bundle {service.bundle.version}; stop with Ctrl-C")
+
+
+def _url(scheme: str, listener: socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -6,12 +6,15 @@ service are defined beside that part. What a bank edits day by day (texts, route
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,6 +31,7 @@ from voicebot.chat.settings import ChatSettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
+from voicebot.http.settings import HttpLimits, Tls
 from voicebot.understanding.settings import NluSettings
 
 ENV_PREFIX = "VOICEBOT_"
@@ -35,6 +39,7 @@ ENV_DELIMITER = "__"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text, strict=False)))]
 
 
 class Section(BaseModel):
@@ -90,12 +95,25 @@ class Recording(Section):
         return self.lines.get(line, self.enabled)
 
 
+class Health(Section):
+    """The calls' local socket: GET /health/live, /health/ready and /metrics. Nothing else of HTTP reaches their process."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8081
+
+
 class Web(Section):
-    """The web API."""
+    """The web API and the chat: a process of its own beside the calls."""
 
     enabled: bool = True
+    """False: `voicebot serve` starts none; `voicebot web` still runs one."""
     host: str = "127.0.0.1"
     port: Port = 8080
+    tls: Tls | None = None
+    """None: HTTP, for a proxy on this machine."""
+    proxies: tuple[Network, ...] = ()
+    """Networks of reverse proxies: their X-Forwarded-For and X-Forwarded-Proto are believed."""
+    limits: HttpLimits = HttpLimits()
     token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """None: one is made and kept in `web-token` in data_dir, readable by the service only."""
     chat: ChatSettings = ChatSettings()
@@ -117,6 +135,13 @@ class Log(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
+
+
+def _plain(value: object) -> object:
+    """For JSON. Paths, URLs and networks are what they read as."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 _RECOGNISERS = {"pl": RecogniserSettings(), "en": RecogniserSettings()}
@@ -143,6 +168,7 @@ class Settings(BaseSettings):
     state: State = State()
     records: Records = Records()
     recording: Recording = Recording()
+    health: Health = Health()
     web: Web = Web()
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
@@ -187,6 +213,10 @@ class Settings(BaseSettings):
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None
+
+    def as_json(self) -> str:
+        """Everything, secrets too: for a child process of ours and nobody else. `model_validate_json` reads it."""
+        return json.dumps(self.model_dump(mode="python"), default=_plain)
 
     @cached_property
     def database_url(self) -> str:

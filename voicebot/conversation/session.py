@@ -184,8 +184,10 @@ class Session:
 
     # ------------------------------------------------------------------ end
 
-    def close(self, outcome: str, *, recording: Path | None = None, words: bool = True) -> None:
-        """Keep the record; harmless when closed. Without `words` what the caller said is left out of it."""
+    def close(self, outcome: str, *, recording: Path | None = None, words: bool = True, kept: bool = True) -> None:
+        """Keep the record; harmless when closed. Without `words` what the caller said is left out of it; without `kept` there is
+        no record at all.
+        """
         if self._closed:
             return
         self._closed = True
@@ -198,7 +200,8 @@ class Session:
             recording=recording,
         )
         lines = self.journal.lines if words else [_wordless(line) for line in self.journal.lines]
-        self._services.records.save(summary, lines)
+        if kept:
+            self._services.records.save(summary, lines)
         self._services.live.ended(self.call_id)
         log.info(f"{'call' if self._channel is VOICE else 'chat'} ended", outcome=outcome)
 

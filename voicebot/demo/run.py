@@ -79,7 +79,7 @@ async def run_demo(console: Console, folder: Path) -> int:
         console.print(f"… {what}", style="dim")
 
     async with open_service(_settings(folder, customers), sinks=[sink], progress=doing, clock=clock) as service:
-        console.print(f"SIP on {service.sip.address[0]}:{service.sip.address[1]}, HTTP on {service.http}\n")
+        console.print("SIP on {}:{}, health and metrics on http://{}:{}\n".format(*service.sip.address, *service.health))
         screen.append(CallScreen(console, lambda say: say_in_words(say, service.bundle, clock())))
         outcomes = await _place(console, service, ONE_BY_ONE, journals, together=1)
         console.print("\n[bold]five calls at once[/bold]")
@@ -117,7 +117,7 @@ def _settings(folder: Path, customers: Path) -> Settings:
             "state": {"data_dir": str(DATA_DIR)},
             "records": {"folder": str(folder), "database_url": f"sqlite:///{folder / 'calls.db'}"},
             "recording": {"enabled": True, "folder": str(folder)},
-            "web": {"port": 0},
+            "health": {"port": 0},
             "customers": {"csv": str(customers), "sqlite": str(folder / "customers.db")},
             "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
         }

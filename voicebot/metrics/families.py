@@ -52,6 +52,8 @@ FAMILIES = {
         _gauge("voicebot_callbacks_waiting", "Callbacks promised and not made yet, by queue (all processes).", "queue"),
         _counter("voicebot_chats_total", "Chats that ended, by outcome.", "outcome"),
         _counter("voicebot_chats_refused_total", "Chats refused, by reason.", "reason"),
+        _counter("voicebot_http_refused_total", "Connections and requests refused by the web process, by reason.", "reason"),
+        _gauge("voicebot_http_connections", "Connections open to the web process."),
         _counter("voicebot_survey_answers_total", "Answers to the survey, by answer and line.", "answer", "line"),
         _counter("voicebot_decisions_total", "Decisions of the dialogue, by kind.", "kind"),
         _counter("voicebot_errors_total", "Errors, by code.", "code"),

@@ -1,6 +1,3 @@
-"""The web API: health, the agent's screen, calls, live switches, figures. Personal data only behind the token."""
-
-from voicebot.web.app import WebParts, build_app
-from voicebot.web.server import WebServer, serve
-
-__all__ = ["WebParts", "WebServer", "build_app", "serve"]
+"""The web process: the API for the bank's systems and agents, and the chat. It shares state and records with the calls, and
+nothing else: what happens here costs no caller anything. Personal data only behind the token.
+"""

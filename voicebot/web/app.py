@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from dialogs.data.bundle import Bundle
@@ -16,13 +16,17 @@ from voicebot.chat.server import ChatServer
 from voicebot.errors import VoicebotError
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.store import HandOffStore
+from voicebot.health.report import Part
+from voicebot.health.routes import health_routes
+from voicebot.http.connections import Refused
+from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
+from voicebot.http.security_headers import SecurityHeaders
+from voicebot.http.settings import HttpLimits
 from voicebot.metrics.registry import Metrics
 from voicebot.records.store import RecordStore
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, figures, handoffs, health, switches
-from voicebot.web.access import token_required
-from voicebot.web.security_headers import SecurityHeaders
+from voicebot.web import callbacks, calls, figures, handoffs, switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +44,49 @@ class WebParts:
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time of day that the service goes by."""
-    checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
-    """What a ready service needs, by name: whether it works."""
+    health: Sequence[Part] = ()
+    """What the service is made of, and how each part is."""
+    calls_metrics: Callable[[], Awaitable[str]] | None = None
+    """The metrics of the calls' process, in the text format; None where there is none to ask."""
     chat: ChatServer | None = None
     """The text channel; None where there is none."""
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    refused: Refused = lambda _: None
+    """Told why a request was refused before it reached the application."""
 
 
-def build_app(parts: WebParts) -> FastAPI:
-    """The API. Without the token only /health and the customers' chat answer; there is no page of documentation."""
-    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    guarded = [Depends(token_required(parts.token))]
-    app.include_router(health.routes(parts.checks))
-    app.include_router(figures.routes(parts.metrics, before=parts.callbacks.count), dependencies=guarded)
-    app.include_router(handoffs.routes(parts.handoffs), prefix="/api", dependencies=guarded)
-    app.include_router(callbacks.routes(parts.callbacks), prefix="/api", dependencies=guarded)
-    app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api", dependencies=guarded)
-    app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api", dependencies=guarded)
+def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
+    """The API, and the chat unless it has a port of its own. Without the token only /health and the chat answer; there is no page
+    of documentation.
+    """
+    app = _app(parts)
+    app.router.routes.extend(health_routes(parts.health))
+    app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=parts.callbacks.count))
+    app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
+    app.include_router(callbacks.routes(parts.callbacks), prefix="/api")
+    app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
+    app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
+    if parts.chat is not None and with_chat:
+        app.include_router(chat_routes(parts.chat))
+    return app
+
+
+def build_chat_app(parts: WebParts) -> FastAPI:
+    """The chat alone, with the health of the process for a load balancer."""
+    app = _app(parts)
+    app.router.routes.extend(health_routes(parts.health))
     if parts.chat is not None:
         app.include_router(chat_routes(parts.chat))
+    return app
+
+
+def _app(parts: WebParts) -> FastAPI:
+    """What every request passes, the last added first: its client's share, the token, the length of its body."""
+    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(VoicebotError, _unavailable)
+    app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused)
+    app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused)
+    app.add_middleware(ClientShare, most=parts.limits.max_per_address, refused=parts.refused)
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
+from voicebot.health.routes import METRICS_TYPE
+from voicebot.metrics.merge import merged
 from voicebot.metrics.registry import Metrics
 
+log = structlog.get_logger(__name__)
 
-def routes(metrics: Metrics, *, before: Callable[[], Awaitable[None]]) -> APIRouter:
-    """The figures of this process; `before` counts what has to be asked for, and never raises."""
+
+def routes(metrics: Metrics, calls: Callable[[], Awaitable[str]] | None, *, before: Callable[[], Awaitable[None]]) -> APIRouter:
+    """The figures of this process and of the calls', told apart by the label `process`. `before` counts what has to be asked for;
+    neither it nor `calls` raises.
+    """
     router = APIRouter()
 
     @router.get("/metrics")
     async def figures() -> PlainTextResponse:
         await before()
-        return PlainTextResponse(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        own = {"web": metrics.render()}
+        try:
+            text = merged({**own, "calls": await calls()} if calls is not None else own)
+        except ValueError as error:  # a calls' process of another version
+            log.warning("the metrics of the calls cannot be read", code="metrics.unreadable", why=str(error))
+            text = merged(own)
+        return PlainTextResponse(text, media_type=METRICS_TYPE)
 
     return router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.service import HandOffService
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
+from voicebot.http.server import HttpServer, listen, serve
 from voicebot.metrics.registry import Metrics
 from voicebot.records import CallSummary, RecordStore
 from voicebot.state.caller_memory import CallerMemory
@@ -34,8 +35,7 @@ from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.shared import SharedState
 from voicebot.understanding.service import UnderstandingService
-from voicebot.web import WebParts, build_app, serve
-from voicebot.web.server import WebServer
+from voicebot.web.app import WebParts, build_app
 
 DAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw: everybody is at work
 NIGHT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -71,7 +71,7 @@ class Bank:
     callbacks: CallbackStore
     records: RecordStore
     port: int
-    server: WebServer
+    server: HttpServer
     metrics: Metrics
 
     async def stop(self) -> None:
@@ -153,7 +153,6 @@ async def open_bank(
     now: datetime = DAY,
     keeps_words: bool = True,
     webhook: Webhook | None = None,
-    draining: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Bank]:
     """The chat on a free port while the context lasts."""
     records = RecordStore(f"sqlite:///{folder / 'calls.db'}", spool_dir=folder / "spool", folder=folder / "files")
@@ -173,7 +172,7 @@ async def open_bank(
         metrics=metrics,
         clock=lambda: now,
     )
-    room = ChatServer(ChatServices(session, keeps_words=keeps_words, draining=draining), settings)
+    room = ChatServer(ChatServices(session, keeps_words=keeps_words), settings)
     parts = WebParts(
         clock=lambda: now,
         token="the-agents-token",
@@ -186,9 +185,9 @@ async def open_bank(
         metrics=metrics,
         chat=room,
     )
-    server, port = await serve(build_app(parts), "127.0.0.1", 0)
+    server = await serve(build_app(parts), listen("127.0.0.1", 0, setting="test"))
     try:
-        yield Bank(room, handoffs, callbacks, records, port, server, metrics)
+        yield Bank(room, handoffs, callbacks, records, server.port, server, metrics)
     finally:
         await server.close()
         await records.close()

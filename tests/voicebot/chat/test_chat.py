@@ -197,6 +197,7 @@ async def test_a_customer_may_leave_at_any_time(bank: Bank, politely: bool) -> N
     """With the button or by closing the page: the chat is over, and its record is kept."""
     async with bank.customer() as customer:
         await customer.until("options")
+        await (await customer.key("9")).until("options")
         if politely:
             await customer.socket.send('{"type": "bye"}')
             assert await customer.until_closed() == 1000
@@ -204,6 +205,46 @@ async def test_a_customer_may_leave_at_any_time(bank: Bank, politely: bool) -> N
             await customer.socket.close()
     await bank.until_empty()
     assert [summary.outcome for summary in await bank.records_written()] == ["caller_hung_up"]
+
+
+async def test_who_sends_nothing_at_all_leaves_no_record(bank: Bank) -> None:
+    """Opening the page is no conversation, and a machine that opens sockets must not fill the records."""
+    async with bank.customer() as customer:
+        await customer.until("options")
+    await bank.until_empty()
+    assert await bank.records_written() == []
+
+
+async def test_one_address_has_its_share_of_the_chats(shared: SharedState, tmp_path: Path) -> None:
+    """Whoever opens more is told at once."""
+    async with open_bank(shared, tmp_path, settings=ChatSettings(max_chats_per_address=2)) as bank:
+        async with bank.customer() as first, bank.customer() as second:
+            for customer in (first, second):
+                await customer.until("options")
+            async with bank.customer() as third:
+                assert await third.until_closed() == 1013
+        await bank.until_empty()
+        async with bank.customer() as again:
+            await again.until("options")
+        assert 'voicebot_chats_refused_total{reason="address_full"} 1.0' in bank.metrics.render().splitlines()
+
+
+async def test_when_all_chats_are_taken_who_is_silent_from_the_start_gives_way(shared: SharedState, tmp_path: Path) -> None:
+    """The longest silent first; whoever has sent something keeps their place."""
+    async with open_bank(shared, tmp_path, settings=ChatSettings(max_chats=2, silent_s=0.001)) as bank:  # noqa: SIM117
+        async with bank.customer() as busy, bank.customer() as silent:
+            await busy.until("options")
+            await (await busy.key("9")).until("options")
+            await silent.until("options")
+            async with bank.customer() as third:
+                await third.until("options")
+                assert await silent.until_closed() == 1000
+                assert silent.got[-1]["type"] == "ended"
+                await (await third.key("9")).until("options")
+                async with bank.customer() as fourth:
+                    assert await fourth.until_closed() == 1013, "both have begun"
+            await busy.key("1")
+            assert (await busy.until("handed_over"))["queue"] == "card_emergency"
 
 
 async def test_a_quiet_customer_is_asked_and_then_let_go(shared: SharedState, tmp_path: Path) -> None:
@@ -292,10 +333,9 @@ async def test_when_all_chats_are_taken_the_next_customer_is_told(shared: Shared
 
 async def test_a_service_that_is_stopping_lets_nobody_in_and_the_others_finish(shared: SharedState, tmp_path: Path) -> None:
     """As on the telephone."""
-    stopping: list[bool] = []
-    async with open_bank(shared, tmp_path, draining=lambda: bool(stopping)) as bank, bank.customer() as first:
+    async with open_bank(shared, tmp_path) as bank, bank.customer() as first:
         await first.until("options")
-        stopping.append(True)
+        bank.room.stop_taking()
         async with bank.customer() as second:
             assert await second.until_closed() == 1013
         await (await first.say("nie działa mi blik")).until("handed_over")

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from voicebot.web.server import serve
+from voicebot.http.server import listen, serve
 
 
 @dataclass(slots=True)
@@ -57,8 +57,10 @@ class Receiver:
 async def receiving() -> AsyncIterator[Receiver]:
     """A receiver on a free port."""
     receiver = Receiver()
-    server, port = await serve(Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])]), "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{port}/hook"
+    server = await serve(
+        Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])]), listen("127.0.0.1", 0, setting="test")
+    )
+    receiver.url = f"http://127.0.0.1:{server.port}/hook"
     try:
         yield receiver
     finally:

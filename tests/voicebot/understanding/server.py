@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.voicebot.understanding.record import REPLIES
-from voicebot.web.server import serve
+from voicebot.http.server import listen, serve
 
 TOKEN = "a-token-of-the-tests"
 RECORDED: dict[str, Any] = json.loads(REPLIES.read_text(encoding="utf-8"))
@@ -53,8 +53,8 @@ async def standing_in() -> AsyncIterator[StandIn]:
     """A stand-in on a free port."""
     rasa = StandIn()
     routes = [Route("/model/parse", rasa.parse, methods=["POST"]), Route("/status", rasa.status)]
-    server, port = await serve(Starlette(routes=routes), "127.0.0.1", 0)
-    rasa.url = f"http://127.0.0.1:{port}"
+    server = await serve(Starlette(routes=routes), listen("127.0.0.1", 0, setting="test"))
+    rasa.url = f"http://127.0.0.1:{server.port}"
     try:
         yield rasa
     finally:

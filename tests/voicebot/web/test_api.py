@@ -20,12 +20,14 @@ from voicebot.handoff.callback_service import CallbackService, RangAgain
 from voicebot.handoff.callbacks import CallbackStore, callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
 from voicebot.handoff.store import HandOffStore
+from voicebot.health.report import Part
+from voicebot.http.server import listen, serve
 from voicebot.metrics.registry import Metrics
 from voicebot.records import CallSummary, RecordStore
 from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.state.shared import SharedState
-from voicebot.web import WebParts, build_app, serve
+from voicebot.web.app import WebParts, build_app
 
 TOKEN = "the-agents-token"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
@@ -82,10 +84,13 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
         bundle=BUNDLE,
         metrics=Metrics(),
         clock=clock,
-        checks={name: lambda name=name: working[name] for name in working},  # type: ignore[misc]
+        health=[
+            Part("sip", lambda: None if working["sip"] else "cannot take calls", needed=True),
+            Part("state", lambda: None if working["state"] else "away"),
+        ],
     )
-    server, port = await serve(build_app(parts), "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{port}"
+    server = await serve(build_app(parts), listen("127.0.0.1", 0, setting="test"))
+    url = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=url, headers=AUTH) as client, httpx.AsyncClient(base_url=url) as stranger:
         yield Api(parts, client, stranger, working, clock)
     await server.close()
@@ -158,17 +163,28 @@ async def test_every_answer_carries_the_security_headers(api: Api, path: str) ->
 async def test_health_says_what_works_without_a_token(api: Api) -> None:
     """200 while calls are taken, else 503 with what is missing."""
     ready = await api.stranger.get("/health")
-    assert (ready.status_code, ready.json()) == (200, {"live": True, "ready": True, "checks": {"sip": True, "state": True}})
+    works = {"ok": True, "needed": False, "why": ""}
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"live": True, "ready": True, "status": "ready", "parts": {"sip": works | {"needed": True}, "state": works}},
+    )
     api.working["sip"] = False
     not_ready = await api.stranger.get("/health")
-    assert (not_ready.status_code, not_ready.json()["checks"]) == (503, {"sip": False, "state": True})
+    assert (not_ready.status_code, not_ready.json()["parts"]["sip"]["why"]) == (503, "cannot take calls")
     assert (await api.stranger.get("/health/live")).json() == {"live": True}
+
+
+async def test_a_part_that_calls_can_do_without_is_degraded_and_still_ready(api: Api) -> None:
+    """Whoever balances load keeps it; whoever watches is told."""
+    api.working["state"] = False
+    told = await api.stranger.get("/health/ready")
+    assert (told.status_code, told.json()["status"], told.json()["parts"]["state"]["why"]) == (200, "degraded", "away")
 
 
 async def test_a_check_that_raises_is_a_part_that_does_not_work(api: Api) -> None:
     """The page itself goes on answering."""
     del api.working["sip"]
-    assert (await api.stranger.get("/health")).json()["checks"]["sip"] is False
+    assert (await api.stranger.get("/health")).json()["parts"]["sip"]["ok"] is False
 
 
 # ---------------------------------------------------------------- the agent's screen
@@ -290,8 +306,8 @@ async def test_waiting_callbacks_are_a_figure_for_every_queue(api: Api) -> None:
     await promise(api)
     api.parts.metrics.read_from("voicebot_callbacks_waiting", lambda: api.parts.callbacks.counted)
     told = (await api.client.get("/metrics")).text.splitlines()
-    assert 'voicebot_callbacks_waiting{queue="cards"} 1.0' in told
-    assert 'voicebot_callbacks_waiting{queue="mortgage"} 0.0' in told
+    assert 'voicebot_callbacks_waiting{process="web",queue="cards"} 1.0' in told
+    assert 'voicebot_callbacks_waiting{process="web",queue="mortgage"} 0.0' in told
 
 
 # ---------------------------------------------------------------- calls
@@ -427,7 +443,7 @@ async def test_a_taken_port_is_explained(api: Api) -> None:
     port = api.client.base_url.port
     assert port is not None
     with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}.*web\.port"):
-        await serve(build_app(api.parts), "127.0.0.1", port)
+        listen("127.0.0.1", port, setting="web")
 
 
 async def test_a_large_body_and_odd_json_are_refused(api: Api) -> None:

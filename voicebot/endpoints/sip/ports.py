@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from voicebot.endpoints.errors import EndpointError
 
@@ -34,3 +35,21 @@ def _is_free(family: socket.AddressFamily, kind: socket.SocketKind, address: tup
         except OSError:
             return False
     return True
+
+
+def check_free(host: str, port: int, transports: Sequence[str]) -> None:
+    """Raises EndpointError when the port is taken. The stack itself would say so only after everything else has been loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = {"udp": (socket.SOCK_DGRAM, port), "tcp": (socket.SOCK_STREAM, port), "tls": (socket.SOCK_STREAM, port + 1)}
+    for transport in transports if port else ():
+        kind, number = wanted[transport]
+        with socket.socket(family, kind) as sock:
+            if kind is socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a service before us are no obstacle
+            try:
+                sock.bind((host, number))
+            except OSError as error:
+                raise EndpointError(
+                    f"sip cannot listen on {host}:{number} ({transport}): {error.strerror}. "
+                    "Set sip.host and sip.port to an address that is free, or stop the program that has it."
+                ) from error

@@ -1,0 +1,1 @@
+"""The HTTP server under clients that mean no good."""

@@ -1,0 +1,310 @@
+"""Raw sockets against the server: slow, many, silent, too long; and who is well-behaved meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from voicebot.errors import ConfigError
+from voicebot.http.connections import client_of
+from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
+from voicebot.http.server import HttpServer, listen, serve, tls_context
+from voicebot.http.settings import HttpLimits, Tls
+from voicebot.tasks import cancelled
+
+TOKEN = "the-token-of-the-test"
+POST = b"POST /api/take HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+QUICK: dict[str, Any] = {"header_s": 0.2, "body_s": 0.2, "answer_s": 0.2, "keep_alive_s": 1}
+
+
+@dataclass
+class Served:
+    """A server on loopback and what it refused."""
+
+    server: HttpServer
+    refused: Counter[str]
+    waiting: asyncio.Semaphore
+    """Released for each request that waits."""
+    bodies: list[int] = field(default_factory=list)
+
+    async def until_refused(self, reason: str, times: int = 1) -> None:
+        async with asyncio.timeout(10):
+            while self.refused[reason] < times:
+                await asyncio.sleep(0.01)
+
+    async def until_closed(self) -> None:
+        async with asyncio.timeout(10):
+            while self.server.connections:
+                await asyncio.sleep(0.01)
+
+    async def opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.server.port)
+
+    def client(self, **more: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", trust_env=False, **more)
+
+
+@asynccontextmanager
+async def served(proxies: tuple[str, ...] = (), tls: ssl.SSLContext | None = None, **limits: Any) -> AsyncIterator[Served]:
+    refused: Counter[str] = Counter()
+    bodies: list[int] = []
+    waiting = asyncio.Semaphore(0)
+
+    async def take(request: Request) -> Response:
+        bodies.append(len(await request.body()))
+        return PlainTextResponse(request.client.host if request.client else "")
+
+    async def wait(request: Request) -> Response:
+        waiting.release()
+        await asyncio.Event().wait()
+        return Response()
+
+    def count(reason: str) -> None:
+        refused[reason] += 1
+
+    chosen = HttpLimits(**limits)
+    app: ASGIApp = Starlette(
+        routes=[Route("/api/take", take, methods=["GET", "POST"]), Route("/wait", wait), Route("/open", take)]
+    )
+    app = BodyLimit(app, octets=chosen.max_body_octets, refused=count)
+    app = TokenRequired(app, token=TOKEN, prefixes=("/api",), refused=count)
+    app = ClientShare(app, most=chosen.max_per_address, refused=count)
+    server = await serve(app, listen("127.0.0.1", 0, setting="test"), limits=chosen, proxies=proxies, tls=tls, refused=count)
+    try:
+        yield Served(server, refused, waiting, bodies)
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", "slow_header"),
+        (b"GET /open HT", "slow_header"),
+        (POST + b"Content-Length: 9\r\n\r\nabc", "slow_body"),
+        (b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", "slow_answer"),
+    ],
+)
+async def test_a_request_that_never_ends_loses_its_connection(sent: bytes, reason: str) -> None:
+    """Whatever part of it it stops in."""
+    async with served(**QUICK) as http:
+        reader, writer = await http.opened()
+        writer.write(sent)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(1_000_000), 10)
+        assert http.refused == {reason: 1}
+        await http.until_closed()
+        writer.close()
+
+
+async def test_octet_by_octet_is_no_way_to_keep_a_connection() -> None:
+    """The time is for all headers together, also those of a second request on the connection."""
+    async with served(**QUICK) as http:
+        reader, writer = await http.opened()
+        writer.write(b"GET /open HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"127.0.0.1")).startswith(b"HTTP/1.1 200")
+
+        writer.write(b"GET /open HTTP/1.1\r\nHost: ")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        await http.until_refused("slow_header")
+        await http.until_closed()
+        await cancelled(dripping)
+        writer.close()
+
+
+async def test_an_idle_connection_between_requests_is_closed_after_a_while_and_nothing_is_counted() -> None:
+    """A browser that keeps a connection has done nothing wrong."""
+    async with served(**QUICK) as http:
+        reader, writer = await http.opened()
+        writer.write(b"GET /open HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(reader.read(), 10)  # to the end: the server closes
+        assert not http.refused
+        writer.close()
+
+
+async def test_one_address_has_its_share_and_the_place_is_free_again() -> None:
+    """Sockets beyond it are reset at once."""
+    async with served(max_per_address=3, max_connections=100) as http:
+        held = [await http.opened() for _ in range(3)]
+        reader, writer = await http.opened()
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.readexactly(1), 10)
+        writer.close()
+        assert http.refused == {"address_full": 1}
+        for _, each in held:
+            each.close()
+        await http.until_closed()
+        async with http.client() as client:
+            assert (await client.get("/open")).status_code == 200
+
+
+async def test_two_thousand_silent_sockets_end_by_themselves_and_the_rest_are_turned_away() -> None:
+    """No more are open than the limit, and soon a customer gets in again."""
+    async with served(max_per_address=5000, max_connections=200, header_s=0.5) as http:
+        sockets = []
+        for _ in range(2000):
+            each = socket.socket()
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", http.server.port))
+            sockets.append(each)
+            if len(sockets) % 100 == 0:
+                await asyncio.sleep(0.01)
+                assert http.server.connections <= 200
+        await http.until_refused("slow_header", 200)
+        await http.until_closed()
+        async with http.client() as client:
+            assert (await client.get("/open")).status_code == 200
+        for each in sockets:
+            each.close()
+
+
+async def test_the_token_comes_before_the_body() -> None:
+    """Of a stranger's 400 MB nothing is read."""
+    async with served() as http:
+        reader, writer = await http.opened()
+        writer.write(b"POST /api/take HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 401")
+        assert b"connection: close" in answer.lower()
+        assert http.bodies == []
+        writer.close()
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 70000", b"Transfer-Encoding: chunked", b"Content-Length: 1e9"])
+async def test_a_long_body_is_refused_with_the_token_too(headers: bytes) -> None:
+    """By its told length, or by what came."""
+    async with served() as http:
+        reader, writer = await http.opened()
+        writer.write(POST + headers + b"\r\n\r\n")
+        if b"chunked" in headers:
+            for _ in range(20):
+                writer.write(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+        with contextlib.suppress(ConnectionResetError):  # by what comes after the answer
+            answer = await asyncio.wait_for(reader.read(), 10)
+            assert answer.split(b" ", 2)[1] in (b"413", b"400")
+        await http.until_closed()
+        assert http.bodies == []
+        writer.close()
+
+
+async def test_kept_alive_answers_are_not_held_back() -> None:
+    """No socket of ours waits for acknowledgements (TCP_NODELAY)."""
+    async with served() as http, http.client() as client:
+        await client.get("/open")
+        assert list(_no_delay(http.server.port)) == [1]
+
+
+def _no_delay(port: int) -> Iterator[int]:
+    """TCP_NODELAY of every connection of this process whose own port it is."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(name))) as each:
+            if each.family == socket.AF_INET and each.getsockname()[1] == port and each.getpeername():
+                yield each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_a_named_proxy_tells_whose_request_it_is_and_each_client_has_a_share() -> None:
+    """Another's word is not taken."""
+    async with served(proxies=("127.0.0.0/8",), max_per_address=2) as http:  # noqa: SIM117
+        async with http.client(limits=httpx.Limits(max_connections=20)) as client:
+            from_one = {"X-Forwarded-For": "192.0.2.7"}
+            waiting = [asyncio.create_task(client.get("/wait", headers=from_one)) for _ in range(2)]
+            for _ in waiting:
+                await http.waiting.acquire()
+            assert (await client.get("/open", headers=from_one)).status_code == 429
+            other = await client.get("/open", headers={"X-Forwarded-For": "203.0.113.9, 192.0.2.8"})
+            assert (other.status_code, other.text) == (200, "192.0.2.8"), "the last that the proxy itself added"
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+    async with served() as http, http.client() as client:
+        assert (await client.get("/open", headers={"X-Forwarded-For": "192.0.2.7"})).text == "127.0.0.1"
+
+
+async def test_accept_errors_are_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file handles left: a pause and one line in the log, not thousands; then it goes on."""
+    async with served() as http:
+        loop = asyncio.get_running_loop()
+        real, tries = loop.sock_accept, 0
+
+        async def none_left(listener: socket.socket) -> tuple[socket.socket, Any]:
+            nonlocal tries
+            tries += 1
+            if tries <= 2:
+                raise OSError(24, "Too many open files")
+            return await real(listener)
+
+        monkeypatch.setattr(loop, "sock_accept", none_left)
+        async with http.client() as client:
+            for _ in range(4):
+                assert (await client.get("/open", headers={"Connection": "close"})).status_code == 200
+        assert http.refused == {"accept_failed": 2}
+
+
+def _certificate(folder: Path) -> Tls:
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    return Tls(certificate=folder / "cert.pem", key=folder / "key.pem")
+
+
+async def test_https_by_setting_and_a_handshake_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    """TLS 1.2 at least."""
+    tls = _certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(tls.certificate))
+    async with served(tls=tls_context(tls)) as http:
+        async with httpx.AsyncClient(verify=trusting, trust_env=False) as client:
+            assert (await client.get(f"https://127.0.0.1:{http.server.port}/open")).text == "127.0.0.1"
+        reader, writer = await http.opened()
+        writer.write(b"GET /open HTTP/1.1\r\n\r\n")  # no TLS at all
+        await asyncio.wait_for(reader.read(), 10)
+        await http.until_refused("handshake")
+        writer.close()
+        await http.until_closed()
+
+
+def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
+    """With the setting."""
+    (tmp_path / "cert.pem").write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"web\.tls: .*cert\.pem"):
+        tls_context(Tls(certificate=tmp_path / "cert.pem", key=tmp_path / "missing.pem"))
+
+
+@given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
+def test_a_customer_s_ipv6_network_is_one_client(address: Any, host: int) -> None:
+    """However many addresses it has (RFC 6177)."""
+    if address.ipv4_mapped is None:
+        other = type(address)((int(address) >> 64 << 64) | host)
+        if other.ipv4_mapped is None:
+            assert client_of(str(address)) == client_of(str(other))
+
+
+def test_an_ipv4_address_in_ipv6_clothes_is_the_same_client() -> None:
+    """A listener on "::" sees them so."""
+    assert client_of("::ffff:192.0.2.7") == client_of("192.0.2.7") == "192.0.2.7"

@@ -1,0 +1,120 @@
+"""What every request passes before the application: its client's share, the token, the length of its body."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import structlog
+from fastapi import HTTPException
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voicebot.http.connections import Refused, client_of
+
+log = structlog.get_logger(__name__)
+
+
+class ClientShare:
+    """ASGI middleware: so many requests and WebSockets at once from one client, as the proxies' header names it."""
+
+    def __init__(self, app: ASGIApp, *, most: int, refused: Refused) -> None:
+        self._app = app
+        self._most = most
+        self._refused = refused
+        self._under_way: Counter[str] = Counter()
+        self._warned = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, unless the client has its share."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        client = client_of((scope.get("client") or ("", 0))[0])
+        if self._under_way[client] >= self._most:
+            self._refused("address_full")
+            await _refuse(scope, receive, send, 429, "too many requests at once from one address", {"Retry-After": "5"})
+            return
+        self._under_way[client] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way[client] -= 1
+            if self._under_way[client] <= 0:
+                del self._under_way[client]
+
+
+class TokenRequired:
+    """ASGI middleware: paths under `prefixes` need a bearer token (RFC 6750). It is looked at before anything of the body is
+    read, and compared in constant time.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._prefixes = tuple(prefixes)
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on with the token."""
+        if scope["type"] == "http" and self._guarded(scope["path"]) and not self._has_token(scope):
+            self._refused("no_token")
+            headers = {"WWW-Authenticate": "Bearer"}
+            await _refuse(scope, receive, send, 401, "send the header Authorization: Bearer <token>", headers)
+            return
+        await self._app(scope, receive, send)
+
+    def _guarded(self, path: str) -> bool:
+        return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
+
+    def _has_token(self, scope: Scope) -> bool:
+        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+class BodyLimit:
+    """ASGI middleware: a longer body is refused: at once if its length is told, else as soon as more than the limit has come."""
+
+    def __init__(self, app: ASGIApp, *, octets: int, refused: Refused, by_path: Mapping[str, int] | None = None) -> None:
+        """`by_path` are other limits for paths that begin so."""
+        self._app = app
+        self._octets = octets
+        self._refused = refused
+        self._by_path = dict(by_path or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is short enough."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = next((octets for path, octets in self._by_path.items() if scope["path"].startswith(path)), self._octets)
+        told = Headers(scope=scope).get("content-length", "0")
+        detail = f"the body is longer than {limit} octets"
+        if not told.isdecimal() or int(told) > limit:
+            self._refused("body_too_long")
+            await _refuse(scope, receive, send, 413, detail)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                self._refused("body_too_long")
+                raise HTTPException(413, detail, {"Connection": "close"})
+            return message
+
+        await self._app(scope, counted, send)
+
+
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer, and close the connection: what the client still sends is not read."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013, "reason": detail})  # before it is accepted: answered with 403
+        return
+    await JSONResponse({"detail": detail}, status, headers={"Connection": "close", **(headers or {})})(scope, receive, send)

@@ -1,0 +1,91 @@
+"""What the calls' process and the web's both have: the webhook, callbacks, hand-offs, and how the stores are watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+
+import structlog
+
+from dialogs.data.bundle import Bundle
+from voicebot.config.settings import Settings
+from voicebot.handoff.callback_service import CallbackService
+from voicebot.handoff.callbacks import Callback
+from voicebot.handoff.service import HandOffService
+from voicebot.handoff.undelivered import Undelivered
+from voicebot.handoff.webhook import Webhook
+from voicebot.health.report import Part
+from voicebot.metrics.registry import Metrics
+from voicebot.redaction import JsonValue
+from voicebot.stores import Stores
+
+log = structlog.get_logger(__name__)
+
+
+async def webhook_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, process: str = "calls") -> Webhook | None:
+    """The webhook, started; None where the bank has none. Each kind of process has its own folder for what is undelivered."""
+    wanted = settings.handoff.webhook
+    if wanted is None:
+        return None
+    folder = settings.state.data_dir / ("webhooks" if process == "calls" else f"webhooks-{process}")
+    webhook = Webhook(str(wanted.url), wanted.secret.get_secret_value(), undelivered=Undelivered(folder))
+    await webhook.start()
+    stack.push_async_callback(webhook.close)
+    metrics.read_from("voicebot_webhook_given_up_total", lambda: webhook.given_up)
+    return webhook
+
+
+def callbacks_of(
+    stores: Stores, bundle: Bundle, metrics: Metrics, webhook: Webhook | None, *, clock: Callable[[], datetime]
+) -> CallbackService:
+    """Callbacks are counted. The bank, which was told of the promise, is told when it was not kept, or need not be any more."""
+
+    def told(what: str, callback: Callback) -> None:
+        metrics.count("voicebot_callbacks_total", what=what, queue=callback.queue)
+        if what == "given_up":
+            log.warning("callback given up: nobody answered", ref=callback.ref, queue=callback.queue)
+        if what in ("given_up", "served") and webhook is not None:
+            attempts = callback.attempts + (what == "given_up")
+            data: dict[str, JsonValue] = {"ref": callback.ref, "queue": callback.queue, "attempts": attempts}
+            webhook.fire(f"callback.{what}", f"{callback.ref}-{what.replace('_', '-')}", data)
+
+    return CallbackService(stores.callbacks, bundle, clock=clock, told=told)
+
+
+def hand_offs_of(
+    settings: Settings,
+    bundle: Bundle,
+    stores: Stores,
+    webhook: Webhook | None,
+    callbacks: CallbackService,
+    *,
+    clock: Callable[[], datetime],
+) -> HandOffService:
+    """Hand-offs by the bundle's queues and their targets."""
+    return HandOffService(
+        stores.handoffs,
+        webhook,
+        lambda queue: bundle.queues[queue].target or queue,
+        callbacks=callbacks,
+        keep_for=timedelta(hours=settings.handoff.keep_hours),
+        transfer_timeout_s=settings.handoff.transfer_timeout_s,
+        clock=clock,
+    )
+
+
+def count_stores(metrics: Metrics, stores: Stores, callbacks: CallbackService) -> None:
+    """What the stores keep, read when Prometheus asks."""
+    metrics.read_from("voicebot_callbacks_waiting", lambda: callbacks.counted)
+    metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))
+    metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
+    metrics.read_from("voicebot_records_rejected_total", lambda: stores.records.rejected)
+    metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
+
+
+def store_parts(stores: Stores) -> list[Part]:
+    """State and records: the service goes on without them, but somebody must look."""
+    return [
+        Part("state", lambda: None if stores.shared.available else "the state server does not answer"),
+        Part("records", lambda: f"{stores.records.waiting} records wait" if stores.records.waiting > 100 else None),
+    ]

@@ -1,0 +1,218 @@
+"""The web process, built from its settings: its parts are opened here in order, and closed in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import structlog
+
+from dialogs.data.bundle import Bundle, load_bundle
+from voicebot.chat.server import ChatServer, ChatServices
+from voicebot.config.settings import Settings
+from voicebot.conversation.session import SessionServices, utc_now
+from voicebot.handoff.callback_service import CallbackService
+from voicebot.handoff.webhook import Webhook
+from voicebot.health.report import Part, Trouble
+from voicebot.http.server import HttpServer, listen, serve, tls_context
+from voicebot.metrics.registry import Metrics
+from voicebot.records.journal import JournalSink
+from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
+from voicebot.state.secret_file import kept_secret
+from voicebot.stores import Stores, open_stores
+from voicebot.understanding.service import UnderstandingService, load_understanding
+from voicebot.web.app import WebParts, build_app, build_chat_app
+
+log = structlog.get_logger(__name__)
+
+LAST_WORDS_S = 15.0
+_ASK_CALLS_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The sockets that the web is served on."""
+
+    api: socket.socket
+    chat: socket.socket | None = None
+    """None: on that of the API."""
+
+    def close(self) -> None:
+        """Harmless when closed."""
+        for each in (self.api, self.chat):
+            if each is not None:
+                each.close()
+
+
+def open_listeners(settings: Settings) -> Listeners:
+    """Listen as the settings say. Raises ConfigError."""
+    web = settings.web
+    api = listen(web.host, web.port, setting="web")
+    try:
+        own = web.chat.port is not None and web.chat.enabled
+        return Listeners(api, listen(web.chat.host or web.host, web.chat.port or 0, setting="web.chat") if own else None)
+    except BaseException:
+        api.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class WebService:
+    """The running web process."""
+
+    stores: Stores
+    api: tuple[str, int]
+    chat_address: tuple[str, int] | None
+    """Where the chat listens; None when there is none."""
+    chat: ChatServer | None
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new chats and let those under way end, for so long at most; whoever is left is told and put through."""
+        if self.chat is not None:
+            self.chat.stop_taking()
+            await self.chat.drain(seconds)
+            await self.chat.put_all_through(LAST_WORDS_S)
+
+
+@asynccontextmanager
+async def open_web(
+    settings: Settings,
+    *,
+    listeners: Listeners | None = None,
+    understanding: UnderstandingService | None = None,
+    sinks: Sequence[JournalSink] = (),
+    clock: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[WebService]:
+    """The web while the context lasts. `settings.state.redis_url` and `settings.health` say where the calls' process is.
+    `understanding` replaces what the settings ask for.
+
+    Raises ConfigError, BundleError, PackError, StateError: what cannot be started without a person.
+    """
+    async with AsyncExitStack() as stack:
+        sockets = listeners or open_listeners(settings)
+        stack.callback(sockets.close)
+        tls = tls_context(settings.web.tls) if settings.web.tls else None
+        bundle = load_bundle(settings.bundle)
+        stores = await open_stores(settings, stack, clock=clock, process="web")
+        metrics = Metrics()
+        webhook = await webhook_of(settings, metrics, stack, process="web")
+        callbacks = callbacks_of(stores, bundle, metrics, webhook, clock=clock)
+        chat = None
+        if settings.web.chat.enabled:
+            if understanding is None:
+                understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+                stack.push_async_callback(understanding.close)
+                await understanding.start()
+            session = _session(settings, bundle, stores, understanding, webhook, callbacks, metrics, sinks, clock)
+            chat = _chat(settings, session)
+        asking = httpx.AsyncClient(base_url=_calls_url(settings), timeout=_ASK_CALLS_S, trust_env=False)
+        stack.push_async_callback(asking.aclose)
+        parts = WebParts(
+            token=_token(settings),
+            handoffs=stores.handoffs,
+            callbacks=callbacks,
+            records=stores.records,
+            live=stores.live,
+            conditions=stores.conditions,
+            bundle=bundle,
+            metrics=metrics,
+            clock=clock,
+            health=[*store_parts(stores), Part("calls", lambda: _calls_trouble(asking), needed=True)],
+            calls_metrics=lambda: _calls_metrics(asking),
+            chat=chat,
+            limits=settings.web.limits,
+            refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),
+        )
+        own_port = sockets.chat is not None
+        servers = [await serve(build_app(parts, with_chat=not own_port), sockets.api, **_serving(settings, parts, tls))]
+        if sockets.chat is not None:
+            servers.append(await serve(build_chat_app(parts), sockets.chat, **_serving(settings, parts, tls)))
+        for server in servers:
+            stack.push_async_callback(server.close)
+        count_stores(metrics, stores, callbacks)
+        _count_web(metrics, chat, servers)
+        api = (settings.web.host, servers[0].port)
+        chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
+        yield WebService(stores, api, chat_address, chat)
+
+
+def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
+    return {"limits": settings.web.limits, "proxies": settings.web.proxies, "tls": tls, "refused": parts.refused}
+
+
+def _session(
+    settings: Settings,
+    bundle: Bundle,
+    stores: Stores,
+    understanding: UnderstandingService,
+    webhook: Webhook | None,
+    callbacks: CallbackService,
+    metrics: Metrics,
+    sinks: Sequence[JournalSink],
+    clock: Callable[[], datetime],
+) -> SessionServices:
+    return SessionServices(
+        bundle=bundle,
+        understanding=understanding,
+        hand_offs=hand_offs_of(settings, bundle, stores, webhook, callbacks, clock=clock),
+        records=stores.records,
+        live=stores.live,
+        memory=stores.memory,
+        metrics=metrics,
+        conditions=lambda: stores.conditions.snapshot.for_dialogue(clock()),
+        clock=clock,
+        understand_s=settings.limits.understand_s,
+        sinks=sinks,
+    )
+
+
+def _chat(settings: Settings, session: SessionServices) -> ChatServer:
+    """The text channel: the same conversation, understanding, hand-off and records as the calls have."""
+    services = ChatServices(
+        session=session,
+        without=() if session.understanding.has_classifier else ("classifier",),
+        keeps_words=settings.recording.records("chat"),
+    )
+    return ChatServer(services, settings.web.chat)
+
+
+def _token(settings: Settings) -> str:
+    given = settings.web.token
+    return given.get_secret_value() if given else kept_secret(settings.state.data_dir / "web-token")
+
+
+def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[HttpServer]) -> None:
+    metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
+    metrics.read_from("voicebot_http_connections", lambda: sum(server.connections for server in servers))
+
+
+def _calls_url(settings: Settings) -> str:
+    host = settings.health.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.health.port}"
+
+
+async def _calls_trouble(client: httpx.AsyncClient) -> Trouble:
+    """How the calls' process is: it says so itself on its local socket."""
+    try:
+        told = (await client.get("/health/ready")).json()
+    except (httpx.HTTPError, ValueError):
+        return "the calls' process does not answer"
+    if told.get("ready"):
+        return None
+    return ", ".join(f"{name}: {part['why']}" for name, part in told.get("parts", {}).items() if not part["ok"]) or "not ready"
+
+
+async def _calls_metrics(client: httpx.AsyncClient) -> str:
+    """Nothing while it does not answer: the health says so."""
+    try:
+        answer = await client.get("/metrics")
+    except httpx.HTTPError:
+        return ""
+    return answer.text if answer.status_code == httpx.codes.OK else ""
