@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+PID_FILE = "voicebot.pid"
 _MOST_FILES = 65_536
 
 
@@ -15,3 +20,24 @@ def raise_file_limit() -> int:
         return soft
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return wanted
+
+
+@contextmanager
+def pid_file(data_dir: Path) -> Iterator[None]:
+    """While the context lasts, `voicebot.pid` in `data_dir` holds our process id, for `voicebot reload`."""
+    path = data_dir / PID_FILE
+    path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def running_pid(data_dir: Path) -> int | None:
+    """The process id of the service that uses this folder; None when none runs."""
+    try:
+        pid = int((data_dir / PID_FILE).read_text(encoding="ascii"))
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid

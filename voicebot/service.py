@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -17,8 +18,9 @@ from voicebot.config.settings import Settings
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.sip.endpoint import SipEndpoint
-from voicebot.engines import Engines, open_engines
+from voicebot.engines import WARM_RATES, Engines, open_engines
 from voicebot.errors import code_of
+from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.report import Part
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
@@ -26,8 +28,10 @@ from voicebot.http.settings import HttpLimits
 from voicebot.identity.customers import customer_directory
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
+from voicebot.reloading import needs_restart, prepare
 from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
 from voicebot.stores import Stores, open_stores
+from voicebot.understanding.service import load_understanding
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +44,23 @@ LAST_WORDS_S = 15.0
 """How long a caller may take to be told that they are put through, at shutdown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class ServiceState:
+    """What the service is running with, as /health tells it."""
+
+    bundle: str
+    """The version of the bundle in force."""
+    attempts: int = 0
+    """To reload, that are over, since the start."""
+    reloads: int = 0
+    """Those that succeeded."""
+    problem: str = ""
+    """Why the latest reload changed nothing."""
+    needs_restart: list[str] = field(default_factory=list)
+    """Settings that were changed and are not in force yet."""
+
+
+@dataclass(slots=True)
 class Service:
     """The running service."""
 
@@ -51,8 +71,10 @@ class Service:
     calls: CallServer
     endpoints: tuple[Endpoint, ...]
     sip: SipEndpoint
+    callbacks: CallbackService
     health: tuple[str, int]
     """The local socket for health and metrics."""
+    state: ServiceState
 
     @property
     def healthy(self) -> bool:
@@ -68,6 +90,41 @@ class Service:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def reload(self, settings: Settings) -> None:
+        """Calls that begin from now on go by these settings, as far as `RELOADABLE` names them; calls under way keep theirs.
+        Raises ReloadError, and then nothing has changed.
+        """
+        try:
+            await self._reload(settings)
+        except Exception as error:
+            self.reload_failed(error)
+            raise
+        self.state.problem = ""
+        self.state.attempts += 1
+        self.state.reloads += 1
+        self.state.needs_restart = needs_restart(self.settings, settings)
+        self.state.bundle = self.bundle.version
+        log.info("reloaded", bundle=self.bundle.version, needs_restart=", ".join(self.state.needs_restart))
+
+    def reload_failed(self, error: Exception) -> None:
+        """Nothing has changed, and health says why."""
+        self.state.problem = str(error)
+        self.state.attempts += 1
+
+    async def _reload(self, settings: Settings) -> None:
+        await prepare(settings)
+        bundle = await asyncio.to_thread(load_bundle, settings.bundle)
+        understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+        await understanding.start()
+        speaker = self.call_services.speaker.of(bundle)
+        await speaker.warm(WARM_RATES)
+        self.callbacks.use(bundle)
+        session = replace(self.call_services.session, bundle=bundle, understanding=understanding)
+        self.call_services = replace(self.call_services, session=session, speaker=speaker, recording_dir=_recording_dir(settings))
+        self.calls.use(self.call_services)
+        self.sip.let_in(settings.sip.peers, settings.sip.trusted)
+        self.bundle = bundle
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, and let those under way end, for so long at most. Callers who are left then are told and handed to
@@ -115,7 +172,7 @@ async def open_service(
         session = SessionServices(
             bundle=bundle,
             understanding=engines.understanding,
-            hand_offs=hand_offs_of(settings, bundle, stores, webhook, callbacks, clock=clock),
+            hand_offs=hand_offs_of(settings, stores, webhook, callbacks, clock=clock),
             records=stores.records,
             live=stores.live,
             memory=stores.memory,
@@ -140,9 +197,16 @@ async def open_service(
             await callbacks.count()
             return metrics.render()
 
-        local = await serve(health_app(_parts(stores, engines, endpoints), figures), health, limits=LOCAL_LIMITS)
+        state = ServiceState(bundle.version)
+        app = health_app(_parts(stores, engines, endpoints), figures, lambda: asdict(state))
+        local = await serve(app, health, limits=LOCAL_LIMITS)
         stack.push_async_callback(local.close)
-        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, (settings.health.host, local.port))
+        address = (settings.health.host, local.port)
+        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, callbacks, address, state)
+
+
+def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:
+    return lambda line: settings.recordings_dir if settings.recording.records(line) else None
 
 
 def _call_services(settings: Settings, session: SessionServices, engines: Engines, stores: Stores) -> CallServices:
@@ -152,7 +216,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
         recognisers=engines.recognisers,
         new_activity=lambda rate: VoiceActivity(shared_session(), rate),
         admission=stores.admission,
-        recording_dir=lambda line: settings.recordings_dir if settings.recording.records(line) else None,
+        recording_dir=_recording_dir(settings),
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,

@@ -55,18 +55,23 @@ def callbacks_of(
 
 def hand_offs_of(
     settings: Settings,
-    bundle: Bundle,
     stores: Stores,
     webhook: Webhook | None,
     callbacks: CallbackService,
     *,
     clock: Callable[[], datetime],
 ) -> HandOffService:
-    """Hand-offs by the bundle's queues and their targets."""
+    """Hand-offs to the targets of the bundle's queues."""
+
+    def target(queue: str) -> str:
+        """A call that began under an earlier bundle may name a queue that is gone: its name is its target."""
+        known = callbacks.bundle.queues.get(queue)
+        return (known.target if known is not None else None) or queue
+
     return HandOffService(
         stores.handoffs,
         webhook,
-        lambda queue: bundle.queues[queue].target or queue,
+        target,
         callbacks=callbacks,
         keep_for=timedelta(hours=settings.handoff.keep_hours),
         transfer_timeout_s=settings.handoff.transfer_timeout_s,

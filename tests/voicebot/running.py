@@ -109,7 +109,7 @@ async def quick_engines(bundle: Bundle, data_dir: Path, clock: Callable[[], date
 
 @asynccontextmanager
 async def open_service(
-    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, **sections: Mapping[str, Any]
+    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, **sections: Any
 ) -> AsyncIterator[RunningService]:
     """The service on free loopback ports, with these sections of the configuration on top: what are two processes, calls and web,
     here share one.
@@ -122,7 +122,10 @@ async def open_service(
         "web": {"port": 0, "token": TOKEN},
         "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
     }
-    merged = {name: {**chosen.get(name, {}), **sections.get(name, {})} for name in {*chosen, *sections}}
+    merged = {
+        **chosen,
+        **{name: {**chosen.get(name, {}), **given} if isinstance(given, Mapping) else given for name, given in sections.items()},
+    }
     settings = Settings.model_validate(merged)
     listening: list[RunningService] = []
 

@@ -73,6 +73,10 @@ class CallServer:
     def __len__(self) -> int:
         return len(self._live)
 
+    def use(self, services: CallServices) -> None:
+        """Serve calls that begin from now on with these; calls under way keep theirs."""
+        self._services = services
+
     async def serve(self, leg: Leg, identify: Identify) -> None:
         """One call, from ringing to its record. Never raises but when cancelled."""
         call_id = new_call_id(self._services.session.clock())

@@ -16,10 +16,10 @@ POLICY_VIOLATION = 1008
 def routes(server: ChatServer) -> APIRouter:
     """The page, its assets, and the WebSocket."""
     router = APIRouter()
-    page = Page(server.languages, server.settings)
 
     @router.get("/chat")
     async def show(request: Request, lang: str | None = None) -> Response:
+        page = Page(server.languages, server.settings)
         language = wanted_language(lang, request.headers.get("accept-language", ""), page.languages)
         return page.answer(language)
 

@@ -12,6 +12,7 @@ from voicebot.cli.config import app as config_app
 from voicebot.cli.config import customers_app
 from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
+from voicebot.cli.reload import reload
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 from voicebot.cli.web import web
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # [key 1] in the help is not mark-up
     help="Call steering for a bank's hotline.",
 )
-for command in (demo, serve, web, talk, call, replay):
+for command in (demo, serve, reload, web, talk, call, replay):
     app.command()(command)
 app.command("test")(conversation_tests)
 for name, group in {

@@ -8,18 +8,24 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config
+from voicebot.errors import ConfigError, code_of
+from voicebot.process import pid_file
 from voicebot.tasks import cancelled
 
 if TYPE_CHECKING:
     from socket import socket
 
     from voicebot.service import Service
+    from voicebot.web.process import WebProcess
     from voicebot.web.service import Listeners
+
+log = structlog.get_logger(__name__)
 
 WEB_START_S = 60.0
 LAST_WORDS_S = 20.0
@@ -66,7 +72,14 @@ async def _serve(config: Path | None) -> None:
             if not await web.ready(WEB_START_S):
                 console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
         _announce(console, service, listeners)
-        waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.died())}
+        wanted = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, wanted.set)
+        stack.enter_context(pid_file(settings.state.data_dir))
+        waiting = {
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(service.died()),
+            asyncio.create_task(_reload_when(wanted, config, service, web)),
+        }
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         await cancelled(*waiting)
         if not service.healthy:
@@ -81,6 +94,28 @@ async def _serve(config: Path | None) -> None:
         await asyncio.gather(*draining)
     if code:
         raise typer.Exit(code)
+
+
+async def _reload_when(wanted: asyncio.Event, config: Path | None, service: Service, web: WebProcess | None) -> None:
+    """Read everything again at each SIGHUP, for ever. Mistakes are logged, and all goes on as it was."""
+    from voicebot.config.loading import load_settings
+
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        try:
+            settings = await asyncio.to_thread(load_settings, config)
+        except ConfigError as error:
+            service.reload_failed(error)
+            log.error("nothing was reloaded", code=error.code, why=str(error))
+            continue
+        try:
+            await service.reload(settings)
+        except Exception as error:
+            log.error("nothing was reloaded", code=code_of(error), why=str(error))
+        else:
+            if web is not None:
+                await web.reload(settings)
 
 
 def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:

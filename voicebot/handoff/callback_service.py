@@ -115,6 +115,11 @@ class CallbackService:
         self._rings: deque[RangAgain] = deque(maxlen=_MOST_RINGS)
         CallbackPlaces.of(bundle.routes)
 
+    def use(self, bundle: Bundle) -> None:
+        """The rules of this bundle hold from now on. Raises CallbackError as at the start; then the former ones go on holding."""
+        CallbackPlaces.of(bundle.routes)
+        self._bundle = bundle
+
     @property
     def bundle(self) -> Bundle:
         """Whose rules hold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,10 +30,15 @@ def health_routes(parts: Sequence[Part]) -> list[Route]:
     return [Route("/health/live", live), Route("/health/ready", ready), Route("/health", ready)]
 
 
-def health_app(parts: Sequence[Part], metrics: Callable[[], Awaitable[str]]) -> Starlette:
-    """The whole of the calls' local socket: health and metrics."""
+def health_app(
+    parts: Sequence[Part], metrics: Callable[[], Awaitable[str]], running: Callable[[], dict[str, Any]] = dict
+) -> Starlette:
+    """The whole of the calls' local socket: health, metrics, and at /health/running what the service runs with."""
+
+    async def with_what(_: Request) -> Response:
+        return JSONResponse(running())
 
     async def figures(_: Request) -> Response:
         return PlainTextResponse(await metrics(), media_type=METRICS_TYPE)
 
-    return Starlette(routes=[*health_routes(parts), Route("/metrics", figures)])
+    return Starlette(routes=[*health_routes(parts), Route("/health/running", with_what), Route("/metrics", figures)])

@@ -42,6 +42,10 @@ class Speaker:
         self._store = store
         self._clock = clock
 
+    def of(self, bundle: Bundle) -> Speaker:
+        """A speaker of another bundle, with the same store of sounds."""
+        return Speaker(bundle, self._store, clock=self._clock)
+
     async def pcm(self, say: Say, sample_rate: int) -> bytes:
         """Everything the `Say` says, a short pause between prompts. Raises AudioError, PromptMissing."""
         parts = [await self._prompt(prompt, say, sample_rate) for prompt in say.prompts]

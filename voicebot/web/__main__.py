@@ -1,19 +1,29 @@
-"""The child of `WebProcess`: reads its settings from standard input, serves on the sockets it was given, ends with its parent."""
+"""The child of `WebProcess`: reads its settings from standard input, at first and whenever they change, serves on the sockets it
+was given, and ends with its parent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
 from typing import Any
 
+import structlog
+
 from voicebot.config.settings import Settings
 from voicebot.logs import configure_logs
 from voicebot.process import raise_file_limit
+from voicebot.tasks import cancelled
 from voicebot.web.process import READY
-from voicebot.web.service import Listeners, open_web
+from voicebot.web.service import Listeners, WebService, open_web
+
+log = structlog.get_logger(__name__)
+
+_MOST_ORDER_OCTETS = 1_000_000
 
 
 async def run(order: dict[str, Any]) -> None:
@@ -26,14 +36,34 @@ async def run(order: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    loop.add_reader(sys.stdin, stop.set)  # the parent never writes again: readable means that it is gone
+    orders = asyncio.StreamReader(limit=_MOST_ORDER_OCTETS)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     async with open_web(settings, listeners=Listeners(**sockets)) as web:
         sys.stdout.buffer.write(READY + b"\n")
         sys.stdout.flush()
+        reading = asyncio.create_task(_read_orders(orders, web, stop))
         await stop.wait()
-        loop.remove_reader(sys.stdin)
+        await cancelled(reading)
         await web.drain(settings.limits.drain_s)
 
 
+async def _read_orders(orders: asyncio.StreamReader, web: WebService, stop: asyncio.Event) -> None:
+    """Each further line is a reload with its settings; the end means that the parent is gone."""
+    while line := await orders.readline():
+        try:
+            await web.reload(Settings.model_validate_json(line))
+        except Exception:
+            log.exception("the web process could not reload and goes on with what it had", code="web.reload")
+    stop.set()
+
+
+def _first_line() -> bytes:
+    """Octet by octet: what follows is for the loop."""
+    line = bytearray()
+    while (octet := os.read(0, 1)) not in (b"", b"\n"):
+        line += octet
+    return bytes(line)
+
+
 if __name__ == "__main__":
-    asyncio.run(run(json.loads(sys.stdin.readline())))
+    asyncio.run(run(json.loads(_first_line())))

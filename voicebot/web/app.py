@@ -40,7 +40,8 @@ class WebParts:
     records: RecordStore
     live: LiveCalls
     conditions: LiveConditionsStore
-    bundle: Bundle
+    bundle: Callable[[], Bundle]
+    """In force now."""
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time of day that the service goes by."""

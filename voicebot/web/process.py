@@ -48,6 +48,15 @@ class WebProcess:
         """Start the child, and watch it."""
         self._watching = asyncio.create_task(self._watch(), name="web-process")
 
+    async def reload(self, settings: Settings) -> None:
+        """Let chats that begin from now on go by these settings, which are checked. A child that starts anew begins with them."""
+        self._settings = child_settings(settings, like=self._settings)
+        child = self._child
+        if child is not None and child.stdin is not None and child.returncode is None:
+            with contextlib.suppress(OSError):
+                child.stdin.write(self._settings.as_json().encode() + b"\n")
+                await child.stdin.drain()
+
     async def ready(self, within_s: float) -> bool:
         """Wait until it serves; False when it does not in time."""
         with contextlib.suppress(TimeoutError):
@@ -122,11 +131,20 @@ class WebProcess:
 READY = b"ready"
 
 
-def child_settings(settings: Settings, *, state_url: str, health: tuple[str, int]) -> Settings:
-    """The settings of the child: those of the parent, with where the parent is."""
+def child_settings(
+    settings: Settings,
+    *,
+    state_url: str | None = None,
+    health: tuple[str, int] | None = None,
+    like: Settings | None = None,
+) -> Settings:
+    """The settings of the child: those of the parent, with where the parent is; or where an earlier child was told that it is."""
+    if like is not None:
+        state_url, health = like.state.redis_url, (like.health.host, like.health.port)
+    host, port = health or (settings.health.host, settings.health.port)
     return settings.model_copy(
         update={
             "state": settings.state.model_copy(update={"redis_url": state_url}),
-            "health": settings.health.model_copy(update={"host": health[0], "port": health[1]}),
+            "health": settings.health.model_copy(update={"host": host, "port": port}),
         }
     )

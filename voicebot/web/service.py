@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,18 @@ class WebService:
     chat_address: tuple[str, int] | None
     """Where the chat listens; None when there is none."""
     chat: ChatServer | None
+    callbacks: CallbackService
+
+    async def reload(self, settings: Settings) -> None:
+        """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
+        bundle = await asyncio.to_thread(load_bundle, settings.bundle)
+        if self.chat is not None:
+            understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+            await understanding.start()
+            services = self.chat.services
+            self.chat.services = replace(services, session=replace(services.session, bundle=bundle, understanding=understanding))
+        self.callbacks.use(bundle)
+        log.info("reloaded", bundle=bundle.version)
 
     async def drain(self, seconds: float) -> None:
         """Take no new chats and let those under way end, for so long at most; whoever is left is told and put through."""
@@ -121,7 +133,7 @@ async def open_web(
             records=stores.records,
             live=stores.live,
             conditions=stores.conditions,
-            bundle=bundle,
+            bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,
             health=[*store_parts(stores), Part("calls", lambda: _calls_trouble(asking), needed=True)],
@@ -140,7 +152,7 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat)
+        yield WebService(stores, api, chat_address, chat, callbacks)
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
@@ -161,7 +173,7 @@ def _session(
     return SessionServices(
         bundle=bundle,
         understanding=understanding,
-        hand_offs=hand_offs_of(settings, bundle, stores, webhook, callbacks, clock=clock),
+        hand_offs=hand_offs_of(settings, stores, webhook, callbacks, clock=clock),
         records=stores.records,
         live=stores.live,
         memory=stores.memory,

@@ -45,23 +45,23 @@ class WaitReport(BaseModel):
     seconds: Annotated[float, Field(ge=0, le=86_400)]
 
 
-def routes(conditions: LiveConditionsStore, bundle: Bundle, *, clock: Callable[[], datetime]) -> APIRouter:
+def routes(conditions: LiveConditionsStore, in_force: Callable[[], Bundle], *, clock: Callable[[], datetime]) -> APIRouter:
     """What is on now, its history, and setting it. What the bundle does not know is refused with the nearest name; only a switch
     that was set under an earlier bundle can still be taken back.
     """
     router = APIRouter()
-    queues = tuple(bundle.routes.queues)
-    announcements = sorted({prompt for file in bundle.prompts.files.values() for prompt in file.prompts})
 
     def check(setting: SwitchSetting) -> None:
+        bundle = in_force()
         if setting.on and setting.until is not None and setting.until <= setting.when:
             raise HTTPException(422, "until is past: the switch would be off at once")
         if setting.queue:
-            _known("queue", setting.queue, queues)
+            _known("queue", setting.queue, tuple(bundle.routes.queues))
             if setting.on and bundle.queues[setting.queue].emergency:
                 raise HTTPException(422, f"queue {setting.queue!r} takes emergencies and is never closed")
         if setting.prompt:
-            _known("prompt", setting.prompt, announcements)
+            announcements = {prompt for file in bundle.prompts.files.values() for prompt in file.prompts}
+            _known("prompt", setting.prompt, sorted(announcements))
             _can_be_said(setting.prompt, bundle, bundle.calendar.local(setting.when).date())
 
     @router.get("/switches")
@@ -84,7 +84,7 @@ def routes(conditions: LiveConditionsStore, bundle: Bundle, *, clock: Callable[[
 
     @router.post("/waits", status_code=204)
     async def report(wait: WaitReport) -> None:
-        _known("queue", wait.queue, queues)
+        _known("queue", wait.queue, tuple(in_force().routes.queues))
         conditions.set_wait(wait.queue, wait.seconds, clock())
 
     return router

@@ -181,7 +181,7 @@ async def open_bank(
         records=records,
         live=live,
         conditions=LiveConditionsStore(shared),
-        bundle=bundle,
+        bundle=lambda: bundle,
         metrics=metrics,
         chat=room,
     )

@@ -81,7 +81,7 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
         records=records,
         live=LiveCalls(shared),
         conditions=LiveConditionsStore(shared),
-        bundle=BUNDLE,
+        bundle=lambda: BUNDLE,
         metrics=Metrics(),
         clock=clock,
         health=[

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -123,6 +123,14 @@ class SipEndpoint:
         except EndpointError:
             await self.close()
             raise
+
+    def let_in(self, peers: Sequence[str], trusted: Sequence[str] | None) -> None:
+        """Other networks from now on, as in the settings `peers` and `trusted`; calls under way go on."""
+        self.settings = self.settings.model_copy(
+            update={"peers": tuple(peers), "trusted": None if trusted is None else tuple(trusted)}
+        )
+        if self._gate is not None:
+            self._gate.let_in(self.settings.peer_networks)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`."""

@@ -37,7 +37,7 @@ class PeerGate:
         self._networks = networks
         self._ports = tuple(ports)
         self._guarded: list[socket.socket] = []
-        self._watchers: list[socket.socket] = []
+        self._watchers: dict[socket.socket, int] = {}
         self._sources: Counter[str] = Counter()
         self._reported = 0
         self._task: asyncio.Task[None] | None = None
@@ -60,6 +60,14 @@ class PeerGate:
         self._watch()
         self._task = asyncio.get_running_loop().create_task(self._report(), name="sip-peer-gate")
 
+    def let_in(self, networks: Sequence[Network]) -> None:
+        """Other networks from now on. Connections that are open keep the filter they were accepted with."""
+        self._networks = networks
+        for sock in self._guarded:
+            attach(sock, source_filter(networks))
+        for sock, port in self._watchers.items():
+            attach(sock, _strangers_of(port, networks))
+
     async def close(self) -> None:
         """Stop reporting; the filter stays on the sockets as long as they live."""
         if self._task is not None:
@@ -72,7 +80,7 @@ class PeerGate:
             sock.close()
         for sock in self._guarded:
             sock.close()
-        self._watchers, self._guarded = [], []
+        self._watchers, self._guarded = {}, []
 
     def _watch(self) -> None:
         """Where allowed, see the source addresses of what is dropped."""
@@ -86,7 +94,7 @@ class PeerGate:
                 attach(sock, _strangers_of(port, self._networks))
                 sock.setblocking(False)
                 loop.add_reader(sock, self._note_source, sock)
-                self._watchers.append(sock)
+                self._watchers[sock] = port
 
     def _note_source(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):  # there was none after all

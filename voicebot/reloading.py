@@ -1,0 +1,91 @@
+"""Reading the configuration, the bundle and the training data again while the service runs.
+
+What is new is checked, and models are trained, in a process of its own: a mistake changes nothing, and training takes no time
+from the calls. As a program it is that process: settings come by standard input, mistakes leave by standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from dialogs.data.bundle import load_bundle
+from dialogs.data.errors import BundleError
+from nlu.errors import NluError
+from voicebot.config.settings import Settings
+from voicebot.errors import ConfigError, VoicebotError
+from voicebot.understanding.service import load_understander
+
+RELOADABLE = ("bundle", "nlu", "sip.peers", "sip.trusted", "recording")
+"""Settings that calls which begin after a reload go by. All others need a restart."""
+
+_PROGRAM = (sys.executable, "-m", "voicebot.reloading")
+_NICE = 10
+
+
+class ReloadError(VoicebotError):
+    """Nothing was changed; the message says what is wrong, with file and line."""
+
+    code = "config.reload"
+
+
+def needs_restart(before: Settings, after: Settings) -> list[str]:
+    """The settings, by their dotted names, that have changed and that a reload does not change."""
+    return [
+        name for name in _changed(before, after) if not any(name == each or name.startswith(f"{each}.") for each in RELOADABLE)
+    ]
+
+
+def _changed(before: object, after: object, name: str = "") -> Iterator[str]:
+    if isinstance(before, BaseModel) and isinstance(after, BaseModel):
+        before, after = dict(before), dict(after)
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}, key=str):
+            yield from _changed(before.get(key), after.get(key), f"{name}.{key}" if name else str(key))
+    elif before != after:
+        yield name
+
+
+async def prepare(settings: Settings) -> None:
+    """Check what the settings name, and train what is not trained yet. Raises ReloadError."""
+    child = await asyncio.create_subprocess_exec(
+        *_PROGRAM, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        told, _ = await child.communicate(settings.as_json().encode())
+    except BaseException:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        raise
+    if child.returncode != 0:
+        raise ReloadError(told.decode(errors="replace").strip() or f"the check ended with exit code {child.returncode}")
+
+
+def check(settings: Settings) -> None:
+    """Load everything once; the trained models stay in the cache. Raises ReloadError."""
+    try:
+        bundle = load_bundle(settings.bundle)
+        load_understander(settings.nlu, bundle.prompts.languages)
+    except (BundleError, NluError, ConfigError) as error:
+        raise ReloadError(str(error)) from error
+
+
+def _main() -> int:
+    os.nice(_NICE)
+    data: Any = sys.stdin.buffer.read()
+    try:
+        check(Settings.model_validate_json(data))
+    except ReloadError as error:
+        print(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
