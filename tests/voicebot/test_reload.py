@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -42,7 +43,7 @@ def _reworded(bundle: Path, text: str) -> None:
 async def test_new_conversations_take_what_was_reloaded_and_those_under_way_keep_theirs(tmp_path: Path) -> None:
     """A telephone call and a chat; without a restart."""
     bundle = _own_bundle(tmp_path)
-    sections = {"bundle": str(bundle), "nlu": {"semantic": False}}
+    sections: dict[str, Any] = {"bundle": str(bundle), "nlu": {"semantic": False}}
     async with open_service(tmp_path / "data", **sections) as service, service.customer() as under_way:
         await under_way.until("options")
         before = service.service.bundle
@@ -66,7 +67,7 @@ async def test_new_conversations_take_what_was_reloaded_and_those_under_way_keep
 async def test_a_mistake_changes_nothing_and_is_told_with_its_line(tmp_path: Path) -> None:
     """And health knows why."""
     bundle = _own_bundle(tmp_path)
-    sections = {"bundle": str(bundle), "nlu": {"semantic": False}}
+    sections: dict[str, Any] = {"bundle": str(bundle), "nlu": {"semantic": False}}
     async with open_service(tmp_path / "data", **sections) as service:
         before = service.service.bundle.version
         routes = bundle / "routes.yml"
