@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-ENGINES := espeak-ng
+# programs that run as processes of their own, each with its packages where they have another name
+ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
@@ -20,12 +21,12 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-# engines that run as processes of their own; installed quietly, only when missing
+# installed quietly, only when missing
 apt:
-	@for package in $(ENGINES); do command -v $$package >/dev/null || missing="$$missing $$package"; done; \
+	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, the page's tests need chromium"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the page's tests need chromium"; }
 
 test check: ENGINES += chromium
 

@@ -39,3 +39,9 @@ class PromptMissing(LookupError):
     """No approved text of this prompt may be spoken in this language at this time."""
 
     code = "dialogs.prompt_missing"
+
+
+class DrawingError(Exception):
+    """A picture cannot be drawn: Graphviz is missing or failed."""
+
+    code = "dialogs.drawing"

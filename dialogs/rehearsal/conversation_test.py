@@ -7,7 +7,7 @@ mean: without a classifier that is used, with one the words speak for themselves
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from caller_id.types import Caller
@@ -16,19 +16,20 @@ from dialogs.data.source import Document, parse, read
 from dialogs.events import CallStarted, Conditions, Decided, Failed, HangUp, Remember, Say, StopRecording, Switch
 from dialogs.rehearsal.conversation_spec import ConversationFile, ConversationSpec, Expectation, Situation, TurnSpec
 from dialogs.rehearsal.meanings import parse_meaning
-from dialogs.rehearsal.rehearsal import Rehearsal
+from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
 from nlu.types import Act, Decision, Understander, Understanding
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationResult:
-    """One test's outcome: why it failed (nothing: it passed), and the call as text."""
+    """One test's outcome: why it failed (nothing: it passed), the call as text, and what happened in it."""
 
     name: str
     file: str
     line: int
     failures: tuple[str, ...]
     transcript: tuple[str, ...]
+    exchanges: tuple[Exchange, ...] = field(repr=False, default=())
 
     @property
     def passed(self) -> bool:
@@ -88,7 +89,12 @@ def _run(
     call.finish_speech()
     failures += check(call, spec.expect)
     return ConversationResult(
-        spec.name, document.name, document.line(("tests", place)), tuple(failures), tuple(transcript(bundle, call))
+        spec.name,
+        document.name,
+        document.line(("tests", place)),
+        tuple(failures),
+        tuple(transcript(bundle, call)),
+        tuple(call.exchanges),
     )
 
 

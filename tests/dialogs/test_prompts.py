@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import struct
-import wave
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import pytest
 
 from dialogs import Bundle, PromptMissing, load_bundle
 from dialogs.authoring.prompt_list import Gap, Status, gaps, inventory, recording_script, rendered
-from dialogs.authoring.prompt_recordings import import_recordings
 from dialogs.data.bundle import DEFAULT_BUNDLE
 from dialogs.data.prompts import PromptFile
 from dialogs.events import Prompt
@@ -150,42 +147,3 @@ def test_a_text_is_rendered_for_approval(bundle: Bundle) -> None:
     assert rendered(bundle, "leave_message", "en", TODAY, "chat").startswith("Please write")
     with pytest.raises(LookupError):
         rendered(bundle, "message.balance", "pl", date(2020, 1, 1))
-
-
-def sound(path: Path, *, rate: int = 16000, channels: int = 1, frames: int = 1600) -> None:
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(channels)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(struct.pack("<h", 100) * frames * channels)
-
-
-def test_recordings_are_imported_and_comments_stay(copy: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "studio"
-    folder.mkdir()
-    for good in ("ask_matter", "greeting", "message.balance"):
-        sound(folder / f"{good}.wav")
-    sound(folder / "nobody.wav")
-    sound(folder / "expected_wait.wav")
-    sound(folder / "wait.wav", channels=2)
-    sound(folder / "back.wav", frames=0)
-    (folder / "goodbye.wav").write_bytes(b"no sound at all")
-    report = import_recordings(copy, "pl", folder)
-    assert report.imported == ("ask_matter", "greeting", "message.balance")
-    assert {name for name, _ in report.refused} == {"nobody.wav", "expected_wait.wav", "wait.wav", "back.wav", "goodbye.wav"}
-    bundle = load_bundle(copy)
-    for prompt_id in report.imported:
-        text = bundle.text(Prompt(prompt_id), "pl", WEDNESDAY_NOON)
-        recording = bundle.recording(text)
-        assert recording is not None
-        assert recording.is_file()
-    assert bundle.text(Prompt("message.balance"), "pl", WEDNESDAY_NOON).text.startswith("Saldo widać")
-    assert bundle.text(Prompt("back"), "pl", WEDNESDAY_NOON).recording is None
-    written = (copy / "prompts" / "pl.yml").read_text(encoding="utf-8")
-    assert "# ------------------------------------------------------------ keypad menu" in written
-    assert bundle.warnings == ()
-
-
-def test_without_the_folder_nothing_is_imported(copy: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        import_recordings(copy, "pl", tmp_path / "nowhere")

@@ -1,34 +1,19 @@
-"""Commands for those who edit a bundle: conversation tests, replay, pictures and schemas of the flow, prompts."""
+"""Commands for those who edit a bundle: conversation tests, replay, pictures and schemas of the flow."""
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from collections import Counter
-from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
-
-if TYPE_CHECKING:
-    from dialogs.data.bundle import Bundle
-
-
-def _today(bundle: Bundle) -> date:
-    """The day where the bank is."""
-    return bundle.calendar.local(datetime.now(UTC)).date()
-
+from voicebot.cli.errors import told_plainly, write_file
+from voicebot.cli.options import Config, spoken
 
 flow_app = typer.Typer(no_args_is_help=True, help="The conversation: its picture, and schemas for editors.")
-prompts_app = typer.Typer(
-    no_args_is_help=True, help="Approved texts: what may be spoken, what is to be recorded, what is missing."
-)
 
 
 def conversation_tests(
@@ -86,22 +71,39 @@ def replay(
     raise typer.Exit(0 if report.identical else 1)
 
 
+class Format(StrEnum):
+    """What a picture is written as."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
+    DOT = "dot"
+
+
 @flow_app.command()
 def draw(
-    folder: Annotated[Path, typer.Argument(help="where the two SVG files go")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="where the two pictures go")] = Path(),
+    lang: Annotated[str | None, typer.Option(help="the language of the pictures' texts; else the bundle's first")] = None,
+    form: Annotated[Format, typer.Option("--format", help="dot is the description that Graphviz draws")] = Format.SVG,
     config: Config = None,
 ) -> None:
-    """Draw the conversation and the routes as SVG."""
-    from dialogs.authoring.draw import flow_svg, routes_svg
+    """Draw the conversation and the routes, with Graphviz. SVG and PDF can be enlarged; PDF and PNG fit an A3 page."""
+    from dialogs.authoring.flow_picture import flow_picture
+    from dialogs.authoring.picture import drawn
+    from dialogs.authoring.routes_picture import routes_picture
     from dialogs.data.bundle import load_bundle
     from voicebot.config.loading import load_settings
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, svg in (("flow.svg", flow_svg(bundle)), ("routes.svg", routes_svg(bundle))):
-        (folder / name).write_text(svg, encoding="utf-8")
-        print(folder / name)
+        language = spoken(bundle, lang)
+        pictures = {
+            f"{name}.{form}": drawn(picture(bundle, language), form.value)
+            for name, picture in (("flow", flow_picture), ("routes", routes_picture))
+        }
+        for name, content in pictures.items():
+            write_file(folder / name, content)
+            print(folder / name)
 
 
 @flow_app.command()
@@ -127,88 +129,3 @@ def check(config: Config = None) -> None:
     for warning in bundle.warnings:
         print(warning)
     print(f"bundle {bundle.version}: {len(bundle.warnings)} warnings")
-
-
-@prompts_app.command("list")
-def list_prompts(
-    lang: Annotated[str | None, typer.Option(help="only this language")] = None,
-    trouble: Annotated[bool, typer.Option(help="only what is unapproved, expired, not yet valid or missing")] = False,
-    config: Config = None,
-) -> None:
-    """List every prompt with its status today."""
-    from dialogs.authoring.prompt_list import Status, inventory
-    from dialogs.data.bundle import load_bundle
-    from voicebot.cli.prompt_list import show_prompts
-    from voicebot.config.loading import load_settings
-
-    with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-    shown = [
-        entry
-        for entry in inventory(bundle, _today(bundle))
-        if (lang is None or entry.language == lang) and not (trouble and entry.status is Status.OK)
-    ]
-    show_prompts(Console(), shown)
-
-
-@prompts_app.command()
-def render(prompt_id: str, lang: str = "pl", channel: str = "voice", config: Config = None) -> None:
-    """Print a prompt's text as it would be approved."""
-    from dialogs.authoring.prompt_list import rendered
-    from dialogs.data.bundle import load_bundle
-    from voicebot.config.loading import load_settings
-
-    with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-    try:
-        print(rendered(bundle, prompt_id, lang, _today(bundle), channel))
-    except LookupError as error:
-        print(
-            f"no prompt {prompt_id!r} in {lang!r} that may be spoken today ({error}); see voicebot prompts list", file=sys.stderr
-        )
-        raise typer.Exit(2) from error
-
-
-@prompts_app.command()
-def script(lang: str = "pl", config: Config = None) -> None:
-    """Print the recording script for the studio, as CSV."""
-    from dialogs.authoring.prompt_list import recording_script
-    from dialogs.data.bundle import load_bundle
-    from voicebot.config.loading import load_settings
-
-    with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-        print(recording_script(bundle, lang, _today(bundle)), end="")
-
-
-@prompts_app.command("import")
-def import_recordings(folder: Path, bundle: Path, lang: str = "pl") -> None:
-    """Take <prompt>.wav files of FOLDER into the bundle's folder BUNDLE."""
-    from dialogs.authoring.prompt_recordings import import_recordings as take
-
-    try:
-        report = take(bundle, lang, folder)
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from error
-    for name, why in report.refused:
-        print(f"not taken: {name}: {why}")
-    print(f"{len(report.imported)} imported, {len(report.refused)} not")
-    raise typer.Exit(1 if report.refused else 0)
-
-
-@prompts_app.command()
-def gaps(calls: Annotated[Path, typer.Argument(help="CSV with the columns intent and times")], config: Config = None) -> None:
-    """Matters that callers raise and no approved message answers."""
-    from dialogs.authoring.prompt_list import gaps as found
-    from dialogs.data.bundle import load_bundle
-    from voicebot.config.loading import load_settings
-
-    with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-    raised: Counter[str] = Counter()
-    with calls.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            raised[row["intent"]] += int(row.get("times") or 1)
-    for gap in found(bundle, raised, _today(bundle)):
-        print(f"{gap.times:6}  {gap.intent}  ({gap.language})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -18,4 +19,14 @@ def told_plainly() -> Iterator[None]:
         if not isinstance(getattr(error, "code", None), str):
             raise
         print(f"{error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that the person asked for, and its folder; exit with 2 and say why where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        print(f"{path} cannot be written: {error.strerror}. Name a folder that can be written to.", file=sys.stderr)
         raise typer.Exit(2) from error

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from dialogs.data.bundle import Bundle
 
 Config = Annotated[
     Path | None,
     typer.Option("--config", help="configuration as YAML; else the file that VOICEBOT_CONFIG names, else defaults"),
 ]
+
+
+def spoken(bundle: Bundle, language: str | None) -> str:
+    """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it."""
+    languages = bundle.prompts.languages
+    if language is None or language in languages:
+        return language or languages[0]
+    print(f"no language {language!r} in the bundle; there are {', '.join(languages)}", file=sys.stderr)
+    raise typer.Exit(2)

@@ -1,0 +1,120 @@
+"""The commands of those who design the conversation, as they are typed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+from caller_id.types import Caller
+from dialogs import wire
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.events import CallStarted, Prompt, Say
+from tests.voicebot.records.databases import summary
+from voicebot.cli.main import app
+from voicebot.records import RecordStore
+
+
+def run(*arguments: object, **environment: str) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+
+
+@pytest.mark.parametrize(("form", "begins"), [("svg", b"<?xml"), ("dot", b"digraph")])
+def test_the_pictures_are_written_where_they_are_asked_for(tmp_path: Path, form: str, begins: bytes) -> None:
+    result = run("flow", "draw", tmp_path / "new" / "pictures", "--lang", "en", "--format", form)
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "new" / "pictures").iterdir()} == {f"flow.{form}", f"routes.{form}"}
+    flow = (tmp_path / "new" / "pictures" / f"flow.{form}").read_bytes()
+    assert flow.startswith(begins)
+    assert b"How may I help you?" in flow
+
+
+@pytest.mark.parametrize("language", ["de", "uk"])
+def test_a_language_in_which_nothing_can_be_drawn_is_refused(tmp_path: Path, language: str) -> None:
+    result = run("flow", "draw", tmp_path, "--lang", language)
+    assert (result.exit_code, result.output) == (2, f"no language '{language}' in the bundle; there are pl, en\n")
+
+
+def test_without_graphviz_it_is_said_how_to_install_it_and_nothing_is_written(tmp_path: Path) -> None:
+    result = run("flow", "draw", tmp_path / "pictures", PATH=os.devnull)
+    assert result.exit_code == 2
+    assert "apt-get install graphviz" in result.output
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("flow", "draw", tmp_path / "file", "--format", "dot")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'file' / 'flow.dot'} cannot be written" in result.output
+
+
+def test_every_file_from_the_studio_is_named_with_what_became_of_it(tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle"))
+    studio = tmp_path / "studio"
+    studio.mkdir()
+    soundfile.write(studio / "back.WAV", [0.3, -0.3] * 20000, 16000)
+    soundfile.write(studio / "wait.flac", [0.0] * 40000, 16000)
+    (studio / "notes.txt").write_text("take 3")
+    result = run("prompts", "import", studio, bundle)
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0] == "imported      back.WAV: recordings/pl/back.wav"
+    assert lines[1].startswith("not imported  notes.txt: not a sound file that can be read")
+    assert lines[2].startswith("not imported  wait.flac: silent")
+    assert lines[3] == "1 imported, 2 not"
+
+
+@pytest.mark.parametrize(
+    ("folder", "language", "said"), [("gone", "pl", "gone: no such folder"), (".", "de", "prompts/de.yml: no such file")]
+)
+def test_what_cannot_be_imported_from_or_into_is_named(tmp_path: Path, folder: str, language: str, said: str) -> None:
+    result = run("prompts", "import", tmp_path / folder, DEFAULT_BUNDLE, "--lang", language)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def keep(data_dir: Path, *calls: tuple[str, list[dict[str, Any]]]) -> None:
+    """Write calls of this moment into the service's own records."""
+
+    async def write() -> None:
+        store = RecordStore(f"sqlite:///{data_dir / 'calls.db'}", spool_dir=data_dir / "spool")
+        await store.start()
+        for place, (intent, lines) in enumerate(calls):
+            store.save(summary(f"c{place}", started=datetime.now(UTC), intent=intent), lines)
+        await store.close()
+
+    asyncio.run(write())
+
+
+def said(*prompts: str) -> dict[str, Any]:
+    return {"t": 1.0, "what": "action", **wire.encode(Say(tuple(map(Prompt, prompts)), "pl", "s1"))}
+
+
+def test_gaps_come_from_the_records_of_the_service(tmp_path: Path) -> None:
+    begun = {"t": 0.0, "what": "event", **wire.encode(CallStarted(Caller()))}
+    keep(tmp_path, ("blik", [begun, said("greeting", "ask_matter")]), ("balance", [begun, said("ask_matter", "message.balance")]))
+    result = run("prompts", "gaps", VOICEBOT_STATE__DATA_DIR=str(tmp_path))
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0].startswith("2 calls of the last 30 days in sqlite:///")
+    assert "     2  ask_matter  (pl)" in lines
+    assert lines.index("     2  ask_matter  (pl)") < lines.index("     1  greeting  (pl)"), "most frequent first"
+    assert "     1  blik  (pl)" in lines
+    assert not any("balance  (" in line and "message" not in line for line in lines), "a message answers it"
+    english = run("prompts", "gaps", "--lang", "en", VOICEBOT_STATE__DATA_DIR=str(tmp_path)).output
+    assert "ask_matter" not in english
+    assert "     1  blik  (en)" in english.splitlines()
+
+
+def test_the_password_of_the_database_is_not_printed(tmp_path: Path) -> None:
+    url = f"sqlite://teller:hunter2@/{tmp_path / 'calls.db'}"
+    result = run("prompts", "gaps", VOICEBOT_STATE__DATA_DIR=str(tmp_path), VOICEBOT_RECORDS__DATABASE_URL=url)
+    assert "hunter2" not in result.output
