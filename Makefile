@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu rasa rasa-serve lock lock-rasa clean apt
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu rasa rasa-serve lock lock-rasa licences clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -72,6 +72,10 @@ rasa-serve: install
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --all-extras --group dev --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements-dev.lock
+
+# after a change of the lock
+licences: install
+	$(BIN)/python scripts/licences.py
 
 lock-rasa:
 	$(BIN)/uv pip compile --quiet --python-platform linux --python-version 3.10 --generate-hashes --no-emit-index-url --no-header requirements-rasa.in -o requirements-rasa.lock
