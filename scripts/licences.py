@@ -39,13 +39,13 @@ _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 _HEAD = """\
 # Licences
 
-voicebot is under Apache-2.0. This page lists what it runs with. `make licences` makes it of `requirements.lock`, of the packages'
-metadata and of `scripts/licences.toml`; `tests/docs/test_licences.py` holds it against the lock, and against what a running service
-has loaded.
+voicebot is under Apache-2.0. This page lists what it runs with. `make licences` makes it of `requirements.lock`, of the
+packages' metadata and of `scripts/licences.toml`; `tests/docs/test_licences.py` holds it against the lock, and against what a
+running service has loaded.
 
-Nothing under the GPL or AGPL is loaded into our process, but for GCC's own libraries, whose exception allows it. What is under the
-LGPL is a package or a shared object of its own that we do not change, so that anybody may put another version in its place. Engines
-under the GPL run as processes of their own.
+Nothing under the GPL or AGPL is loaded into our process, but for GCC's own libraries, whose exception allows it. What is under
+the LGPL is a package or a shared object of its own that we do not change, so that anybody may put another version in its place.
+Engines under the GPL run as processes of their own.
 """
 
 
@@ -100,10 +100,9 @@ def licence_of(name: str, rules: Rules) -> str:
 
 def _from_metadata(package: Distribution) -> str | None:
     fields = package.metadata
-    expression = fields.get("License-Expression")
-    if expression:
-        return str(expression)
-    written = str(fields.get("License") or "").strip()
+    if "License-Expression" in fields:
+        return fields["License-Expression"]
+    written = fields["License"].strip() if "License" in fields else ""
     if written in _WRITTEN:
         return _WRITTEN[written]
     if "-" in written or written in ("MIT", "ISC"):

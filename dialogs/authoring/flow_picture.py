@@ -44,7 +44,7 @@ def flow_picture(bundle: Bundle, language: str) -> Picture:
     boxes += [_box(bundle, name, step, language, urgent=name in urgent) for name, step in flow.steps.items()]
     legend = {"says": SAYS, "asks": ASKS, "decides": DECIDES, "hands_over": HANDS_OVER, "ends": ENDS, "emergency": EMERGENCY}
     return Picture(
-        f"{word(language, 'flow')} · {bundle.root.name} {bundle.version}",
+        f"{word(language, 'flow')} · {bundle.root.resolve().name} {bundle.version}",
         tuple(boxes),
         ((LINES,), (ANYWHERE,)),
         tuple((colour, word(language, f"legend.{name}")) for name, colour in legend.items()),

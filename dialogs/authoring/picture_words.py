@@ -12,7 +12,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "routes": ("Where calls go", "Dokąd trafiają rozmowy"),
     "lines": ("Lines", "Linie"),
     "anywhere": ("At any moment", "W każdej chwili"),
-    "anywhere.note": ("understood at every step", "rozumiane w każdym kroku"),
+    "anywhere.note": ("wherever the bot listens", "wszędzie, gdzie bot słucha"),
     "emergencies": ("Emergencies", "Nagłe sprawy"),
     # ------------------------------------------------------------ the legend
     "legend.says": ("says something", "mówi"),

@@ -64,6 +64,7 @@ def import_recordings(root: Path, language: str, folder: Path, told: Told = lamb
     parse(read(root, name), PromptFile)
     yaml = YAML(typ="rt")
     yaml.width = 1000
+    yaml.indent(mapping=2, sequence=4, offset=2)  # as the files are written: no other line changes
     yaml.preserve_quotes = True
     data = yaml.load((root / name).read_text(encoding="utf-8-sig"))
     found = sorted(folder.iterdir())

@@ -19,7 +19,7 @@ def routes_picture(bundle: Bundle, language: str) -> Picture:
     boxes.reverse()  # Graphviz begins at the bottom: emergencies come first in the routes and belong at the top
     legend = {"matters": MATTER, "queue": QUEUE, "callers": CALLERS, "emergency": EMERGENCY}
     return Picture(
-        f"{word(language, 'routes')} · {bundle.root.name} {bundle.version}",
+        f"{word(language, 'routes')} · {bundle.root.resolve().name} {bundle.version}",
         tuple(boxes),
         (tuple(box.name for box in boxes if box.name.startswith("(")),),
         tuple((colour, word(language, f"legend.{name}")) for name, colour in legend.items()),

@@ -17,9 +17,14 @@ Config = Annotated[
 ]
 
 
-def spoken(bundle: Bundle, language: str | None) -> str:
-    """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it."""
-    languages = bundle.prompts.languages
+def spoken(bundle: Bundle, language: str | None, *, short: bool = False) -> str:
+    """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it. `short`
+    allows those of a short message too.
+    """
+    prompts = bundle.prompts
+    languages = (
+        tuple(dict.fromkeys((*prompts.languages, *prompts.files))) if short or not prompts.languages else prompts.languages
+    )
     if language is None or language in languages:
         return language or languages[0]
     print(f"no language {language!r} in the bundle; there are {', '.join(languages)}", file=sys.stderr)

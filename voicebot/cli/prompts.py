@@ -43,10 +43,11 @@ def list_prompts(
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
+        only = lang and spoken(bundle, lang, short=True)
     shown = [
         entry
         for entry in inventory(bundle, _today(bundle))
-        if (lang is None or entry.language == lang) and not (trouble and entry.status is Status.OK)
+        if (only is None or entry.language == only) and not (trouble and entry.status is Status.OK)
     ]
     show_prompts(Console(), shown)
 
@@ -78,7 +79,7 @@ def script(lang: str = "pl", config: Config = None) -> None:
 
     with told_plainly():
         bundle = load_bundle(load_settings(config).bundle)
-        print(recording_script(bundle, spoken(bundle, lang), _today(bundle)), end="")
+        print(recording_script(bundle, spoken(bundle, lang, short=True), _today(bundle)), end="")
 
 
 @prompts_app.command("import")
@@ -120,7 +121,7 @@ def gaps(
     with told_plainly():
         settings = load_settings(config)
         bundle = load_bundle(settings.bundle)
-        languages = bundle.prompts.files if lang is None else (spoken(bundle, lang),)
+        languages = bundle.prompts.files if lang is None else (spoken(bundle, lang, short=True),)
         heard = asyncio.run(_read_records(settings, bundle, datetime.now(UTC) - timedelta(days=days)))
     print(f"{heard.calls} calls of the last {days} days in {make_url(settings.database_url).render_as_string()}")
     if not heard.calls:

@@ -42,6 +42,14 @@ def test_a_language_in_which_nothing_can_be_drawn_is_refused(tmp_path: Path, lan
     assert (result.exit_code, result.output) == (2, f"no language '{language}' in the bundle; there are pl, en\n")
 
 
+@pytest.mark.parametrize("command", ["list", "script", "gaps"])
+def test_prompts_of_a_short_message_have_their_lists_and_an_unknown_language_is_named(tmp_path: Path, command: str) -> None:
+    here = {"VOICEBOT_STATE__DATA_DIR": str(tmp_path)}
+    assert run("prompts", command, "--lang", "uk", **here).exit_code == 0
+    unknown = run("prompts", command, "--lang", "de", **here)
+    assert (unknown.exit_code, unknown.output) == (2, "no language 'de' in the bundle; there are pl, en, uk\n")
+
+
 def test_without_graphviz_it_is_said_how_to_install_it_and_nothing_is_written(tmp_path: Path) -> None:
     result = run("flow", "draw", tmp_path / "pictures", PATH=os.devnull)
     assert result.exit_code == 2
