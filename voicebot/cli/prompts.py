@@ -97,6 +97,9 @@ def import_recordings(
         except OSError as error:
             print(f"{error.filename or folder}: {error.strerror or error}", file=sys.stderr)
             raise typer.Exit(2) from error
+    if not report.files:
+        print(f"no files in {folder}", file=sys.stderr)
+        raise typer.Exit(2)
     for file in report.files:
         print(f"{'imported    ' if file.taken else 'not imported'}  {file.name}: {file.what}")
     print(f"{len(report.imported)} imported, {len(report.refused)} not")

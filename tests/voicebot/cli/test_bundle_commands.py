@@ -81,9 +81,11 @@ def test_every_file_from_the_studio_is_named_with_what_became_of_it(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("folder", "language", "said"), [("gone", "pl", "gone: no such folder"), (".", "de", "prompts/de.yml: no such file")]
+    ("folder", "language", "said"),
+    [("gone", "pl", "gone: no such folder"), (".", "de", "prompts/de.yml: no such file"), ("empty", "pl", "no files in ")],
 )
 def test_what_cannot_be_imported_from_or_into_is_named(tmp_path: Path, folder: str, language: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
     result = run("prompts", "import", tmp_path / folder, DEFAULT_BUNDLE, "--lang", language)
     assert result.exit_code == 2
     assert said in result.output
