@@ -1,7 +1,10 @@
 """Logs: one chain for everything the process writes, whoever writes it, with redaction before anything is rendered.
 
 Ours go through structlog; the standard library's (uvicorn, SQLAlchemy, the SIP stack), loguru's (pipecat), warnings and uncaught
-exceptions are led into the same chain. A line is a dict until its last stage.
+exceptions are led into the same chain. A line is a dict until its last stage; its fields are those of `voicebot.log_fields`.
+
+Libraries are heard from level warning on, whatever level is set: below it they write the messages that pass through them, a
+character or a key at a time, where nobody can tell a PIN from anything else.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import loguru
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from voicebot.error_text import ErrorInfo, traceback_text
+from voicebot.log_fields import FIELDS, written
 from voicebot.redaction import DEBUG_LOGS, LOGS
 
 if TYPE_CHECKING:
@@ -26,16 +31,17 @@ if TYPE_CHECKING:
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-# written by the chain itself, in shapes that hold nothing personal
-_OWN_FIELDS = frozenset({"timestamp", "level"})
-# libraries that say too much at their ordinary level: URLs with query strings, a line per packet
-_QUIETER = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "asyncio": logging.WARNING, "numba": logging.WARNING}
+OUR_LOGGERS = ("caller_id", "nlu", "dialogs", "audio", "voicebot")
+"""The packages that `level` is for."""
+_OTHERS = logging.WARNING
 
 
 def configure_logs(*, level: LogLevel = "info", format: LogFormat = "console", stream: TextIO | None = None) -> None:
     """Set the whole process up to write to `stream` (standard error). Calling it again replaces the former set-up."""
     output = stream or sys.stderr
+    ours = logging.getLevelName(level.upper())
     handler = _Handler(output)
+    handler.addFilter(_may_be_heard)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_opening(), processors=_closing(format, colors=output.isatty()), use_get_message=True
@@ -43,13 +49,13 @@ def configure_logs(*, level: LogLevel = "info", format: LogFormat = "console", s
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(max(ours, _OTHERS))
     for name in tuple(logging.root.manager.loggerDict):
         other = logging.getLogger(name)
         other.handlers.clear()  # a library's own handler would bypass the chain
         other.propagate = True
-    for name, quietest in _QUIETER.items():
-        logging.getLogger(name).setLevel(max(quietest, root.level))
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(ours)
     logging.raiseExceptions = False
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_opening(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -57,7 +63,12 @@ def configure_logs(*, level: LogLevel = "info", format: LogFormat = "console", s
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    _lead_others_in(level)
+    _lead_others_in(root.level)
+
+
+def _may_be_heard(record: logging.LogRecord) -> bool:
+    """Also a library that set its own level is held to ours."""
+    return record.levelno >= _OTHERS or record.name.partition(".")[0] in OUR_LOGGERS
 
 
 @contextmanager
@@ -68,10 +79,11 @@ def call_logged(call_id: str) -> Iterator[None]:
 
 
 def redaction_stage(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-    """The stage of the chain that lets nothing personal through. Telephone numbers stay whole at debug level only."""
-    own = {name: fields[name] for name in _OWN_FIELDS if name in fields}
-    others = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
-    return {**own, **(DEBUG_LOGS if fields.get("level") == "debug" else LOGS).fields(others)}
+    """The stage of the chain that lets nothing personal through, and no field that is not known. Telephone numbers stay whole at
+    debug level only.
+    """
+    redaction = DEBUG_LOGS if fields.get("level") == "debug" else LOGS
+    return {name: written(name, value, redaction) for name, value in fields.items() if name in FIELDS}
 
 
 def _opening() -> list[Any]:
@@ -94,16 +106,15 @@ def _closing(format: LogFormat, *, colors: bool) -> list[Any]:
     )
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,  # to text first: an exception's words are redacted like any others
-        _drop_colours,
+        structlog.processors.ExceptionRenderer(_traceback),  # to text first: it is redacted like any other
         redaction_stage,
         renderer,
     ]
 
 
-def _drop_colours(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
-    fields.pop("color_message", None)  # uvicorn says everything twice
-    return fields
+def _traceback(info: Any) -> str:
+    known: ErrorInfo = info
+    return traceback_text(known)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -118,9 +129,9 @@ class _Handler(logging.StreamHandler[TextIO]):
             return  # the stream itself is gone
 
 
-def _lead_others_in(level: LogLevel) -> None:
+def _lead_others_in(level: int) -> None:
     loguru.logger.remove()
-    loguru.logger.add(_from_loguru, level=level.upper(), format="{message}", backtrace=False, diagnose=False)
+    loguru.logger.add(_from_loguru, level=level, format="{message}", backtrace=False, diagnose=False)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)

@@ -1,7 +1,8 @@
 """Redaction of everything written: logs, journals, records, hand-offs and webhooks pass through here.
 
 What a personal number looks like is known in `nlu.text.redact`. Here is what is done with structure: nested values, bytes,
-keys of mappings, secret names (their values are removed), identifiers (kept), and telephone numbers (only the last digits stay).
+keys of mappings, secret names (their values are removed), identifiers (kept), escapes (what they hide is masked), and telephone
+numbers (only the last digits stay).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TypeAlias
 
 from caller_id.phone_numbers import shorten
 from nlu.text.redact import redact
+from voicebot.escapes import base64_texts, decoded
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
@@ -69,21 +71,13 @@ _TRACED_SECRETS = tuple(
         r"(?P<lead>\binline:)[\w+/=|:]+",
     )
 )
-_MEASURES = frozenset("port pid bytes octets packets waiting pending done of total size count call calls rows lines".split())
-_MEASURE_SUFFIXES = (
-    "_bytes",
-    "_bps",
-    "_frames",
-    "_ms",
-    "_s",
-    "seconds",
-    "_count",
-    "_packets",
-    "_port",
-    "_pid",
-    "_rows",
-    "_calls",
+# a password in an address (RFC 3986, 3.2.1), a token in its query
+_ADDRESS_SECRETS = re.compile(
+    r"(?P<lead>\b[a-z][a-z0-9+.-]{1,30}://[^\s/?#@:]{0,200}:)[^\s\"'<>]{1,500}(?=@)"
+    r"|(?P<key>[?&](?:token|api_?key|secret|password|passwd|pwd|pass|auth|access_token)=)[^\s&#\"']+",
+    re.IGNORECASE,
 )
+_DEEPEST_ESCAPES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +93,24 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """The text with personal numbers masked; telephone numbers in E.164 become "+48…123"."""
+        return self._text(text, _DEEPEST_ESCAPES)
+
+    def _text(self, text: str, layers: int) -> str:
+        """What escapes hide is masked in the plain text; where they hide nothing they stay as they are."""
+        plain = decoded(text)
+        if plain != text:
+            if not layers:
+                return REMOVED  # nobody escapes so often but to hide something
+            masked = self._text(plain, layers - 1)
+            if masked != plain:
+                return masked
+        for part, inside in base64_texts(text):
+            if layers and self._text(inside, layers - 1) != inside:
+                text = text.replace(part, REMOVED)
+        return self._masked(text)
+
+    def _masked(self, text: str) -> str:
+        text = _ADDRESS_SECRETS.sub(lambda match: (match["lead"] or match["key"]) + REMOVED, text)
         if self.by_machine:
             for secret in _TRACED_SECRETS:
                 text = secret.sub(rf"\g<lead>{REMOVED}", text)
@@ -109,6 +121,10 @@ class Redaction:
             pieces += (redact(text[position : match.start()]), match[0] if whole else shorten(match[0]))
             position = match.end()
         return "".join((*pieces, redact(text[position:])))
+
+    def identifier(self, value: str) -> str:
+        """A name or an id that a machine made: it must be found again. A telephone number in it is one all the same."""
+        return value if self.keep_numbers else _NUMBER.sub(lambda match: shorten(match[0]), value)
 
     def fields(self, named: Mapping[str, object]) -> dict[str, JsonValue]:
         """A mapping with every name and value redacted; values under secret names are removed."""
@@ -125,9 +141,7 @@ class Redaction:
         if self._is_secret(name):
             return REMOVED
         if name in _IDENTIFIER_NAMES and isinstance(value, str) and _IDENTIFIER.fullmatch(value):
-            return value if self.keep_numbers else _NUMBER.sub(lambda match: shorten(match[0]), value)
-        if self.by_machine and isinstance(value, int | float) and (name in _MEASURES or name.endswith(_MEASURE_SUFFIXES)):
-            return value if isfinite(value) else str(value)
+            return self.identifier(value)
         return self._value(value, depth)
 
     def _name(self, name: str) -> str:
@@ -147,7 +161,7 @@ class Redaction:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes | bytearray | memoryview):
-            return self.text(bytes(value).decode("utf-8", "replace"))
+            return self.text(bytes(value).decode("utf-8", "backslashreplace"))
         if isinstance(value, datetime | date):
             return value.isoformat()
         try:

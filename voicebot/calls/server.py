@@ -136,7 +136,7 @@ async def _identified(identify: Identify, leg: Leg) -> Caller:
         async with asyncio.timeout(IDENTIFY_S):
             return await identify(leg.offer)
     except Exception as error:  # a caller who cannot be told is a caller like any other
-        log.warning("who calls is not known", code="caller_id.failed", error=repr(error))
+        log.warning("who calls is not known", code="caller_id.failed", error=error)
         return Caller()
 
 
@@ -251,7 +251,7 @@ class ServedCall:
         try:
             return StereoRecording(folder / f"{self.session.call_id}.wav", self._leg.sample_rate)
         except Exception as error:  # a full disk, no thread left: nothing of it must cost a call
-            log.error("call is not recorded", code="records.recording", error=repr(error))
+            log.error("call is not recorded", code="records.recording", error=error)
             return None
 
     def _record_nothing(self, secret: bool) -> None:
@@ -277,7 +277,7 @@ class ServedCall:
             try:
                 await asyncio.to_thread(recording.close)
             except Exception as error:
-                log.error("the recording could not be closed", code="records.recording", error=repr(error))
+                log.error("the recording could not be closed", code="records.recording", error=error)
         self.session.close(outcome, recording=recording.path if recording is not None else None)
 
 

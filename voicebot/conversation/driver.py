@@ -219,7 +219,7 @@ class CallDriver:
         try:
             now = self._settings.conditions()
         except Exception as error:  # the last conditions known hold
-            log.error("live conditions cannot be read", code="state.failed", error=repr(error))
+            log.error("live conditions cannot be read", code="state.failed", error=error)
             return
         if _as_told(now) == _as_told(self._known_conditions):
             return
@@ -300,7 +300,7 @@ class CallDriver:
             async with asyncio.timeout(self._settings.understand_s):
                 understanding = await self._understand(hypotheses, self._listen.language)
         except Exception as error:  # a TimeoutError is one like the others
-            log.error("understanding failed", code="nlu.failed", error=repr(error))
+            log.error("understanding failed", code="nlu.failed", error=error)
             self._facts.put(Failed("classifier", "nlu.failed"))
             return Heard(text="", confidence=hypotheses[0].confidence)
         return Heard(text=understanding.text, understanding=understanding, confidence=hypotheses[0].confidence)
@@ -424,7 +424,7 @@ class CallDriver:
         try:
             result = await self._hand_over(action)
         except Exception as error:
-            log.error("hand-off failed", code="handoff.failed", error=repr(error))
+            log.error("hand-off failed", code="handoff.failed", error=error)
             result = HandOffResult(ok=False, queue=action.queue, reason="failed")
         self._handing_over = None
         self._facts.put(result)
@@ -451,7 +451,7 @@ class CallDriver:
         try:
             await self._stage.hang_up()
         except Exception as error:
-            log.warning("the leg did not end in time", code="telephony.failed", error=repr(error))
+            log.warning("the leg did not end in time", code="telephony.failed", error=error)
 
     def _finish(self, outcome: str) -> None:
         self.outcome = outcome
@@ -459,7 +459,7 @@ class CallDriver:
 
     async def _rescue(self, error: Exception) -> None:
         """Something broke in here: the conversation of last resort takes over; if that breaks too, the leg is let go."""
-        log.error("call rescued", code="call.rescued", error=repr(error), exc_info=error)
+        log.error("call rescued", code="call.rescued", error=error, exc_info=error)
         self._journal.note("error", code="call.rescued", error=type(error).__name__)
         if self._over:
             return

@@ -203,7 +203,7 @@ class Session:
         if kept:
             self._services.records.save(summary, lines)
         self._services.live.ended(self.call_id)
-        log.info(f"{'call' if self._channel is VOICE else 'chat'} ended", outcome=outcome)
+        log.info("call ended" if self._channel is VOICE else "chat ended", outcome=outcome)
 
 
 def _wordless(line: Line) -> Line:

@@ -39,7 +39,7 @@ class CallFiles:
             try:
                 path.unlink(missing_ok=True)
             except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-                _log.error("an old file cannot be deleted", code="records.failed", call_id=summary.call_id, error=repr(error))
+                _log.error("an old file cannot be deleted", code="records.failed", call_id=summary.call_id, error=error)
 
     @staticmethod
     def _path(folder: Path, call_id: str) -> Path:

@@ -158,7 +158,7 @@ class RecordWriter:
         try:
             self._files.write(record)
         except Exception as error:  # the file is a convenience; the record goes to the database
-            _log.error("call file cannot be written", code=RecordsError.code, error=repr(error))
+            _log.error("call file cannot be written", code=RecordsError.code, error=error)
 
     def _work(self) -> None:
         """Bring what waits into the database, unless it failed a moment ago, and delete what is too old."""
@@ -219,7 +219,7 @@ class RecordWriter:
         self._breaking[name] += 1
         if self._breaking[name] < _MOST_TRIES:
             self._retry_at = time.monotonic() + self._first_pause
-            _log.error("a record cannot be written and is tried again", code=RecordsError.code, name=name, error=repr(error))
+            _log.error("a record cannot be written and is tried again", code=RecordsError.code, name=name, error=error)
             return False
         del self._breaking[name]
         self._refuse(record, path, error)

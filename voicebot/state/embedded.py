@@ -147,7 +147,7 @@ class EmbeddedValkey:
         try:
             return self._spawn()
         except Exception as error:  # no memory, no file handles, a folder that was deleted: the watch goes on
-            _log.error("embedded state server cannot be started", code=EmbeddedStateError.code, why=repr(error))
+            _log.error("embedded state server cannot be started", code=EmbeddedStateError.code, error=error)
             self._trouble = repr(error)
             return None
 

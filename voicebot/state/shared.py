@@ -94,7 +94,7 @@ class SharedState:
         except (RedisError, OSError, TimeoutError) as error:
             if isinstance(error, ResponseError | DataError) and not isinstance(error, ReadOnlyError | OutOfMemoryError):
                 self._answered(was_available)
-                raise StateError(f"the state server refuses: {error}") from error
+                raise StateError(f"the state server refuses: {_refusal(error)}") from None
             self._breaker.failed()
             if was_available and not self.available:
                 _log.warning("state server away", code=StateUnavailable.code, error=type(error).__name__)
@@ -195,6 +195,11 @@ class SharedState:
                 del self._pending[name]
 
 
+def _refusal(error: RedisError) -> str:
+    """The server's words, without the command that they are about, which holds what was to be kept."""
+    return str(error).rpartition("of pipeline caused error: ")[2].partition(", with args beginning with")[0]
+
+
 def _judge(answer: object) -> None:
     """A refused write is logged and given up: trying again would not help. An absent or full server raises, to be tried again."""
     if isinstance(answer, ReadOnlyError | OutOfMemoryError) or (
@@ -202,4 +207,4 @@ def _judge(answer: object) -> None:
     ):
         raise answer
     if isinstance(answer, ResponseError):
-        _log.error("the state server refused a write", code=StateError.code, error=str(answer))
+        _log.error("the state server refused a write", code=StateError.code, why=_refusal(answer))

@@ -73,7 +73,7 @@ class UnderstandingService:
             try:
                 return await self._backend(hypotheses, language)
             except Exception as error:  # whatever a back end may raise: the ladder of degradation goes on with keywords
-                log.error("classifier failed, keywords instead", code="nlu.failed", error=repr(error))
+                log.error("classifier failed, keywords instead", code="nlu.failed", error=error)
         return self._keywords.understand(hypotheses, language)
 
     def decides(self, text: str, language: str) -> bool:

@@ -218,7 +218,7 @@ class SipEndpoint:
         now = asyncio.get_running_loop().time()
         if now >= self._next_refusal_line:
             self._next_refusal_line = now + _LOG_EVERY_S
-            log.warning("sip call refused: %s (%d so far)", why, self._refused)
+            log.warning("sip call refused: %s", why, extra={"count": self._refused})
 
     def _stack_died(self) -> None:
         log.critical("the SIP stack died; a new process is needed")

@@ -114,7 +114,7 @@ class OrphanedCalls:
         now = self._loop.time()
         if now >= self._next_line:
             self._next_line = now + _LOG_EVERY_S
-            log.warning("malformed INVITEs: what they held in the SIP stack was freed (%d so far)", self.freed)
+            log.warning("malformed INVITEs: what they held in the SIP stack was freed", extra={"count": self.freed})
 
 
 def _selected(stack: ctypes.CDLL, wanted: Callable[[int | None], bool]) -> list[int]:
