@@ -29,7 +29,7 @@ async def webhook_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack
     if wanted is None:
         return None
     folder = settings.state.data_dir / ("webhooks" if process == "calls" else f"webhooks-{process}")
-    webhook = Webhook(str(wanted.url), wanted.secret.get_secret_value(), undelivered=Undelivered(folder))
+    webhook = Webhook(str(wanted.url.get_secret_value()), wanted.secret.get_secret_value(), undelivered=Undelivered(folder))
     await webhook.start()
     stack.push_async_callback(webhook.close)
     metrics.read_from("voicebot_webhook_given_up_total", lambda: webhook.given_up)

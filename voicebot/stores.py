@@ -50,8 +50,9 @@ async def open_stores(
     its own. Raises StateError, RecordsError.
     """
     data_dir = settings.state.data_dir
-    url = settings.state.redis_url
-    if url is None:
+    if settings.state.redis_url is not None:
+        url = settings.state.redis_url.get_secret_value()
+    else:
         server = EmbeddedValkey(data_dir / "state")
         await asyncio.to_thread(server.start)
         stack.push_async_callback(asyncio.to_thread, server.stop)

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, Secret, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from voicebot.config.settings import Settings
+from voicebot.config.settings import REDIS_FORM, Settings
 from voicebot.config.source import SettingProblem, Source, Where, config_path, read_source
 from voicebot.endpoints.sip.settings import SipSection
 from voicebot.errors import ConfigError
@@ -52,7 +52,7 @@ _ADVICE = {
 _FORMS = {
     "address": "Write it like sip:{queue}@pbx.example, without ; or ?",
     "addresses": "Write it like sip:cards@pbx.example, without ; or ?",
-    "redis_url": "Write it like redis://host:6379/0, rediss://… or unix:///path",
+    "redis_url": REDIS_FORM[:1].upper() + REDIS_FORM[1:],
     "origins": "Write them as browsers do: https://www.bank.example, lower case, without a path",
     "recognisers": "Name languages by two letters: pl, en",
     "voices": "Name languages by two letters: pl, en",
@@ -206,9 +206,9 @@ def _folders(settings: Settings) -> Iterator[tuple[Where, Path]]:
 def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """Rasa servers that are named in vain, or by an address that is too long."""
     nlu = settings.nlu
-    named: dict[Where, str] = {("nlu", "rasa_urls", lang): str(url) for lang, url in nlu.rasa_urls.items()}
+    named: dict[Where, str] = {("nlu", "rasa_urls", lang): str(url.get_secret_value()) for lang, url in nlu.rasa_urls.items()}
     if nlu.rasa_url is not None:
-        named["nlu", "rasa_url"] = str(nlu.rasa_url)
+        named["nlu", "rasa_url"] = str(nlu.rasa_url.get_secret_value())
     for where, url in named.items():
         if url.rstrip("/").endswith(("/model/parse", "/webhooks/rest/webhook")):
             advice = "Leave out what comes after host and port: /model/parse is added"
@@ -220,7 +220,14 @@ def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
 def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """A secret in a file that anybody on the machine may read."""
     webhook = settings.handoff.webhook
-    secrets: dict[Where, SecretStr | None] = {
+    urls = {
+        ("state", "redis_url"): settings.state.redis_url,
+        ("nlu", "rasa_url"): settings.nlu.rasa_url,
+        ("handoff", "webhook", "url"): webhook.url if webhook else None,
+    }
+    with_password = {where: url for where, url in urls.items() if url is not None and "@" in str(url.get_secret_value())}
+    secrets: dict[Where, SecretStr | Secret[Any] | None] = {
+        **with_password,
         ("web", "token"): settings.web.token,
         ("nlu", "rasa_token"): settings.nlu.rasa_token,
         ("records", "database_url"): settings.records.database_url,

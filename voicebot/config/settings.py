@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    Secret,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -38,6 +39,21 @@ ENV_PREFIX = "VOICEBOT_"
 ENV_DELIMITER = "__"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _redis_can_read(url: str) -> str:
+    """The client's own message would quote a part of the password."""
+    from redis.connection import parse_url
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise ValueError(f"redis_url: is not in the right form; {REDIS_FORM}") from None
+    return url
+
+
+REDIS_FORM = "write it like redis://host:6379/0, rediss://… or unix:///path, and / # ? @ in a password as %2F %23 %3F %40"
+RedisUrl = Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://\S+$"), AfterValidator(_redis_can_read)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text, strict=False)))]
 
@@ -61,8 +77,8 @@ class Voices(Section):
 class State(Section):
     """Shared state, and what is kept on disk."""
 
-    redis_url: Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://\S+$")] | None = None
-    """A Redis or Valkey of yours; None: an embedded one."""
+    redis_url: Secret[RedisUrl] | None = None
+    """A Redis or Valkey of yours; None: an embedded one. It may hold a password, so it is never shown."""
     data_dir: Path = Path("var")
     """For everything that is kept on disk."""
 

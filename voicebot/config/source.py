@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,13 +14,16 @@ from typing import Any
 from pydantic_settings import EnvSettingsSource, SettingsError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning
 from ruamel.yaml.reader import ReaderError
 
 from voicebot.config.settings import ENV_DELIMITER, ENV_PREFIX, Settings
 
 CONFIG_VARIABLE = "VOICEBOT_CONFIG"
 ENVIRONMENT = "environment"
+
+_WITHOUT_VALUES = re.compile(r"(?:'(?:[^\w'\"]{1,3}|<[a-z ]{1,30}>)'|[^'\"])*")
 
 Where = tuple[str | int, ...]
 """A place in the settings: the names of sections and of the setting, numbers within lists."""
@@ -101,29 +106,40 @@ def _read_file(path: Path) -> tuple[CommentedMap, list[SettingProblem]]:
 
     try:
         text = path.read_text(encoding="utf-8-sig")
-        document = YAML(typ="rt").load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # it would print the lines
+            document = YAML(typ="rt").load(text)
     except OSError as error:
         return unusable(f"cannot be read: {error.strerror}", f"Give the configuration's path with --config or {CONFIG_VARIABLE}")
     except UnicodeDecodeError:
         return unusable("is not UTF-8", "Save it as UTF-8")
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        return unusable("sets the same thing twice", "Remove this line, or the other that begins like it", line)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        return unusable(
-            f"is no YAML: {(error.problem or 'cannot be read').splitlines()[0]}", "Correct this line, or the one above", line
-        )
+        return unusable(f"is no YAML: {_unquoted(error.problem or '')}", "Correct this line, or the one above", line)
     except ReaderError as error:
         code = error.character if isinstance(error.character, int) else ord(error.character)
         line = text.count("\n", 0, error.position) + 1
         return unusable(f"holds a character that no text has: U+{code:04X}", "Delete it, or type the line anew", line)
     except RecursionError:
         return unusable("is nested too deeply", "Remove the superfluous brackets")
-    except Exception as error:  # the YAML library raises nearly anything on text that is odd enough, such as a date that is none
-        return unusable(f"is no YAML: {(str(error) or repr(error)).splitlines()[0]}", "Write dates and numbers in quotes")
+    except Exception:  # the YAML library raises nearly anything on text that is odd enough, such as a date that is none
+        return unusable(
+            "is no YAML: a value in it looks like a date or a number and is none", "Write dates and numbers in quotes"
+        )
     if document is None:
         return CommentedMap(), []
     if not isinstance(document, CommentedMap):
         return unusable("holds no settings", "Write name: value lines", 1)
     return document, []
+
+
+def _unquoted(problem: str) -> str:
+    """What the YAML library says of a mistake, up to where it quotes a value, which may be a secret. Marks may be quoted."""
+    said = _WITHOUT_VALUES.match(problem.partition("\n")[0])
+    return (said[0].strip() if said else "") or "cannot be read"
 
 
 def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[SettingProblem]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, Secret, SecretStr
 
 from voicebot.endpoints.sip.settings import QUEUE_ADDRESS, QueueUri, SipUri
 
@@ -15,7 +15,8 @@ class WebhookSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: HttpUrl
+    url: Secret[HttpUrl]
+    """It may hold a password, so it is never shown."""
     secret: Annotated[SecretStr, Field(min_length=16)]
     """Signs every message (HMAC-SHA256)."""
 

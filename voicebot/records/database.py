@@ -32,8 +32,8 @@ class Database:
             raise RecordsError(
                 f"database_url needs a driver that is not installed ({error}); for PostgreSQL: pip install 'psycopg[binary]'"
             ) from error
-        except ArgumentError as error:
-            raise RecordsError("database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…") from error
+        except (ArgumentError, ValueError):  # their messages quote a part of the URL, which may be the password
+            raise RecordsError("database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…") from None
         self._ready = False
 
     def write(self, record: CallRecord) -> None:

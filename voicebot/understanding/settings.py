@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, Secret, SecretStr, StringConstraints, model_validator
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
@@ -23,9 +23,9 @@ class NluSettings(BaseModel):
     """Keeps trained models."""
     semantic: bool | None = None
     """Sentence embeddings: true demands them, false leaves them out, none takes them when their package is installed."""
-    rasa_url: HttpUrl | None = None
-    """A Rasa server for all languages."""
-    rasa_urls: Mapping[Language, HttpUrl] = {}
+    rasa_url: Secret[HttpUrl] | None = None
+    """A Rasa server for all languages. It may hold a password, so it is never shown."""
+    rasa_urls: Mapping[Language, Secret[HttpUrl]] = {}
     """Servers for a language of their own."""
     rasa_token: SecretStr | None = None
     rasa_timeout_s: Annotated[float, Field(gt=0, le=5)] = 0.15
@@ -39,4 +39,4 @@ class NluSettings(BaseModel):
     def rasa_url_for(self, language: str) -> str | None:
         """Where the Rasa server of a language is, if there is one."""
         url = self.rasa_urls.get(language, self.rasa_url)
-        return str(url) if url is not None else None
+        return str(url.get_secret_value()) if url is not None else None

@@ -137,7 +137,7 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
         ("sip:\n  host: bank.example\n", 2, "sip.host: host must be an IP address"),
         ("sip:\n  rtp_ports: [10000, 10010]\n", 2, "sip.rtp_ports: rtp_ports 10000-10010 must lie above 1023"),
         ("sip:\n  transports: [tls]\n", 1, "sip: transport tls needs tls_certificate"),
-        ("sip:\n  port: 1\n  port: 2\n", 3, "is no YAML: found duplicate key"),
+        ("sip:\n  port: 1\n  port: 2\n", 3, "sets the same thing twice. Remove this line"),
         ("sip: {port: 1\n", 2, "is no YAML"),
         ("- a\n- b\n", 1, "holds no settings"),
         ("log: loud\n", 1, "log: is no section (got loud)"),

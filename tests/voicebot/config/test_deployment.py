@@ -85,7 +85,8 @@ def test_variables_set_settings_that_exist(monkeypatch: pytest.MonkeyPatch, tmp_
     source = read_source(None)
     assert source.problems == ()
     loaded = Settings(**source.values)
-    assert loaded.state.redis_url == "redis://127.0.0.1:6379/0"
+    assert loaded.state.redis_url is not None
+    assert loaded.state.redis_url.get_secret_value() == "redis://127.0.0.1:6379/0"
     assert loaded.state.data_dir == Path("/var/lib/voicebot/data")
     assert any(ENV_DELIMITER in name for name in in_image)
 

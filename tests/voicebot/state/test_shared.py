@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from tests.voicebot.logged import line_with
 from tests.voicebot.state.servers import StateServer, back, connect
 from voicebot.errors import StateError, StateUnavailable
 from voicebot.state.shared import SharedState, Write
@@ -113,6 +114,28 @@ async def test_a_refused_write_does_not_hold_up_the_others(shared: SharedState) 
     shared.write_later("after", setting("after", "1"))
     await shared.flush()
     assert [await read(shared, "text"), await read(shared, "after"), shared.pending] == ["1", "1", 0]
+
+
+async def test_what_was_to_be_kept_is_not_quoted_when_the_server_refuses_it(shared: SharedState) -> None:
+    """The client adds the command to the server's words, with a number or a name in it."""
+    shared.write_later("text", setting("text", "1"))
+
+    def wrong(pipeline: Pipeline) -> None:
+        pipeline.lpush("text", "+48600100200")
+        pipeline.execute_command("NONSENSE", "+48600100200")
+
+    async def question(redis: Redis) -> object:
+        async with redis.pipeline(transaction=True) as pipeline:
+            pipeline.lpush("text", "+48600100200")
+            return await pipeline.execute()
+
+    with line_with("refused a write") as line:
+        shared.write_later("wrong", wrong)
+        await line.written()
+    await shared.flush()
+    with pytest.raises(StateError, match="WRONGTYPE") as refused:
+        await shared.ask(question)
+    assert "600100" not in f"{line.fields} {refused.value} {refused.value.__cause__}"
 
 
 async def test_a_write_that_cannot_be_sent_is_given_up_alone(shared: SharedState) -> None:
