@@ -29,9 +29,9 @@ def error_text(error: BaseException) -> str:
     return f"{kind}: {message}" if message else kind
 
 
-def traceback_text(info: ErrorInfo) -> str:
+def traceback_text(exc_info: ErrorInfo) -> str:
     """The frames of an error and of those that it came from, the first one first, each with its `error_text`."""
-    return "\n".join(_chain(info[1], set()))
+    return "\n".join(_chain(exc_info[1], set()))
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -103,8 +103,7 @@ def written(name: str, value: object, redaction: Redaction) -> JsonValue:
         case FieldType.NAMES:
             return [_name(each, redaction) for each in value] if isinstance(value, list | tuple) else None
         case FieldType.COUNT:
-            whole = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-            return int(value) if whole else None  # type: ignore[call-overload,no-any-return]
+            return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
         case FieldType.FLAG:
             return value if isinstance(value, bool) else None
         case _:

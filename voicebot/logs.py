@@ -21,7 +21,7 @@ import loguru
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from voicebot.error_text import ErrorInfo, traceback_text
+from voicebot.error_text import traceback_text
 from voicebot.log_fields import FIELDS, written
 from voicebot.redaction import DEBUG_LOGS, LOGS
 
@@ -106,15 +106,10 @@ def _closing(format: LogFormat, *, colors: bool) -> list[Any]:
     )
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.ExceptionRenderer(_traceback),  # to text first: it is redacted like any other
+        structlog.processors.ExceptionRenderer(traceback_text),  # to text first: it is redacted like any other
         redaction_stage,
         renderer,
     ]
-
-
-def _traceback(info: Any) -> str:
-    known: ErrorInfo = info
-    return traceback_text(known)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -26,10 +26,11 @@ from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
 from voicebot.http.settings import HttpLimits
 from voicebot.identity.customers import customer_directory
+from voicebot.metrics.process import read_disk, tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
-from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
+from voicebot.shared_services import callbacks_of, count_parts, count_stores, hand_offs_of, store_parts, webhook_of
 from voicebot.stores import Stores, open_stores
 from voicebot.understanding.service import load_understanding
 
@@ -193,12 +194,17 @@ async def open_service(
         count_stores(metrics, stores, callbacks)
         _count_endpoints(metrics, stores, endpoints)
 
+        tell_build(metrics, bundle=lambda: callbacks.bundle.version)
+        read_disk(metrics, settings.state.data_dir)
+        parts = _parts(stores, engines, endpoints)
+        look = count_parts(metrics, parts)
+
         async def figures() -> str:
-            await callbacks.count()
+            await asyncio.gather(callbacks.count(), look())
             return metrics.render()
 
         state = ServiceState(bundle.version)
-        app = health_app(_parts(stores, engines, endpoints), figures, lambda: asdict(state))
+        app = health_app(parts, figures, lambda: asdict(state))
         local = await serve(app, health, limits=LOCAL_LIMITS)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)

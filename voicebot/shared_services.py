@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.service import HandOffService
 from voicebot.handoff.undelivered import Undelivered
 from voicebot.handoff.webhook import Webhook
-from voicebot.health.report import Part
+from voicebot.health.report import Part, report
 from voicebot.metrics.registry import Metrics
 from voicebot.redaction import JsonValue
 from voicebot.stores import Stores
@@ -86,6 +86,21 @@ def count_stores(metrics: Metrics, stores: Stores, callbacks: CallbackService) -
     metrics.read_from("voicebot_records_waiting", lambda: stores.records.waiting)
     metrics.read_from("voicebot_records_rejected_total", lambda: stores.records.rejected)
     metrics.read_from("voicebot_state_pending_writes", lambda: stores.shared.pending)
+
+
+def count_parts(metrics: Metrics, parts: Sequence[Part]) -> Callable[[], Awaitable[None]]:
+    """Shows which parts work. Looking takes time, so it is asked for: await what is returned before the metrics are rendered."""
+    seen: dict[str, bool] = {}
+
+    async def look() -> None:
+        told = await report(parts)
+        seen.update({name: bool(part["ok"]) for name, part in told["parts"].items()})
+
+    metrics.read_from(
+        "voicebot_part_ok",
+        lambda: [((each.name, str(each.needed).lower()), float(seen[each.name])) for each in parts if each.name in seen],
+    )
+    return look
 
 
 def store_parts(stores: Stores) -> list[Part]:

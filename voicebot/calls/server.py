@@ -187,6 +187,7 @@ class ServedCall:
             activity=services.new_activity(leg.sample_rate),
             decides=self._shared.understanding.decides,
             settings=services.turns,
+            measured=self.session.recognised,
         )
         transport = LegTransport(leg, heard=self._heard, spoken=self._spoken)
         voice = Voice(services.speaker.pcm, leg.sample_rate)

@@ -220,20 +220,23 @@ def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
 def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem]:
     """A secret in a file that anybody on the machine may read."""
     webhook = settings.handoff.webhook
-    urls = {
+    urls: dict[Where, Secret[Any] | None] = {
         ("state", "redis_url"): settings.state.redis_url,
         ("nlu", "rasa_url"): settings.nlu.rasa_url,
         ("handoff", "webhook", "url"): webhook.url if webhook else None,
     }
-    with_password = {where: url for where, url in urls.items() if url is not None and "@" in str(url.get_secret_value())}
+    with_password: dict[Where, Secret[Any]] = {
+        where: url for where, url in urls.items() if url is not None and "@" in str(url.get_secret_value())
+    }
     secrets: dict[Where, SecretStr | Secret[Any] | None] = {
-        **with_password,
         ("web", "token"): settings.web.token,
         ("nlu", "rasa_token"): settings.nlu.rasa_token,
         ("records", "database_url"): settings.records.database_url,
         ("handoff", "webhook", "secret"): webhook.secret if webhook else None,
     }
-    written = [where for where, secret in secrets.items() if secret is not None and source.variable(where) is None]
+    written = [
+        where for where, secret in {**secrets, **with_password}.items() if secret is not None and source.variable(where) is None
+    ]
     path = Path(source.name)
     if written and path.exists() and path.stat().st_mode & 0o007:
         yield source.problem(written[0], "is a secret in a file that anybody may read", f"Run: chmod o= {path}", fatal=False)

@@ -46,7 +46,7 @@ def _redis_can_read(url: str) -> str:
     from redis.connection import parse_url
 
     try:
-        parse_url(url)
+        parse_url(url)  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError(f"redis_url: is not in the right form; {REDIS_FORM}") from None
     return url

@@ -68,10 +68,12 @@ class Channel:
     """As the dialogue knows it: "voice" or "chat"."""
     ended: str
     """The counter of conversations that ended, by outcome."""
+    length: str
+    """The histogram of how long they took."""
 
 
-VOICE = Channel("voice", "voicebot_calls_total")
-CHAT = Channel("chat", "voicebot_chats_total")
+VOICE = Channel("voice", "voicebot_calls_total", "voicebot_call_seconds")
+CHAT = Channel("chat", "voicebot_chats_total", "voicebot_chat_seconds")
 
 
 class Session:
@@ -133,6 +135,13 @@ class Session:
         finally:
             self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
 
+    def recognised(self, language: str, result: str, seconds: float) -> None:
+        """How recognising one turn went: "ok", or why there are no words; and how long that took."""
+        if result == "ok":
+            self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
+        else:
+            self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
+
     async def hand_over(self, action: HandOff, party: Transferable) -> HandOffResult:
         """See a hand-off through; `party` is who is handed over."""
         services = self._services
@@ -181,6 +190,7 @@ class Session:
                 metrics.count("voicebot_errors_total", code=str(line.get("code")))
             case "closed":
                 metrics.count(self._channel.ended, outcome=str(line["outcome"]))
+                metrics.observe(self._channel.length, float(str(line["t"])))
 
     # ------------------------------------------------------------------ end
 

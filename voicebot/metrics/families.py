@@ -1,13 +1,23 @@
-"""Every metric of the service: its name, what it counts, its labels and the bounds of its buckets."""
+"""Every metric of the service: its name, what it counts, its labels, its buckets, and what to do when it looks wrong.
+
+Names follow https://prometheus.io/docs/practices/naming/: base units, and `_total` for what only grows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-_RESPONSE = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
-_UNDERSTANDING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
-_STEERING = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0)
+# each goes on beyond the longest that the settings allow, or that the thing can take
+_RESPONSE = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
+_RECOGNISER = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, 8.0)
+_UNDERSTANDING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STEERING = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 86_400.0)
+_LENGTH = (10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0, 14_400.0, 86_400.0)
+_LOSS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_MOS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3, 4.5)
 
 
 class Kind(StrEnum):
@@ -26,64 +36,248 @@ class Family:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    wrong: str = ""
+    """What to do when it looks wrong."""
     bounds: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, without the infinite one."""
+    known: tuple[str, ...] = ()
+    """Values of the only label that are there from the start, at zero: a rate needs to see the first step."""
 
 
-def _counter(name: str, help: str, *labels: str) -> Family:
-    return Family(name, Kind.COUNTER, help, labels)
+def _counter(name: str, help: str, *labels: str, wrong: str, known: tuple[str, ...] = ()) -> Family:
+    return Family(name, Kind.COUNTER, help, labels, wrong, known=known)
 
 
-def _gauge(name: str, help: str, *labels: str) -> Family:
-    return Family(name, Kind.GAUGE, help, labels)
+def _gauge(name: str, help: str, *labels: str, wrong: str) -> Family:
+    return Family(name, Kind.GAUGE, help, labels, wrong)
 
 
-FAMILIES = {
+def _histogram(name: str, help: str, *labels: str, wrong: str, bounds: tuple[float, ...]) -> Family:
+    return Family(name, Kind.HISTOGRAM, help, labels, wrong, bounds)
+
+
+FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
-        _counter("voicebot_calls_total", "Calls that ended, by outcome.", "outcome"),
-        _counter("voicebot_calls_refused_total", "Calls not admitted, by reason.", "reason"),
-        _counter("voicebot_endpoint_refused_total", "Calls that an endpoint refused before they became a call.", "endpoint"),
-        _counter("voicebot_endpoint_malformed_total", "Offers that broke while an endpoint read them.", "endpoint"),
-        _gauge("voicebot_endpoint_live_calls", "Calls that are not over for an endpoint.", "endpoint"),
-        _counter("voicebot_strangers_turned_away_total", "Packets from outside the allow-list that were dropped.", "endpoint"),
-        _counter("voicebot_handoffs_total", "Hand-offs, by queue and result.", "queue", "ok"),
-        _counter("voicebot_callbacks_total", "Callbacks promised, taken, done, given_up, served…, by queue.", "what", "queue"),
-        _gauge("voicebot_callbacks_waiting", "Callbacks promised and not made yet, by queue (all processes).", "queue"),
-        _counter("voicebot_chats_total", "Chats that ended, by outcome.", "outcome"),
-        _counter("voicebot_chats_refused_total", "Chats refused, by reason.", "reason"),
-        _counter("voicebot_http_refused_total", "Connections and requests refused by the web process, by reason.", "reason"),
-        _gauge("voicebot_http_connections", "Connections open to the web process."),
-        _counter("voicebot_survey_answers_total", "Answers to the survey, by answer and line.", "answer", "line"),
-        _counter("voicebot_decisions_total", "Decisions of the dialogue, by kind.", "kind"),
-        _counter("voicebot_errors_total", "Errors, by code.", "code"),
-        Family("voicebot_response_seconds", Kind.HISTOGRAM, "End of speech to the first audio of the answer.", bounds=_RESPONSE),
-        Family("voicebot_understand_seconds", Kind.HISTOGRAM, "Understanding one utterance.", bounds=_UNDERSTANDING),
-        Family("voicebot_steering_seconds", Kind.HISTOGRAM, "Answer to hand-off.", bounds=_STEERING),
-        Family(
+        _gauge(
+            "voicebot_build_info",
+            "Always 1; what runs stands in the labels.",
+            "version",
+            "bundle",
+            "python",
+            wrong="Processes that differ were not all replaced: deploy again.",
+        ),
+        _gauge(
+            "voicebot_part_ok",
+            "1 while a part works, by part; the same as in /health. Without a part that is needed no call comes in.",
+            "part",
+            "needed",
+            wrong="At 0: /health says why; then look for errors in the log.",
+        ),
+        # calls
+        _gauge("voicebot_live_calls", "Calls under way in this process.", wrong="Near limits.max_calls: add a process."),
+        _counter(
+            "voicebot_calls_total",
+            "Calls that ended, by outcome.",
+            "outcome",
+            wrong="Many failed or rescued: look for call.rescued and call.pipeline in the log.",
+        ),
+        _counter(
+            "voicebot_calls_refused_total",
+            "Calls not admitted, by reason.",
+            "reason",
+            wrong="process_full, shared_full: add a process, or raise limits.max_calls; draining: a process that stops.",
+            known=("process_full", "shared_full", "draining"),
+        ),
+        _histogram(
+            "voicebot_call_seconds",
+            "Length of a call, from the answer to its end.",
+            wrong="Many at limits.max_call_s: callers go in circles; look at their records.",
+            bounds=_LENGTH,
+        ),
+        _histogram(
+            "voicebot_steering_seconds",
+            "From the answer (in a chat: the first message) to the hand-off.",
+            wrong="Rising: callers are asked again and again; look at the decisions, and at what is not understood.",
+            bounds=_STEERING,
+        ),
+        _histogram(
+            "voicebot_response_seconds",
+            "From the end of speech to the first audio of the answer.",
+            wrong="Above a second: the machine is too small or too busy; look at the recogniser's seconds and at the processor.",
+            bounds=_RESPONSE,
+        ),
+        _histogram(
+            "voicebot_recogniser_seconds",
+            "From the end of a turn to its words, by language.",
+            "language",
+            wrong="Above half a second: fewer calls to a process, a smaller model, or more cores.",
+            bounds=_RECOGNISER,
+        ),
+        _counter(
+            "voicebot_recogniser_failures_total",
+            "Turns without words, by language and reason (busy, late, failed).",
+            "language",
+            "reason",
+            wrong="busy, late: too many calls for this machine; failed: callers go on with keys, see audio.* in the log.",
+        ),
+        _histogram(
+            "voicebot_understand_seconds",
+            "Understanding one utterance.",
+            wrong="Near limits.understand_s: the classifier, or the Rasa server, is too slow; callers are asked again.",
+            bounds=_UNDERSTANDING,
+        ),
+        _histogram(
             "voicebot_call_loss_ratio",
-            Kind.HISTOGRAM,
             "Share of a call's packets that never reached us, at its end.",
-            bounds=(0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+            wrong="Above 0.02 speech is not understood: a matter of the network.",
+            bounds=_LOSS,
         ),
-        Family(
+        _histogram(
             "voicebot_call_jitter_seconds",
-            Kind.HISTOGRAM,
             "Jitter of a call's packets as they reached us, at its end.",
-            bounds=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+            wrong="Above 0.05: a matter of the network.",
+            bounds=_JITTER,
         ),
-        Family(
+        _histogram(
             "voicebot_call_mos",
-            Kind.HISTOGRAM,
             "Estimated quality of a call's sound (mean opinion score, 1 to 4.5), at its end.",
-            bounds=(1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3),
+            wrong="Below 3.5: look at loss and jitter.",
+            bounds=_MOS,
         ),
-        _gauge("voicebot_live_chats", "Chats under way in this process."),
-        _gauge("voicebot_live_calls", "Calls under way in this process."),
-        _gauge("voicebot_state_available", "1 while the state server answers."),
-        _gauge("voicebot_state_pending_writes", "State writes that wait for the server."),
-        _gauge("voicebot_records_waiting", "Call records not in the database yet."),
-        _counter("voicebot_records_rejected_total", "Call records that the database refused; they are kept aside on disk."),
-        _counter("voicebot_webhook_given_up_total", "Webhook messages given up since the start."),
+        # endpoints
+        _gauge(
+            "voicebot_endpoint_live_calls",
+            "Calls that are not over for an endpoint.",
+            "endpoint",
+            wrong="Higher than voicebot_live_calls for minutes: legs do not end; replace the process.",
+        ),
+        _counter(
+            "voicebot_endpoint_refused_total",
+            "Calls that an endpoint refused before they became a call.",
+            "endpoint",
+            wrong="Look for 'sip call refused' in the log: it says why.",
+        ),
+        _counter(
+            "voicebot_endpoint_malformed_total",
+            "Offers that broke while an endpoint read them.",
+            "endpoint",
+            wrong="A trunk that sends what is no SIP, or an attack: see where it comes from in the log at level debug.",
+        ),
+        _counter(
+            "voicebot_strangers_turned_away_total",
+            "Packets from outside the allow-list that were dropped.",
+            "endpoint",
+            wrong="A few are usual on an open network; many, or calls that do not come in: compare sip.peers with the trunk.",
+        ),
+        # conversations
+        _counter(
+            "voicebot_decisions_total",
+            "Decisions of the dialogue, by kind.",
+            "kind",
+            wrong="A kind that grows out of proportion after a change of the bundle: try the bundle with voicebot test.",
+        ),
+        _counter(
+            "voicebot_errors_total",
+            "Errors in conversations, by code.",
+            "code",
+            wrong="Look for the code in the log.",
+        ),
+        _counter(
+            "voicebot_handoffs_total",
+            "Hand-offs, by queue and result.",
+            "queue",
+            "ok",
+            wrong='Many with ok="false": the queue does not answer; check handoff.address and the switchboard.',
+        ),
+        _counter(
+            "voicebot_survey_answers_total",
+            "Answers to the survey, by answer and line.",
+            "answer",
+            "line",
+            wrong="Many not_helped: look by matter at /api/survey, and at the records of these calls.",
+        ),
+        _counter(
+            "voicebot_callbacks_total",
+            "Callbacks promised, taken, done, given_up, served…, by queue.",
+            "what",
+            "queue",
+            wrong="given_up: customers who were promised a call did not get one; the log names them by reference.",
+        ),
+        _gauge(
+            "voicebot_callbacks_waiting",
+            "Callbacks promised and not made yet, by queue (all processes).",
+            "queue",
+            wrong="Rising all day: the dialler does not run, or too few agents call back.",
+        ),
+        # chats
+        _gauge("voicebot_live_chats", "Chats under way in this process.", wrong="Near web.chat.max_chats: raise it."),
+        _counter("voicebot_chats_total", "Chats that ended, by outcome.", "outcome", wrong="Many gone: the page, or a proxy."),
+        _counter(
+            "voicebot_chats_refused_total",
+            "Chats refused, by reason.",
+            "reason",
+            wrong="full: raise web.chat.max_chats; draining: a process that stops.",
+            known=("draining", "full"),
+        ),
+        _histogram(
+            "voicebot_chat_seconds",
+            "Length of a chat.",
+            wrong="Many at web.chat.max_chat_s: customers go in circles; look at their records.",
+            bounds=_LENGTH,
+        ),
+        _counter(
+            "voicebot_http_refused_total",
+            "Connections and requests refused by the web process, by reason.",
+            "reason",
+            wrong="A client that asks too much, or an attack; real customers: raise web.limits, or name the proxy in web.proxies.",
+        ),
+        _gauge(
+            "voicebot_http_connections",
+            "Connections open to the web process.",
+            wrong="Near web.limits.max_connections: raise it, or find who keeps them open.",
+        ),
+        # what is kept
+        _gauge(
+            "voicebot_state_available",
+            "1 while the state server answers.",
+            wrong="At 0 calls go on, but nothing is shared between processes: start the server, check state.redis_url.",
+        ),
+        _gauge(
+            "voicebot_state_pending_writes",
+            "State writes that wait for the server.",
+            wrong="Rising: the state server is away or too slow.",
+        ),
+        _gauge(
+            "voicebot_records_waiting",
+            "Call records not in the database yet.",
+            wrong="Rising: the database is away; records wait in data_dir/spool and are written when it is back.",
+        ),
+        _counter(
+            "voicebot_records_rejected_total",
+            "Call records that the database refused; they are kept aside on disk.",
+            wrong="Look for records.rejected in the log, and at the files in data_dir/spool/rejected.",
+        ),
+        _counter(
+            "voicebot_webhook_given_up_total",
+            "Webhook messages given up since the start.",
+            wrong="The bank's receiver was not told of hand-offs: look for handoff.webhook in the log, and at the receiver.",
+        ),
+        _gauge(
+            "voicebot_data_free_bytes",
+            "Free space where data_dir is.",
+            wrong="When it is full, recordings end early and records wait in memory: make room, or lower records.keep_days.",
+        ),
+        _gauge("voicebot_data_size_bytes", "Size of the disk where data_dir is.", wrong="It should not change."),
     )
 }
+
+STANDARD: Mapping[str, str] = {
+    "process_cpu_seconds_total": "Processor time of the process.",
+    "process_max_fds": "Files that the process may have open.",
+    "process_open_fds": "Files that it has open.",
+    "process_resident_memory_bytes": "Memory of the process.",
+    "process_start_time_seconds": "When it started (seconds since 1970).",
+    "process_virtual_memory_bytes": "Address space of the process.",
+}
+"""Metrics that every Prometheus client has."""

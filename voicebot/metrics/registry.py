@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from voicebot.metrics.families import FAMILIES, Family, Kind
 
-Source = Callable[[], "float | Mapping[str, float]"]
+Source = Callable[[], "float | Mapping[str, float] | Sequence[tuple[Sequence[str], float]]"]
+"""A value; or several, by the value of the only label, or each with the values of all labels in the family's order."""
 
 _MOST_SERIES = 500
 """Labels come from outside now and then: a metric must not fill the memory."""
@@ -41,12 +42,15 @@ class Metrics:
                     )
                 case Kind.COUNTER:
                     self._counters[family.name] = Counter(family.name, family.help, family.labels, registry=None)
+                    for value in family.known:
+                        self.count(family.name, 0.0, **{family.labels[0]: value})
                 case Kind.GAUGE:
                     pass  # read when asked, see `read_from`
                 case _:
                     assert_never(family.kind)
         self._registry.register(self._read)
         self._registry.register(_Counters(self._counters, self._read))
+        ProcessCollector(registry=self._registry)
 
     def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Add to a counter. Once it has too many series, new ones are counted as "other"."""
@@ -56,13 +60,18 @@ class Metrics:
         counter = self._counters[name]
         (counter.labels(**labels) if family.labels else counter).inc(amount)
 
-    def observe(self, name: str, value: float) -> None:
-        """Add to a histogram."""
-        self._family(name, Kind.HISTOGRAM)
-        self._histograms[name].observe(value)
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add to a histogram. Its series are bounded like a counter's."""
+        family = self._family(name, Kind.HISTOGRAM)
+        if not self._has_room(family, labels):
+            labels = dict.fromkeys(family.labels, _OTHER)
+        histogram = self._histograms[name]
+        (histogram.labels(**labels) if family.labels else histogram).observe(value)
 
     def read_from(self, name: str, source: Source) -> None:
-        """Let a gauge or a counter be read from `source` whenever metrics are asked for: one value, or several by its label."""
+        """Let a gauge or a counter be read from `source` whenever metrics are asked for. A counter that its source sets back
+        stays where it was.
+        """
         self._read.add(FAMILIES[name], source)
 
     def render(self) -> str:
@@ -94,6 +103,7 @@ class _ReadWhenAsked(Collector):
 
     def __init__(self) -> None:
         self._sources: dict[str, tuple[Family, Source]] = {}
+        self._highest: dict[tuple[str, tuple[str, ...]], float] = {}
 
     def add(self, family: Family, source: Source) -> None:
         if family.kind is Kind.HISTOGRAM:
@@ -118,9 +128,25 @@ class _ReadWhenAsked(Collector):
             value = source()
         except Exception:  # one broken source must not hide the other metrics
             return metric
-        for label, figure in value.items() if isinstance(value, Mapping) else [(None, value)]:
-            metric.add_metric([label] if label is not None else [], float(figure))
+        for labels, figure in _labelled(value):
+            metric.add_metric(labels, self._never_less(family, tuple(labels), float(figure)))
         return metric
+
+    def _never_less(self, family: Family, labels: tuple[str, ...], figure: float) -> float:
+        """A counter only grows, whatever its source forgets (a socket that was closed counts from nothing again)."""
+        if family.kind is not Kind.COUNTER:
+            return figure
+        key = family.name, labels
+        self._highest[key] = max(figure, self._highest.get(key, 0.0))
+        return self._highest[key]
+
+
+def _labelled(
+    value: float | Mapping[str, float] | Sequence[tuple[Sequence[str], float]],
+) -> Sequence[tuple[Sequence[str], float]]:
+    if isinstance(value, Mapping):
+        return [((label,), figure) for label, figure in value.items()]
+    return value if isinstance(value, Sequence) else [((), value)]
 
 
 class _Counters(Collector):

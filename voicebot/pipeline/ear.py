@@ -35,6 +35,10 @@ FINISH_DEADLINE_S = 8.0
 Recognisers = Callable[[str], Recogniser | None]
 """The recogniser of a language, or None when there is none."""
 
+Measured = Callable[[str, str, float], None]
+"""Told of every turn that was recognised or not: its language, how it went ("ok", "busy", "late", "failed"), and the seconds from
+its end to that."""
+
 Decides = Callable[[str, str], bool]
 """Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
 
@@ -56,12 +60,19 @@ class Ear(FrameProcessor):
     """
 
     def __init__(
-        self, *, recognisers: Recognisers, activity: Activity, decides: Decides, settings: TurnSettings | None = None
+        self,
+        *,
+        recognisers: Recognisers,
+        activity: Activity,
+        decides: Decides,
+        settings: TurnSettings | None = None,
+        measured: Measured = lambda language, result, seconds: None,
     ) -> None:
         super().__init__(enable_direct_mode=True)
         self._recognisers = recognisers
         self._activity = activity
         self._decides = decides
+        self._measured = measured
         self._turn = TurnTracker(settings or TurnSettings())
         self._listen = Listen()
         self._deaf = False
@@ -150,6 +161,7 @@ class Ear(FrameProcessor):
         try:
             tell(self._stream)
         except RecogniserBusy:
+            self._measured(self._listen.language, "busy", 0.0)
             stream, self._stream = self._stream, None
             stream.close()
         except Exception as error:  # an engine may raise anything
@@ -172,6 +184,7 @@ class Ear(FrameProcessor):
                 on_partial=self._on_partial,
             )
         except RecogniserBusy:
+            self._measured(self._listen.language, "busy", 0.0)
             return  # the turn goes on without a stream, and ends as one that was not understood
         except Exception as error:  # an engine may raise anything
             await self._fail(error.code if isinstance(error, AudioError) else RecogniserError.code)
@@ -198,24 +211,28 @@ class Ear(FrameProcessor):
         await self.push_frame(HeardFrame(over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
 
     async def _finish(self, stream: RecogniserStream, speech_s: float, ended_at: float, over_bot: bool) -> None:
+        began, language = time.monotonic(), self._listen.language
         try:
             recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
         except RecogniserBusy:  # for a moment only: the next sentence may be heard
+            self._measured(language, "busy", time.monotonic() - began)
             await self._not_understood(speech_s, ended_at, over_bot)
         except AudioError as error:
             await self._fail(error.code)
-        except Exception:  # it hangs, or raises anything; the call goes on with keys
+        except Exception as error:  # it hangs, or raises anything; the call goes on with keys
             log.exception("the recogniser failed", code=RecogniserError.code)
-            await self._fail(RecogniserError.code)
+            await self._fail(RecogniserError.code, "late" if isinstance(error, TimeoutError) else "failed")
         else:
+            self._measured(language, "ok", time.monotonic() - began)
             await self.push_frame(HeardFrame(recognition=recognition, over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
         finally:
             stream.close()
 
-    async def _fail(self, code: str) -> None:
+    async def _fail(self, code: str, result: str = "failed") -> None:
         """The recogniser is of no use to this call any more: never listen again, let the dialogue go on with keys."""
         if self._broken:
             return
+        self._measured(self._listen.language, result, 0.0)
         self._deaf = self._broken = True
         self._forget_turn()
         await self.push_frame(EarFailedFrame(code=code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,7 @@ from voicebot.http.security_headers import SecurityHeaders
 from voicebot.http.settings import HttpLimits
 from voicebot.metrics.registry import Metrics
 from voicebot.records.store import RecordStore
+from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.web import callbacks, calls, figures, handoffs, switches
@@ -62,7 +64,12 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     """
     app = _app(parts)
     app.router.routes.extend(health_routes(parts.health))
-    app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=parts.callbacks.count))
+    look = count_parts(parts.metrics, parts.health)
+
+    async def count() -> None:
+        await asyncio.gather(parts.callbacks.count(), look())
+
+    app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count))
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
     app.include_router(callbacks.routes(parts.callbacks), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")

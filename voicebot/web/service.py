@@ -22,6 +22,7 @@ from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.webhook import Webhook
 from voicebot.health.report import Part, Trouble
 from voicebot.http.server import HttpServer, listen, serve, tls_context
+from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
@@ -148,6 +149,7 @@ async def open_web(
             servers.append(await serve(build_chat_app(parts), sockets.chat, **_serving(settings, parts, tls)))
         for server in servers:
             stack.push_async_callback(server.close)
+        tell_build(metrics, bundle=lambda: callbacks.bundle.version)
         count_stores(metrics, stores, callbacks)
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)

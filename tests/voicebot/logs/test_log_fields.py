@@ -94,7 +94,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)), VALUES), st.sampled_from([LOGS, DEBUG_LOGS]))
 def test_whatever_a_field_is_given_its_type_stays(values: dict[str, Any], redaction: Any) -> None:
-    line = {"timestamp": "t", "level": "info", "event": "e"}
+    line: dict[str, Any] = {"timestamp": "t", "level": "info", "event": "e"}
     line |= {name: written(name, value, redaction) for name, value in values.items()}
     jsonschema.validate(json.loads(json.dumps(line)), schema())
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebot.metrics.families import FAMILIES
+from voicebot.metrics.process import read_disk, tell_build
 from voicebot.metrics.registry import Metrics
+from voicebot.state.admission import Admitted
 
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="(\\.|[^"\\\n])*",?)+\})? -?(\d+(\.\d+)?(e[+-]\d+)?|inf|nan)')
 
@@ -19,7 +22,8 @@ def samples(metrics: Metrics) -> dict[str, float]:
     """Every sample line."""
     lines = [line for line in metrics.render().splitlines() if not line.startswith("#")]
     told = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
-    return {name: value for name, value in told.items() if value or "_bucket" in name}
+    ours = {name: value for name, value in told.items() if name.startswith("voicebot_")}
+    return {name: value for name, value in ours.items() if value or "_bucket" in name}
 
 
 def counted(metrics: Metrics) -> dict[str, float]:
@@ -96,6 +100,40 @@ def test_whatever_is_counted_the_format_holds(counted: list[tuple[str, float]]) 
         metrics.observe("voicebot_steering_seconds", seconds)
     for line in metrics.render().split("\n"):
         assert line == "" or line.startswith("# ") or SAMPLE.fullmatch(line), line
+
+
+def test_several_labels_can_be_read_at_once() -> None:
+    """By their order."""
+    metrics = Metrics()
+    metrics.read_from("voicebot_build_info", lambda: [(("1.2", "abc", "3.11"), 1.0)])
+    assert counted(metrics) == {'voicebot_build_info{bundle="abc",python="3.11",version="1.2"}': 1}
+
+
+def test_a_counter_never_goes_back_whatever_its_source_forgets() -> None:
+    """A smaller count would look like a new process, and be counted twice."""
+    metrics = Metrics()
+    told = iter([{"sip": 7}, {"sip": 0}, {"sip": 9}])
+    metrics.read_from("voicebot_strangers_turned_away_total", lambda: next(told))
+    name = 'voicebot_strangers_turned_away_total{endpoint="sip"}'
+    assert [counted(metrics)[name] for _ in range(3)] == [7, 7, 9]
+
+
+def test_a_source_that_breaks_costs_its_own_metric_only(tmp_path: Path) -> None:
+    """A folder that is not there yet."""
+    metrics = Metrics()
+    read_disk(metrics, tmp_path / "missing")
+    tell_build(metrics, bundle=lambda: "abc")
+    assert [name.partition("{")[0] for name in counted(metrics)] == ["voicebot_build_info"]
+    read_disk(metrics, tmp_path)
+    assert 0 < counted(metrics)["voicebot_data_free_bytes"] < counted(metrics)["voicebot_data_size_bytes"]
+
+
+def test_reasons_that_are_known_are_there_at_zero() -> None:
+    """A rate does not see the first of a series that begins with it."""
+    lines = Metrics().render().splitlines()
+    for reason in Admitted:
+        if reason is not Admitted.YES:
+            assert f'voicebot_calls_refused_total{{reason="{reason}"}} 0.0' in lines
 
 
 def test_threads_may_count_at_once() -> None:
