@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
 _QUOTED = re.compile(r"'(?:[^'\\\n]|\\.){0,4000}'|\"(?:[^\"\\\n]|\\.){0,4000}\"")
+_ABOUT_THE_PROGRAM = (TypeError, AttributeError, NameError, ImportError, MemoryError, RecursionError, ExceptionGroup)
 _MOST_IN_A_CHAIN = 10
 
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def error_text(error: BaseException) -> str:
-    """The type, and a message.
+    """The type, and a message where it cannot be about what a caller said or pressed. Never raises.
 
-    An error with a code is ours, and its message is written for an operator. A ValueError or LookupError is about a value, which
-    may be what a caller said or pressed: its message is left out. Of any other what stands in quotes is left out. Never raises.
+    An error with a code is ours, and its message is for an operator. Of an OSError the system's words are told, of what is
+    about the program itself, or comes from a library, what does not stand in quotes. The message of any other may be anything.
     """
-    kind = type(error).__name__
     try:
-        message = str(error)
+        message = _message(error)
     except Exception:
-        return kind
-    if not _is_ours(error):
-        message = "" if isinstance(error, ValueError | LookupError) else _QUOTED.sub("'…'", message)
-    return f"{kind}: {message}" if message else kind
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def traceback_text(exc_info: ErrorInfo) -> str:
     """The frames of an error and of those that it came from, the first one first, each with its `error_text`."""
     return "\n".join(_chain(exc_info[1], set()))
+
+
+def _message(error: BaseException) -> str:
+    if _is_ours(error):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"[Errno {error.errno}] {os.strerror(error.errno)}" if error.errno else ""
+    about_a_value = isinstance(error, ValueError | LookupError)
+    of_a_library = type(error).__module__ != "builtins" and not about_a_value
+    return _QUOTED.sub("'…'", str(error)) if of_a_library or isinstance(error, _ABOUT_THE_PROGRAM) else ""
 
 
 def _is_ours(error: BaseException) -> bool:

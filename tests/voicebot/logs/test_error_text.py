@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from redis.exceptions import RedisError
 
 from voicebot.error_text import error_text, traceback_text
 from voicebot.errors import StateError
@@ -22,7 +25,11 @@ class Mute(Exception):
         (UnicodeEncodeError("ascii", "zgubiłem kartę", 5, 6, "x"), "UnicodeEncodeError"),
         (TypeError("can only join 'str', not \"7391\""), "TypeError: can only join '…', not '…'"),
         (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
-        (FileNotFoundError(2, "No such file", "/var/zgubiłem"), "FileNotFoundError: [Errno 2] No such file: '…'"),
+        (FileNotFoundError(2, "zgubiłem", "/var/7391"), "FileNotFoundError: [Errno 2] No such file or directory"),
+        (OSError("zgubiłem"), "OSError"),
+        (RuntimeError("zgubiłem"), "RuntimeError"),
+        (RedisError("away: 'zgubiłem'"), "RedisError: away: '…'"),
+        (json.JSONDecodeError("zgubiłem", "zgubiłem", 1), "JSONDecodeError"),
         (RuntimeError(), "RuntimeError"),
         (Mute(), "Mute"),
     ],
@@ -37,9 +44,9 @@ def test_a_traceback_tells_where_from_and_the_error_before() -> None:
 
     def fails() -> None:
         try:
-            int("7391")
+            int("7391x")
         except ValueError as error:
-            raise ExceptionGroup("two", [KeyError("7391"), OSError("away")]) from error
+            raise ExceptionGroup("two", [KeyError("7391"), OSError(5, "away")]) from error
 
     with pytest.raises(ExceptionGroup) as caught:
         fails()
@@ -49,7 +56,7 @@ def test_a_traceback_tells_where_from_and_the_error_before() -> None:
         "ValueError",
         "ExceptionGroup: two (2 sub-exceptions)",
         "KeyError",
-        "OSError: away",
+        "OSError: [Errno 5] Input/output error",
     ]
     assert "in fails" in told
 
