@@ -32,7 +32,7 @@ from tests.voicebot.secrets.search import PLANTED, SECRETS, Allowed, as_basic, f
 from tests.voicebot.state.servers import server, shared
 from voicebot.log_fields import schema
 from voicebot.logs import LogFormat, configure_logs
-from voicebot.softphone import Keys, Pause, UntilEnded, UntilSilent, UntilSpeaking
+from voicebot.softphone import Keys, Pause, UntilEnded, UntilSpeaking
 from voicebot.state.shared import SharedState
 
 __all__ = ["server", "shared"]
@@ -151,7 +151,7 @@ async def calls(service: RunningService) -> None:
         "Identity": ENCODINGS["base64"](json.dumps({"pesel": PLANTED["PESEL"]})),
     }
     for keys_by in ("rtpevent", "info"):
-        steps = (UntilSpeaking(0.3), Keys(PLANTED["PIN"]), UntilSilent(0.6), Keys(PLANTED["BLIK"]), Pause(0.3))
+        steps = (UntilSpeaking(0.3), Keys(PLANTED["PIN"]), Pause(0.5), Keys(PLANTED["BLIK"]), Pause(0.3))
         await service.call(*steps, number=NUMBER, headers=headers, keys_by=keys_by, display=f"Jan {PLANTED['card']}")
     await service.call(UntilSpeaking(0.3), Keys("91"), UntilEnded(30), number=NUMBER, headers=headers)
 
@@ -165,9 +165,10 @@ async def strange_requests(service: RunningService) -> None:
             await client.get(f"/api/handoffs/{said}", headers={"Authorization": f"Bearer {TOKEN}"})
             await client.get("/metrics", params={"token": TOKEN, "q": said}, headers={"Authorization": as_basic(said)})
             await client.post("/api/switches", content=said.encode(), headers={"Authorization": f"Bearer {TOKEN}"})
-            await client.get("/chat/ws", headers={"X-Said": said.encode()})  # type: ignore[dict-item]
+            await client.get("/chat/ws", headers={b"X-Said": said.encode()})
 
 
+@pytest.mark.parametrize("log", ["json"], indirect=True)
 async def test_nothing_confidential_is_written_by_a_whole_service(tmp_path: Path, log: io.StringIO) -> None:
     """Calls, chats, hand-offs, a webhook that is refused and one that is left undelivered, callbacks, strange requests."""
     async with receiving() as bank:
@@ -279,7 +280,7 @@ async def test_nothing_confidential_waits_on_disk_while_the_database_is_away(tmp
     away = tmp_path / "away"
     away.mkdir()
     (away / "calls.db").mkdir()  # a folder is no database
-    sections = {"records": {"database_url": f"sqlite:///{away / 'calls.db'}"}}
+    sections: dict[str, Any] = {"records": {"database_url": f"sqlite:///{away / 'calls.db'}"}}
     async with open_service(tmp_path / "data", **sections) as service:
         for said in SAID:
             await says(service, said)
@@ -295,6 +296,7 @@ async def test_nothing_confidential_waits_on_disk_while_the_database_is_away(tmp
 # ---------------------------------------------------------------- the search is not blind
 
 
+@pytest.mark.parametrize("log", ["json"], indirect=True)
 async def test_without_redaction_the_same_is_found_everywhere(
     shared: SharedState, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
