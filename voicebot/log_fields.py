@@ -32,6 +32,7 @@ class FieldType(StrEnum):
     NAMES = "names"
     COUNT = "count"
     """A whole number."""
+    NUMBER = "number"
     FLAG = "flag"
 
 
@@ -61,6 +62,7 @@ FIELDS: Mapping[str, LogField] = {
     "name": LogField(FieldType.NAME, "A record: its file, or its conversation."),
     "queue": LogField(FieldType.NAME, "A queue of the bundle."),
     "language": LogField(FieldType.NAME, "Two letters."),
+    "bundle": LogField(FieldType.NAME, "The version of a bundle."),
     "switch": LogField(FieldType.NAME, "A switch of the live conditions."),
     # what about it
     "code": LogField(FieldType.NAME, "The kind of error, <stage>.<what>; the same in records and metrics."),
@@ -74,6 +76,8 @@ FIELDS: Mapping[str, LogField] = {
     "who": LogField(FieldType.TEXT, "The operator who set a switch."),
     "problem": LogField(FieldType.TEXT, "What the receiver of a webhook answered."),
     "error": LogField(FieldType.TEXT, "An error's type, and its message where that cannot hold what a person said."),
+    "exit": LogField(FieldType.TEXT, "The exit code of a process, or why it could not be started."),
+    "needs_restart": LogField(FieldType.TEXT, "Settings that were changed and are not in force yet."),
     "on": LogField(FieldType.FLAG, "Whether a switch is on."),
     # how many
     "status": LogField(FieldType.COUNT, "A SIP status."),
@@ -84,6 +88,7 @@ FIELDS: Mapping[str, LogField] = {
     "waiting": LogField(FieldType.COUNT, "Records that wait to be written."),
     "pending": LogField(FieldType.COUNT, "State writes that wait for the server."),
     "calls": LogField(FieldType.COUNT, "Calls."),
+    "pause_s": LogField(FieldType.NUMBER, "Seconds until the next try."),
     "keep_days": LogField(FieldType.COUNT, "For how long records are kept."),
 }
 
@@ -104,6 +109,8 @@ def written(name: str, value: object, redaction: Redaction) -> JsonValue:
             return [_name(each, redaction) for each in value] if isinstance(value, list | tuple) else None
         case FieldType.COUNT:
             return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
+        case FieldType.NUMBER:
+            return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
         case FieldType.FLAG:
             return value if isinstance(value, bool) else None
         case _:
@@ -128,6 +135,7 @@ _JSON_TYPES: Mapping[FieldType, dict[str, Any]] = {
     FieldType.NAME: {"type": ["string", "null"]},
     FieldType.NAMES: {"type": ["array", "null"], "items": {"type": "string"}},
     FieldType.COUNT: {"type": ["integer", "null"]},
+    FieldType.NUMBER: {"type": ["number", "null"]},
     FieldType.FLAG: {"type": ["boolean", "null"]},
 }
 
@@ -164,6 +172,7 @@ SIP messages themselves are shown at level debug, without keys, passwords and me
 | name | a name or an id that a machine made |
 | names | a list of them |
 | count | a whole number |
+| number | a number |
 | flag | true or false |
 
 | field | type | meaning |

@@ -155,7 +155,7 @@ class Log(Section):
 
 def _plain(value: object) -> object:
     """For JSON. Paths, URLs and networks are what they read as."""
-    if isinstance(value, SecretStr):
+    if isinstance(value, SecretStr | Secret):
         return value.get_secret_value()
     return dict(value) if isinstance(value, Mapping) else str(value)
 

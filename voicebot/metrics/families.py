@@ -230,7 +230,7 @@ FAMILIES: Mapping[str, Family] = {
             "voicebot_http_refused_total",
             "Connections and requests refused by the web process, by reason.",
             "reason",
-            wrong="A client that asks too much, or an attack; real customers: raise web.limits, or name the proxy in web.proxies.",
+            wrong="A client that asks too much, or an attack; were they customers, raise web.limits, or name your web.proxies.",
         ),
         _gauge(
             "voicebot_http_connections",

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import structlog
+from pydantic import Secret
 
 from voicebot.config.settings import Settings
 from voicebot.tasks import cancelled
@@ -139,12 +140,13 @@ def child_settings(
     like: Settings | None = None,
 ) -> Settings:
     """The settings of the child: those of the parent, with where the parent is; or where an earlier child was told that it is."""
+    secret = Secret(state_url) if state_url is not None else None
     if like is not None:
-        state_url, health = like.state.redis_url, (like.health.host, like.health.port)
+        secret, health = like.state.redis_url, (like.health.host, like.health.port)
     host, port = health or (settings.health.host, settings.health.port)
     return settings.model_copy(
         update={
-            "state": settings.state.model_copy(update={"redis_url": state_url}),
+            "state": settings.state.model_copy(update={"redis_url": secret}),
             "health": settings.health.model_copy(update={"host": host, "port": port}),
         }
     )

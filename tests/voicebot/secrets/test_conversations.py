@@ -158,8 +158,7 @@ async def calls(service: RunningService) -> None:
 
 async def strange_requests(service: RunningService) -> None:
     """Secrets in paths, queries, headers and bodies of the API."""
-    assert service.service.http is not None
-    host, port = service.service.http
+    host, port = service.web.api
     async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
         for said in SAID:
             await client.get(f"/api/handoffs/{said}", headers={"Authorization": f"Bearer {TOKEN}"})
