@@ -10,6 +10,7 @@ import pytest
 from tests.voicebot.config.test_config import told, write
 from voicebot.config.check import check_config
 from voicebot.config.loading import load_settings
+from voicebot.config.settings import Settings
 from voicebot.errors import RecordsError
 from voicebot.records.database import Database
 from voicebot.state.shared import SharedState
@@ -38,6 +39,7 @@ def test_no_secret_is_shown_when_the_settings_are(tmp_path: Path) -> None:
     assert loaded.state.redis_url is not None
     assert SECRET in loaded.state.redis_url.get_secret_value()
     assert SECRET in str(loaded.nlu.rasa_url_for("pl"))
+    assert Settings.model_validate_json(loaded.as_json()) == loaded, "a child process of ours gets them all"
 
 
 @pytest.mark.parametrize(
