@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import struct
 import threading
@@ -42,8 +43,8 @@ class StereoRecording:
         self._written = 0  # samples handed to the writer
         self._paused = False
         self._closed = False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = _Writer(path.open("wb", buffering=0), sample_rate)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._writer = _Writer(FileIO(path, "wb", opener=_private), sample_rate)
 
     def caller(self, pcm: bytes) -> None:
         """What the caller said just now: 16-bit mono PCM."""
@@ -69,9 +70,11 @@ class StereoRecording:
         self._flush(max(side.end for side in self._sides) - self._written)
         self._writer.close()
 
-    def discard(self) -> None:
-        """Close and delete the file: the caller does not want to be recorded."""
+    def discard(self, delete: Callable[[Path], object] | None = None) -> None:
+        """Close the file, and delete it (in this way): the caller does not want to be recorded. Harmless when repeated."""
         self.close()
+        if delete is not None:
+            delete(self.path)
         self.path.unlink(missing_ok=True)
 
     def _add(self, index: int, pcm: bytes) -> None:
@@ -96,6 +99,10 @@ class StereoRecording:
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self.sample_rate)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class _Side:

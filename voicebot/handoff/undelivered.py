@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import structlog
 
 from dialogs.wire import Codec
 from voicebot.errors import HandOffError
+from voicebot.files import private_folder, write_whole
 
 _log = structlog.get_logger(__name__)
 
@@ -62,9 +62,5 @@ class Undelivered:
         return taken
 
     def _write(self, delivery: Delivery) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-        draft = path.with_suffix(".draft")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            file.write(_codec.to_text(delivery))
-        draft.rename(path)
+        path = private_folder(self._folder) / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+        write_whole(path, _codec.to_text(delivery))
