@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from voicebot.errors import ConfigError
+from voicebot.files import private_folder, write_new, write_whole
 
 _OCTETS = 32
+
+
+def new_secret() -> str:
+    """256 random bits, as text."""
+    return secrets.token_urlsafe(_OCTETS)
 
 
 def kept_secret(path: Path) -> str:
     """The secret in `path`, made now when there is none. The file's mode is 600; one that others may read is refused.
 
-    Raises ConfigError, which says what to do.
+    Of several processes that make it at once, all get the same. Raises ConfigError, which says what to do.
     """
-    if path.exists():
-        return _read(path)
+    found = read_secret(path)
+    if found is not None:
+        return found
+    secret = new_secret()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        private_folder(path.parent)
+        made = write_new(path, secret + "\n")
     except OSError as error:
-        raise ConfigError(
-            f"{path}: a secret cannot be kept there: {error.strerror}. Set state.data_dir to a writable folder."
-        ) from error
-    secret = secrets.token_urlsafe(_OCTETS)
-    with os.fdopen(handle, "w") as file:
-        file.write(secret + "\n")
-    return secret
+        raise _unkept(path, error) from error
+    return secret if made else _read(path)
+
+
+def keep_secret(path: Path, secret: str) -> None:
+    """Put this secret into `path`, in place of what is there. Raises ConfigError."""
+    try:
+        private_folder(path.parent)
+        write_whole(path, secret + "\n")
+    except OSError as error:
+        raise _unkept(path, error) from error
+
+
+def read_secret(path: Path) -> str | None:
+    """The secret in `path`, None when there is no such file. Raises ConfigError."""
+    return _read(path) if path.exists() else None
+
+
+def _unkept(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path}: a secret cannot be kept there: {error.strerror}. Set state.data_dir to a writable folder with room."
+    )
 
 
 def _read(path: Path) -> str:
