@@ -107,5 +107,5 @@ def store_parts(stores: Stores) -> list[Part]:
     """State and records: the service goes on without them, but somebody must look."""
     return [
         Part("state", lambda: None if stores.shared.available else "the state server does not answer"),
-        Part("records", lambda: f"{stores.records.waiting} records wait" if stores.records.waiting > 100 else None),
+        Part("records", lambda: stores.records.trouble),
     ]

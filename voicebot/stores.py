@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from voicebot.config.settings import Settings
+from voicebot.errors import RecordsError
+from voicebot.files import close_to_others
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
+from voicebot.records.engine import file_of
 from voicebot.records.store import RecordStore
 from voicebot.state.admission import Admission
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.embedded import EmbeddedValkey
 from voicebot.state.live_calls import LiveCalls
-from voicebot.state.secret_file import kept_secret
+from voicebot.state.secret_file import read_secret
 from voicebot.state.shared import SharedState
+from voicebot.state.shared_secret import CALLER_MEMORY, NUMBER_HASH, derived_key, shared_secret
+
+_SECRET = "secret"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +50,10 @@ class Stores:
     memory: CallerMemory
 
 
-def spool_folder(settings: Settings, process: str) -> Path:
-    """Where records of one kind of process wait for the database."""
-    return settings.state.data_dir / ("spool" if process == "calls" else f"spool-{process}")
-
-
-async def open_stores(
-    settings: Settings, stack: AsyncExitStack, *, clock: Callable[[], datetime], process: str = "calls"
-) -> Stores:
-    """Open everything; `stack` closes it. `clock` is the time of day. `process` names the kind of process, which has a spool of
-    its own. Raises StateError, RecordsError.
-    """
+async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Callable[[], datetime]) -> Stores:
+    """Open everything; `stack` closes it. `clock` is the time of day. Raises ConfigError, StateError, RecordsError."""
+    for told in await asyncio.to_thread(lambda: list(close_to_others(private_places(settings)))):
+        log.warning("kept data were open to other users", code=RecordsError.code, why=told)
     data_dir = settings.state.data_dir
     if settings.state.redis_url is not None:
         url = settings.state.redis_url.get_secret_value()
@@ -58,26 +63,71 @@ async def open_stores(
         stack.push_async_callback(asyncio.to_thread, server.stop)
         url = server.url
     shared = SharedState(url)
-    limits, records = settings.limits, settings.records
+    await shared.start()
+    stack.push_async_callback(shared.close)
+    configured = settings.state.secret
+    secret = configured.get_secret_value() if configured else await shared_secret(shared, _SECRET, data_dir / _SECRET)
+    limits = settings.limits
     stores = Stores(
         url,
         shared,
         HandOffStore(shared, clock=clock),
         CallbackStore(shared),
-        RecordStore(
-            settings.database_url,
-            spool_dir=spool_folder(settings, process),
-            folder=records.folder,
-            keep_numbers=records.keep_numbers,
-            keep_days=records.keep_days,
-            clock=clock,
-        ),
+        record_store(settings, secret, clock=clock),
         Admission(shared, max_calls=limits.max_calls, max_shared_calls=limits.max_shared_calls),
         LiveCalls(shared),
         LiveConditionsStore(shared),
-        CallerMemory(shared, kept_secret(data_dir / "memory-key").encode(), clock=clock),
+        CallerMemory(shared, derived_key(secret, CALLER_MEMORY), clock=clock),
     )
-    for part in (shared, stores.records, stores.admission, stores.live, stores.conditions):
+    for part in (stores.records, stores.admission, stores.live, stores.conditions):
         await part.start()
         stack.push_async_callback(part.close)
     return stores
+
+
+def record_store(settings: Settings, secret: str | None, *, clock: Callable[[], datetime]) -> RecordStore:
+    """The call records as configured, not started. `secret` is what numbers are hashed with: see `local_secret`.
+
+    Raises RecordsError.
+    """
+    records = settings.records
+    return RecordStore(
+        settings.database_url,
+        spool_dir=settings.spool_dir,
+        folder=records.folder,
+        recordings=settings.recordings_dir,
+        keep_numbers=records.keep_numbers,
+        keep_days=records.keep_days,
+        keep_number_hash_days=records.keep_number_hash_days,
+        number_key=derived_key(secret, NUMBER_HASH) if secret is not None else None,
+        clock=clock,
+    )
+
+
+def local_secret(settings: Settings) -> str | None:
+    """What numbers are hashed with, as far as it is known without the state server: configured, or kept by an earlier start.
+
+    Raises ConfigError.
+    """
+    configured = settings.state.secret
+    return configured.get_secret_value() if configured else read_secret(settings.state.data_dir / _SECRET)
+
+
+def private_places(settings: Settings) -> Iterator[Path]:
+    """Folders and files with callers' data, as far as they are there: nobody but the service may read them."""
+    data_dir = settings.state.data_dir
+    folders = [data_dir, settings.recordings_dir, settings.spool_dir, data_dir / "webhooks", data_dir / "state"]
+    if settings.records.folder is not None:
+        folders.append(settings.records.folder)
+    yield from folders
+    yield from (path for path in sorted(data_dir.glob("*")) if path.is_file())
+    for database in (_database_file(settings), settings.customers.sqlite):
+        if database is not None:
+            yield from (database.with_name(database.name + ending) for ending in ("", "-wal", "-shm"))
+
+
+def _database_file(settings: Settings) -> Path | None:
+    try:
+        return file_of(make_url(settings.database_url))
+    except ArgumentError:
+        return None  # told when it is opened

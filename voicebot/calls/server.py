@@ -24,6 +24,7 @@ from voicebot.conversation.stage import Conversation
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import TelephonyError
 from voicebot.endpoints.leg import Leg
+from voicebot.files import erase
 from voicebot.logs import call_logged
 from voicebot.pipeline.call import CallPipeline
 from voicebot.pipeline.ear import Activity, Ear
@@ -270,7 +271,7 @@ class ServedCall:
     async def _drop_recording(self) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
-            await asyncio.to_thread(recording.discard)
+            await asyncio.to_thread(recording.discard, erase)
 
     async def _close(self, outcome: str) -> None:
         recording, self._recording = self._recording, None

@@ -45,7 +45,9 @@ def import_customers(csv: Path, config: Config = None) -> None:
     """Replace the directory by a CSV: number, segment, language, tenure_years, customer_ref. Bad rows are left out and named."""
     from caller_id.sqlite_directory import SqliteDirectory
     from voicebot.config.loading import load_settings
+    from voicebot.files import keep_private
 
+    keep_private()
     with told_plainly():
         settings = load_settings(config)
         directory = SqliteDirectory(settings.customers.sqlite or settings.state.data_dir / "customers.db")

@@ -13,6 +13,7 @@ from voicebot.cli.config import customers_app
 from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
 from voicebot.cli.prompts import prompts_app
+from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
@@ -37,5 +38,6 @@ for name, group in {
     "models": models_app,
     "config": config_app,
     "customers": customers_app,
+    "records": records_app,
 }.items():
     app.add_typer(group, name=name)

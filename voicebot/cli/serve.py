@@ -33,6 +33,9 @@ LAST_WORDS_S = 20.0
 
 def serve(config: Config = None) -> None:
     """Answer calls until stopped (Ctrl-C or SIGTERM): then no new calls, and the live ones may finish."""
+    from voicebot.files import keep_private
+
+    keep_private()
     with told_plainly():
         asyncio.run(_serve(config))
 

@@ -230,6 +230,7 @@ def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem
     }
     secrets: dict[Where, SecretStr | Secret[Any] | None] = {
         ("web", "token"): settings.web.token,
+        ("state", "secret"): settings.state.secret,
         ("nlu", "rasa_token"): settings.nlu.rasa_token,
         ("records", "database_url"): settings.records.database_url,
         ("handoff", "webhook", "secret"): webhook.secret if webhook else None,

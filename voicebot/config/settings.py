@@ -81,6 +81,8 @@ class State(Section):
     """A Redis or Valkey of yours; None: an embedded one. It may hold a password, so it is never shown."""
     data_dir: Path = Path("var")
     """For everything that is kept on disk."""
+    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """What callers' numbers are hashed with, the same for all processes; None: one is made, and shared by the state server."""
 
 
 class Records(Section):
@@ -94,6 +96,8 @@ class Records(Section):
     """Store whole telephone numbers; else the country and the last three digits."""
     keep_days: Annotated[int, Field(ge=1, le=3660)] | None = 90
     """Calls older than this are deleted with their files and recordings; None keeps them."""
+    keep_number_hash_days: Annotated[int, Field(ge=0, le=3660)] | None = None
+    """For how long a person's calls can be found by their number; None: as long as the calls are kept, 0: never."""
 
 
 class Recording(Section):
@@ -239,6 +243,11 @@ class Settings(BaseSettings):
         """Where call records go."""
         configured = self.records.database_url
         return configured.get_secret_value() if configured else f"sqlite:///{self.state.data_dir / 'calls.db'}"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where call records wait for the database."""
+        return self.state.data_dir / "spool"
 
     @property
     def recordings_dir(self) -> Path:

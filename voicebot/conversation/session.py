@@ -20,9 +20,10 @@ from nlu.types import Hypothesis, Understanding
 from voicebot.conversation.limits import DEFAULTS
 from voicebot.handoff.service import HandOffService, Transferable
 from voicebot.metrics.registry import Metrics
-from voicebot.records.journal import Journal, JournalSink, Line
+from voicebot.records.journal import Journal, JournalSink, Line, wordless
 from voicebot.records.store import RecordStore
 from voicebot.records.summarise import SURVEY, summarise
+from voicebot.records.summary import CallSummary
 from voicebot.state.caller_memory import CallerMemory, Remembered
 from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.understanding.service import UnderstandingService
@@ -86,7 +87,7 @@ class Session:
         self.caller = caller
         self.line = line
         # the journal begins at the conversation's own time, so that a replay of the record meets the same opening hours
-        self.journal = Journal(self.call_id, started=now, sinks=[*services.sinks, self._watch])
+        self.journal = Journal(self.call_id, started=now, sinks=[*services.sinks, services.records.noted, self._watch])
         self._services = services
         self._channel = channel
         self._started = now
@@ -102,6 +103,20 @@ class Session:
     def begin(self, language: str) -> None:
         """The conversation is among the live ones from now on."""
         caller = self.caller
+        self._services.records.began(
+            CallSummary(
+                self.call_id,
+                self._started,
+                self._started,
+                "open",
+                line=self.line,
+                language=language,
+                number=caller.number,
+                segment=caller.segment.value,
+                bundle_version=self._services.bundle.version,
+            ),
+            channel=self._channel.name,
+        )
         live = LiveCall(self.call_id, self._started, self.line, language, caller.segment.value, caller.number or "")
         self._services.live.began(live)
 
@@ -209,20 +224,10 @@ class Session:
             bundle_version=self._services.bundle.version,
             recording=recording,
         )
-        lines = self.journal.lines if words else [_wordless(line) for line in self.journal.lines]
+        lines = self.journal.lines if words else [wordless(line) for line in self.journal.lines]
         if kept:
             self._services.records.save(summary, lines)
+        else:
+            self._services.records.left_out(self.call_id)
         self._services.live.ended(self.call_id)
         log.info("call ended" if self._channel is VOICE else "chat ended", outcome=outcome)
-
-
-def _wordless(line: Line) -> Line:
-    """The line without the caller's words: what happened stays, what they said does not."""
-    match line.get("type"):
-        case "Heard":
-            understanding = line.get("understanding")
-            kept = {**understanding, "text": "", "entities": []} if isinstance(understanding, dict) else understanding
-            return {**line, "text": "", "understanding": kept}
-        case "HandOff":
-            return {**line, "words": "", "entities": []}
-    return {**line, "text": ""} if "text" in line else line

@@ -1,52 +1,127 @@
-"""The database behind the records: opening it, and writing, reading and purging rows."""
+"""The database behind the records: writing, reading, finding and deleting rows."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, inspect, select, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from caller_id.phone_numbers import shorten
 from voicebot.errors import RecordsError
-from voicebot.records.models import Base, CallRow, LineRow, UtteranceRow
+from voicebot.records import schema
+from voicebot.records.engine import FileId, file_id, file_of, open_engine
+from voicebot.records.models import CallRow, LineRow, UtteranceRow
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
-_CONNECT_S = 5
+_IDS_AT_A_TIME = 500  # a statement takes only so many values
+_INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers
 
 
 class Database:
-    """Call records in SQL. Methods raise what SQLAlchemy raises; they block, so they belong in a thread."""
+    """Call records in SQL. Methods raise what SQLAlchemy raises, and RecordsError when the tables are newer than this code; they
+    block, so they belong in a thread.
+    """
 
     def __init__(self, url: str) -> None:
         """`url` as SQLAlchemy writes it: sqlite:///calls.db, postgresql+psycopg://user@host/name. Raises RecordsError."""
-        try:
-            parsed = make_url(url)
-            self._engine = _engine(parsed)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise RecordsError(
-                f"database_url needs a driver that is not installed ({error}); for PostgreSQL: pip install 'psycopg[binary]'"
-            ) from error
-        except (ArgumentError, ValueError):  # their messages quote a part of the URL, which may be the password
-            raise RecordsError("database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…") from None
-        self._ready = False
+        self._engine = open_engine(url)
+        self._file = file_of(self._engine.url)
+        self._preparing = threading.Lock()
+        self._prepared: tuple[FileId | None] | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database."""
+        return self._file
+
+    def __str__(self) -> str:
+        return str(self._file) if self._file is not None else self._engine.url.render_as_string(hide_password=True)
+
+    # ------------------------------------------------------------------ its state
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring the tables up to date; their version before and after."""
+        with self._preparing:
+            versions = schema.upgrade(self._engine)
+            self._prepared = (file_id(self._file),)
+            return versions
+
+    def version(self) -> str | None:
+        """The version of its tables, None while it has none. A file that is not there is not made."""
+        if self._file is not None and not self._file.exists():
+            return None
+        with self._engine.connect() as connection:
+            return schema.current(connection)
+
+    def probe(self) -> None:
+        """Try whether it takes a record, without leaving one. Raises what writing a record would raise."""
+        self._prepare()
+        now = datetime.now(UTC)
+        with self._engine.connect() as connection:
+            _insert(connection, CallRecord(CallSummary("probe", now, now, "probe"), ({"t": 0.0, "what": "note"},)))
+            connection.rollback()
+
+    def damage(self) -> str | None:
+        """What is wrong with the file of an SQLite database, by its own check; takes as long as reading all of it."""
+        if self._file is None:
+            return None
+        with self._engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        return None if found == "ok" else found
+
+    def advice(self, error: Exception) -> str:
+        """What is wrong, where, and what to do, for the people who run the service."""
+        if isinstance(error, RecordsError):
+            return str(error)
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        said = (str(cause).splitlines() or [""])[0].strip() or type(cause).__name__  # what follows may quote values
+        return f"{self}: {said}. {self._what_to_do(said)}"
+
+    def _what_to_do(self, said: str) -> str:
+        if self._file is None:
+            return "See to the server, or to records.database_url"
+        if "malformed" in said or "not a database" in said:
+            return (
+                f"The file is damaged. Move it away with its -wal and -shm files (mv {self._file} {self._file}.damaged), or put "
+                f"a backup in its place"
+            )
+        if "full" in said:
+            return "Make room on the disk"
+        if "no such" in said or "no column" in said:
+            return f"Something was taken out of it. Put a backup in its place, or move it away (mv {self._file} {self._file}.odd)"
+        if "locked" in said:
+            return "Another program holds it; end that"
+        return f"Make {self._file} a file that the service may write, in a folder that it may write"
+
+    def reconnect(self) -> None:
+        """Let go of all connections, and look at the tables anew: what was away may come back as another."""
+        self._prepared = None
+        self._engine.dispose()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        if self._prepared != (file_id(self._file),):
+            self.upgrade()
+
+    # ------------------------------------------------------------------ writing and reading
 
     def write(self, record: CallRecord) -> None:
         """Write a call whole, in place of what there was of it: writing twice does no harm."""
         self._prepare()
-        call_id = record.summary.call_id
         with self._engine.begin() as connection:
-            for table in (LineRow, UtteranceRow, CallRow):
-                connection.execute(delete(table).where(table.call_id == call_id))
-            connection.execute(insert(CallRow), asdict(record.summary) | {"response_ms": list(record.summary.response_ms)})
-            for table, rows in ((LineRow, _line_rows(record)), (UtteranceRow, _utterance_rows(record))):
-                if rows:
-                    connection.execute(insert(table), rows)
+            _delete(connection, [record.summary.call_id])
+            _insert(connection, record)
 
     def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
         """The latest calls, newest first; those that started before `before`, for the next page."""
@@ -62,30 +137,13 @@ class Database:
         self._prepare()
         with Session(self._engine) as session:
             row = session.get(CallRow, call_id)
-            if row is None:
-                return None
-            return CallRecord(_summary(row), [{"t": line.t, "what": line.what, **line.data} for line in row.lines])
+            return _record(row) if row is not None else None
 
     def count(self) -> int:
         """How many calls are kept."""
         self._prepare()
         with Session(self._engine) as session:
             return session.scalar(select(func.count()).select_from(CallRow)) or 0
-
-    def purge(self, ended_before: datetime) -> list[CallSummary]:
-        """Delete the calls that ended before a time, with all that belongs to them; what they were, for their files to follow."""
-        self._prepare()
-        with Session(self._engine) as session, session.begin():
-            old = [_summary(row) for row in session.scalars(select(CallRow).where(CallRow.ended < ended_before))]
-            for table in (LineRow, UtteranceRow):
-                ids = select(CallRow.call_id).where(CallRow.ended < ended_before)
-                session.execute(delete(table).where(table.call_id.in_(ids)), execution_options={"synchronize_session": False})
-            session.execute(delete(CallRow).where(CallRow.ended < ended_before), execution_options={"synchronize_session": False})
-        return old
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
 
     def survey(self, since: datetime) -> list[SurveyCount]:
         """Answers to the survey in calls that ended since then, counted by line, matter and answer."""
@@ -95,38 +153,99 @@ class Database:
         with Session(self._engine) as session:
             return [SurveyCount(*row) for row in session.execute(counted)]
 
-    def _add_new_columns(self) -> None:
-        """Bring the table of an earlier version up to date: what it has no column for was not known then."""
-        known = {column["name"] for column in inspect(self._engine).get_columns(CallRow.__tablename__)}
-        for column in CallRow.__table__.columns:
-            if column.name not in known:
-                kind = column.type.compile(self._engine.dialect)
-                with self._engine.begin() as connection:
-                    connection.execute(text(f"ALTER TABLE {CallRow.__tablename__} ADD COLUMN {column.name} {kind}"))
+    # ------------------------------------------------------------------ one person's calls
 
-    def _prepare(self) -> None:
-        if not self._ready:
-            Base.metadata.create_all(self._engine)
-            self._add_new_columns()
-            self._ready = True
+    def of_number(self, number: str, number_hash: str | None) -> list[CallRecord]:
+        """The calls of an E.164 number, oldest first: those with its hash, and those whose number is kept whole."""
+        self._prepare()
+        with Session(self._engine) as session:
+            chosen = select(CallRow).where(_is_of(number, number_hash)).order_by(CallRow.started, CallRow.call_id)
+            return [_record(row) for row in session.scalars(chosen)]
+
+    def possibly_of(self, number: str) -> int:
+        """Calls of which only the country and the last three digits are known, and which fit this number."""
+        self._prepare()
+        unsure = (CallRow.number == shorten(number), CallRow.number_hash.is_(None))
+        with Session(self._engine) as session:
+            return session.scalar(select(func.count()).select_from(CallRow).where(*unsure)) or 0
+
+    # ------------------------------------------------------------------ deleting
+
+    def delete(self, call_ids: Collection[str]) -> None:
+        """Delete these calls with all that belongs to them; see `forget`."""
+        self._prepare()
+        with self._engine.begin() as connection:
+            _delete(connection, call_ids)
+
+    def purge(self, ended_before: datetime) -> list[CallSummary]:
+        """Delete the calls that ended before a time, with all that belongs to them; what they were, for their files to follow."""
+        self._prepare()
+        with Session(self._engine) as session, session.begin():
+            old = [_summary(row) for row in session.scalars(select(CallRow).where(CallRow.ended < ended_before))]
+            _delete(session.connection(), [summary.call_id for summary in old])
+        return old
+
+    def drop_number_hashes(self, ended_before: datetime) -> int:
+        """Forget whose the calls were that ended before a time; of how many."""
+        self._prepare()
+        old = update(CallRow).where(CallRow.ended < ended_before, CallRow.number_hash.is_not(None)).values(number_hash=None)
+        with self._engine.begin() as connection:
+            return connection.execute(old).rowcount
+
+    def forget(self) -> bool:
+        """Take what was deleted out of the files of an SQLite database, too. False when somebody was reading: try again later.
+
+        A server's own tables keep deleted rows until its VACUUM, see docs/records.md.
+        """
+        if self._file is None:
+            return True
+        self._prepare()
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != _INCREMENTAL:
+                connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+                connection.exec_driver_sql("VACUUM")  # once: an earlier version left deleted rows in free pages
+            driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+            driver.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return busy is not None and not busy[0]
+
+    def unknown(self, call_ids: Collection[str]) -> set[str]:
+        """Those of these calls that it has no row of."""
+        self._prepare()
+        unknown = set(call_ids)
+        with self._engine.connect() as connection:
+            for some in _some(call_ids):
+                unknown.difference_update(connection.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
+        return unknown
 
 
-def _engine(url: URL) -> Engine:
-    # an error that quotes a statement must not quote its values
-    if url.get_backend_name() != "sqlite":
-        arguments: dict[str, Any] = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
-    if url.database and url.database != ":memory:":
-        with suppress(OSError):  # then the database is away, and says so when it is needed
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_S})
+def _insert(connection: Connection, record: CallRecord) -> None:
+    row = asdict(record.summary) | {"response_ms": list(record.summary.response_ms), "number_hash": record.number_hash}
+    connection.execute(insert(CallRow), row)
+    for table, rows in ((LineRow, _line_rows(record)), (UtteranceRow, _utterance_rows(record))):
+        if rows:
+            connection.execute(insert(table), rows)
 
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
 
-    return engine
+def _delete(connection: Connection, call_ids: Collection[str]) -> None:
+    for some in _some(call_ids):
+        for table in (LineRow, UtteranceRow, CallRow):
+            connection.execute(delete(table).where(table.call_id.in_(some)))
+
+
+def _some(call_ids: Collection[str]) -> Iterator[list[str]]:
+    listed = list(call_ids)
+    for start in range(0, len(listed), _IDS_AT_A_TIME):
+        yield listed[start : start + _IDS_AT_A_TIME]
+
+
+def _is_of(number: str, number_hash: str | None) -> ColumnElement[bool]:
+    whole = CallRow.number == number
+    return whole if number_hash is None else or_(whole, CallRow.number_hash == number_hash)
+
+
+def _record(row: CallRow) -> CallRecord:
+    return CallRecord(_summary(row), [{"t": line.t, "what": line.what, **line.data} for line in row.lines])
 
 
 def _line_rows(record: CallRecord) -> list[dict[str, Any]]:

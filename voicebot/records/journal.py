@@ -86,3 +86,15 @@ class Journal:
             except Exception:
                 self._sinks.remove(sink)
                 _log.exception("a listener of the journal failed and is dropped", call_id=self.call_id)
+
+
+def wordless(line: Line) -> Line:
+    """The line without the caller's words: what happened stays, what they said does not."""
+    match line.get("type"):
+        case "Heard":
+            understanding = line.get("understanding")
+            kept = {**understanding, "text": "", "entities": []} if isinstance(understanding, dict) else understanding
+            return {**line, "text": "", "understanding": kept}
+        case "HandOff":
+            return {**line, "words": "", "entities": []}
+    return {**line, "text": ""} if "text" in line else line

@@ -1,4 +1,4 @@
-"""The tables. Times are stored in UTC."""
+"""The tables, as the newest step in `migrations/` leaves them. Times are stored in UTC."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ class Base(DeclarativeBase):
 
 
 class CallRow(Base):
-    """One call; the fields of `CallSummary`."""
+    """One call; the fields of `CallSummary`, and the keyed hash of the whole number."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index("calls_by_start", "started"), Index("calls_by_end", "ended"))
+    __table_args__ = (
+        Index("calls_by_start", "started"),
+        Index("calls_by_end", "ended"),
+        Index("calls_by_number_hash", "number_hash"),
+    )
 
     call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     started: Mapped[datetime] = mapped_column(UtcTime)
@@ -59,6 +63,7 @@ class CallRow(Base):
     recording: Mapped[str | None] = mapped_column(Text)
     handoff_ref: Mapped[str | None] = mapped_column(String(80))
     survey: Mapped[str | None] = mapped_column(String(40))
+    number_hash: Mapped[str | None] = mapped_column(String(64))
 
     lines: Mapped[list[LineRow]] = relationship(order_by="LineRow.position", viewonly=True)
 

@@ -63,12 +63,15 @@ class CallRecord:
 
     summary: CallSummary
     lines: Sequence[dict[str, Any]] = ()
+    number_hash: str | None = None
+    """The keyed hash of the caller's whole number, on its way to the database; None in a record that is read back from there."""
 
     def encode(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"call": summary_codec.encode(self.summary), "lines": list(self.lines)}
+        hashed = {} if self.number_hash is None else {"number_hash": self.number_hash}
+        return {"call": summary_codec.encode(self.summary), "lines": list(self.lines), **hashed}
 
     @classmethod
     def decode(cls, values: dict[str, Any]) -> CallRecord:
         """The record that `encode` wrote. Raises WireError (a ValueError), KeyError or TypeError."""
-        return cls(summary_codec.decode(values["call"]), list(values["lines"]))
+        return cls(summary_codec.decode(values["call"]), list(values["lines"]), values.get("number_hash"))

@@ -26,7 +26,7 @@ from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
-from voicebot.state.secret_file import kept_secret
+from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores, open_stores
 from voicebot.understanding.service import UnderstandingService, load_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
@@ -113,7 +113,7 @@ async def open_web(
         stack.callback(sockets.close)
         tls = tls_context(settings.web.tls) if settings.web.tls else None
         bundle = load_bundle(settings.bundle)
-        stores = await open_stores(settings, stack, clock=clock, process="web")
+        stores = await open_stores(settings, stack, clock=clock)
         metrics = Metrics()
         webhook = await webhook_of(settings, metrics, stack, process="web")
         callbacks = callbacks_of(stores, bundle, metrics, webhook, clock=clock)
@@ -128,7 +128,7 @@ async def open_web(
         asking = httpx.AsyncClient(base_url=_calls_url(settings), timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         parts = WebParts(
-            token=_token(settings),
+            token=await _token(settings, stores),
             handoffs=stores.handoffs,
             callbacks=callbacks,
             records=stores.records,
@@ -197,9 +197,11 @@ def _chat(settings: Settings, session: SessionServices) -> ChatServer:
     return ChatServer(services, settings.web.chat)
 
 
-def _token(settings: Settings) -> str:
+async def _token(settings: Settings, stores: Stores) -> str:
     given = settings.web.token
-    return given.get_secret_value() if given else kept_secret(settings.state.data_dir / "web-token")
+    if given is not None:
+        return given.get_secret_value()
+    return await shared_secret(stores.shared, "web-token", settings.state.data_dir / "web-token")
 
 
 def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[HttpServer]) -> None:

@@ -36,3 +36,8 @@ class AwayDatabase(Database):
         if record.summary.call_id in self.refused:
             raise IntegrityError("INSERT", {}, sqlite3.IntegrityError("constraint"))
         super().write(record)
+
+    def probe(self) -> None:
+        if self.away:
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("server closed the connection"))
+        super().probe()

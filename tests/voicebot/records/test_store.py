@@ -16,6 +16,7 @@ from tests.voicebot.records.databases import AwayDatabase, heard, summary
 from voicebot.errors import RecordsError
 from voicebot.records import RecordStore
 from voicebot.records.call_files import CallFiles
+from voicebot.records.retention import Retention
 from voicebot.records.spool import Spool
 from voicebot.records.summary import CallRecord
 from voicebot.records.writer import RecordWriter
@@ -229,7 +230,7 @@ def test_old_calls_go_with_their_files_and_recordings(database: AwayDatabase, sp
         database.write(record)
     database.write(CallRecord(summary("odd", started=now - timedelta(days=50), recording="no\0file"), []))
     (tmp_path / "odd.wav").unlink()
-    writer = RecordWriter(database, spool, files, keep_days=30, clock=lambda: now)
+    writer = RecordWriter(database, spool, files, retention=Retention(database, spool, files, keep_days=30, clock=lambda: now))
     writer.start()
     assert writer.flush(10)
     writer.close(10)

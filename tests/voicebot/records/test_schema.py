@@ -1,0 +1,179 @@
+"""The tables' version: brought up to date from any earlier one, refused when it is newer."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from tests.voicebot.records.databases import heard, summary
+from tests.voicebot.records.servers import postgres
+from voicebot.errors import RecordsError
+from voicebot.records import RecordStore, schema
+from voicebot.records.database import Database
+from voicebot.records.models import Base
+from voicebot.records.summary import CallRecord
+
+__all__ = ["postgres"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'calls.db'}"
+    server: str = request.getfixturevalue("postgres")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+            connection.execute(text(statement))
+    engine.dispose()
+    return server
+
+
+def test_the_steps_lead_to_the_tables_that_the_code_writes(url: str) -> None:
+    """No column, index or type differs."""
+    database = Database(url)
+    assert database.upgrade() == (None, schema.newest())
+    assert database.upgrade() == (schema.newest(), schema.newest())
+    database.close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        types = engine.dialect.name != "sqlite"  # it has a few loose ones only
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": types}), Base.metadata) == []
+    engine.dispose()
+
+
+def before_versions(url: str) -> None:
+    """Make the tables as an early version did: no versions, no survey, no hash; with a call."""
+    database = Database(url)
+    database.write(CallRecord(summary("before"), [heard("zgubiłem kartę")]))
+    database.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in (
+            "DROP INDEX calls_by_number_hash",
+            "ALTER TABLE calls DROP COLUMN number_hash",
+            "ALTER TABLE calls DROP COLUMN survey",
+            "DROP TABLE alembic_version",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_database_of_before_versions_keeps_its_calls_and_takes_new_ones(url: str) -> None:
+    before_versions(url)
+    database = Database(url)
+    database.write(CallRecord(summary("after", survey="helped"), [], "hash"))
+    assert {call.call_id: call.survey for call in database.calls(limit=10)} == {"before": None, "after": "helped"}
+    kept = database.call("before")
+    assert kept is not None
+    assert len(kept.lines) == 1
+    assert database.version() == schema.newest()
+    database.close()
+
+
+START = """
+import sys
+from voicebot.records.database import Database
+print("ready", flush=True)
+sys.stdin.readline()
+database = Database(sys.argv[1])
+print(database.upgrade()[1], database.count())
+"""
+
+
+def test_processes_that_start_at_once_do_not_get_in_each_others_way(url: str) -> None:
+    """Every step is done once, whoever does it."""
+    before_versions(url)
+    starting = [
+        subprocess.Popen([sys.executable, "-c", START, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for process in starting:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in starting:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[0] for process in starting]
+    assert [lines.splitlines()[-1] for lines in said] == [f"{schema.newest()} 1"] * 3
+    assert "".join(said).count("the tables of the records are up to date") == 1
+
+
+def test_a_step_that_fails_leaves_the_tables_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All or nothing: the next start finds what this one found."""
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    before_versions(url)
+    connection = sqlite3.connect(tmp_path / "calls.db")
+    connection.execute("CREATE INDEX calls_by_number_hash ON calls (queue)")  # in the way of the last step
+    connection.commit()
+    database = Database(url)
+    with pytest.raises(Exception, match="calls_by_number_hash"):
+        database.upgrade()
+    assert database.version() is None
+    connection.execute("DROP INDEX calls_by_number_hash")
+    connection.commit()
+    connection.close()
+    assert database.upgrade()[1] == schema.newest()
+    database.close()
+
+
+async def test_a_database_of_a_newer_voicebot_is_refused_at_the_start(url: str, tmp_path: Path) -> None:
+    """Plainly, and nothing in it is changed."""
+    database = Database(url)
+    database.upgrade()
+    database.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store = RecordStore(url, spool_dir=tmp_path / "spool")
+    with pytest.raises(RecordsError, match=r"written by a newer voicebot: its tables have version 9999, .*restore a backup"):
+        await store.start()
+    await store.close()
+    assert "alembic_version" in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+async def test_a_database_that_is_upgraded_under_a_running_service_makes_its_calls_wait(tmp_path: Path) -> None:
+    """They are not refused, and the reason can be read."""
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    newer = Database(url)
+    newer.upgrade()
+    newer.close()
+    connection = sqlite3.connect(tmp_path / "calls.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.execute("DROP TABLE calls")
+    connection.commit()
+    connection.close()
+    store = RecordStore(url, spool_dir=tmp_path / "spool")
+    store._writer.start()
+    store.save(summary(), [])
+    assert await store.flush()
+    assert (store.waiting, store.put_aside) == (1, 0)
+    assert "written by a newer voicebot" in (store.trouble or "")
+    await store.close()
+
+
+async def test_calls_are_written_found_and_deleted_on_every_kind_of_database(url: str, tmp_path: Path) -> None:
+    """The same on a server as in a file; what the server refuses as it stands is put aside, and holds up nothing."""
+    store = RecordStore(url, spool_dir=tmp_path / "spool", keep_days=30, number_key=b"key")
+    await store.start()
+    store.save(summary("theirs", number="+48600100200"), [heard("zgubiłem kartę")])
+    store.save(summary("too-long", line="x" * 200), [])
+    store.save(summary("others", number="+48700100200"), [heard("inne")])
+    assert await store.flush()
+    on_server = not url.startswith("sqlite")
+    assert {call.call_id for call in await store.calls()} == {"theirs", "others"} | (set() if on_server else {"too-long"})
+    assert (store.waiting, store.put_aside, store.trouble) == (0, int(on_server), None)
+    assert [call.record.summary.call_id for call in (await store.find_by_number("+48600100200")).calls] == ["theirs"]
+    assert (await store.erase_by_number("+48600100200")).database == 1
+    assert "theirs" not in {call.call_id for call in await store.calls()}
+    await store.close()
