@@ -58,7 +58,11 @@ FIELDS: Mapping[str, LogField] = {
     "ref": LogField(FieldType.NAME, "The hand-off or callback."),
     "id": LogField(FieldType.NAME, "A webhook message."),
     "ids": LogField(FieldType.NAMES, "Webhook messages."),
-    "file": LogField(FieldType.NAME, "A file's name, without its folder."),
+    "file": LogField(FieldType.NAME, "A file."),
+    "folder": LogField(FieldType.NAME, "A folder."),
+    "secret_name": LogField(FieldType.NAME, "Which of the service's own secrets; never the secret."),
+    "version": LogField(FieldType.NAME, "Of the tables."),
+    "before": LogField(FieldType.NAME, "The version that there was."),
     "name": LogField(FieldType.NAME, "A record: its file, or its conversation."),
     "queue": LogField(FieldType.NAME, "A queue of the bundle."),
     "language": LogField(FieldType.NAME, "Two letters."),
@@ -89,6 +93,7 @@ FIELDS: Mapping[str, LogField] = {
     "pending": LogField(FieldType.COUNT, "State writes that wait for the server."),
     "calls": LogField(FieldType.COUNT, "Calls."),
     "pause_s": LogField(FieldType.NUMBER, "Seconds until the next try."),
+    "files_without_call": LogField(FieldType.COUNT, "Recordings and call files that no record named."),
     "keep_days": LogField(FieldType.COUNT, "For how long records are kept."),
 }
 
