@@ -1,78 +1,51 @@
-"""The customer directory in one SQLite file, filled from a CSV."""
+"""The customer directory of a running service, in one SQLite file that an import replaces under it."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
-from caller_id.customers_csv import CustomerRow, ImportReport, read_customers
+from caller_id.customer_database import customers_of, open_database, unreadable
 from caller_id.directory import Customer, DirectoryError
-from caller_id.types import Segment
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS customers (
-    number TEXT NOT NULL,
-    customer_ref TEXT NOT NULL,
-    segment TEXT NOT NULL,
-    language TEXT,
-    tenure_years REAL,
-    PRIMARY KEY (number, customer_ref)
-) WITHOUT ROWID
-"""
-_SELECT = "SELECT segment, language, tenure_years, customer_ref FROM customers WHERE number = ?"
-_INSERT = "INSERT OR REPLACE INTO customers (number, customer_ref, segment, language, tenure_years) VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteDirectory:
-    """A `CustomerDirectory` on a local file. A look-up takes some microseconds and sees an import as soon as it is complete."""
+    """A `CustomerDirectory` on a local file. A look-up takes some microseconds.
+
+    Before each one the file's state is asked for, so that an import is used from the next call on, and one that was never made
+    is found as soon as it is there. Without a file nobody is known.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open, and create when missing. Raises DirectoryError."""
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=0.05, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise DirectoryError(
-                f"{path}: cannot be opened as a customer directory: {error}. Give a writable SQLite file."
-            ) from error
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen: tuple[int, ...] = ()
 
     def look_up(self, number: str) -> tuple[Customer, ...]:
         """Every customer with this E.164 number. Raises DirectoryError when the file cannot be read."""
+        connection = self._current()
         try:
-            rows = self._connection.execute(_SELECT, (number,)).fetchall()
-            return tuple(Customer(Segment(segment), language, tenure, ref or None) for segment, language, tenure, ref in rows)
+            return customers_of(connection, number) if connection is not None else ()
         except (sqlite3.Error, ValueError) as error:
-            raise DirectoryError(f"{self._path}: cannot be read: {error}. Import the customers' CSV again.") from error
-
-    def import_csv(self, csv_path: Path) -> ImportReport:
-        """Replace everything by the rows of a CSV (`number,segment,language,tenure_years,customer_ref`), all at once.
-
-        Bad rows are left out and explained in the report. When no row is good, nothing is replaced. Raises DirectoryError when
-        the CSV cannot be read at all.
-        """
-        rows, report = read_customers(csv_path)
-        if rows:
-            self._replace(rows)
-        return report
-
-    def _replace(self, rows: Iterable[CustomerRow]) -> None:
-        values = ((row.number, row.customer_ref, row.segment.value, row.language, row.tenure_years) for row in rows)
-        try:
-            # a connection of its own: readers keep the old rows until the commit
-            with closing(sqlite3.connect(self._path, timeout=10)) as writer, writer:
-                writer.execute("DELETE FROM customers")
-                writer.executemany(_INSERT, values)
-        except sqlite3.Error as error:
-            raise DirectoryError(f"{self._path}: cannot be written: {error}. The old customers are still in place.") from error
-
-    def __len__(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM customers").fetchone()[0])
+            raise unreadable(self.path, error) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._seen = None, ()
+
+    def _current(self) -> sqlite3.Connection | None:
+        """The file as it is now; None when there is none. Raises DirectoryError."""
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            self.close()
+            return None
+        except OSError as error:
+            raise DirectoryError(f"{self.path}: cannot be read: {error.strerror}. Let the service read it.") from error
+        seen = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+        if self._connection is None or seen != self._seen:
+            self.close()
+            self._connection, self._seen = open_database(self.path), seen
+        return self._connection

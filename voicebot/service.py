@@ -231,8 +231,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
 
 def _sip(settings: Settings, calls: CallServer, stack: AsyncExitStack) -> SipEndpoint:
     directory = customer_directory(settings)
-    if directory is not None:
-        stack.callback(directory.close)
+    stack.callback(directory.close)
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory, attestation=settings.customers.attestation)
 
 

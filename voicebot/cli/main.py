@@ -9,7 +9,7 @@ from nlu.cli import app as nlu_app
 from voicebot.cli.bundle import conversation_tests, flow_app, replay
 from voicebot.cli.call import call
 from voicebot.cli.config import app as config_app
-from voicebot.cli.config import customers_app
+from voicebot.cli.customers import app as customers_app
 from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
 from voicebot.cli.prompts import prompts_app

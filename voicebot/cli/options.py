@@ -16,6 +16,7 @@ Config = Annotated[
     typer.Option("--config", help="configuration as YAML; else the file that VOICEBOT_CONFIG names, else defaults"),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 def spoken(bundle: Bundle, language: str | None, *, short: bool = False) -> str:
     """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it. `short`

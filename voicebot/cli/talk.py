@@ -38,7 +38,7 @@ def talk(
 ) -> None:
     """Talk to the bot in text. What the caller does: words, [key 1], [keys 123#], [silence 8], [interrupt] words, [hangup].
 
-    Without a customer directory in the configuration the callers of examples/customers.csv are known. A caller whose script has
+    Where no customers were imported the callers of examples/customers.csv are known. A caller whose script has
     ended stays silent until the call ends. With --json the last line is the outcome: queue, priority, message or goodbye.
     """
     with told_plainly():
@@ -117,7 +117,9 @@ def _caller(number: str | None, segment: str | None, settings: Settings) -> Call
         raise TalkError(f"there is no segment {segment!r}; segments are {', '.join(Segment)}")
     if number is None and segment is not None:
         number = _A_CUSTOMERS_NUMBER  # a segment is a hint that comes with a number: who withholds theirs has none
-    caller = caller_for(number, customer_directory(settings) or SampleCustomers(), Segment(segment) if segment else None)
+    directory = customer_directory(settings)
+    known = directory if directory.path.exists() else SampleCustomers()
+    caller = caller_for(number, known, Segment(segment) if segment else None)
     if number is not None and caller.number is None and not caller.withheld:
         print(f"{number!r} is no telephone number: the caller has none. Write it like +48601000001.", file=sys.stderr)
     return caller

@@ -143,9 +143,11 @@ class Customers(Section):
     """The customer directory."""
 
     csv: Path | None = None
-    """Imported at start."""
+    """A CSV or XLSX that is imported at each start when it has changed; None: `voicebot customers import` does it."""
     sqlite: Path | None = None
-    """The directory itself; None: `customers.db` in data_dir, when there is a CSV."""
+    """The directory itself; None: `customers.db` in data_dir."""
+    most_lost: Annotated[int, Field(ge=0)] = 1000
+    """An import that takes away more numbers than this must be forced."""
     attestation: bool = False
     """Whether the Identity header of a call raises the trust in its number."""
 
@@ -248,6 +250,11 @@ class Settings(BaseSettings):
     def spool_dir(self) -> Path:
         """Where call records wait for the database."""
         return self.state.data_dir / "spool"
+
+    @property
+    def customers_file(self) -> Path:
+        """The customer directory."""
+        return self.customers.sqlite or self.state.data_dir / "customers.db"
 
     @property
     def recordings_dir(self) -> Path:

@@ -2,28 +2,87 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 import structlog
 
-from caller_id.customers_csv import read_customers
-from caller_id.directory import Customer
+from caller_id.customer_database import leave_wal, status_of
+from caller_id.customer_import import import_customers, sha256_of
+from caller_id.customer_rows import CustomerRow, RowProblem, read_customers
+from caller_id.directory import Customer, DirectoryError
+from caller_id.phone_numbers import parse_number
 from caller_id.sqlite_directory import SqliteDirectory
 from voicebot.config.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+_LOGGED = 20
+"""Rows of a file that are named in the log; the rest is counted."""
 
-def customer_directory(settings: Settings) -> SqliteDirectory | None:
-    """The directory as configured, its CSV imported; None when there is none. Rows that cannot be read are logged by line."""
-    if settings.customers.csv is None and settings.customers.sqlite is None:
-        return None
-    directory = SqliteDirectory(settings.customers.sqlite or settings.state.data_dir / "customers.db")
-    if settings.customers.csv is not None:
-        for problem in directory.import_csv(settings.customers.csv).problems:
-            log.warning("customer not imported", code="caller_id.csv", why=str(problem))
-    return directory
+
+def customer_directory(settings: Settings) -> SqliteDirectory:
+    """The directory of the service; it sees later imports by itself. A directory that cannot be used is logged: calls go on
+    without hints.
+    """
+    path = settings.customers_file
+    try:
+        leave_wal(path)
+        import_configured(settings)
+        status_of(path)
+    except (DirectoryError, sqlite3.Error) as error:
+        log.error("customer directory cannot be used", code=DirectoryError.code, why=str(error))
+    return SqliteDirectory(path)
+
+
+def import_configured(settings: Settings) -> None:
+    """Import the file that the configuration names, when it has changed since; rows that cannot be read are logged by line.
+
+    Blocks: a minute for a million rows. Safe to call again in a running service. Raises DirectoryError.
+    """
+    source, path = settings.customers.csv, settings.customers_file
+    if source is None:
+        return
+    known = _known(settings)
+    if sha256_of(source) in known:
+        return
+    shown: list[RowProblem] = []
+    report = import_customers(
+        source,
+        path,
+        most_lost=settings.customers.most_lost,
+        on_problem=lambda problem: shown.append(problem) if len(shown) < _LOGGED else None,
+    )
+    for problem in shown:
+        log.warning("customer not imported", code="caller_id.csv", why=str(problem))
+    if not report.done:
+        raise DirectoryError(
+            f"{source}: not imported: {'; '.join(report.objections)}. The old customers are still in place. "
+            f"Look at it: voicebot customers import --dry-run {source}; to import it all the same: --force."
+        )
+    log.info("customers imported", numbers=report.now.numbers, refused=report.refused, shared=report.now.shared)
+
+
+def _known(settings: Settings) -> tuple[str, ...]:
+    """The files that are not imported again: the one in force, and one that was taken back for it."""
+    try:
+        status = status_of(settings.customers_file)
+    except DirectoryError:
+        return ()
+    return (status.sha256, status.taken_back_sha256) if status is not None else ()
+
+
+def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
+    """Every customer that the directory has for a number in any usual form. Raises DirectoryError when it is no number."""
+    e164 = parse_number(number).e164
+    if e164 is None:
+        raise DirectoryError("that is no telephone number. Write it like +48600100200.")
+    directory = SqliteDirectory(settings.customers_file)
+    try:
+        return directory.look_up(e164)
+    finally:
+        directory.close()
 
 
 class SampleCustomers:
@@ -31,7 +90,7 @@ class SampleCustomers:
 
     def __init__(self) -> None:
         with as_file(files("voicebot") / "samples" / "customers.csv") as path:
-            rows, _ = read_customers(path)
+            rows = [row for row in read_customers(path) if isinstance(row, CustomerRow)]
         self._by_number: dict[str, list[Customer]] = {}
         for row in rows:
             customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)

@@ -22,6 +22,7 @@ def test_a_configuration_is_checked_however_it_is_named(tmp_path: Path, argument
 COMMANDS = [
     *("serve", "talk", "test", "replay", "flow draw", "flow check", "prompts list", "prompts render", "prompts script"),
     *("prompts gaps", "models list", "models fetch", "models verify", "config check", "customers import"),
+    *("customers status", "customers rollback", "customers lookup", "config show"),
 ]
 
 
@@ -31,13 +32,3 @@ def test_every_command_that_reads_the_configuration_has_the_same_option(command:
     assert result.exit_code == 0
     assert "--config" in result.output
     assert "VOICEBOT_CONFIG" in result.output
-
-
-def test_rows_that_are_not_imported_are_named_with_file_and_line(tmp_path: Path) -> None:
-    customers, config = tmp_path / "customers.csv", tmp_path / "voicebot.yml"
-    customers.write_text("number;segment;\n600100200;sme;\nnobody;sme;\n")
-    config.write_text(f"customers:\n  sqlite: {tmp_path / 'customers.db'}\n")
-    result = CliRunner().invoke(app, ["customers", "import", str(customers), "--config", str(config)])
-    assert result.exit_code == 1
-    assert f"{customers}: line 3: the number cannot be read" in result.output
-    assert "1 customers in the directory, 1 rows not imported" in result.output
