@@ -25,6 +25,7 @@ from .closed import expected
 from .features import SAMPLE_RATE, Floats, log_mel
 from .grammar import grammar
 from .pool import started_behind
+from .settings import WHISPER_FILES
 
 _SHORTEST_S = 0.1
 LONGEST_S = 28.0  # one window of the model, less some silence
@@ -66,7 +67,7 @@ class WhisperDecoder:
     def __init__(self, folder: Path, *, workers: int, settings: WhisperSettings | None = None) -> None:
         """Load a faster-whisper (CTranslate2) folder: model.bin, config.json, tokenizer.json, vocabulary. Raises ModelError."""
         self.settings = settings or WhisperSettings()
-        for name in ("model.bin", "config.json", "tokenizer.json"):
+        for name in WHISPER_FILES:
             if not (folder / name).is_file():
                 raise ModelError(f"{folder} is no Whisper model for CTranslate2: {name} is missing: give a faster-whisper folder")
         try:

@@ -7,6 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")
+"""What a faster-whisper folder must hold."""
+VOSK_FILES = ("am/final.mdl", "final.mdl")
+"""One of them makes a folder a Vosk model."""
+
 Engine = Literal["whisper", "vosk", "none"]
 
 
@@ -26,6 +31,15 @@ class RecogniserSettings(BaseModel):
     """The longest that one decode may take, its wait included."""
     partial_every_s: Annotated[float, Field(ge=0, le=60)] = 1.2
     """0 switches partial results while the caller speaks off (Whisper; Vosk has them anyway)."""
+
+    def lacking(self) -> str:
+        """A file that the model's folder lacks; "" when it looks whole, or when no folder is named."""
+        if self.model is None or self.engine == "none":
+            return ""
+        missing = [
+            name for name in (WHISPER_FILES if self.engine == "whisper" else VOSK_FILES) if not (self.model / name).is_file()
+        ]
+        return missing[0] if missing and (self.engine == "whisper" or len(missing) == len(VOSK_FILES)) else ""
 
     @model_validator(mode="after")
     def _vosk_needs_a_model(self) -> RecogniserSettings:

@@ -22,6 +22,7 @@ from audio.types import Reading, Recognition
 
 from .grammar import Grammar, grammar
 from .pool import DecodePool
+from .settings import VOSK_FILES
 
 _ALTERNATIVES = 8  # asked of the engine; a reading's confidence is its share among them
 _READINGS = 3
@@ -209,7 +210,7 @@ def _engine() -> Any:
 
 
 def _loaded(engine: Any, folder: Path) -> Any:
-    if not any((folder / place).is_file() for place in ("am/final.mdl", "final.mdl")):
+    if not any((folder / place).is_file() for place in VOSK_FILES):
         raise ModelError(f"{folder} is no Vosk model (am/final.mdl is missing): unpack one there, or correct the path")
     _check(folder)
     try:

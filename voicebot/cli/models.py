@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
+from voicebot.cli.options import AsJson, Config
+from voicebot.cli.tables import show_table
 
 if TYPE_CHECKING:
     from audio.models import ModelShelf
+
+_HEAD = ("model", "engine", "languages", "MB", "licence", "installed", "source", "place")
 
 app = typer.Typer(no_args_is_help=True, help="Recogniser and voice models.")
 
@@ -28,16 +31,19 @@ def _shelf(config: Path | None) -> ModelShelf:
 
 
 @app.command("list")
-def list_models(config: Config = None) -> None:
+def list_models(as_json: AsJson = False, config: Config = None) -> None:
     """List every known model: engine, languages, source, licence, and where it is installed."""
     with told_plainly():
         states = _shelf(config).states()
-    table = Table("model", "engine", "languages", "MB", "licence", "source", "installed")
-    for state in states:
-        spec = state.spec
-        row = (spec.name, spec.engine, " ".join(spec.languages), str(spec.megabytes), spec.licence, spec.source)
-        table.add_row(*row, str(state.path or state.detail))
-    Console().print(table)
+    rows = [
+        (spec.name, spec.engine, " ".join(spec.languages), str(spec.megabytes), spec.licence, state.detail, spec.source, place)
+        for state in states
+        for spec, place in ((state.spec, str(state.path or "-")),)
+    ]
+    if as_json:
+        print(json.dumps([dict(zip(_HEAD, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))
+    else:
+        show_table(Console(), _HEAD, rows)
 
 
 @app.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from dialogs.authoring.prompt_list import PromptEntry
+from voicebot.cli.tables import show_fields
 
 _HEAD = ("prompt", "lang", "kind", "status", "recording", "approved by", "text")
 _NARROW = ("prompt", "lang", "status", "text")
@@ -20,8 +22,7 @@ def show_prompts(console: Console, entries: Sequence[PromptEntry]) -> None:
     no terminal gets lines of tab-separated fields, the names of the fields first.
     """
     if not console.is_terminal:
-        for row in (_HEAD, *map(_row, entries)):
-            print("\t".join(row), file=console.file)
+        show_fields(console, _HEAD, [_row(entry) for entry in entries])
         return
     wide = console.width >= _WIDE
     table = Table(box=None, pad_edge=False, expand=True)
@@ -42,3 +43,8 @@ def show_prompts(console: Console, entries: Sequence[PromptEntry]) -> None:
 def _row(entry: PromptEntry) -> tuple[str, ...]:
     recorded = "yes" if entry.recording else "-"
     return (entry.id, entry.language, entry.kind, entry.status.value, recorded, entry.approver, " ".join(entry.text.split()))
+
+
+def prompts_as_json(entries: Sequence[PromptEntry]) -> str:
+    """For scripts: what the table shows, under the same names."""
+    return json.dumps([dict(zip(_HEAD, _row(entry), strict=True)) for entry in entries], ensure_ascii=False, indent=2)

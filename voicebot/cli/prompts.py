@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config, spoken
+from voicebot.cli.options import AsJson, Config, spoken
 
 if TYPE_CHECKING:
     from dialogs.data.bundle import Bundle
@@ -33,12 +33,13 @@ def _today(bundle: Bundle) -> date:
 def list_prompts(
     lang: Annotated[str | None, typer.Option(help="only this language")] = None,
     trouble: Annotated[bool, typer.Option(help="only what is unapproved, expired, not yet valid or missing")] = False,
+    as_json: AsJson = False,
     config: Config = None,
 ) -> None:
     """List every prompt with its status today."""
     from dialogs.authoring.prompt_list import Status, inventory
     from dialogs.data.bundle import load_bundle
-    from voicebot.cli.prompt_list import show_prompts
+    from voicebot.cli.prompt_list import prompts_as_json, show_prompts
     from voicebot.config.loading import load_settings
 
     with told_plainly():
@@ -49,7 +50,10 @@ def list_prompts(
         for entry in inventory(bundle, _today(bundle))
         if (only is None or entry.language == only) and not (trouble and entry.status is Status.OK)
     ]
-    show_prompts(Console(), shown)
+    if as_json:
+        print(prompts_as_json(shown))
+    else:
+        show_prompts(Console(), shown)
 
 
 @prompts_app.command()

@@ -18,6 +18,7 @@ def show_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[st
     if tabs and not console.is_terminal:
         show_fields(console, head, rows)
         return
+    rows = [[_one_line(field) for field in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
     if not console.is_terminal or sum(widths) + _GAP * (len(widths) - 1) <= console.width:
         for row in (head, *rows):
@@ -34,7 +35,11 @@ def show_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[st
 def show_fields(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """One line a row, whatever its fields hold; the names of the fields first."""
     for row in (head, *rows):
-        print("\t".join(" ".join(field.split()) for field in row), file=console.file)
+        print("\t".join(map(_one_line, row)), file=console.file)
+
+
+def _one_line(field: str) -> str:
+    return " ".join(field.split())
 
 
 def _padded(text: str, width: int) -> str:

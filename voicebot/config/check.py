@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Secret, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from voicebot.config.listeners import port_conflicts
+from voicebot.config.machine import THIS_MACHINE, Machine, look_around
 from voicebot.config.settings import REDIS_FORM, Settings
+from voicebot.config.showing import ShownSetting, shown_settings
 from voicebot.config.source import SettingProblem, Source, Where, config_path, read_source
 from voicebot.endpoints.sip.settings import SipSection
 from voicebot.errors import ConfigError
@@ -60,25 +62,32 @@ _FORMS = {
 }
 
 
-def check_config(path: Path | None = None) -> list[SettingProblem]:
+def check_config(path: Path | None = None, machine: Machine = THIS_MACHINE) -> list[SettingProblem]:
     """Every mistake in the file (`path`, else VOICEBOT_CONFIG) and the environment; empty when there is none."""
-    return _check(path)[1]
+    return _check(read_source(config_path(path)), machine)[1]
 
 
 def checked_settings(path: Path | None = None) -> Settings:
     """The settings. Raises ConfigError that lists every fatal mistake."""
-    settings, problems = _check(path)
+    settings, problems = _check(read_source(config_path(path)), THIS_MACHINE)
     fatal = [problem for problem in problems if problem.fatal]
     if fatal or settings is None:
         raise ConfigError("\n".join(map(str, fatal)))
     return settings
 
 
-def _check(path: Path | None) -> tuple[Settings | None, list[SettingProblem]]:
+def settings_in_force(path: Path | None = None) -> tuple[list[ShownSetting], list[SettingProblem]]:
+    """Every setting with its value and its source, and every mistake. No settings when the values themselves are wrong."""
     source = read_source(config_path(path))
+    settings, problems = _check(source, THIS_MACHINE)
+    unreadable = settings is None or any(problem.fatal for problem in source.problems)
+    return [] if settings is None or unreadable else list(shown_settings(settings, source)), problems
+
+
+def _check(source: Source, machine: Machine) -> tuple[Settings | None, list[SettingProblem]]:
     settings, problems = _validate(source)
     if settings is not None:
-        problems += _look_around(settings, source)
+        problems += _beyond_values(settings, source, machine)
         if not settings.sip.peers and not any(problem.where.startswith("sip") for problem in problems):
             advice = "Name the trunks: peers: [192.0.2.0/24]"
             problems.append(source.problem(("sip",), "has no peers, so no call can come in", advice, fatal=False))
@@ -162,45 +171,14 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
     return next((each for each in inner if each is not None), None)
 
 
-# ---------------------------------------------------------------- what only the machine shows
-
-
-def _look_around(settings: Settings, source: Source) -> Iterator[SettingProblem]:
-    """Files that are not there, folders that cannot be written, open secrets, open doors."""
-    for where, path, fatal in _files(settings):
-        if not path.exists():
-            yield source.problem(where, f"{path} does not exist", "Correct the path, or remove it", fatal=fatal)
-    for where, folder in _folders(settings):
-        existing = next((each for each in (folder, *folder.absolute().parents) if each.exists()), None)
-        if existing is not None and not (existing.is_dir() and os.access(existing, os.W_OK)):
-            yield source.problem(where, f"{folder} cannot be written", "Give a folder that the service may write")
-    yield from _secrets_open(settings, source)
+def _beyond_values(settings: Settings, source: Source, machine: Machine) -> Iterator[SettingProblem]:
+    """Mistakes that no single value shows."""
+    yield from look_around(settings, source, machine)
+    yield from port_conflicts(settings, source)
     yield from _rasa(settings, source)
     if settings.sip.trusted is None and any(network.endswith("/0") for network in settings.sip.peers):
         what = "lets anybody call, so nobody's number is trusted"
         yield source.problem(("sip", "peers"), what, "Name the trunks in sip.trusted", fatal=False)
-
-
-def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
-    """Files that must be there; without some the service starts and does without (a missing model: keys only)."""
-    named: Sequence[tuple[Where, Path | None, bool]] = (
-        (("bundle",), settings.bundle, True),
-        (("nlu", "pack"), settings.nlu.pack, True),
-        (("sip", "tls_certificate"), settings.sip.tls_certificate, True),
-        (("sip", "tls_client_ca"), settings.sip.tls_client_ca, True),
-        (("customers", "csv"), settings.customers.csv, True),
-        *((("recognisers", lang, "model"), each.model, False) for lang, each in settings.recognisers.items()),
-        *((("voices", lang, "piper_model"), each.piper_model, False) for lang, each in settings.voices.items()),
-    )
-    return ((where, path, fatal) for where, path, fatal in named if path is not None)
-
-
-def _folders(settings: Settings) -> Iterator[tuple[Where, Path]]:
-    yield ("state", "data_dir"), settings.state.data_dir
-    if settings.recording.folder is not None:
-        yield ("recording", "folder"), settings.recording.folder
-    if settings.records.folder is not None:
-        yield ("records", "folder"), settings.records.folder
 
 
 def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
@@ -215,29 +193,3 @@ def _rasa(settings: Settings, source: Source) -> Iterator[SettingProblem]:
             yield source.problem(where, "is the address of one of Rasa's functions, not of the server", advice)
     if named and nlu.backend != "rasa":
         yield source.problem(next(iter(named)), "is not used", "Write nlu.backend: rasa, or remove it", fatal=False)
-
-
-def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem]:
-    """A secret in a file that anybody on the machine may read."""
-    webhook = settings.handoff.webhook
-    urls: dict[Where, Secret[Any] | None] = {
-        ("state", "redis_url"): settings.state.redis_url,
-        ("nlu", "rasa_url"): settings.nlu.rasa_url,
-        ("handoff", "webhook", "url"): webhook.url if webhook else None,
-    }
-    with_password: dict[Where, Secret[Any]] = {
-        where: url for where, url in urls.items() if url is not None and "@" in str(url.get_secret_value())
-    }
-    secrets: dict[Where, SecretStr | Secret[Any] | None] = {
-        ("web", "token"): settings.web.token,
-        ("state", "secret"): settings.state.secret,
-        ("nlu", "rasa_token"): settings.nlu.rasa_token,
-        ("records", "database_url"): settings.records.database_url,
-        ("handoff", "webhook", "secret"): webhook.secret if webhook else None,
-    }
-    written = [
-        where for where, secret in {**secrets, **with_password}.items() if secret is not None and source.variable(where) is None
-    ]
-    path = Path(source.name)
-    if written and path.exists() and path.stat().st_mode & 0o007:
-        yield source.problem(written[0], "is a secret in a file that anybody may read", f"Run: chmod o= {path}", fatal=False)

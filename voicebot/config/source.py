@@ -54,12 +54,14 @@ class SettingProblem:
 class Source:
     """The file and the environment as read.
 
-    `values` are both, nested as the file is; `variables` are those of the environment that count, `problems` what cannot be read.
+    `values` are both, nested as the file is, `overlay` those of the environment alone; `variables` are the names of its variables
+    that count, `problems` what cannot be read.
     """
 
     name: str = "defaults"
     document: CommentedMap = field(default_factory=CommentedMap)
     values: dict[str, Any] = field(default_factory=dict)
+    overlay: Mapping[str, Any] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()
     problems: tuple[SettingProblem, ...] = ()
 
@@ -77,6 +79,12 @@ class Source:
             if name in self.variables:
                 return name
         return None
+
+    def origin(self, where: Where) -> str:
+        """Where a value comes from: the environment variable, the file and line, or "default"."""
+        if (variable := self.variable(where)) is not None and _holds(self.overlay, where):
+            return variable
+        return f"{self.name}:{self._line(where)}" if _holds(self.document, where) else "default"
 
     def _line(self, where: Where) -> int:
         """The line of the place, or of the nearest thing around it."""
@@ -97,7 +105,7 @@ def read_source(path: Path | None) -> Source:
     """The file, if there is one, with the environment over it. Never raises: what cannot be read is a problem."""
     document, problems = (CommentedMap(), []) if path is None else _read_file(path)
     variables, values, unread = _read_environment()
-    return Source(str(path or "defaults"), document, _laid_over(document, values), variables, (*problems, *unread))
+    return Source(str(path or "defaults"), document, _laid_over(document, values), values, variables, (*problems, *unread))
 
 
 def _read_file(path: Path) -> tuple[CommentedMap, list[SettingProblem]]:
@@ -166,6 +174,16 @@ def _read_environment() -> tuple[frozenset[str], dict[str, Any], list[SettingPro
         except SettingsError:
             problems.append(SettingProblem(ENVIRONMENT, 0, name, "cannot be read", "Write lists and mappings as JSON"))
     return frozenset(read), values, problems
+
+
+def _holds(values: Mapping[str, Any], where: Where) -> bool:
+    """Whether a place is set in nested values."""
+    node: Any = values
+    for part in where:
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
