@@ -60,24 +60,23 @@ def _change(entry: str) -> tuple[str, float]:
 
 
 def _show(outcomes: list[Outcome], title: str) -> None:
-    from rich import box
     from rich.table import Table
 
     from nlu.cli.options import terminal
 
-    grid = Table(title=title, title_justify="left", box=box.SIMPLE)
+    grid = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     grid.add_column("if", no_wrap=True)
     for column in (
-        "accepted",
-        "confirmed",
+        "accept",
+        "confirm",
         "choice",
-        "asked again",
+        "again",
         "silently wrong",
         "wrong queue",
         "missed emerg.",
         "cost / 1000",
     ):
-        grid.add_column(column, justify="right")
+        grid.add_column(column, justify="right", overflow="fold")
     least = min(one.cost for one in outcomes)
     for one in outcomes:
         shares = (one.accepted, one.confirmed, one.chosen, one.rejected, one.silently_wrong, one.wrong_queue)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -49,9 +48,9 @@ def _figures(report: Report) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     return table
 
 
@@ -64,8 +63,8 @@ def _traffic(traffic: dict[str, Traffic]) -> Table:
 
 
 def _intents(report: Report) -> Table:
-    decisions = ("accepted", "confirmed", "choice", "again", "wrong")
-    table = _table("Intents, weakest first", "intent", "lines", "precision", "recall", "F1", *decisions)
+    decisions = ("accept", "confirm", "choice", "again", "wrong")
+    table = _table("Intents, weakest first", "intent", "lines", "prec.", "recall", "F1", *decisions)
     for score in sorted(report.intents, key=lambda one: one.f1):
         shares = (f"{share:.3f}" for share in (score.precision, score.recall, score.f1))
         counts = (score.accepted, score.confirmed, score.chosen, score.rejected, score.silently_wrong)

@@ -190,6 +190,16 @@ def test_the_text_report_names_the_offending_sentence(pack: Pack) -> None:
     assert "[bold]kredyt" in text
 
 
+def test_the_text_report_fits_eighty_columns(pack: Pack) -> None:
+    """With whole words."""
+    found = [verdict("card_limits_pin", "balance", 0.9), verdict("document_block", "document_block", 0.9)]
+    written = io.StringIO()
+    Console(width=80, file=written).print(text_report(measure(found, pack, "pl", "made up")))
+    assert "…" not in written.getvalue()
+    heads = [line.split() for line in written.getvalue().splitlines() if line.startswith(("intent", "utterances"))]
+    assert heads[-1] == ["intent", "lines", "prec.", "recall", "F1", "accept", "confirm", "choice", "again", "wrong"]
+
+
 def test_dearer_mistakes_accept_no_more_and_the_first_row_is_today(pack: Pack, judged: list[Judged]) -> None:
     rows = {one.name: one for one in table(judged, pack)}
     assert next(iter(rows)) == "costs.yml"

@@ -44,10 +44,15 @@ def show(file: File = None, as_json: AsJson = False, config: Config = None) -> N
     from voicebot.config.check import settings_in_force
     from voicebot.config.showing import as_json as in_json
     from voicebot.config.showing import as_yaml
+    from voicebot.config.source import config_path
 
-    shown, problems = settings_in_force(_one(file, config))
-    if shown:
-        print(in_json(shown) if as_json else "\n".join(as_yaml(shown)))
+    path = config_path(_one(file, config))
+    shown, problems = settings_in_force(path)
+    if shown and as_json:
+        print(in_json(shown))
+    elif shown:
+        print(f"# {path.name} is {path.absolute()}" if path else "# no file: --config or VOICEBOT_CONFIG names one")
+        print("\n".join(as_yaml(shown)))
     for problem in problems:
         print(problem, file=sys.stderr)
     raise typer.Exit(1 if _fatal(problems) else 0)

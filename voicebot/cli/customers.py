@@ -14,7 +14,7 @@ from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import AsJson, Config
-from voicebot.cli.tables import show_table
+from voicebot.tables import show_table
 
 if TYPE_CHECKING:
     from caller_id.customer_database import DirectoryStatus
@@ -58,7 +58,7 @@ def import_customers(
                 progress=progress,
             )
     if as_json:
-        print(json.dumps({**_plain(asdict(report)), "database": str(settings.customers_file)}, ensure_ascii=False))
+        print(json.dumps({**_plain(asdict(report)), "database": str(settings.customers_file.absolute())}, ensure_ascii=False))
     else:
         _tell(report, settings, show)
     if report.objections and not force:
@@ -77,7 +77,7 @@ def status(as_json: AsJson = False, config: Config = None) -> None:
     from voicebot.config.loading import load_settings
 
     with told_plainly():
-        path = load_settings(config).customers_file
+        path = load_settings(config).customers_file.absolute()
         kept = {"in force": (path, status_of(path)), "before": (previous(path), status_of(previous(path)))}
     if as_json:
         told = {name.replace(" ", "_"): {"file": where, **asdict(each)} if each else None for name, (where, each) in kept.items()}
@@ -175,7 +175,7 @@ def _tell(report: ImportReport, settings: Settings, most: int) -> None:
     show_table(Console(), ("", "before", "after"), rows, tabs=False)
     changes = report.changes
     print(f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed, {report.refused:,} rows refused")
-    print(f"{settings.customers_file}: {'imported' if report.done else 'unchanged'}")
+    print(f"{settings.customers_file.absolute()}: {'imported' if report.done else 'unchanged'}")
 
 
 def _facts(path: Path, status: DirectoryStatus) -> dict[str, str]:

@@ -23,6 +23,6 @@ def demo(folder: Annotated[Path, typer.Option(help="where recordings and records
 
 
 def _console() -> Console:
-    """Wide enough for the table wherever the output goes."""
+    """In a file or a pipe as wide as the lines are."""
     console = Console()
-    return console if console.width >= WIDTH else Console(width=WIDTH)
+    return console if console.is_terminal else Console(width=WIDTH)

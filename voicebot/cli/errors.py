@@ -12,9 +12,16 @@ import typer
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Print our own errors (those with a `code`) to standard error and exit with 2; let anything else through."""
+    """Print our own errors (those with a `code`), and those of files, to standard error and exit with 2; let others through."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # the command line itself ends quietly when nobody reads on
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}. Correct the path, or its rights.", file=sys.stderr)
+        raise typer.Exit(2) from error
     except Exception as error:
         if not isinstance(getattr(error, "code", None), str):
             raise

@@ -15,6 +15,7 @@ from voicebot.cli.models import app as models_app
 from voicebot.cli.prompts import prompts_app
 from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
+from voicebot.cli.nlu import with_configuration
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 from voicebot.cli.web import web
@@ -32,7 +33,6 @@ for command in (demo, serve, reload, web, talk, call, replay):
     app.command()(command)
 app.command("test")(conversation_tests)
 for name, group in {
-    "nlu": nlu_app,
     "flow": flow_app,
     "prompts": prompts_app,
     "models": models_app,
@@ -41,3 +41,4 @@ for name, group in {
     "records": records_app,
 }.items():
     app.add_typer(group, name=name)
+app.add_typer(nlu_app, name="nlu", callback=with_configuration)

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import AsJson, Config
-from voicebot.cli.tables import show_table
+from voicebot.tables import show_table
 
 if TYPE_CHECKING:
     from audio.models import ModelShelf

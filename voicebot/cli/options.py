@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="configuration as YAML; else the file that VOICEBOT_CONFIG names, else defaults"),
+    typer.Option("--config", help="the configuration; without it the file that VOICEBOT_CONFIG names, else defaults"),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]

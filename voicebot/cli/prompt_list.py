@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dialogs.authoring.prompt_list import PromptEntry
-from voicebot.cli.tables import show_fields
+from voicebot.tables import show_fields
 
 _HEAD = ("prompt", "lang", "kind", "status", "recording", "approved by", "text")
 _NARROW = ("prompt", "lang", "status", "text")

@@ -89,15 +89,24 @@ def script(lang: str = "pl", config: Config = None) -> None:
 @prompts_app.command("import")
 def import_recordings(
     folder: Annotated[Path, typer.Argument(help="the studio's files, each named after its prompt: greeting.wav")],
-    bundle: Annotated[Path, typer.Argument(help="the bundle's folder, which gets them")],
+    bundle: Annotated[Path | None, typer.Argument(help="the bundle's folder; else the one of the configuration")] = None,
     lang: str = "pl",
+    config: Config = None,
 ) -> None:
     """Take recordings (WAV, FLAC, Ogg, MP3) into a bundle; say of every file what became of it. Exit 1 when one is left out."""
     from dialogs.authoring.prompt_recordings import import_recordings as take
+    from voicebot.config.loading import load_settings
 
     with told_plainly():
+        into = bundle or load_settings(config).bundle
+        if into is None:
+            print(
+                "the bundle that ships with voicebot takes no recordings. Name yours, here or in the configuration.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2)
         try:
-            report = take(bundle, lang, folder, lambda done, total: _progress("recordings", done, total))
+            report = take(into, lang, folder, lambda done, total: _progress("recordings", done, total))
         except OSError as error:
             print(f"{error.filename or folder}: {error.strerror or error}", file=sys.stderr)
             raise typer.Exit(2) from error

@@ -18,7 +18,7 @@ from voicebot.config.source import Source, Where
 MASK = "********"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BEFORE_HOST = re.compile(r"(?<=://).*@", re.DOTALL)  # up to the last @: a password may hold anything
-_BEHIND_HOST = re.compile(r"^(https?://[^/?#]+)/?[^/].*", re.IGNORECASE | re.DOTALL)  # a webhook's path may be its key
+_BEHIND_HOST = re.compile(r"^(https?://[^/?#]+)[/?#].+", re.IGNORECASE | re.DOTALL)  # a webhook's path may be its key
 _SECRET_IN_QUERY = re.compile(r"([?&][^=&#]*(?:password|passwd|pwd|token|secret|key|sig)[^=&#]*=)[^&#]*", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z/][\w./-]*")
 
@@ -112,7 +112,7 @@ def _scalar(text: str) -> str:
                 return text
         except (YAMLError, ValueError):
             pass
-    return json.dumps(text, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in json.dumps(text, ensure_ascii=False))
 
 
 def as_json(shown: Sequence[ShownSetting]) -> str:

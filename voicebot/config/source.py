@@ -84,7 +84,7 @@ class Source:
         """Where a value comes from: the environment variable, the file and line, or "default"."""
         if (variable := self.variable(where)) is not None and _holds(self.overlay, where):
             return variable
-        return f"{self.name}:{self._line(where)}" if _holds(self.document, where) else "default"
+        return f"{Path(self.name).name}:{self._line(where)}" if _holds(self.document, where) else "default"
 
     def _line(self, where: Where) -> int:
         """The line of the place, or of the nearest thing around it."""

@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from rich.table import Table
 
 from caller_id.types import Caller
 from dialogs.events import CallStarted
@@ -24,9 +23,11 @@ from voicebot.records.journal import Line
 from voicebot.screen import CallScreen
 from voicebot.service import Service, open_service
 from voicebot.softphone import CallReport, CallScript, run_script_process
+from voicebot.tables import show_table
 from voicebot.talk import CallerTurn, TextCall, as_json, say_in_words
 
 DATA_DIR = Path("var/demo-state")
+_HEAD = ("call", "caller", "segment", "heard", "intent", "conf.", "decision", "queue", "prio", "steered", "answer", "result")
 """Where the demo keeps what need not be made again: the joined recogniser, the synthesised prompts."""
 
 A_WORKING_DAY = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Warsaw"))
@@ -86,7 +87,8 @@ async def run_demo(console: Console, folder: Path) -> int:
         outcomes += await _place(console, service, AT_ONCE, journals, together=len(AT_ONCE))
         console.print("\n[bold]the same conversation as text[/bold]")
         outcomes += [_in_text(service, scenario, screen[0], clock()) for scenario in IN_TEXT]
-    console.print(_table(outcomes))
+    console.print("\n[bold]calls[/bold]")
+    show_table(console, _HEAD, [_row(outcome) for outcome in outcomes], tabs=False)
     console.print(f"recordings (stereo WAV: caller left, bot right) and records (JSON): {folder}")
     right = sum(outcome.as_expected for outcome in outcomes)
     console.print(f"demo: {right} of {len(outcomes)} calls steered as expected", highlight=False)
@@ -185,15 +187,6 @@ def _in_text(service: Service, scenario: TextScenario, screen: CallScreen, at: d
     return Outcome(scenario, lines)
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(title="calls", show_lines=False)
-    for column in ("call", "caller", "segment", "heard", "intent", "conf.", "decision", "queue", "prio", "steered", "answer", ""):
-        table.add_column(column, overflow="fold")
-    for outcome in outcomes:
-        table.add_row(*_row(outcome))
-    return table
-
-
 def _row(outcome: Outcome) -> tuple[str, ...]:
     hand_off = outcome.hand_off
     heard = [str(line["text"]) for line in outcome.lines if line.get("type") == "Heard"]
@@ -214,5 +207,5 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         str(hand_off.get("priority", "-")),
         f"{hand_off['t']:.1f} s" if "t" in hand_off else "-",
         " ".join(f"{value} ms" for value in latencies) or "-",
-        "[green]as expected" if outcome.as_expected else f"[red]expected {outcome.scenario.queue}",
+        "as expected" if outcome.as_expected else f"expected {outcome.scenario.queue}",
     )

@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 
 from caller_id.types import Segment
 from voicebot.cli.main import app
-from voicebot.cli.tables import show_table
 from voicebot.config.settings import Settings
 from voicebot.identity.customers import customer_directory
+from voicebot.tables import show_table
 
 HEADING = "number;segment\n"
 
