@@ -152,6 +152,7 @@ def _sheet_rows(path: Path, progress: Progress) -> Iterator[Row]:
 def _cells(path: Path, file: BinaryIO, progress: Progress) -> Iterator[Row]:
     from openpyxl import load_workbook  # takes a while: who reads CSV does not wait for it
 
+    size = path.stat().st_size
     with zipfile.ZipFile(file) as archive:
         if sum(part.file_size for part in archive.infolist()) > _MOST_EXCEL_BYTES:
             raise DirectoryError(f"{path}: is too large once unpacked. Save it as CSV.")
@@ -160,13 +161,12 @@ def _cells(path: Path, file: BinaryIO, progress: Progress) -> Iterator[Row]:
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
     with closing(book):
         sheet = book.worksheets[0]
-        total = sheet.max_row or _MOST_EXCEL_ROWS
         sheet.reset_dimensions()  # some programs write wrong ones, and rows would be missing
         for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             if number > _MOST_EXCEL_ROWS:
                 raise DirectoryError(f"{path}: has rows beyond {_MOST_EXCEL_ROWS}. Save it as CSV.")
             if number % _ROWS_A_STEP == 0:
-                progress(min(1.0, number / total))
+                progress(file.tell() / size)  # the sheet is nearly all of the file
             values = [visible(_cell(cell)) for cell in cells]
             if any(values):
                 yield number, values

@@ -193,8 +193,12 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_progress_is_the_share_of_the_file(tmp_path: Path) -> None:
-    path = saved(tmp_path, HEADING + "".join(f"+48600{row:06},sme,pl,3,C-{row}\n" for row in range(9000)))
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_progress_is_the_share_of_the_file(tmp_path: Path, kind: str) -> None:
+    if kind == "csv":
+        path = saved(tmp_path, HEADING + "".join(f"+48600{row:06},sme,pl,3,C-{row}\n" for row in range(9000)))
+    else:
+        path = sheet(tmp_path, ["number", "segment"], *([f"+48600{row:06}", "sme"] for row in range(9000)))
     told: list[float] = []
     assert sum(1 for _ in read_customers(path, told.append)) == 9000
     assert told == sorted(told)

@@ -66,7 +66,8 @@ def replay(
         print(difference)
     print(f"{report.events} events, {len(report.differences)} answered differently")
     if as_test is not None:
-        as_test.write_text(to_test(bundle, recorded.exchanges, record.stem), encoding="utf-8")
+        with told_plainly():
+            as_test.write_text(to_test(bundle, recorded.exchanges, record.stem), encoding="utf-8")
         print(f"written: {as_test}")
     raise typer.Exit(0 if report.identical else 1)
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Secret, SecretStr
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from voicebot.config.settings import Settings
 from voicebot.config.source import Source, Where
 
 MASK = "********"
@@ -36,7 +35,7 @@ class ShownSetting:
     """default, the file and line, or the environment variable."""
 
 
-def shown_settings(settings: Settings, source: Source) -> Iterator[ShownSetting]:
+def shown_settings(settings: BaseModel, source: Source) -> Iterator[ShownSetting]:
     """All settings in the order of the file's sections; a mapping without entries counts as one setting."""
     yield from _shown(settings, (), source)
 
