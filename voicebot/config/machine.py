@@ -23,7 +23,7 @@ _NO_ROOM = 20_000_000
 """Bytes without which a start cannot write its own files."""
 _LITTLE_ROOM = 1_000_000_000
 """Bytes under which records and recordings soon fill the disk."""
-# a call has two sockets for RTP, perhaps one for SIP over TCP, a recording and pipes; a chat has one socket
+# a call has two sockets for RTP, perhaps one for SIP over TCP, a recording and pipes
 _HANDLES, _HANDLES_A_CALL = 120, 6
 
 
@@ -32,8 +32,8 @@ class Machine:
     """What the check asks the machine."""
 
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
-    handles: Callable[[], int] = lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    """The open files that the process may have."""
+    handles: Callable[[], int] = lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    """The open files that a process may have: our processes raise the soft limit to the hard one."""
     program: Callable[[str], str | None] = shutil.which
     package: Callable[[str], object] = find_spec
 
@@ -61,6 +61,8 @@ def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
         (("sip", "tls_certificate"), settings.sip.tls_certificate, True),
         (("sip", "tls_client_ca"), settings.sip.tls_client_ca, True),
         (("customers", "csv"), settings.customers.csv, True),
+        (("web", "tls", "certificate"), settings.web.tls.certificate if settings.web.tls else None, True),
+        (("web", "tls", "key"), settings.web.tls.key if settings.web.tls else None, True),
         *((("recognisers", lang, "model"), each.model, False) for lang, each in settings.recognisers.items()),
         *((("voices", lang, "piper_model"), each.piper_model, False) for lang, each in settings.voices.items()),
     )
@@ -132,13 +134,16 @@ def _voices(settings: Settings, source: Source, machine: Machine) -> Iterator[Se
 
 
 def _handles(settings: Settings, source: Source, machine: Machine) -> Iterator[SettingProblem]:
-    chats = settings.web.chat.max_chats if settings.web.enabled and settings.web.chat.enabled else 0
-    needed, allowed = _HANDLES + _HANDLES_A_CALL * settings.limits.max_calls + chats, machine.handles()
-    if allowed != resource.RLIM_INFINITY and allowed < needed:
-        what = f"{settings.limits.max_calls} calls need about {needed} open files, and {allowed} are allowed"
-        yield source.problem(
-            ("limits", "max_calls"), what, f"Run: ulimit -n {needed}; systemd: LimitNOFILE={needed}", fatal=False
-        )
+    """Open files, of which each process has so many."""
+    calls, connections = settings.limits.max_calls, settings.web.limits.max_connections
+    needs: list[tuple[Where, str, int]] = [(("limits", "max_calls"), f"{calls} calls", _HANDLES + _HANDLES_A_CALL * calls)]
+    if settings.web.enabled:
+        needs.append((("web", "limits", "max_connections"), f"{connections} connections", _HANDLES + connections))
+    allowed = machine.handles()
+    for where, what, needed in needs:
+        if allowed != resource.RLIM_INFINITY and allowed < needed:
+            what = f"{what} need about {needed} open files, and {allowed} are allowed"
+            yield source.problem(where, what, f"Allow more: ulimit -Hn {needed}, or in systemd LimitNOFILE={needed}", fatal=False)
 
 
 def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem]:

@@ -27,6 +27,8 @@ PEM = "tls_certificate: /dev/null"
         ("sip: {port: 8080}\nweb: {host: '::'}\n", "web.port", "by the web API and by SIP over TCP", True),
         ("sip: {port: 8080}\nweb: {host: localhost}\n", "web.port", "by the web API and by SIP over TCP", True),
         (f"sip: {{port: 8079, transports: [tls], {PEM}}}\n", "web.port", "by SIP over TLS (the port above)", True),
+        ("health: {port: 8080}\n", "health.port", "by health and metrics and by the web API", True),
+        ("web: {chat: {port: 8081}}\n", "health.port", "by health and metrics and by the chat", True),
         ("sip: {port: 12000}\n", "sip.rtp_ports", "port 12000 on 127.0.0.1 is wanted twice: by RTP and by SIP over UDP", False),
     ],
 )
@@ -35,7 +37,7 @@ def test_a_port_that_is_wanted_twice_is_told(tmp_path: Path, text: str, where: s
     (problem,) = problems(tmp_path, text)
     assert problem.where == where
     assert said in problem.what
-    assert "sip.port" in problem.advice
+    assert problem.advice.startswith("Change it, or ")
     assert problem.fatal is fatal
 
 
@@ -47,8 +49,9 @@ def test_a_port_that_is_wanted_twice_is_told(tmp_path: Path, text: str, where: s
         "sip: {port: 8080, host: 192.0.2.1}\n",
         "sip: {port: 8080}\nweb: {enabled: false}\n",
         "sip: {port: 0}\nweb: {port: 0}\n",
+        "web: {chat: {port: 8081, enabled: false}}\n",
         "sip: {port: 5060, rtp_ports: [8000, 9000]}\n",
-        f"sip: {{port: 8080, transports: [tls], {PEM}}}\n",
+        f"sip: {{port: 8080, transports: [tls], {PEM}}}\nhealth: {{port: 8083}}\n",
     ],
 )
 def test_ports_that_only_look_alike_are_none(tmp_path: Path, text: str) -> None:

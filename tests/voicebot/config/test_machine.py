@@ -86,14 +86,22 @@ def test_every_folder_that_is_written_is_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls", "allowed", "warned"), [(60, 1024, False), (200, 1024, True), (200, resource.RLIM_INFINITY, False)]
+    ("text", "allowed", "where"),
+    [
+        ("limits: {max_calls: 60}\n", 4096, []),
+        ("limits: {max_calls: 200}\n", 1200, ["limits.max_calls"]),
+        ("limits: {max_calls: 60}\n", 1024, ["web.limits.max_connections"]),
+        ("limits: {max_calls: 60}\nweb: {enabled: false}\n", 1024, []),
+        ("limits: {max_calls: 200}\n", resource.RLIM_INFINITY, []),
+    ],
 )
-def test_too_few_file_handles_are_told_with_how_many_are_needed(tmp_path: Path, calls: int, allowed: int, warned: bool) -> None:
-    found = told(tmp_path, f"limits:\n  max_calls: {calls}\n", replace(WELL, handles=lambda: allowed))
-    assert bool(found) is warned
-    if warned:
-        assert found[0][0] == "limits.max_calls"
-        assert f"{calls} calls need about 1520 open files, and 1024 are allowed" in found[0][1]
+def test_too_few_file_handles_are_told_with_how_many_are_needed(
+    tmp_path: Path, text: str, allowed: int, where: list[str]
+) -> None:
+    """By process."""
+    found = told(tmp_path, text, replace(WELL, handles=lambda: allowed))
+    assert [problem[0] for problem in found] == where
+    assert all(f"open files, and {allowed} are allowed" in what for _, what, _ in found)
 
 
 def test_the_machine_itself_is_asked() -> None:
