@@ -14,14 +14,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from caller_id.directory import DirectoryError
 from dialogs.data.bundle import load_bundle
 from dialogs.data.errors import BundleError
 from nlu.errors import NluError
 from voicebot.config.settings import Settings
 from voicebot.errors import ConfigError, VoicebotError
+from voicebot.identity.customers import import_configured
+from voicebot.logs import configure_logs
 from voicebot.understanding.service import load_understander
 
-RELOADABLE = ("bundle", "nlu", "sip.peers", "sip.trusted", "recording")
+RELOADABLE = ("bundle", "nlu", "sip.peers", "sip.trusted", "recording", "customers.csv", "customers.most_lost")
 """Settings that calls which begin after a reload go by. All others need a restart."""
 
 _PROGRAM = (sys.executable, "-m", "voicebot.reloading")
@@ -68,19 +71,24 @@ async def prepare(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Load everything once; the trained models stay in the cache. Raises ReloadError."""
+    """Load everything once: the trained models stay in the cache, and a customers' file that has changed is imported, which the
+    running service sees by itself. Raises ReloadError.
+    """
     try:
         bundle = load_bundle(settings.bundle)
         load_understander(settings.nlu, bundle.prompts.languages)
-    except (BundleError, NluError, ConfigError) as error:
+        import_configured(settings)
+    except (BundleError, NluError, ConfigError, DirectoryError) as error:
         raise ReloadError(str(error)) from error
 
 
 def _main() -> int:
     os.nice(_NICE)
     data: Any = sys.stdin.buffer.read()
+    settings = Settings.model_validate_json(data)
+    configure_logs(level=settings.log.level, format=settings.log.format)  # to standard error, which is the service's log
     try:
-        check(Settings.model_validate_json(data))
+        check(settings)
     except ReloadError as error:
         print(error)
         return 1

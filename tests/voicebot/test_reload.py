@@ -14,8 +14,10 @@ import pytest
 from ruamel.yaml import YAML
 
 import dialogs
+from caller_id.types import Segment
 from tests.voicebot.running import open_service
 from voicebot.config.settings import Settings
+from voicebot.identity.customers import customer_directory
 from voicebot.process import pid_file, running_pid
 from voicebot.reloading import ReloadError, needs_restart, prepare
 from voicebot.softphone import Keys, UntilEnded, UntilSpeaking
@@ -113,6 +115,25 @@ async def test_a_pack_with_a_mistake_is_refused(tmp_path: Path) -> None:
     (pack / "pl" / "matters.yml").write_text("version: '3.1'\nnlu:\n- intent: [\n")
     with pytest.raises(ReloadError, match=r"pack"):
         await prepare(Settings.model_validate({"nlu": {"pack": str(pack)}}))
+
+
+async def test_a_reload_imports_the_customers_file_that_changed(tmp_path: Path) -> None:
+    """In a process of its own; the directory that is open sees it. A great loss is refused, and nothing changes."""
+    source = tmp_path / "customers.csv"
+    source.write_text("number;segment\n" + "".join(f"6001002{number:02};sme\n" for number in range(20)))
+    settings = Settings.model_validate(
+        {"state": {"data_dir": str(tmp_path / "data")}, "nlu": {"semantic": False}, "customers": {"csv": str(source)}}
+    )
+    directory = customer_directory(settings)
+    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    source.write_text(source.read_text().replace("sme", "select"))
+    await prepare(settings)
+    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    source.write_text("number;segment\n600100200;mass\n")
+    with pytest.raises(ReloadError, match="19 of 20 numbers would be gone"):
+        await prepare(settings)
+    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    directory.close()
 
 
 def test_a_service_is_found_by_its_data_folder_and_a_dead_one_is_not(tmp_path: Path) -> None:

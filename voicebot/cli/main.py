@@ -12,10 +12,10 @@ from voicebot.cli.config import app as config_app
 from voicebot.cli.customers import app as customers_app
 from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
+from voicebot.cli.nlu import with_configuration
 from voicebot.cli.prompts import prompts_app
 from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
-from voicebot.cli.nlu import with_configuration
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 from voicebot.cli.web import web

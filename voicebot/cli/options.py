@@ -18,6 +18,7 @@ Config = Annotated[
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
+
 def spoken(bundle: Bundle, language: str | None, *, short: bool = False) -> str:
     """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it. `short`
     allows those of a short message too.

@@ -20,7 +20,19 @@ def test_a_configuration_is_checked_however_it_is_named(tmp_path: Path, argument
 
 
 COMMANDS = [
-    *("serve", "web", "talk", "test", "replay", "flow draw", "flow check", "prompts list", "prompts render", "prompts script"),
+    *(
+        "serve",
+        "web",
+        "reload",
+        "talk",
+        "test",
+        "replay",
+        "flow draw",
+        "flow check",
+        "prompts list",
+        "prompts render",
+        "prompts script",
+    ),
     *("prompts gaps", "models list", "models fetch", "models verify", "config check", "customers import"),
     *("customers status", "customers rollback", "customers lookup", "config show"),
 ]
