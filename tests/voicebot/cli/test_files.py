@@ -13,23 +13,6 @@ from typer.testing import CliRunner
 from voicebot.cli.main import app
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "calls.csv: No such file or directory. Correct the path"),
-        ("matter,times\na,1\n", "calls.csv:1: there is no column intent"),
-        ("intent,times\na,1\nb,many\n", "calls.csv:3: cannot be read. Write an intent and a whole number"),
-        (b"intent,times\n\xff,1\n", "cannot be read"),
-    ],
-)
-def test_a_list_of_calls_that_cannot_be_read_is_told_by_line(tmp_path: Path, content: str | bytes | None, said: str) -> None:
-    path = tmp_path / "calls.csv"
-    if content is not None:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    result = CliRunner().invoke(app, ["prompts", "gaps", str(path)])
-    assert (result.exit_code, said in result.stderr) == (2, True)
-
-
 @pytest.mark.parametrize("set_by", ["option", "variable"])
 def test_the_commands_of_understanding_work_on_the_configured_pack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_by: str
