@@ -8,6 +8,7 @@ import typer
 from nlu.cli import app as nlu_app
 from voicebot.cli.bundle import conversation_tests, flow_app, replay
 from voicebot.cli.call import call
+from voicebot.cli.calls import app as calls_app
 from voicebot.cli.config import app as config_app
 from voicebot.cli.customers import app as customers_app
 from voicebot.cli.demo import demo
@@ -39,6 +40,7 @@ for name, group in {
     "config": config_app,
     "customers": customers_app,
     "records": records_app,
+    "calls": calls_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

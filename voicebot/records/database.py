@@ -18,6 +18,7 @@ from caller_id.phone_numbers import shorten
 from voicebot.errors import RecordsError
 from voicebot.records import schema
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
+from voicebot.records.listing import CallFilter, listed
 from voicebot.records.models import CallRow, LineRow, UtteranceRow
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
@@ -131,6 +132,11 @@ class Database:
             chosen = chosen.where(CallRow.started < before)
         with Session(self._engine) as session:
             return [_summary(row) for row in session.scalars(chosen)]
+
+    def listed(self, chosen: CallFilter) -> Iterator[CallSummary]:
+        """All calls that meet the conditions, latest first, in bounded memory."""
+        self._prepare()
+        return listed(self._engine, chosen)
 
     def call(self, call_id: str) -> CallRecord | None:
         """One call with its journal, or None."""
