@@ -23,6 +23,7 @@ from voicebot.records.store import RecordStore
 from voicebot.state.admission import Admission
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.conditions import LiveConditionsStore
+from voicebot.state.data_lock import data_used
 from voicebot.state.embedded import EmbeddedValkey
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.secret_file import read_secret
@@ -55,6 +56,7 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
     for told in await asyncio.to_thread(lambda: list(close_to_others(private_places(settings)))):
         log.warning("kept data were open to other users", code=RecordsError.code, why=told)
     data_dir = settings.state.data_dir
+    stack.enter_context(data_used(data_dir))
     if settings.state.redis_url is not None:
         url = settings.state.redis_url.get_secret_value()
     else:

@@ -7,6 +7,7 @@ import typer
 
 from nlu.cli import app as nlu_app
 from voicebot.cli.bundle import conversation_tests, flow_app, replay
+from voicebot.cli.backup import backup, restore
 from voicebot.cli.call import call
 from voicebot.cli.calls import app as calls_app
 from voicebot.cli.config import app as config_app
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # [key 1] in the help is not mark-up
     help="Call steering for a bank's hotline.",
 )
-for command in (demo, serve, reload, web, talk, call, replay):
+for command in (demo, serve, reload, web, talk, call, replay, backup, restore):
     app.command()(command)
 app.command("test")(conversation_tests)
 for name, group in {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, and_, not_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, not_, select
 
 from voicebot.records.models import CallRow
 from voicebot.records.summary import CallSummary
@@ -67,7 +67,7 @@ def _query(chosen: CallFilter) -> Select[tuple[object, ...]]:
     return query
 
 
-def _behind(last: CallSummary) -> tuple[object, ...]:
+def _behind(last: CallSummary) -> tuple[ColumnElement[bool], ...]:
     """Conditions of the calls that follow in the list; the first of them can use the index."""
     return (
         CallRow.started <= last.started,

@@ -30,6 +30,8 @@ _START_S = 5.0
 _STOP_S = 3.0
 _SUPERVISE_S = 0.2
 _PAUSE_S = 1.0
+_REACH_S = 2.0
+_SOCKET = "valkey.sock"
 
 _log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ class EmbeddedValkey:
         """Where it listens, for `SharedState`. Raises EmbeddedStateError before `start`."""
         if self._run_dir is None:
             raise EmbeddedStateError("the embedded state server is not started; call start() first")
-        return f"unix://{self._run_dir / 'valkey.sock'}"
+        return f"unix://{self._run_dir / _SOCKET}"
 
     @property
     def pid(self) -> int | None:
@@ -116,9 +118,9 @@ class EmbeddedValkey:
         """A private folder for the socket; the one that a killed service left behind, named in the lock file, is removed."""
         lock.seek(0)
         left_behind = Path(lock.read().strip())
-        if left_behind.name.startswith(_RUN_DIR) and left_behind.parent == Path(tempfile.gettempdir()):
+        if left_behind.name.startswith(_RUN_DIR) and left_behind.parent in (_run_parent(), Path(tempfile.gettempdir())):
             shutil.rmtree(left_behind, ignore_errors=True)
-        run_dir = Path(tempfile.mkdtemp(prefix=_RUN_DIR))  # short: socket paths end at 107 octets
+        run_dir = Path(tempfile.mkdtemp(prefix=_RUN_DIR, dir=_run_parent()))  # short: socket paths end at 107 octets
         lock.truncate(0)
         lock.write(str(run_dir))
         lock.flush()
@@ -158,7 +160,7 @@ class EmbeddedValkey:
         binary = get_binary_path()
         options = {
             "port": "0",
-            "unixsocket": str(run_dir / "valkey.sock"),
+            "unixsocket": str(run_dir / _SOCKET),
             "unixsocketperm": "700",
             "dir": str(self._data_dir.resolve()),
             "save": "",
@@ -205,6 +207,41 @@ class EmbeddedValkey:
         except OSError:
             lines = []
         return lines[-1] if lines else self._trouble
+
+
+def _run_parent() -> Path:
+    """Where other commands find the socket too: systemd's RuntimeDirectory=, since a service may have a /tmp of its own."""
+    return Path(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or tempfile.gettempdir())
+
+
+def running_server(data_dir: Path) -> str | None:
+    """The address of the server that another process runs in this folder, for `SharedState`; None when none runs.
+
+    Raises EmbeddedStateError when one runs that cannot be reached from here.
+    """
+    try:
+        with (data_dir / "lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                server = Path(lock.read().strip()) / _SOCKET
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EmbeddedStateError(
+            f"{data_dir} cannot be read: {error.strerror}. Run this as the user of the service: runuser -u voicebot -- voicebot …"
+        ) from error
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_REACH_S)
+        try:
+            connection.connect(str(server))
+        except OSError as error:
+            raise EmbeddedStateError(
+                f"the service's state server cannot be reached at {server}: {error.strerror or error}. "
+                f"Run this as the service's user, or stop the service first."
+            ) from error
+    return f"unix://{server}"
 
 
 def _die_with_parent(parent: int) -> None:
