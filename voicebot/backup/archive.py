@@ -61,7 +61,7 @@ class ArchiveWriter:
     """Writes an archive into a file that is open for writing. Raises OSError."""
 
     def __init__(self, file: IO[bytes], manifest: Manifest, moved: Moved = lambda octets: None) -> None:
-        self._tar = tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `close` ends it
+        self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `close` ends it
         self._moved = moved
         self._sums: list[str] = []
         self.changed: list[str] = []

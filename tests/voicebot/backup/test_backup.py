@@ -341,9 +341,10 @@ def test_no_service_starts_while_a_restore_runs(archive: Path, tmp_path: Path) -
 # ------------------------------------------------------------------------------------------------------- hostile archives
 
 
-def rewritten(
-    archive: Path, change: Callable[[list[tuple[tarfile.TarInfo, bytes]]], Sequence[tuple[tarfile.TarInfo, bytes]]]
-) -> None:
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+def rewritten(archive: Path, change: Callable[[list[Member]], list[Member]]) -> None:
     """The archive with its members changed, and its checksums made right again."""
     with tarfile.open(archive) as old:
         members = [(member, (old.extractfile(member) or io.BytesIO()).read()) for member in old.getmembers()]
