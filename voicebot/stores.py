@@ -67,8 +67,7 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
     shared = SharedState(url)
     await shared.start()
     stack.push_async_callback(shared.close)
-    configured = settings.state.secret
-    secret = configured.get_secret_value() if configured else await shared_secret(shared, _SECRET, data_dir / _SECRET)
+    secret = await agreed_secret(settings, shared)
     limits = settings.limits
     stores = Stores(
         url,
@@ -85,6 +84,14 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
         await part.start()
         stack.push_async_callback(part.close)
     return stores
+
+
+async def agreed_secret(settings: Settings, shared: SharedState) -> str:
+    """What numbers are hashed with, in all processes: configured, or kept in the state server. Raises ConfigError."""
+    configured = settings.state.secret
+    return (
+        configured.get_secret_value() if configured else await shared_secret(shared, _SECRET, settings.state.data_dir / _SECRET)
+    )
 
 
 def record_store(settings: Settings, secret: str | None, *, clock: Callable[[], datetime]) -> RecordStore:

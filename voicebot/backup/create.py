@@ -20,6 +20,7 @@ from voicebot.backup.files import Kept, copy_sqlite, is_sqlite, kept_files
 from voicebot.backup.parts import DATA, Part, left_out, parts_of
 from voicebot.backup.state_copy import copy_state
 from voicebot.config.settings import Settings
+from voicebot.records.spool import UNDER_WAY
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, and how many octets of how many are done."""
@@ -77,6 +78,9 @@ def _elsewhere(settings: Settings, parts: tuple[Part, ...], *, recordings: bool)
     data = parts[0].path
     found = [part.path for part in parts[1:]]
     found += [data / "state" / name for name in ("lock", "valkey.log", "appendonlydir")]
+    found.append(
+        settings.spool_dir.resolve() / UNDER_WAY
+    )  # taken for calls of a dead process, and written over what became of them
     return found if recordings else [*found, settings.recordings_dir.resolve()]
 
 

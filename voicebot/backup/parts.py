@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from voicebot.config.settings import Settings
+from voicebot.records.engine import file_of
 from voicebot.state.data_lock import LOCK, UNFINISHED
 
 DATA = "data"
@@ -44,7 +45,7 @@ def parts_of(settings: Settings, config: Path | None) -> tuple[Part, ...]:
 
 
 def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
-    database = sqlite_file(settings.database_url)
+    database = file_of(make_url(settings.database_url))
     files: dict[str, tuple[Path | None, str]] = {
         "records.db": (database, "records.database_url"),
         "customers.db": (settings.customers.sqlite, "customers.sqlite"),
@@ -54,6 +55,7 @@ def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
         CONFIG: (config, "--config"),
     }
     folders: dict[str, tuple[Path | None, str]] = {
+        "spool": (settings.spool_dir, "state.data_dir"),
         "calls": (settings.records.folder, "records.folder"),
         "recordings": (settings.recording.folder, "recording.folder"),
         "bundle": (settings.bundle, "bundle"),
@@ -65,22 +67,15 @@ def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
                 yield Part(name, path.resolve(), is_folder, setting)
 
 
-def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite database; None for any other database."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        return None
-    return Path(parsed.database)
-
-
 def left_out(settings: Settings, *, recordings: bool) -> list[str]:
     """What the archive does not hold, for the people who rely on it."""
     told = []
-    if sqlite_file(settings.database_url) is None:
+    if file_of(make_url(settings.database_url)) is None:
         told.append("call records: they are in PostgreSQL; back it up with pg_dump --format=custom")
     if settings.state.redis_url is not None:
         told.append("hand-offs, callbacks and switches: they are in the Redis of state.redis_url; back it up with its own means")
     if not recordings:
         told.append("recordings: --without-recordings")
+    told.append("calls that are not over: they are in the next backup")
     told.append("models, and prompts made by a voice: they are fetched and made again")
     return told

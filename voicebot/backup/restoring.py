@@ -12,11 +12,17 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
 from voicebot.backup.archive import ArchiveReader, Manifest
 from voicebot.backup.create import Progress
 from voicebot.backup.errors import BackupError
 from voicebot.backup.parts import ASIDE, CONFIG, DATA, MADE_AGAIN, STAGING, Part, parts_of
 from voicebot.config.settings import Settings
+from voicebot.errors import RecordsError
+from voicebot.records.database import Database
+from voicebot.records.engine import file_of
 from voicebot.state.data_lock import UNFINISHED, data_held
 
 FROM_BACKUP = ".from-backup"
@@ -71,6 +77,7 @@ def restore(
             with ExitStack() as staged:
                 staging = _Staging(parts, staged)
                 files = _unpacked(archive, staging)
+                _readable(staging.of(file_of(make_url(settings.database_url))))
                 staging.given_to(data.stat())
                 os.sync()
                 change = _Change(f"{ASIDE}{now:%Y%m%d-%H%M%S}")
@@ -118,6 +125,21 @@ def _fits(manifest: Manifest, parts: dict[str, Part]) -> None:
             raise BackupError(f"the backup holds {name} (it was {path}), and this configuration names no place for it. Set one.")
 
 
+def _readable(database: Path | None) -> None:
+    """Raises BackupError when the tables of the call records are newer than this voicebot."""
+    if database is None or not database.exists():
+        return
+    opened = Database(f"sqlite:///{database}")
+    try:
+        opened.version()
+    except RecordsError as error:
+        raise BackupError(f"the backup cannot be used: {error}") from error
+    except SQLAlchemyError as error:
+        raise BackupError("the backup cannot be used: its call records are no database") from error
+    finally:
+        opened.close()
+
+
 def _numbers(release: str) -> tuple[int, ...]:
     return tuple(int(part) for part in release.split(".") if part.isdigit())
 
@@ -163,6 +185,15 @@ class _Staging:
         if not part.is_folder and len(name.parts) == 1:
             return self._file(part)
         raise BackupError(f"this backup was tampered with: {str(name)!r} does not belong where it is")
+
+    def of(self, path: Path | None) -> Path | None:
+        """Where the file that belongs at `path` was unpacked."""
+        if path is None:
+            return None
+        for name, folder in self.folders.items():
+            if path.resolve().is_relative_to(self.parts[name].path):
+                return folder / path.resolve().relative_to(self.parts[name].path)
+        return next((staged for name, staged in self.files.items() if self.parts[name].path == path.resolve()), None)
 
     def _folder(self, part: Part) -> Path:
         if part.name not in self.folders:

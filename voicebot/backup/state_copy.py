@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +14,11 @@ from redis.exceptions import RedisError
 
 from voicebot.backup.errors import BackupError
 from voicebot.state.embedded import running_server
+from voicebot.state.reach import write_anew
 
 _FOLDER = "appendonlydir"  # as Valkey calls it: the manifest, a base and what was written since
 _MANIFEST = "*.manifest"
 _TRIES = 5
-_REWRITE_S = 300.0
-_ASK_EVERY_S = 0.05
 _GROWTH = "auto-aof-rewrite-percentage"
 
 
@@ -57,29 +55,14 @@ def _kept_in_one_piece(server: Redis) -> Iterator[None]:
         growth = cast("dict[str, str]", server.config_get(_GROWTH))[_GROWTH]
         server.config_set(_GROWTH, 0)
         try:
-            _wait_for_rewrite(server)
-            server.bgrewriteaof()
-            _wait_for_rewrite(server)
+            write_anew(server)
             yield
         finally:
             server.config_set(_GROWTH, growth)
     except RedisError as error:
-        raise BackupError(f"the state server does not write its file anew: {error}. Is the disk full?") from error
+        raise BackupError(f"the state server cannot be asked: {error}. Run the backup again.") from error
     finally:
         server.close()
-
-
-def _wait_for_rewrite(server: Redis) -> None:
-    deadline = time.monotonic() + _REWRITE_S
-    while True:
-        told = server.info("persistence")
-        if not told["aof_rewrite_in_progress"] and not told["aof_rewrite_scheduled"]:
-            break
-        if time.monotonic() > deadline:
-            raise BackupError("the state server has been writing its file anew for too long. Is the disk full?")
-        time.sleep(_ASK_EVERY_S)
-    if told["aof_last_bgrewrite_status"] != "ok":
-        raise BackupError("the state server could not write its file anew. Is the disk full?")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -34,7 +34,9 @@ def backup(
     from voicebot.backup.create import back_up
     from voicebot.config.loading import load_settings
     from voicebot.config.source import config_path
+    from voicebot.files import keep_private
 
+    keep_private()
     now = datetime.now(UTC)
     if keep is not None and not file.is_dir():
         print(f"--keep goes with a folder; {file} is none", file=sys.stderr)
@@ -70,7 +72,9 @@ def restore(
     from voicebot.backup import restoring
     from voicebot.config.loading import load_settings
     from voicebot.config.source import config_path
+    from voicebot.files import keep_private
 
+    keep_private()
     with told_plainly(), _ending_in_order(), _bar() as told:
         if check:
             done = restoring.check(file, progress=told)

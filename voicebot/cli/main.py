@@ -18,6 +18,7 @@ from voicebot.cli.nlu import with_configuration
 from voicebot.cli.prompts import prompts_app
 from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
+from voicebot.cli.person import app as person_app
 from voicebot.cli.serve import serve
 from voicebot.cli.talk import talk
 from voicebot.cli.web import web
@@ -42,6 +43,7 @@ for name, group in {
     "customers": customers_app,
     "records": records_app,
     "calls": calls_app,
+    "person": person_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

@@ -146,6 +146,10 @@ class CallbackStore:
 
         return frozenset(await self._shared.ask(read)).union(each.queue for each in self._unwritten.values())
 
+    async def of_number(self, number: str) -> list[Callback]:
+        """Callbacks promised to an E.164 number, in any queue, as the state server knows them. Raises StateUnavailable."""
+        return [each for each in await self.stored(sorted(await self.queues())) if each.number == number]
+
     async def claimed(self, refs: Sequence[str]) -> frozenset[str]:
         """Those that somebody is making just now. Raises StateUnavailable."""
 

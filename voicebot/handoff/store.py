@@ -17,6 +17,10 @@ from voicebot.handoff.record import HandOffRecord, record_codec
 from voicebot.state.shared import PREFIX, SharedState
 
 _MOST_HELD = 1000
+_SCANNED = 1000
+_FORGOTTEN = ""
+"""Stands in place of a record that was deleted before it expired, until then."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -54,27 +58,69 @@ class HandOffStore:
     async def get(self, ref: str) -> HandOffRecord | None:
         """The record, or None when there is none (any more). Raises StateUnavailable when only the state server could know."""
         held = self._held.get(ref)
-        if held is not None:
-            return held if self._clock() < held.expires else None
+        if held is not None and self._clock() >= held.expires:
+            return None
 
         async def read(redis: Redis) -> str | None:
             return cast("str | None", await redis.get(_key(ref)))
 
-        text = await self._shared.ask(read)
+        try:
+            text = await self._shared.ask(read)
+        except StateError:
+            if held is not None:
+                return held
+            raise
+        if text == _FORGOTTEN:
+            self._held.pop(ref, None)
+            return None
+        if held is not None:
+            return held
         if text is None:
             return None
-        try:
-            record = record_codec.from_text(text)
-        except WireError as error:
-            _log.error("a stored hand-off cannot be read", code="handoff.unreadable", why=str(error))
-            return None
-        return record if self._clock() < record.expires else None
+        record = _readable(text)
+        return record if record is not None and self._clock() < record.expires else None
+
+    async def of_number(self, number: str) -> list[HandOffRecord]:
+        """All that the state server has of an E.164 number, called from or to be called back. Raises StateError."""
+        found: list[HandOffRecord] = []
+        cursor = 0
+        while True:
+
+            async def read(redis: Redis, at: int = cursor) -> tuple[int, list[str | None]]:
+                following, keys = await redis.scan(at, match=_key("*"), count=_SCANNED)
+                return following, cast("list[str | None]", await redis.mget(keys)) if keys else []
+
+            cursor, texts = await self._shared.ask(read)
+            found += (record for record in map(_readable, filter(None, texts)) if record and _is_of(record, number))
+            if not cursor:
+                return sorted({record.ref: record for record in found}.values(), key=lambda record: record.created)
+
+    async def forget(self, ref: str) -> None:
+        """Delete a record. A process that holds it itself learns of that when it is asked for it. Raises StateError."""
+
+        async def write(redis: Redis) -> None:
+            await redis.set(_key(ref), _FORGOTTEN, keepttl=True, xx=True)
+
+        await self._shared.ask(write)
+        self._held.pop(ref, None)
 
     def _hold(self, record: HandOffRecord) -> None:
         now = self._clock()
         while self._held and (len(self._held) >= _MOST_HELD or next(iter(self._held.values())).expires <= now):
             self._held.popitem(last=False)
         self._held[record.ref] = record
+
+
+def _readable(text: str) -> HandOffRecord | None:
+    try:
+        return record_codec.from_text(text)
+    except WireError as error:
+        _log.error("a stored hand-off cannot be read", code="handoff.unreadable", why=str(error))
+        return None
+
+
+def _is_of(record: HandOffRecord, number: str) -> bool:
+    return number in (record.number, record.call_back)
 
 
 def _key(ref: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,12 @@ class Undelivered:
             except OSError as error:
                 _log.error("a webhook message cannot be kept", code=HandOffError.code, id=delivery.id, error=error.strerror)
         return kept
+
+    def kept(self) -> Iterator[tuple[Path, Delivery]]:
+        """The messages that are kept, with their files; what cannot be read is left out."""
+        for path in sorted(self._folder.glob("*.json")):
+            with suppress(OSError, ValueError):
+                yield path, _codec.from_text(path.read_bytes())
 
     def take(self, most: int) -> list[Delivery]:
         """The oldest messages of an earlier run, `most` of them at most. They are not kept any more."""

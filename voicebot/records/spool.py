@@ -13,7 +13,7 @@ from voicebot.files import erase, locked, private_folder, write_new
 from voicebot.records.summary import CallRecord
 
 _REJECTED = "rejected"
-_UNDER_WAY = "under-way"
+UNDER_WAY = "under-way"
 
 
 class Spool:
@@ -33,7 +33,7 @@ class Spool:
     @property
     def under_way(self) -> Path:
         """The folder of calls that are not over, see `voicebot.records.under_way`."""
-        return self.folder / _UNDER_WAY
+        return self.folder / UNDER_WAY
 
     def put(self, record: CallRecord) -> Path:
         """Keep a record. Raises OSError, and ValueError or TypeError for one that is no JSON."""

@@ -66,6 +66,24 @@ class CallerMemory:
         except (StateError, ValueError):
             return self._remembered(held)
 
+    async def forget(self, number: str) -> bool:
+        """Forget an E.164 number; whether anything was known. Raises StateError."""
+        name = self._name(number)
+
+        async def delete(redis: Redis) -> int:
+            return await redis.delete(name)
+
+        return bool(await self._shared.ask(delete)) | (self._held.pop(name, None) is not None)
+
+    async def knows(self, number: str) -> bool:
+        """Whether the state server has anything of an E.164 number. Raises StateError."""
+        name = self._name(number)
+
+        async def look(redis: Redis) -> int:
+            return await redis.exists(name)
+
+        return bool(await self._shared.ask(look))
+
     def prefer(self, number: str | None, preference: str, *, on: bool) -> None:
         """Keep a preference for a year, or forget it."""
         if number is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from voicebot.errors import StateError
+from voicebot.files import FILE_MODE, private_folder
 
 LOCK = "in-use"
 UNFINISHED = "restore-unfinished"
@@ -44,8 +46,7 @@ def data_held(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _locked(data_dir: Path, how: int, refusal: str) -> Iterator[None]:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (data_dir / LOCK).open("a+")
+        lock = os.fdopen(os.open(private_folder(data_dir) / LOCK, os.O_CREAT | os.O_RDWR, FILE_MODE), "r+")
     except OSError as error:
         raise DataInUse(f"{data_dir} cannot be used: {error.strerror}. Set state.data_dir to a writable folder.") from error
     with lock:

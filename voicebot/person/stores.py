@@ -1,0 +1,63 @@
+"""Where something of a caller can be, opened for a command: the service may run meanwhile, or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from caller_id.sqlite_directory import SqliteDirectory
+from voicebot.config.settings import Settings
+from voicebot.handoff.callbacks import CallbackStore
+from voicebot.handoff.store import HandOffStore
+from voicebot.handoff.undelivered import Undelivered
+from voicebot.records.store import RecordStore
+from voicebot.state.caller_memory import CallerMemory
+from voicebot.state.data_lock import data_used
+from voicebot.state.reach import reached_state
+from voicebot.state.shared import SharedState
+from voicebot.state.shared_secret import CALLER_MEMORY, derived_key
+from voicebot.stores import agreed_secret, record_store
+
+
+@dataclass(frozen=True, slots=True)
+class PersonStores:
+    """Everything that may hold a caller's data."""
+
+    settings: Settings
+    shared: SharedState
+    records: RecordStore
+    handoffs: HandOffStore
+    callbacks: CallbackStore
+    memory: CallerMemory
+    undelivered: Undelivered
+    customers: SqliteDirectory | None
+    """None where no directory is kept."""
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
+    """All of them. Raises ConfigError, StateError, RecordsError, DirectoryError: one that cannot be reached is none searched."""
+    data_dir = settings.state.data_dir
+    async with AsyncExitStack() as stack:
+        stack.enter_context(data_used(data_dir))
+        shared = await stack.enter_async_context(reached_state(settings.state.redis_url, data_dir / "state"))
+        secret = await agreed_secret(settings, shared)
+        records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
+        await records.start()
+        stack.push_async_callback(records.close)
+        path = settings.customers.sqlite or data_dir / "customers.db"
+        customers = SqliteDirectory(path) if path.exists() else None
+        if customers is not None:
+            stack.callback(customers.close)
+        yield PersonStores(
+            settings,
+            shared,
+            records,
+            HandOffStore(shared),
+            CallbackStore(shared),
+            CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
+            Undelivered(data_dir / "webhooks"),
+            customers,
+        )
