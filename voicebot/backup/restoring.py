@@ -21,6 +21,7 @@ from voicebot.backup.errors import BackupError
 from voicebot.backup.parts import ASIDE, CONFIG, DATA, MADE_AGAIN, STAGING, Part, parts_of
 from voicebot.config.settings import Settings
 from voicebot.errors import RecordsError
+from voicebot.files import FILE_MODE, private_folder
 from voicebot.records.database import Database
 from voicebot.records.engine import file_of
 from voicebot.state.data_lock import UNFINISHED, data_held
@@ -197,7 +198,7 @@ class _Staging:
 
     def _folder(self, part: Part) -> Path:
         if part.name not in self.folders:
-            _made(part.path)
+            private_folder(part.path)
             folder = part.path / STAGING
             shutil.rmtree(folder, ignore_errors=True)  # of a restore that was cut short
             folder.mkdir(mode=0o700)
@@ -206,7 +207,7 @@ class _Staging:
         return self.folders[part.name]
 
     def _file(self, part: Part) -> Path:
-        _made(part.path.parent)
+        private_folder(part.path.parent)
         staged = part.path.with_name(part.path.name + STAGING)
         self.stack.callback(staged.unlink, missing_ok=True)
         self.files[part.name] = staged
@@ -224,10 +225,6 @@ class _Staging:
                 os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _made(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
 def _unpacked(archive: ArchiveReader, staging: _Staging) -> int:
     """How many files were unpacked and found to be as they were."""
     count = 0
@@ -235,7 +232,7 @@ def _unpacked(archive: ArchiveReader, staging: _Staging) -> int:
         place = staging.place(name)
         if place is None:
             continue
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(place.parent)
         with _new(place) as file:
             write(file)
         os.utime(place, (modified, modified))  # what is deleted by its age keeps it
@@ -245,7 +242,7 @@ def _unpacked(archive: ArchiveReader, staging: _Staging) -> int:
 
 def _new(path: Path) -> IO[bytes]:
     path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "wb")
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, FILE_MODE), "wb")
 
 
 @dataclass

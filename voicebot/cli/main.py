@@ -20,6 +20,7 @@ from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
 from voicebot.cli.person import app as person_app
 from voicebot.cli.serve import serve
+from voicebot.cli.service import app as service_app
 from voicebot.cli.talk import talk
 from voicebot.cli.web import web
 
@@ -44,6 +45,7 @@ for name, group in {
     "records": records_app,
     "calls": calls_app,
     "person": person_app,
+    "service": service_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

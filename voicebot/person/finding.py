@@ -87,11 +87,8 @@ async def find(stores: PersonStores, number: str) -> Found:
     callbacks = await stores.callbacks.of_number(number)
     known = await stores.memory.knows(number)
     ids = {call.record.summary.call_id for call in calls.calls} | {each.call_id for each in handoffs}
-    refs = (
-        {each.ref for each in handoffs}
-        | {each.ref for each in callbacks}
-        | {call.record.summary.handoff_ref for call in calls.calls}
-    )
+    refs = {call.record.summary.handoff_ref for call in calls.calls}
+    refs |= {each.ref for each in handoffs} | {each.ref for each in callbacks}
     about = {text for text in (*ids, *refs, number) if text}
     return Found(
         number,

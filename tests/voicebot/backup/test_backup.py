@@ -111,10 +111,11 @@ async def test_a_service_under_calls_is_backed_up_and_lives_on_elsewhere(tmp_pat
     new = settings_in(tmp_path / "new")
     await asyncio.to_thread(restore, archive, new)
     assert "c9" in calls_in(tmp_path / "new")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "new").rglob("*")} == {0}
     async with AsyncExitStack() as stack:
         stores = await open_stores(new, stack, clock=lambda: datetime.now(UTC))
         assert await stores.handoffs.get(kept.ref) == kept
-    assert (tmp_path / "new" / "memory-key").read_text() == (tmp_path / "old" / "memory-key").read_text()
+    assert (tmp_path / "new" / "secret").read_text() == (tmp_path / "old" / "secret").read_text()
 
 
 def test_a_database_is_copied_as_of_one_moment_while_somebody_writes(tmp_path: Path) -> None:
