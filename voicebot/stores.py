@@ -89,9 +89,9 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
 async def agreed_secret(settings: Settings, shared: SharedState) -> str:
     """What numbers are hashed with, in all processes: configured, or kept in the state server. Raises ConfigError."""
     configured = settings.state.secret
-    return (
-        configured.get_secret_value() if configured else await shared_secret(shared, _SECRET, settings.state.data_dir / _SECRET)
-    )
+    if configured is not None:
+        return configured.get_secret_value()
+    return await shared_secret(shared, _SECRET, settings.state.data_dir / _SECRET)
 
 
 def record_store(settings: Settings, secret: str | None, *, clock: Callable[[], datetime]) -> RecordStore:

@@ -45,13 +45,15 @@ def parts_of(settings: Settings, config: Path | None) -> tuple[Part, ...]:
 
 
 def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
-    database = file_of(make_url(settings.database_url))
+    database, tls = file_of(make_url(settings.database_url)), settings.web.tls
     files: dict[str, tuple[Path | None, str]] = {
         "records.db": (database, "records.database_url"),
         "customers.db": (settings.customers.sqlite, "customers.sqlite"),
         "customers.csv": (settings.customers.csv, "customers.csv"),
         "sip-certificate.pem": (settings.sip.tls_certificate, "sip.tls_certificate"),
         "sip-client-ca.pem": (settings.sip.tls_client_ca, "sip.tls_client_ca"),
+        "web-certificate.pem": (tls.certificate if tls else None, "web.tls.certificate"),
+        "web-key.pem": (tls.key if tls else None, "web.tls.key"),
         CONFIG: (config, "--config"),
     }
     folders: dict[str, tuple[Path | None, str]] = {

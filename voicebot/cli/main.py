@@ -16,9 +16,9 @@ from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
 from voicebot.cli.nlu import with_configuration
 from voicebot.cli.prompts import prompts_app
+from voicebot.cli.person import app as person_app
 from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
-from voicebot.cli.person import app as person_app
 from voicebot.cli.serve import serve
 from voicebot.cli.service import app as service_app
 from voicebot.cli.talk import talk

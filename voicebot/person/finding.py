@@ -96,7 +96,12 @@ async def find(stores: PersonStores, number: str) -> Found:
         tuple(handoffs),
         tuple(callbacks),
         await stores.memory.recall(number) if known else None,
-        tuple((path, each) for path, each in stores.undelivered.kept() if any(text in each.body for text in about)),
+        tuple(
+            (path, each)
+            for folder in stores.undelivered
+            for path, each in folder.kept()
+            if any(text in each.body for text in about)
+        ),
         stores.customers.look_up(number) if stores.customers is not None else (),
     )
 

@@ -31,7 +31,8 @@ class PersonStores:
     handoffs: HandOffStore
     callbacks: CallbackStore
     memory: CallerMemory
-    undelivered: Undelivered
+    undelivered: tuple[Undelivered, ...]
+    """Each process has its own."""
     customers: SqliteDirectory | None
     """None where no directory is kept."""
 
@@ -58,6 +59,6 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             HandOffStore(shared),
             CallbackStore(shared),
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
-            Undelivered(data_dir / "webhooks"),
+            tuple(Undelivered(folder) for folder in sorted(data_dir.glob("webhooks*"))),
             customers,
         )

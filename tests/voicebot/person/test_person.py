@@ -62,7 +62,8 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
         await stores.handoffs.put(kept)
     await stores.callbacks.put(Callback(f"callback-{name}", "cards", number, NOW))
     stores.memory.prefer(number, "slow", on=True)
-    Undelivered(folder / "webhooks").keep([Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}}))])
+    for process in ("webhooks", "webhooks-web"):
+        Undelivered(folder / process).keep([Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}}))])
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ ALL = {
     "messages taken": 1,
     "callbacks promised": 1,
     "caller memory": 1,
-    "webhook messages waiting": 1,
+    "webhook messages waiting": 2,
 }
 
 
