@@ -76,7 +76,7 @@ def back_up(
 def _elsewhere(settings: Settings, parts: tuple[Part, ...], *, recordings: bool) -> list[Path]:
     """What the walk through a part does not enter: other parts, the server's own files, recordings where they are not wanted."""
     data = parts[0].path
-    found = [part.path for part in parts[1:]]
+    found = [part.path for part in parts]  # each is entered by itself
     found += [data / "state" / name for name in ("lock", "valkey.log", "appendonlydir")]
     found.append(
         settings.spool_dir.resolve() / UNDER_WAY

@@ -174,6 +174,8 @@ class _Staging:
     stack: ExitStack
     folders: dict[str, Path] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    made: list[Path] = field(default_factory=list)
+    """Folders that were not there."""
     config_beside: Path | None = None
 
     def place(self, name: PurePosixPath) -> Path | None:
@@ -198,7 +200,8 @@ class _Staging:
 
     def _folder(self, part: Part) -> Path:
         if part.name not in self.folders:
-            private_folder(part.path)
+            if not part.path.exists():
+                self.made.append(private_folder(part.path))
             folder = part.path / STAGING
             shutil.rmtree(folder, ignore_errors=True)  # of a restore that was cut short
             folder.mkdir(mode=0o700)
@@ -217,6 +220,8 @@ class _Staging:
         """What root unpacks belongs to whom the folder of the data belongs."""
         if os.geteuid() != 0:
             return
+        for path in self.made:
+            os.chown(path, owner.st_uid, owner.st_gid)
         for folder in self.folders.values():
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, owner.st_uid, owner.st_gid)

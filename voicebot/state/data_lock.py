@@ -50,6 +50,9 @@ def _locked(data_dir: Path, how: int, refusal: str) -> Iterator[None]:
     except OSError as error:
         raise DataInUse(f"{data_dir} cannot be used: {error.strerror}. Set state.data_dir to a writable folder.") from error
     with lock:
+        if os.geteuid() == 0:  # the service must be able to open what root made
+            owner = data_dir.stat()
+            os.fchown(lock.fileno(), owner.st_uid, owner.st_gid)
         try:
             fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -189,8 +189,9 @@ def is_ours(text: str) -> bool:
 
 
 def own_executable() -> Path:
-    """The `voicebot` command of the Python that runs."""
-    return Path(sys.executable).with_name("voicebot")
+    """The `voicebot` command as it was called: /opt/voicebot may be a link to a version, and stays right when that changes."""
+    called = Path(sys.argv[0])
+    return called.absolute() if called.name == "voicebot" else Path(sys.executable).with_name("voicebot")
 
 
 def next_steps() -> Iterator[str]:

@@ -486,3 +486,56 @@ def test_the_reader_never_loads_a_member_whole(archive: Path) -> None:
         for _, _, write in ArchiveReader(file, longest.append).files():
             write(io.BytesIO())
     assert max(longest) <= 1 << 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_restores_belongs_to_the_service(tmp_path: Path) -> None:
+    """Everything, also the lock and folders that were not there: else the service could not start."""
+    sections = {"records": {"folder": str(tmp_path / "files")}}
+    settings = filled(tmp_path / "var", **sections)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "one").touch()
+    back_up(settings, tmp_path / "backup.tar", config=None, now=NOW)
+    shutil.rmtree(tmp_path / "files")
+    new = tmp_path / "new"
+    new.mkdir()
+    os.chown(new, 12345, 12345)
+    restore(tmp_path / "backup.tar", settings_in(new, **sections))
+    found = [new, *new.rglob("*"), tmp_path / "files", tmp_path / "files" / "one"]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in found} == {(12345, 12345)}
+
+
+def test_a_database_of_newer_tables_is_refused(archive: Path, tmp_path: Path) -> None:
+    """This voicebot could not read it, and the older data would be gone."""
+    database = sqlite3.connect(tmp_path / "var" / "calls.db")
+    database.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
+    database.commit()
+    database.close()
+    back_up(settings_in(tmp_path / "var"), tmp_path / "second.tar", config=None, now=NOW)
+    with pytest.raises(BackupError, match="newer voicebot"):
+        restore(tmp_path / "second.tar", settings_in(tmp_path / "new"))
+    assert _content(tmp_path / "new").keys() <= {"in-use"}
+
+
+def test_parts_within_another_part_are_not_moved_aside(tmp_path: Path) -> None:
+    """Recordings in the folder around the data: a restore of them must not carry the data away."""
+    sections = {"recording": {"folder": str(tmp_path / "srv")}}
+    (tmp_path / "srv").mkdir()
+    settings = filled(tmp_path / "srv" / "var", **sections)
+    (tmp_path / "srv" / "c7.wav").write_text("RIFF")
+    back_up(settings, tmp_path / "backup.tar", config=None, now=NOW)
+    assert sum(name.endswith("web-token") for name in names_in(tmp_path / "backup.tar")) == 1
+    restore(tmp_path / "backup.tar", settings, force=True)
+    assert (tmp_path / "srv" / "var" / "web-token").read_text() == "secret"
+    assert (tmp_path / "srv" / "c7.wav").read_text() == "RIFF"
+
+
+def test_calls_under_way_are_left_to_the_next_backup(tmp_path: Path) -> None:
+    """After a restore they would be taken for calls of a process that died, and replace what became of them."""
+    settings = filled(tmp_path / "var")
+    call = tmp_path / "var" / "spool" / "under-way" / "abc" / "c1.ndjson"
+    call.parent.mkdir(parents=True)
+    call.write_text("{}")
+    made = back_up(settings, tmp_path / "backup.tar", config=None, now=NOW)
+    assert not any("under-way" in name for name in names_in(tmp_path / "backup.tar"))
+    assert any("not over" in left for left in made.left_out)
