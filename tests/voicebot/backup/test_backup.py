@@ -227,7 +227,7 @@ def test_links_are_followed_and_circles_refused(tmp_path: Path) -> None:
     (tmp_path / "var" / "recordings").symlink_to(tmp_path / "disk")
     back_up(settings, tmp_path / "backup.tar", config=None, now=NOW)
     assert "data/recordings/c1.wav" in names_in(tmp_path / "backup.tar")
-    (tmp_path / "disk" / "again").symlink_to(tmp_path / "var")
+    (tmp_path / "disk" / "again").symlink_to(tmp_path / "disk")
     with pytest.raises(BackupError, match="link"):
         back_up(settings, tmp_path / "second.tar", config=None, now=NOW)
 
