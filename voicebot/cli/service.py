@@ -41,7 +41,7 @@ def install(
 
 
 def _ports(root: Path) -> tuple[int, ...]:
-    """Where the installed configuration listens; of one that is missing or wrong, where it does without."""
+    """Where the installed configuration listens; of one that is missing, wrong or closed to us, where it does without."""
     from voicebot.config.loading import load_settings
     from voicebot.config.settings import Settings
     from voicebot.errors import ConfigError
@@ -50,6 +50,6 @@ def _ports(root: Path) -> tuple[int, ...]:
     path = root / CONFIG.relative_to("/")
     try:
         settings = load_settings(path) if path.exists() else Settings()
-    except ConfigError:
+    except (ConfigError, OSError):  # `config check` explains the one, the installer the other
         settings = Settings()
     return (settings.sip.port, settings.web.port)

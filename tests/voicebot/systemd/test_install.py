@@ -140,3 +140,18 @@ def test_systemd_finds_no_mistake_in_the_units(tmp_path: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "voicebot" in line]
     assert (done.returncode, ours) == (0, []), done.stderr
+
+
+def test_a_configuration_that_we_may_not_read_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's second try: it must come to the advice."""
+    real = Path.exists
+
+    def closed(self: Path) -> bool:
+        if self.name == "voicebot.yml":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "exists", closed)
+    done = CliRunner().invoke(app, ["service", "install", "--root", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "Permission denied" in done.stderr
