@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from voicebot.config.settings import Settings
+from voicebot.process import PID_FILE
 from voicebot.records.engine import file_of
 from voicebot.state.data_lock import LOCK, UNFINISHED
 
@@ -18,7 +19,7 @@ STAGING = ".restoring"
 ASIDE = "before-restore-"
 """Begins the name of what a restore replaced."""
 
-MADE_AGAIN = frozenset({"models", "prompts", "nlu", "cache", LOCK, UNFINISHED, STAGING, "lost+found"})
+MADE_AGAIN = frozenset({"models", "prompts", "nlu", "cache", PID_FILE, LOCK, UNFINISHED, STAGING, "lost+found"})
 """In the folder of the data, what is fetched or made anew, and what says who uses it."""
 
 
