@@ -89,6 +89,8 @@ def restore(
     notes = [*archive.manifest.left_out]
     if staging.config_beside is not None:
         notes.append(f"the configuration of the backup differs from the one in place; it is in {staging.config_beside}")
+    if staging.config_left is not None:
+        notes.append(f"{staging.config_left} is as it was; to see the one of the backup: tar -xOf {path} {CONFIG}")
     return Restored(archive.manifest, files, tuple(change.aside), tuple(notes))
 
 
@@ -177,11 +179,16 @@ class _Staging:
     made: list[Path] = field(default_factory=list)
     """Folders that were not there."""
     config_beside: Path | None = None
+    config_left: Path | None = None
+    """Where the configuration could not be written."""
 
     def place(self, name: PurePosixPath) -> Path | None:
         """Where a file of the archive is unpacked; None for one that nobody needs. Raises BackupError, OSError."""
         part = self.parts.get(name.parts[0])
         if part is None:
+            return None
+        if part.name == CONFIG and not os.access(part.path.parent, os.W_OK):
+            self.config_left = part.path  # it is the administrator's; the service's user restores the data all the same
             return None
         if part.is_folder and len(name.parts) > 1:
             return self._folder(part).joinpath(*name.parts[1:])

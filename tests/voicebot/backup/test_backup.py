@@ -539,3 +539,21 @@ def test_calls_under_way_are_left_to_the_next_backup(tmp_path: Path) -> None:
     made = back_up(settings, tmp_path / "backup.tar", config=None, now=NOW)
     assert not any("under-way" in name for name in names_in(tmp_path / "backup.tar"))
     assert any("not over" in left for left in made.left_out)
+
+
+def test_the_services_user_restores_the_data_where_the_configuration_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/etc/voicebot belongs to root: that must not stand in the way."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    config = etc / "voicebot.yml"
+    config.write_text("log: {level: info}\n")
+    settings = filled(tmp_path / "var")
+    back_up(settings, tmp_path / "backup.tar", config=config, now=NOW)
+    config.write_text("log: {level: debug}\n")
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != etc and real(path, mode))
+    done = restoring.restore(tmp_path / "backup.tar", settings, config=config, now=NOW, force=True)
+    assert any("tar -xOf" in note for note in done.notes)
+    assert [path.name for path in etc.iterdir()] == ["voicebot.yml"]
