@@ -6,8 +6,8 @@ import loguru
 import typer
 
 from nlu.cli import app as nlu_app
-from voicebot.cli.bundle import conversation_tests, flow_app, replay
 from voicebot.cli.backup import backup, restore
+from voicebot.cli.bundle import conversation_tests, flow_app, replay
 from voicebot.cli.call import call
 from voicebot.cli.calls import app as calls_app
 from voicebot.cli.config import app as config_app
@@ -15,8 +15,8 @@ from voicebot.cli.customers import app as customers_app
 from voicebot.cli.demo import demo
 from voicebot.cli.models import app as models_app
 from voicebot.cli.nlu import with_configuration
-from voicebot.cli.prompts import prompts_app
 from voicebot.cli.person import app as person_app
+from voicebot.cli.prompts import prompts_app
 from voicebot.cli.records import app as records_app
 from voicebot.cli.reload import reload
 from voicebot.cli.serve import serve

@@ -40,10 +40,11 @@ class PersonStores:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
     """All of them. Raises ConfigError, StateError, RecordsError, DirectoryError: one that cannot be reached is none searched."""
-    data_dir = settings.state.data_dir
+    data_dir, configured = settings.state.data_dir, settings.state.redis_url
+    redis_url = configured.get_secret_value() if configured is not None else None
     async with AsyncExitStack() as stack:
         stack.enter_context(data_used(data_dir))
-        shared = await stack.enter_async_context(reached_state(settings.state.redis_url, data_dir / "state"))
+        shared = await stack.enter_async_context(reached_state(redis_url, data_dir / "state"))
         secret = await agreed_secret(settings, shared)
         records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
         await records.start()
