@@ -71,7 +71,7 @@ FACTS: dict[str, Fact] = {
 
 def snapshot(driver: CallDriver) -> str:
     silence = driver._silence
-    parts = (driver._caller_talks, driver._speaking, driver._handing_over is None, driver._hold.on, driver._hold.number)
+    parts = (driver._caller_talks, driver._speaking, driver._handing_over.under_way, driver._hold.on, driver._hold.number)
     return repr((*parts, silence.running, silence._number, driver._rescued, driver._over))
 
 
@@ -100,8 +100,7 @@ async def what_follows(phase: str, fact: str) -> str:
     new = conversation.events[events:]
     changed = snapshot(driver) != before or room.log != log or room.said != said
     waits = len(driver._hold._kept) > kept
-    if driver._handing_over is not None:
-        driver._handing_over.cancel()
+    await driver._handing_over.close()
     driver._silence.stop()
     driver._facts.close()
     if waits:

@@ -16,9 +16,10 @@ from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import Bundle
 from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen
+from voicebot.calls.last_words import speak_on
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS
-from voicebot.conversation.session import VOICE, Session, SessionServices, new_call_id
+from voicebot.conversation.session import VOICE, Session, SessionServices, aside, new_call_id
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Conversation
 from voicebot.endpoints.endpoint import Identify
@@ -82,11 +83,14 @@ class CallServer:
         """One call, from ringing to its record. Never raises but when cancelled."""
         call_id = new_call_id(self._services.session.clock())
         with call_logged(call_id):
-            admitted = await self._services.admission.admit(call_id)
+            admitted = Admitted.YES
+            with aside("admission"):  # a counter that broke refuses nobody
+                admitted = await self._services.admission.admit(call_id)
             if admitted is not Admitted.YES:
                 log.warning("call refused", code="telephony.limit", why=admitted.value)
-                self._services.session.metrics.count("voicebot_calls_refused_total", reason=admitted.value)
-                await leg.hang_up()
+                with aside("measures"):
+                    self._services.session.metrics.count("voicebot_calls_refused_total", reason=admitted.value)
+                await _hang_up(leg)
                 return
             try:
                 await self._serve(call_id, leg, await _identified(identify, leg))
@@ -95,9 +99,11 @@ class CallServer:
             except Exception:
                 log.exception("call broke", code="call.broke")
             finally:
-                self._services.admission.release(call_id)
-                await leg.hang_up()
-                self._measure(leg)
+                with aside("admission"):
+                    self._services.admission.release(call_id)
+                await _hang_up(leg)
+                with aside("measures"):
+                    self._measure(leg)
 
     async def _serve(self, call_id: str, leg: Leg, caller: Caller) -> None:
         call = ServedCall(call_id, leg, caller, self._services)
@@ -132,6 +138,11 @@ class CallServer:
         return True
 
 
+async def _hang_up(leg: Leg) -> None:
+    with aside("hang-up"):
+        await leg.hang_up()
+
+
 async def _identified(identify: Identify, leg: Leg) -> Caller:
     try:
         async with asyncio.timeout(IDENTIFY_S):
@@ -151,6 +162,7 @@ class ServedCall:
         self._services = services
         self._shared = shared
         self._recording: StereoRecording | None = None
+        self._unwanted: StereoRecording | None = None
         self._driver: CallDriver | None = None
         self._put_through: str | None = None
 
@@ -170,7 +182,7 @@ class ServedCall:
         except Exception as error:
             log.exception("conversation could not be held", code="call.pipeline")
             self.session.journal.note("error", code="call.pipeline", error=type(error).__name__)
-            outcome = await self._hand_over_unheard()
+            outcome = await self._hold_rescue()
         finally:
             await self._close(outcome)
 
@@ -207,7 +219,7 @@ class ServedCall:
             conversation=Observed(services.new_dialog(shared.bundle, self.session.call_id), self._notice),
             stage=steering,
             understand=self.session.understand,
-            hand_over=lambda action: self.session.hand_over(action, self._leg),
+            hand_over=self._hand_over,
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
             journal=self.session.journal,
             settings=DriverSettings(
@@ -222,13 +234,16 @@ class ServedCall:
             ),
         )
 
-    async def _hand_over_unheard(self) -> str:
-        """The conversation could not be held: the default queue, without a word."""
-        action = HandOff(self._shared.bundle.default_queue, reason="rescue")
-        self.session.journal.did(action)
-        result: HandOffResult = await self.session.hand_over(action, self._leg)
-        self.session.journal.happened(result)
-        return "handed_over" if result.ok else "failed"
+    async def _hold_rescue(self) -> str:
+        """The conversation could not be held: a sentence and the default queue, or an apology, without pipeline and driver."""
+        return await self.session.hold_rescue(
+            self._driver.language if self._driver is not None else self.session.languages[0],
+            speak=lambda say: speak_on(self._leg, self._services.speaker, say),
+            hand_over=self._hand_over,
+        )
+
+    async def _hand_over(self, action: HandOff) -> HandOffResult:
+        return await self.session.hand_over(action, self._leg)
 
     def _notice(self, action: Action) -> None:
         self.session.notice(action)
@@ -247,10 +262,10 @@ class ServedCall:
     # ------------------------------------------------------------------ recording
 
     def _open_recording(self) -> StereoRecording | None:
-        folder = self._services.recording_dir(self.session.line)
-        if folder is None:
-            return None
         try:
+            folder = self._services.recording_dir(self.session.line)
+            if folder is None:
+                return None
             return StereoRecording(folder / f"{self.session.call_id}.wav", self._leg.sample_rate)
         except Exception as error:  # a full disk, no thread left: nothing of it must cost a call
             log.error("call is not recorded", code="records.recording", error=error)
@@ -269,12 +284,19 @@ class ServedCall:
             self._recording.bot(pcm)
 
     async def _drop_recording(self) -> None:
+        """Stop at once. A file that cannot be deleted now is tried again at the end of the call: nobody may keep it."""
         recording, self._recording = self._recording, None
+        self._unwanted = recording or self._unwanted
         if recording is not None:
-            await asyncio.to_thread(recording.discard, erase)
+            with aside("deleting a recording"):
+                await asyncio.to_thread(recording.discard, erase)
+                self._unwanted = None
 
     async def _close(self, outcome: str) -> None:
         recording, self._recording = self._recording, None
+        if self._unwanted is not None:
+            with aside("deleting a recording"):
+                await asyncio.to_thread(self._unwanted.discard, erase)
         if recording is not None:
             try:
                 await asyncio.to_thread(recording.close)

@@ -14,12 +14,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from audio.types import Reading, Recognition
 from caller_id.types import Caller
 from dialogs import Dialog
-from dialogs.events import HandOff, HandOffResult
+from dialogs.events import HandOff, HandOffResult, Say
 from voicebot.chat.limits import MessageBudget
 from voicebot.chat.messages import LanguageChosen, Left, Message, MessageRefused, Pressed, Said, StillHere, parse_message
 from voicebot.chat.server import ChatServer
 from voicebot.chat.stage import ChatStage, PatientConversation
 from voicebot.conversation.driver import CallDriver
+from voicebot.conversation.rescue import TEXTS
 from voicebot.conversation.session import CHAT, Session
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
@@ -103,23 +104,34 @@ class ChatSession:
 
     async def run(self) -> None:
         """Converse until either side ends it, and keep the record."""
-        services = self._server.services
         with call_logged(self.chat_id):
-            helpers: list[asyncio.Task[None]] = []
+            outcome, broke = "failed", False
             try:
-                self._session.begin(self._language or self._server.languages[0])
-                started = self._session.started(
-                    language=self._language, recorded=services.keeps_words, without=services.without, remembered=Remembered()
-                )
-                helpers += [asyncio.create_task(self._read()), asyncio.create_task(self._watch_idle())]
-                self._driver.start(started)
-                await self._driver.run()
-                await self._send({"type": "ended", "reason": self._driver.outcome})
+                outcome = await self._converse()
+            except Exception as error:
+                broke = True
+                log.exception("a chat could not be held", code="chat.failed")
+                self._session.journal.note("error", code="chat.failed", error=type(error).__name__)
+                outcome = await self._session.hold_rescue(self._driver.language, speak=self._say_last, hand_over=self._hand_over)
             finally:
-                await cancelled(*helpers)
                 self._stage.close()
                 # whoever sent nothing had no conversation: a machine that opens sockets must not fill the records
-                self._session.close(self._driver.outcome, words=not self._stage.words_dropped, kept=self._spoke)
+                self._session.close(outcome, words=not self._stage.words_dropped, kept=self._spoke or broke)
+            await self._send({"type": "ended", "reason": outcome})
+
+    async def _converse(self) -> str:
+        services = self._server.services
+        self._session.begin(self._language or self._server.languages[0])
+        started = self._session.started(
+            language=self._language, recorded=services.keeps_words, without=services.without, remembered=Remembered()
+        )
+        helpers = (asyncio.create_task(self._read()), asyncio.create_task(self._watch_idle()))
+        try:
+            self._driver.start(started)
+            await self._driver.run()
+        finally:
+            await cancelled(*helpers)
+        return self._driver.outcome
 
     def put_through_now(self, why: str) -> None:
         """The customer must go to the default queue now."""
@@ -229,6 +241,12 @@ class ChatSession:
                 await self._socket.send_json(dict(message))
         except (TimeoutError, RuntimeError, WebSocketDisconnect, OSError):
             self._driver.hung_up("gone")
+
+    async def _say_last(self, say: Say) -> None:
+        """The words of the conversation of last resort, without the stage."""
+        for prompt in say.prompts:
+            text = TEXTS.get((prompt.id, say.language)) or TEXTS[(prompt.id, "pl")]
+            await self._send({"type": "bot", "text": text, "lang": say.language})
 
     async def _hand_over(self, action: HandOff) -> HandOffResult:
         result = await self._session.hand_over(action, self._party)

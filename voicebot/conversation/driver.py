@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from math import ceil
 from typing import assert_never
 
 import structlog
@@ -15,8 +14,6 @@ from dialogs.events import (
     Authorise,
     CallStarted,
     CollectKeys,
-    Conditions,
-    ConditionsChanged,
     Decided,
     Event,
     Failed,
@@ -36,9 +33,11 @@ from dialogs.events import (
     Wait,
 )
 from nlu.types import Hypothesis
-from voicebot.conversation.facts import FactQueue
+from voicebot.conversation.facts import FactQueue, Reports
+from voicebot.conversation.handing_over import HandingOver
 from voicebot.conversation.hold import Hold
-from voicebot.conversation.rescue import RescueConversation
+from voicebot.conversation.live_conditions import LiveConditions
+from voicebot.conversation.rescue import RescueConversation, is_transfer
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.silence import SilenceTimer
 from voicebot.conversation.stage import (
@@ -59,7 +58,6 @@ from voicebot.conversation.stage import (
     Understand,
 )
 from voicebot.records.journal import Journal
-from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -69,13 +67,15 @@ NOISE_S = 0.35
 IDLE_S = 6.0
 """How long the driver waits when the dialogue forgot to ask for anything."""
 
+LEG_WENT_S = 1.0
+"""A transfer that takes the leg with it tells its result within so long."""
 
 SPEECH_LOST_S = 35.0
 """A turn of the caller lasts 20 s at most, its recognition 8 s: what takes longer has been lost on the way."""
 
 
-class CallDriver:
-    """Takes facts in the order they happened; methods that report facts return at once and may be called from any task."""
+class CallDriver(Reports):
+    """Takes the facts that are reported, in the order in which they happened."""
 
     def __init__(
         self,
@@ -88,18 +88,18 @@ class CallDriver:
         journal: Journal,
         settings: DriverSettings,
     ) -> None:
+        super().__init__(FactQueue())
         self.outcome = "open"
         self._conversation = conversation
         self._stage = stage
         self._understand = understand
-        self._hand_over = hand_over
         self._backchannel = backchannel
         self._journal = journal
         self._settings = settings
-        self._facts = FactQueue()
         self._hold = Hold()
         self._silence = SilenceTimer(self._facts.put)
-        self._known_conditions = Conditions()
+        self._handing_over = HandingOver(hand_over, self._facts.put)
+        self._conditions = LiveConditions(settings.conditions)
         self._listen = Listen(language=settings.language)
         self._keys: CollectKeys | None = None
         self._speaking: dict[str, Say] = {}
@@ -108,58 +108,25 @@ class CallDriver:
         self._bot_paused = False
         self._speech_ended_at: float | None = None
         self._hang_up_reason: str | None = None
-        self._handing_over: asyncio.Task[None] | None = None
+        self._handed_over = False
         self._rescued = False
         self._over = False
 
-    # ------------------------------------------------------------------ facts from outside
+    @property
+    def language(self) -> str:
+        """The language in which the caller was asked last."""
+        return self._listen.language
 
     def start(self, started: CallStarted) -> None:
         """The call is answered. What happened before is taken after it, in order."""
-        self._known_conditions = started.conditions
+        self._conditions.known = started.conditions
         self._facts.put_later(self._settings.max_call_s, Failed("max_length", "telephony.max_length"))
         self._facts.begin(started)
-
-    def speech_started(self, *, over_bot: bool) -> None:
-        """The caller began to speak; the bot, if it spoke, is paused."""
-        self._facts.put(SpeechStarted(over_bot))
-
-    def recognised(self, fact: Recognised) -> None:
-        """What was heard, so far or in the whole turn."""
-        self._facts.put(fact)
-
-    def key(self, key: str) -> None:
-        """A key was pressed."""
-        self._facts.put(KeyPressed(key))
-
-    def hold(self, held: bool) -> None:
-        """The far end holds the call, or took it back."""
-        self._facts.put(HoldChanged(held))
-
-    def playback_started(self, mark: str, at: float) -> None:
-        """The first sample of a mark has been sent."""
-        self._facts.put(PlaybackStarted(mark, at))
-
-    def playback_stopped(self, mark: str, *, finished: bool, played_s: float) -> None:
-        """A mark was played to its end, or stopped."""
-        self._facts.put(PlaybackStopped(mark, finished, played_s))
-
-    def failed(self, stage: str, code: str) -> None:
-        """A stage failed; the call goes on without it."""
-        self._facts.put(Failed(stage, code))
-
-    def hung_up(self, cause: str) -> None:
-        """The leg is gone."""
-        self._facts.put(HungUp(cause))
-
-    def put_through_now(self, why: str) -> None:
-        """The caller must go to the default queue now, with a sentence; a hand-off under way is awaited instead."""
-        self._facts.put(PutThroughNow(why))
 
     # ------------------------------------------------------------------ the one loop
 
     async def run(self) -> None:
-        """Take facts in order until the call is over."""
+        """Take facts in order until the call is over. Raises what broke when the conversation of last resort breaks as well."""
         try:
             while not self._over:
                 fact = await self._facts.take()
@@ -171,7 +138,7 @@ class CallDriver:
         finally:
             self._silence.stop()
             self._facts.close()
-            await cancelled(self._handing_over)
+            await self._handing_over.close()
 
     async def _take(self, fact: Fact) -> None:
         if self._hold.keeps(fact):
@@ -208,23 +175,17 @@ class CallDriver:
     async def _happened(self, event: Event) -> None:
         """Give the dialogue an event and do what it answers."""
         await self._tell_conditions(event)
+        if isinstance(event, HandOffResult):
+            self._handed_over = is_transfer(event)
         if not (isinstance(event, KeyPressed) and self._keys is not None and self._keys.secret):
             self._journal.happened(event)
         await self._do_all(self._conversation.handle(event, self._settings.clock()))
 
     async def _tell_conditions(self, event: Event) -> None:
         """Switches and waits that changed while the call runs are told before what they may decide."""
-        if self._settings.conditions is None or isinstance(event, CallStarted | HungUp):
+        changed = None if isinstance(event, CallStarted | HungUp) else self._conditions.changed()
+        if changed is None:
             return
-        try:
-            now = self._settings.conditions()
-        except Exception as error:  # the last conditions known hold
-            log.error("live conditions cannot be read", code="state.failed", error=error)
-            return
-        if _as_told(now) == _as_told(self._known_conditions):
-            return
-        self._known_conditions = now
-        changed = ConditionsChanged(now)
         self._journal.happened(changed)
         await self._do_all(self._conversation.handle(changed, self._settings.clock()))
 
@@ -239,7 +200,7 @@ class CallDriver:
                 self._speaking[action.mark] = action
                 self._silence.stop()
                 self._facts.put_later(self._settings.max_say_s, PlaybackStopped(action.mark, finished=True))
-                await self._stage.say(action)
+                await self._say(action)
             case Listen():
                 self._listen, self._keys = action, None
                 await self._stage.listen(action)
@@ -253,7 +214,7 @@ class CallDriver:
                 self._await_answer(action.seconds)
             case HandOff():
                 self._silence.stop()
-                self._handing_over = asyncio.create_task(self._hand_over_and_tell(action))
+                self._handing_over.begin(action)
             case HangUp():
                 self._hang_up_reason = action.reason
                 await self._hang_up_when_silent()
@@ -265,6 +226,13 @@ class CallDriver:
                 pass  # for the journal and the session
             case _:
                 assert_never(action)
+
+    async def _say(self, say: Say) -> None:
+        try:
+            await self._stage.say(say)
+        except Exception as error:  # whoever cannot be spoken to reaches a human
+            log.error("nothing can be said", code="call.stage", error=error)
+            self._facts.put(Failed("voice", "call.stage"))
 
     # ------------------------------------------------------------------ speech, keys, playback
 
@@ -371,13 +339,13 @@ class CallDriver:
         if seconds is not None:
             self._silence.seconds = seconds
         self._silence.stop()
-        if not (self._speaking or self._caller_talks or self._handing_over or self._hang_up_reason):
+        if not (self._speaking or self._caller_talks or self._handing_over.under_way or self._hang_up_reason):
             self._silence.start()
 
     def _never_idle(self) -> None:
         """No call ends in silence: when nothing at all is under way, a silence is counted that wakes the dialogue."""
-        busy = self._speaking or self._caller_talks or self._handing_over or self._hang_up_reason or self._over
-        if not busy and not self._silence.running and self._facts.empty:
+        waits_for = self._speaking or self._caller_talks or self._handing_over.under_way or self._hang_up_reason
+        if not waits_for and not self._over and not self._silence.running and self._facts.empty:
             self._silence.start(self._silence.seconds or IDLE_S)
 
     # ------------------------------------------------------------------ hold
@@ -396,9 +364,9 @@ class CallDriver:
             self._facts.put_later(self._settings.max_hold_s, HoldTooLong(self._hold.number))
             return
         resumed, kept = self._hold.end()
-        if self._rescued and self._handing_over is None:
+        if self._rescued and not self._handing_over.under_way:
             await self._switch_to_rescue("error")  # whoever listens now has not heard it
-        elif self._hang_up_reason is None and self._handing_over is None:
+        elif self._hang_up_reason is None and not self._handing_over.under_way:
             await self._happened(resumed)
         for waited in kept:
             await self._take(waited)
@@ -414,32 +382,26 @@ class CallDriver:
 
     async def _on_put_through_now(self, fact: PutThroughNow) -> None:
         """The service stops: a caller who is not on the way to a human already is told and handed over."""
-        if self._over or self._handing_over is not None or self._hang_up_reason is not None or self._rescued:
+        if self._over or self._handing_over.under_way or self._hang_up_reason is not None or self._rescued:
             return
         self._journal.note("put_through_now", why=fact.why)
         self._hold.forget()  # on hold or not: there is no later
         await self._switch_to_rescue(fact.why)
 
-    async def _hand_over_and_tell(self, action: HandOff) -> None:
-        try:
-            result = await self._hand_over(action)
-        except Exception as error:
-            log.error("hand-off failed", code="handoff.failed", error=error)
-            result = HandOffResult(ok=False, queue=action.queue, reason="failed")
-        self._handing_over = None
-        self._facts.put(result)
-
     async def _on_hung_up(self, fact: HungUp) -> None:
         """The leg is gone. A transfer's result that comes with the end of the leg counts before it."""
         self._speaking.clear()
         self._hold.forget()
-        if self._handing_over is not None:
-            await asyncio.wait({self._handing_over}, timeout=1.0)
-        for result in self._facts.take_out(HandOffResult):
-            await self._happened(result)
-        if not self._over:
-            await self._happened(fact)
-            self._finish(self._hang_up_reason or _OUTCOME_OF_END.get(fact.by, "caller_hung_up"))
+        try:
+            if self._handing_over.under_way:
+                await self._handing_over.wait(LEG_WENT_S)
+            for result in self._facts.take_out(HandOffResult):
+                await self._happened(result)
+            if not self._over:
+                await self._happened(fact)
+        finally:  # whatever breaks now: nobody is there to be rescued
+            if not self._over:
+                self._finish(self._hang_up_reason or _OUTCOME_OF_END.get(fact.by, "caller_hung_up"))
 
     async def _hang_up_when_silent(self) -> None:
         if self._hang_up_reason is not None and not self._speaking and not self._over and not self._hold.on:
@@ -458,18 +420,20 @@ class CallDriver:
         self._over = True
 
     async def _rescue(self, error: Exception) -> None:
-        """Something broke in here: the conversation of last resort takes over; if that breaks too, the leg is let go."""
+        """Something broke in here: the conversation of last resort takes over.
+
+        If that breaks too, `error` is raised: whoever runs the call puts the caller through without us.
+        """
         log.error("call rescued", code="call.rescued", error=error, exc_info=error)
         self._journal.note("error", code="call.rescued", error=type(error).__name__)
         if self._over:
             return
-        if self._rescued:
-            await self._end_call("failed")
+        if self._handed_over:
+            await self._end_call("handed_over")
             return
-        try:
-            await self._switch_to_rescue("error")
-        except Exception as second:
-            await self._rescue(second)
+        if self._rescued:
+            raise error
+        await self._switch_to_rescue("error")
 
     async def _switch_to_rescue(self, why: str) -> None:
         """The conversation of last resort: one sentence, then the default queue."""
@@ -477,17 +441,15 @@ class CallDriver:
         self._silence.stop()
         self._speaking.clear()
         self._hang_up_reason = None
-        rescue = RescueConversation(self._settings.default_queue, self._listen.language, why)
+        rescue = RescueConversation(self._settings.default_queue, self.language, why, waits=self._handing_over.under_way)
         self._conversation = rescue
-        await self._stage.stop_speaking()
+        try:
+            await self._stage.stop_speaking()
+        except Exception as error:
+            log.error("the bot cannot be silenced", code="call.stage", error=error)
         self._facts.take_out(PlaybackStopped)
         await self._do_all(rescue.begin())
 
 
 _OUTCOME_OF_END = {"shutdown": "shutdown", "failed": "failed", "media_timeout": "media_timeout", "max_length": "max_length"}
 """Ends of a leg that were not the caller's doing, as outcomes."""
-
-
-def _as_told(conditions: Conditions) -> tuple[object, ...]:
-    """What callers hear of the conditions: the switches, and waits in whole minutes."""
-    return conditions.switches, tuple((queue, ceil(seconds / 60)) for queue, seconds in conditions.waits)

@@ -4,9 +4,11 @@ A telephone call and a chat are thin edges around it.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,9 @@ from dialogs.data.bundle import Bundle
 from dialogs.events import Action, CallStarted, Conditions, HandOff, HandOffResult, Remember
 from nlu.types import Hypothesis, Understanding
 from voicebot.conversation.limits import DEFAULTS
+from voicebot.conversation.rescue import RescueConversation, Speak, hold_rescue, is_transfer
+from voicebot.conversation.stage import HandOver
+from voicebot.errors import code_of
 from voicebot.handoff.service import HandOffService, Transferable
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import Journal, JournalSink, Line, wordless
@@ -29,6 +34,18 @@ from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.understanding.service import UnderstandingService
 
 log = structlog.get_logger(__name__)
+
+ASIDE_S = 1.0
+"""What is remembered or looked up beside a conversation may take so long; after that it goes on without."""
+
+
+@contextmanager
+def aside(what: str) -> Iterator[None]:
+    """What is done in here is not worth a conversation: an error is logged, and it goes on."""
+    try:
+        yield
+    except Exception as error:
+        log.error("something beside the conversation failed", code=code_of(error), what=what, error=error)
 
 
 def utc_now() -> datetime:
@@ -118,16 +135,24 @@ class Session:
             channel=self._channel.name,
         )
         live = LiveCall(self.call_id, self._started, self.line, language, caller.segment.value, caller.number or "")
-        self._services.live.began(live)
+        with aside("live list"):
+            self._services.live.began(live)
 
     async def remembered(self) -> Remembered:
         """What is known of the caller's number from earlier; nothing of a number that nobody vouches for."""
-        return await self._services.memory.recall(self.caller.number) if self.caller.vouched else Remembered()
+        with aside("caller memory"):
+            if self.caller.vouched:
+                async with asyncio.timeout(ASIDE_S):
+                    return await self._services.memory.recall(self.caller.number)
+        return Remembered()
 
     def started(
         self, *, language: str | None = None, recorded: bool, without: tuple[str, ...], remembered: Remembered
     ) -> CallStarted:
         """The first event of the conversation."""
+        conditions = Conditions()
+        with aside("live conditions"):
+            conditions = self._services.conditions()
         return CallStarted(
             self.caller,
             line=self.line,
@@ -137,7 +162,7 @@ class Session:
             preferences=remembered.preferences,
             channel=self._channel.name,
             recorded=recorded,
-            conditions=self._services.conditions(),
+            conditions=conditions,
         )
 
     # ------------------------------------------------------------------ while it lasts
@@ -148,29 +173,45 @@ class Session:
         try:
             return await self._services.understanding.understand(hypotheses, language)
         finally:
-            self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
+            with aside("measures"):
+                self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
 
     def recognised(self, language: str, result: str, seconds: float) -> None:
         """How recognising one turn went: "ok", or why there are no words; and how long that took."""
-        if result == "ok":
-            self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
-        else:
-            self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
+        with aside("measures"):
+            if result == "ok":
+                self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
+            else:
+                self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
 
     async def hand_over(self, action: HandOff, party: Transferable) -> HandOffResult:
         """See a hand-off through; `party` is who is handed over."""
         services = self._services
-        services.live.changed(self.call_id, phase="handing over", queue=action.queue, intent=action.intent)
+        with aside("live list"):
+            services.live.changed(self.call_id, phase="handing over", queue=action.queue, intent=action.intent)
         result = await services.hand_offs.hand_off(action, leg=party, caller=self.caller, call_id=self.call_id)
-        self.journal.note("hand_off", ref=self.hand_off_ref, ok=result.ok, queue=result.queue)
-        if result.ok and action.kind == "transfer":
-            await self._put_through(action.queue)
+        with aside("hand-off"):  # whatever becomes of these notes, the result stands
+            self.journal.note("hand_off", ref=self.hand_off_ref, ok=result.ok, queue=result.queue)
+            if is_transfer(result):
+                async with asyncio.timeout(ASIDE_S):
+                    await self._put_through(action.queue)
         return result
+
+    async def hold_rescue(self, language: str, *, speak: Speak, hand_over: HandOver) -> str:
+        """The conversation of last resort where no driver can hold it; returns the outcome."""
+        return await hold_rescue(
+            RescueConversation(self._services.bundle.default_queue, language),
+            speak=speak,
+            hand_over=hand_over,
+            journal=self.journal,
+            now=self._services.clock(),
+        )
 
     async def _put_through(self, queue: str) -> None:
         services = self._services
         if self.caller.vouched:
-            services.memory.put_through(self.caller.number, queue, services.bundle.calendar.local(services.clock()))
+            with aside("caller memory"):
+                services.memory.put_through(self.caller.number, queue, services.bundle.calendar.local(services.clock()))
         for ref in await services.hand_offs.rang_again(queue, caller=self.caller, call_id=self.call_id):
             self.journal.note("callback_served", ref=ref, queue=queue)
 
@@ -216,7 +257,15 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self.journal.close(outcome)
+        with aside("record"):
+            self.journal.close(outcome)
+            if kept:
+                self._keep(recording, words)
+        with aside("live list"):
+            self._services.live.ended(self.call_id)
+        log.info(f"{'call' if self._channel is VOICE else 'chat'} ended", outcome=outcome)
+
+    def _keep(self, recording: Path | None, words: bool) -> None:
         summary = summarise(
             self.journal,
             caller=self.caller,
@@ -229,5 +278,3 @@ class Session:
             self._services.records.save(summary, lines)
         else:
             self._services.records.left_out(self.call_id)
-        self._services.live.ended(self.call_id)
-        log.info("call ended" if self._channel is VOICE else "chat ended", outcome=outcome)

@@ -6,7 +6,6 @@ One runner per call: a long-lived one keeps an entry of every finished call (10 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 import structlog
@@ -14,6 +13,8 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.workers.runner import WorkerRunner
+
+from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -63,15 +64,16 @@ class CallPipeline:
 
     async def _bring_down(self) -> None:
         for processor in self._processors:
-            await processor.cleanup()  # type: ignore[no-untyped-call]
+            try:
+                await processor.cleanup()  # type: ignore[no-untyped-call]
+            except Exception:  # the others hold tasks as well
+                log.exception("a part of the pipeline cannot be cleaned up", code="pipeline.shutdown")
         if self._running is None:
             return
         try:
             async with asyncio.timeout(SHUTDOWN_DEADLINE_S):
                 await self._runner.cancel()
                 await asyncio.shield(self._running)
-        except TimeoutError:
-            log.error("pipeline did not end in time", code="pipeline.shutdown")
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+        except Exception as error:  # a TimeoutError is one like the others
+            log.error("pipeline did not end well", code="pipeline.shutdown", error=repr(error))
+            await cancelled(self._running)

@@ -84,12 +84,17 @@ class Ear(FrameProcessor):
         self._stream: RecogniserStream | None = None
         self._recent = bytearray()
         self._finishing: set[asyncio.Task[None]] = set()
+        self._latest_turn: asyncio.Task[None] | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Hear audio; follow what the bot says and what kind of answer is awaited."""
         await super().process_frame(frame, direction)
         if isinstance(frame, InputAudioRawFrame):
-            await self._hear(frame.audio)
+            try:
+                await self._hear(frame.audio)
+            except Exception:  # voice activity may raise anything: the call goes on with keys
+                log.exception("the caller cannot be heard", code=AudioError.code)
+                await self._fail(AudioError.code)
             return
         if isinstance(frame, ListenFrame):
             self._listen_for(frame.listen)
@@ -163,7 +168,7 @@ class Ear(FrameProcessor):
         except RecogniserBusy:
             self._measured(self._listen.language, "busy", 0.0)
             stream, self._stream = self._stream, None
-            stream.close()
+            _close(stream)
         except Exception as error:  # an engine may raise anything
             await self._fail(error.code if isinstance(error, AudioError) else RecogniserError.code)
 
@@ -193,40 +198,53 @@ class Ear(FrameProcessor):
         await self._tell_stream(lambda stream: stream.feed(recent))
 
     def _on_partial(self, text: str) -> None:
-        decided = self._listen.expect is Expect.OPEN and self._decides(text, self._listen.language)
-        self._patience = turn_hint(text, decided)
+        self._patience = turn_hint(text, self._decided_by(text))
         partial = HeardFrame(recognition=Recognition((Reading(text, 0.0),)), final=False, over_bot=self._over_bot)
         self._spawn(self.push_frame(partial))
+
+    def _decided_by(self, text: str) -> bool:
+        """Whether the words so far decide the matter; a classifier that fails is no reason to hear no more."""
+        try:
+            return self._listen.expect is Expect.OPEN and self._decides(text, self._listen.language)
+        except Exception:
+            log.exception("a partial result cannot be judged", code="nlu.failed")
+            return False
 
     def _end_turn(self) -> None:
         stream, self._stream = self._stream, None
         ended_at = time.monotonic() - self._turn.silence_s
-        if stream is not None:
-            self._spawn(self._finish(stream, self._turn.speech_s, ended_at, self._over_bot))
+        heard = HeardFrame(over_bot=self._over_bot, speech_s=self._turn.speech_s, ended_at=ended_at)
+        self._latest_turn = self._spawn(self._finish(stream, heard, after=self._latest_turn))
+
+    async def _finish(self, stream: RecogniserStream | None, heard: HeardFrame, *, after: asyncio.Task[None] | None) -> None:
+        """Report the turn with its words; without words the dialogue asks again. Turns are recognised at the same time, and
+        reported in the order in which they were spoken.
+        """
+        result = heard if stream is None else await self._recognise(stream, heard)
+        if after is not None:
+            await asyncio.wait({after})
+        if isinstance(result, HeardFrame):
+            await self.push_frame(result)
         else:
-            self._spawn(self._not_understood(self._turn.speech_s, ended_at, self._over_bot))
+            await self._fail(*result)
 
-    async def _not_understood(self, speech_s: float, ended_at: float, over_bot: bool) -> None:
-        """Something was said and there are no words of it: the dialogue asks again."""
-        await self.push_frame(HeardFrame(over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
-
-    async def _finish(self, stream: RecogniserStream, speech_s: float, ended_at: float, over_bot: bool) -> None:
+    async def _recognise(self, stream: RecogniserStream, heard: HeardFrame) -> HeardFrame | tuple[str, str]:
+        """`heard` with its words, or the code of what failed and how that is counted."""
         began, language = time.monotonic(), self._listen.language
         try:
-            recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
+            heard.recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
         except RecogniserBusy:  # for a moment only: the next sentence may be heard
             self._measured(language, "busy", time.monotonic() - began)
-            await self._not_understood(speech_s, ended_at, over_bot)
+            return heard
         except AudioError as error:
-            await self._fail(error.code)
+            return error.code, "failed"
         except Exception as error:  # it hangs, or raises anything; the call goes on with keys
             log.exception("the recogniser failed", code=RecogniserError.code)
-            await self._fail(RecogniserError.code, "late" if isinstance(error, TimeoutError) else "failed")
-        else:
-            self._measured(language, "ok", time.monotonic() - began)
-            await self.push_frame(HeardFrame(recognition=recognition, over_bot=over_bot, speech_s=speech_s, ended_at=ended_at))
+            return RecogniserError.code, "late" if isinstance(error, TimeoutError) else "failed"
         finally:
-            stream.close()
+            _close(stream)
+        self._measured(language, "ok", time.monotonic() - began)
+        return heard
 
     async def _fail(self, code: str, result: str = "failed") -> None:
         """The recogniser is of no use to this call any more: never listen again, let the dialogue go on with keys."""
@@ -241,15 +259,24 @@ class Ear(FrameProcessor):
         self._turn.reset()
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.close()
+            _close(stream)
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self.create_task(work)
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
+        return task
 
     async def _stop(self) -> None:
         self._deaf = True
         self._forget_turn()
         for task in list(self._finishing):
             await self.cancel_task(task)
+
+
+def _close(stream: RecogniserStream) -> None:
+    """Let a stream go. One that fails at it has no say in what happens next: a key, the end of the call."""
+    try:
+        stream.close()
+    except Exception:
+        log.exception("a recogniser's stream cannot be closed", code=RecogniserError.code)

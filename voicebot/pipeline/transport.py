@@ -42,6 +42,25 @@ log = structlog.get_logger(__name__)
 AudioTap = Callable[[bytes], None]
 
 
+def _harmless(tap: AudioTap | None) -> AudioTap | None:
+    """The tap, told nothing more once it has failed: whoever listens in must leave the bot neither deaf nor mute."""
+    if tap is None:
+        return None
+    listener: AudioTap | None = tap
+
+    def tell(pcm: bytes) -> None:
+        nonlocal listener
+        if listener is None:
+            return
+        try:
+            listener(pcm)
+        except Exception:
+            listener = None
+            log.exception("the sound of a call is no longer passed on", code="call.tap")
+
+    return tell
+
+
 class LegInput(FrameProcessor):
     """Reads the leg: audio every 40 ms, keys, hold and the end of the call as they come, all in order.
 
@@ -52,7 +71,7 @@ class LegInput(FrameProcessor):
     def __init__(self, leg: Leg, tap: AudioTap | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(enable_direct_mode=True)
         self._leg = leg
-        self._tap = tap
+        self._tap = _harmless(tap)
         self._now = clock
         self._held = False
         self._heard_until = 0.0
@@ -149,7 +168,7 @@ class _InFlight:
 
     def __init__(self, leg: Leg, tap: AudioTap | None) -> None:
         self._leg = leg
-        self._tap = tap
+        self._tap = _harmless(tap)
         self._pcm = bytearray()
 
     def took(self, pcm: bytes) -> None:

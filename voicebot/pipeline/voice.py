@@ -34,6 +34,7 @@ class Voice(FrameProcessor):
         self._rate = sample_rate
         self._waiting: asyncio.Queue[Say] = asyncio.Queue()
         self._making: asyncio.Task[bytes] | None = None
+        self._stopped = False
         self._worker: asyncio.Task[None] | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -46,6 +47,7 @@ class Voice(FrameProcessor):
         if isinstance(frame, StopPlaybackFrame):
             await self._drop_waiting()
             if self._making is not None:
+                self._stopped = True  # it may be made already, and not yet passed on
                 self._making.cancel()
         elif isinstance(frame, StartFrame):
             self._worker = self.create_task(self._speak_in_order())
@@ -78,22 +80,20 @@ class Voice(FrameProcessor):
 
     async def _speak(self, say: Say) -> None:
         """Make the sound and pass it on; a stop meanwhile abandons it, so that the next sentence need not wait."""
+        self._stopped = False
         self._making = making = asyncio.create_task(self._made(say), name="speak")
         try:
-            pcm = await making
-        except asyncio.CancelledError:
-            if not making.done():  # this task itself is cancelled
-                await cancelled(making)
-                raise
-            await self._push_stopped(say)
-        except AudioError as error:
-            await self._fail(say, error.code)
-        except Exception:  # a synthesiser may fail in any way; the dialogue must learn of it
-            await self._fail(say, "audio.synthesis")
-        else:
-            await self.push_frame(PlayFrame(mark=say.mark, pcm=pcm))
+            await asyncio.wait({making})
         finally:
+            await cancelled(making)  # this task itself may have been cancelled
             self._making = None
+        error = None if making.cancelled() else making.exception()
+        if self._stopped or making.cancelled():
+            await self._push_stopped(say)
+        elif error is not None:  # a synthesiser may fail in any way; the dialogue must learn of it
+            await self._fail(say, error.code if isinstance(error, AudioError) else "audio.synthesis")
+        else:
+            await self.push_frame(PlayFrame(mark=say.mark, pcm=making.result()))
 
     async def _made(self, say: Say) -> bytes:
         return await asyncio.wait_for(self._speaker(say, self._rate), SPEAK_DEADLINE_S)

@@ -48,22 +48,22 @@ class Journal:
 
     def happened(self, event: Event) -> None:
         """An event that the dialogue was given."""
-        self._write("event", wire.encode(self._with_keys_hidden(event)))
+        self._write("event", lambda: wire.encode(self._with_keys_hidden(event)))
 
     def did(self, action: Action) -> None:
         """An action that the dialogue asked for."""
         if isinstance(action, CollectKeys | Listen):
             self._collecting = isinstance(action, CollectKeys)
-        self._write("action", wire.encode(action))
+        self._write("action", lambda: wire.encode(action))
 
     def note(self, kind: str, **data: JsonValue) -> None:
         """Anything else worth keeping: partial results, latencies, errors with their code."""
-        self._write("note", {"kind": kind, **data})
+        self._write("note", lambda: {"kind": kind, **data})
 
     def close(self, outcome: str) -> None:
         """The call is over; nothing is written after this."""
         if self.outcome is None:
-            self._write("note", {"kind": "closed", "outcome": outcome})
+            self._write("note", lambda: {"kind": "closed", "outcome": outcome})
             self.outcome = outcome
 
     def _with_keys_hidden(self, event: Event) -> Event:
@@ -75,10 +75,14 @@ class Journal:
         self._keys_in_a_row += 1
         return event if self._keys_in_a_row <= _MENU_KEYS else replace(event, key=HIDDEN_KEY)
 
-    def _write(self, what: str, data: Mapping[str, object]) -> None:
+    def _write(self, what: str, data: Callable[[], Mapping[str, object]]) -> None:
         if self.outcome is not None:
             return
-        line: Line = {"t": round(self._clock() - self._began, 3), "what": what, **RECORDS.fields(data)}
+        try:
+            line: Line = {"t": round(self._clock() - self._began, 3), "what": what, **RECORDS.fields(data())}
+        except Exception:  # a line less in the record, and not a call less
+            _log.exception("a line of the journal cannot be written", call_id=self.call_id, what=what)
+            return
         self.lines.append(line)
         for sink in tuple(self._sinks):
             try:

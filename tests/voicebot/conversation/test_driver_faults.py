@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from caller_id.types import Caller
 from dialogs.events import (
     Action,
@@ -18,16 +20,18 @@ from dialogs.events import (
     HandOffResult,
     HangUp,
     Heard,
+    HungUp,
     KeyPressed,
     Listen,
     Resumed,
+    Say,
     Silence,
     Switch,
 )
 from nlu.types import Decision, Hypothesis, Understanding
 from tests.voicebot.conversation.test_driver import GREETING, Answer, Room, Scripted, greet_then, heard, house, taken_over
 from voicebot.conversation.driver import CallDriver
-from voicebot.conversation.rescue import ANNOUNCE
+from voicebot.conversation.rescue import ANNOUNCE, APOLOGY
 from voicebot.conversation.session import utc_now
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import SpeechLost
@@ -306,3 +310,141 @@ async def test_a_wait_that_changes_by_seconds_is_no_news() -> None:
     driver.key("2")
     await asyncio.wait_for(driver.run(), 5)
     assert not [event for event in conversation.events if isinstance(event, ConditionsChanged)]
+
+
+async def test_a_dialogue_that_breaks_at_the_end_of_the_call_keeps_nobody() -> None:
+    """The leg is gone: there is nobody to say sorry to."""
+
+    def answer(event: Event) -> list[Action]:
+        if isinstance(event, HungUp):
+            raise RuntimeError("a bug")
+        return []
+
+    driver, room, _ = house(greet_then(answer), holds=True)
+    driver.hung_up("hangup")
+    await asyncio.wait_for(driver.run(), 5)
+    assert (room.said, driver.outcome) == (["greeting"], "caller_hung_up")
+
+
+async def test_a_dialogue_that_breaks_at_a_good_result_hands_nobody_over_twice() -> None:
+    handed: list[str] = []
+
+    async def taken(action: HandOff) -> HandOffResult:
+        handed.append(action.queue)
+        return HandOffResult(ok=True, queue=action.queue)
+
+    def answer(event: Event) -> list[Action]:
+        if isinstance(event, HandOffResult):
+            raise RuntimeError("a bug")
+        return [HandOff("cards")] if isinstance(event, CallStarted) else []
+
+    driver, room, _ = house(answer, hand_over=taken)
+    await asyncio.wait_for(driver.run(), 5)
+    assert (handed, room.said, driver.outcome) == (["cards"], [], "handed_over")
+
+
+@pytest.mark.parametrize(
+    ("results", "handed", "said", "outcome"),
+    [
+        (["taken"], ["cards"], [], "handed_over"),
+        (["refused", "taken"], ["cards", "general"], [ANNOUNCE], "handed_over"),
+        (["refused", "refused"], ["cards", "general"], [ANNOUNCE, APOLOGY], "apology"),
+        (["gone"], ["cards"], [], "caller_gone"),
+        (["callback", "taken"], ["cards", "general"], [ANNOUNCE], "handed_over"),
+    ],
+)
+async def test_a_dialogue_that_breaks_during_a_hand_off_awaits_its_result(
+    results: list[str], handed: list[str], said: list[str], outcome: str
+) -> None:
+    """One transfer at a time; and a refusal is answered by the default queue, not by an apology."""
+    tried: list[str] = []
+    broke = asyncio.Event()
+
+    async def answers(action: HandOff) -> HandOffResult:
+        tried.append(action.queue)
+        await broke.wait()
+        reason = results[len(tried) - 1]
+        return HandOffResult(ok=reason in ("taken", "callback"), queue=action.queue, reason=reason)
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [HandOff("cards"), Listen()]
+            case KeyPressed():
+                asyncio.get_running_loop().call_soon(broke.set)
+                raise RuntimeError("a bug")
+        return []
+
+    driver, room, _ = house(answer, hand_over=answers)
+    driver.key("1")
+    await asyncio.wait_for(driver.run(), 5)
+    assert (tried, room.said, driver.outcome) == (handed, said, outcome)
+
+
+class Unwell(Room):
+    """A stage of which one command fails."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+
+    async def say(self, say: Say) -> None:
+        self._trouble("say")
+        await super().say(say)
+
+    async def stop_speaking(self) -> None:
+        self._trouble("stop_speaking")
+        await super().stop_speaking()
+
+    async def listen(self, listen: Listen | None) -> None:
+        self._trouble("listen")
+        await super().listen(listen)
+
+    def _trouble(self, command: str) -> None:
+        if command == self._command:
+            raise RuntimeError("the stage broke")
+
+
+@pytest.mark.parametrize("command", ["say", "stop_speaking", "listen"])
+async def test_a_stage_that_fails_costs_nobody_the_human(command: str) -> None:
+    handed: list[str] = []
+
+    async def taken(action: HandOff) -> HandOffResult:
+        handed.append(action.queue)
+        return HandOffResult(ok=True, queue=action.queue)
+
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [GREETING, Listen()]
+            case HandOffResult(ok=True):
+                return [HangUp("handed_over")]
+        raise RuntimeError("a bug")
+
+    driver, _, _ = house(answer, hand_over=taken)
+    driver._stage = unwell = Unwell(command)
+    unwell.driver = driver
+    driver.key("1")
+    await asyncio.wait_for(driver.run(), 5)
+    assert (handed, driver.outcome) == (["general"], "handed_over")
+
+
+async def test_when_the_conversation_of_last_resort_breaks_as_well_whoever_runs_the_call_is_told() -> None:
+    """They can still put the caller through."""
+
+    def answer(event: Event) -> list[Action]:
+        raise RuntimeError("a bug")
+
+    class Mad(Room):
+        async def hang_up(self) -> None: ...
+
+    driver, _, _ = house(answer)
+    driver._stage = mad = Mad()
+    mad.driver = driver
+    driver._handing_over.begin = breaks  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="it broke"):
+        await asyncio.wait_for(driver.run(), 5)
+
+
+def breaks(action: HandOff) -> None:
+    raise RuntimeError("it broke")

@@ -10,13 +10,14 @@ from pipecat.frames.frames import Frame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from audio.errors import RecogniserBusy, RecogniserError
-from audio.types import RecogniserStream
+from audio.types import RecogniserStream, Recognition
 from dialogs.events import Listen, Prompt, Say
 from tests.voicebot.endpoints.memory_leg import RATE, MemoryLeg
-from tests.voicebot.pipeline.test_pipeline import HELLO, Engine, Told, line
+from tests.voicebot.pipeline.test_pipeline import HELLO, Engine, LoudActivity, Stream, Told, line
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import LegEvent
 from voicebot.pipeline.call import CallPipeline
+from voicebot.pipeline.ear import Ear
 from voicebot.pipeline.steering import Steering
 from voicebot.pipeline.transport import LegTransport
 from voicebot.pipeline.voice import Voice
@@ -249,3 +250,194 @@ async def test_one_odd_fact_does_not_cost_those_that_follow() -> None:
         leg.leave()
         assert await told.until("key") == "5"
         assert await told.until("hung_up") == "hangup"
+
+
+def breaks(*_: object) -> None:
+    raise RuntimeError("it broke")
+
+
+async def test_a_listener_that_breaks_makes_the_bot_neither_deaf_nor_mute() -> None:
+    """The recording is one; it is told nothing more."""
+    told, leg, heard = Told(), MemoryLeg(), 0
+
+    def once(pcm: bytes) -> None:
+        nonlocal heard
+        heard += 1
+        raise OSError("no space left on device")
+
+    async def drop() -> None: ...
+
+    async def short(say: Say, rate: int) -> bytes:
+        return b"\x01\x01" * (rate // 2)
+
+    steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
+    steering.drive(told)  # type: ignore[arg-type]
+    ear = Ear(recognisers=lambda language: Engine("saldo"), activity=LoudActivity(), decides=lambda text, language: False)
+    transport = LegTransport(leg, heard=once, spoken=breaks)
+    async with CallPipeline([transport.input(), ear, steering, Voice(short, RATE), transport.output()], RATE):
+        await steering.say(HELLO)
+        assert await told.until("stopped") == ("m1", True, 0.5)
+        say_something(leg)
+        result = await told.until("heard")
+        assert isinstance(result, Recognised)
+        assert (result.recognition.text, heard) == ("saldo", 1)
+
+
+class Clinging(Stream):
+    """An utterance that cannot be let go."""
+
+    def close(self) -> None:
+        raise RuntimeError("the engine does not let go")
+
+
+class ClingingEngine(Engine):
+    """A recogniser whose streams cannot be closed."""
+
+    def open(
+        self, *, language: str, sample_rate: int, expect: str = "open", on_partial: Callable[[str], None] | None = None
+    ) -> RecogniserStream:
+        self.streams.append(Clinging(self.words, on_partial))
+        return self.streams[-1]
+
+
+async def test_a_stream_that_cannot_be_closed_costs_neither_a_key_nor_a_sentence() -> None:
+    before = asyncio.all_tasks()
+    async with line(ClingingEngine("saldo")) as (leg, steering, told):
+        await steering.listen(Listen())
+        leg.speak(0.5)
+        await told.until("speech")
+        leg.press("1")
+        assert await told.until("key") == "1"
+        say_something(leg)
+        heard = await told.until("heard")
+        assert isinstance(heard, Recognised)
+        assert heard.recognition.text == "saldo"
+        leg.speak(0.5)
+        await told.until("speech", 3)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before == set()
+
+
+class Patient(Stream):
+    """An utterance whose words come when they are let go."""
+
+    def __init__(self, words: str, may_finish: asyncio.Event, finished: asyncio.Event) -> None:
+        super().__init__(words, None)
+        self._may_finish, self._finished = may_finish, finished
+
+    async def finish(self) -> Recognition:
+        await self._may_finish.wait()
+        self._finished.set()
+        return await super().finish()
+
+
+class TwoSentences(Engine):
+    """The first sentence is recognised later than the second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.first, self.second = asyncio.Event(), asyncio.Event()
+        self.opened = 0
+
+    def open(
+        self, *, language: str, sample_rate: int, expect: str = "open", on_partial: Callable[[str], None] | None = None
+    ) -> RecogniserStream:
+        self.opened += 1
+        at_once = asyncio.Event()
+        at_once.set()
+        return Patient("first", self.first, asyncio.Event()) if self.opened == 1 else Patient("second", at_once, self.second)
+
+
+async def test_sentences_are_told_in_the_order_in_which_they_were_spoken() -> None:
+    engine = TwoSentences()
+    async with line(engine) as (leg, steering, told):
+        await steering.listen(Listen())
+        say_something(leg)
+        say_something(leg)
+        await asyncio.wait_for(engine.second.wait(), 5)
+        await asyncio.sleep(0)
+        engine.first.set()
+        await told.until("heard", 2)
+        assert [value.recognition.text for name, value in told.facts if name == "heard" and isinstance(value, Recognised)] == [
+            "first",
+            "second",
+        ]
+
+
+async def test_voice_activity_that_breaks_is_told_so_that_the_call_goes_on_with_keys() -> None:
+    class BrokenActivity(LoudActivity):
+        def feed(self, pcm: bytes) -> list[float]:
+            raise RuntimeError("the model broke")
+
+    told, leg = Told(), MemoryLeg()
+
+    async def drop() -> None: ...
+
+    steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
+    steering.drive(told)  # type: ignore[arg-type]
+    ear = Ear(recognisers=lambda language: Engine("x"), activity=BrokenActivity(), decides=lambda text, language: False)
+    transport = LegTransport(leg)
+    async with CallPipeline([transport.input(), ear, steering, transport.output()], RATE):
+        await steering.listen(Listen())
+        say_something(leg)
+        assert await told.until("failed") == ("recogniser", "audio.failed")
+        leg.press("1")
+        assert await told.until("key") == "1"
+
+
+async def test_a_hint_that_breaks_costs_no_sentence() -> None:
+    told, leg = Told(), MemoryLeg()
+
+    async def drop() -> None: ...
+
+    steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
+    steering.drive(told)  # type: ignore[arg-type]
+    ear = Ear(recognisers=lambda language: Engine("saldo"), activity=LoudActivity(), decides=breaks)  # type: ignore[arg-type]
+    transport = LegTransport(leg)
+    async with CallPipeline([transport.input(), ear, steering, transport.output()], RATE):
+        await steering.listen(Listen())
+        say_something(leg)
+        assert isinstance(await told.until("heard"), Recognised)
+        assert "failed" not in [name for name, _ in told.facts]
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_a_stop_in_the_moment_in_which_a_sentence_is_ready_still_stops_it(works: bool) -> None:
+    """Neither is it heard afterwards, nor is its failure told."""
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stopped_as_it_returns(say: Say, rate: int) -> bytes:
+        if say.mark == "m1":
+            stopping.append(asyncio.create_task(steering.stop_speaking()))
+        if not works and say.mark == "m1":
+            raise RuntimeError("broke as well")
+        return b"\x01\x01" * (rate // 10)
+
+    async with line(speaker=stopped_as_it_returns) as (leg, steering, told):
+        await steering.say(HELLO)
+        assert await told.until("stopped") == ("m1", False, 0.0)
+        await steering.say(Say((Prompt("more"),), "pl", mark="m2"))
+        assert await told.until("stopped", 2) == ("m2", True, 0.1)
+        assert len(leg.sent) == RATE // 10 * 2
+        assert "failed" not in [name for name, _ in told.facts]
+
+
+async def test_a_part_that_cannot_be_cleaned_up_leaves_nothing_else_running() -> None:
+    class Clumsy(FrameProcessor):
+        def __init__(self) -> None:
+            super().__init__(enable_direct_mode=True)
+
+        async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+            await super().process_frame(frame, direction)
+            await self.push_frame(frame, direction)
+
+        async def cleanup(self) -> None:
+            raise RuntimeError("it holds on")
+
+    leg = MemoryLeg()
+    transport = LegTransport(leg)
+    before = asyncio.all_tasks()
+    async with CallPipeline([Clumsy(), transport.input(), transport.output()], RATE):
+        pass
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() - before == set()

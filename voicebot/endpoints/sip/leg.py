@@ -49,6 +49,9 @@ class SipLeg:
         self._handed_over = False
         self._will_leave = False  # the far end said that the caller is through: it hangs up by itself
         self._life_came = False  # a packet or a key: somebody is there
+        self._established_at = 0.0
+        self._said_s = 0.0  # while we speak nobody need answer
+        self._held = False
         self._presses = KeyPresses()
         self._press_timer: asyncio.TimerHandle | None = None
         self._transfer: TransferWatch | None = None
@@ -102,7 +105,9 @@ class SipLeg:
 
     def write(self, pcm: bytes) -> int:
         """Queue PCM for sending; returns the bytes taken."""
-        return 0 if self._ended.is_set() else self._audio.write(pcm)
+        taken = 0 if self._ended.is_set() else self._audio.write(pcm)
+        self._said_s += taken / 2 / self.sample_rate if taken else 0.0
+        return taken
 
     def flush(self) -> None:
         """Drop everything queued and not yet sent."""
@@ -193,9 +198,21 @@ class SipLeg:
     def _start_timer(self, seconds: float, cause: str) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, self._expire, cause))
 
-    def _expire(self, cause: str) -> None:
-        if cause == "media_timeout" and self._life_came:
+    def _look_for_life(self) -> None:
+        """End a call of which nothing has come in all the time that it was given to answer: what we said does not count, nor does
+        a hold or a transfer. A caller whose sound does not reach us may still hear the keys being read out, and press one.
+        """
+        if self._life_came:
             return
+        left = self._settings.rtp_timeout_s - (_now() - self._established_at - self._said_s)
+        if self._held or self._transfer is not None or self._handed_over:
+            left = max(left, float(self._settings.rtp_timeout_s))
+        if left <= 0:
+            self._expire("media_timeout")
+        else:
+            self._timers.append(asyncio.get_running_loop().call_later(left, self._look_for_life))
+
+    def _expire(self, cause: str) -> None:
         log.warning("call ended: %s", cause, extra={"call_ref": self.offer.call_ref})
         self._closing = asyncio.get_running_loop().create_task(self.end(cause), name=f"sip-{cause}")
 
@@ -207,12 +224,15 @@ class SipLeg:
             case Event.CALL_DTMF_START:
                 log.info("a key that no telephone has is ignored", extra={"call_ref": self.offer.call_ref})
             case Event.CALL_HOLD:
+                self._held = True
                 self._events.put_nowait(LegHold(True))
             case Event.CALL_RESUME:
+                self._held = False
                 self._events.put_nowait(LegHold(False))
             case Event.CALL_ESTABLISHED:
                 # the stack's own timeout counts from the last packet, so a call without any would live for ever
-                self._start_timer(self._settings.rtp_timeout_s, "media_timeout")
+                self._established_at = _now()
+                self._look_for_life()
             case Event.CALL_RTPESTAB:
                 self._life_came = True
             case Event.CALL_TRANSFER_FAILED if self._transfer is not None:

@@ -71,7 +71,7 @@ class SipSection(BaseModel):
     media_encryption: MediaEncryption = "none"
     """srtp offers SRTP and takes RTP, srtp-mand refuses RTP."""
     rtp_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
-    """A call that has received no RTP at all for so long after its answer is dead."""
+    """A call that had so long to answer what we say, and of which no RTP and no key has come since its start, is dead."""
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
