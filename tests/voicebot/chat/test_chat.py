@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from tests.voicebot.chat.bank import NIGHT, Bank, open_bank
 from tests.voicebot.handoff.receiver import receiving
 from voicebot.chat.settings import ChatSettings
+from voicebot.conversation.session import Session
 from voicebot.handoff.webhook import Webhook
 from voicebot.state.shared import SharedState
 
@@ -413,3 +415,51 @@ async def test_nothing_else_of_the_folder_is_served(bank: Bank, path: str) -> No
     """Only the parts of the page by their names."""
     async with httpx.AsyncClient(base_url=bank.origin) as client:
         assert (await client.get(path)).status_code in (307, 404)
+
+
+# ---------------------------------------------------------------- what breaks
+
+
+def breaks(*_: object, **__: object) -> None:
+    raise RuntimeError("it broke")
+
+
+def without(bank: Bank, **parts: object) -> None:
+    """From now on chats are served with these parts."""
+    session = replace(bank.room.services.session, **parts)  # type: ignore[arg-type]
+    bank.room.services = replace(bank.room.services, session=session)
+
+
+async def test_a_live_list_and_switches_that_break_cost_nobody_the_chat(bank: Bank) -> None:
+    live = bank.room.services.session.live
+    live.began = breaks  # type: ignore[method-assign]
+    without(bank, conditions=breaks)
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await customer.say("nie działa mi blik")
+        assert (await customer.until("handed_over"))["queue"] == "payments"
+        assert await customer.until_closed() == 1000
+
+
+async def test_a_chat_that_cannot_be_held_is_a_sentence_and_a_human(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the conversation has even begun; a record is kept, and the place is free."""
+    monkeypatch.setattr(Session, "started", breaks)
+    async with bank.customer("en") as customer:
+        assert await customer.until_closed() == 1000
+        assert customer.read == "Sorry, something isn't working on our side. I'm putting you through to an advisor."
+        handed, ended = (next(each for each in customer.got if each["type"] == kind) for kind in ("handed_over", "ended"))
+    assert (handed["queue"], ended["reason"]) == ("general", "handed_over")
+    await bank.until_empty()
+    [summary] = await bank.records_written()
+    assert (summary.outcome, summary.queue) == ("handed_over", "general")
+    assert len(bank.room.services.session.live) == 0
+
+
+async def test_a_record_that_cannot_be_kept_leaves_nobody_in_the_live_list(bank: Bank) -> None:
+    bank.records.save = breaks  # type: ignore[method-assign]
+    async with bank.customer() as customer:
+        await customer.until("options")
+        await customer.socket.send('{"type": "bye"}')
+        await customer.until_closed()
+    await bank.until_empty()
+    assert len(bank.room.services.session.live) == 0
