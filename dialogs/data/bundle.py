@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,10 +65,13 @@ def load_bundle(path: Path | None = None) -> Bundle:
     flow_file, flow = _load(root, "flow.yml", Flow, problems)
     routes_file, routes = _load(root, "routes.yml", Routes, problems)
     prompt_files: dict[str, tuple[Document, PromptFile]] = {}
-    for name in sorted(f"prompts/{found.name}" for found in (root / "prompts").glob("*.yml")):
+    for name in _prompt_files(root, problems):
         document, spec = _load(root, name, PromptFile, problems)
         if document and spec:
-            prompt_files[spec.language] = (document, spec)
+            first = prompt_files.setdefault(spec.language, (document, spec))[0]
+            if first is not document:
+                fix = f"Put the texts of a language into one file: {first.name} has '{spec.language}' already"
+                problems.append(document.problem(("language",), f"a second file in '{spec.language}'", fix))
     if problems or flow_file is None or flow is None or routes_file is None or routes is None:
         raise BundleError(problems)
     default_language = next(iter(routes.lines.values())).languages[0] if routes.lines else "pl"
@@ -97,9 +101,25 @@ def content_version(root: Path) -> str:
     for file in files:
         if file.is_file():
             content = file.read_bytes()
-            digest.update(f"{file.relative_to(root).as_posix()}\n{len(content)}\n".encode())
+            digest.update(os.fsencode(f"{file.relative_to(root).as_posix()}\n{len(content)}\n"))
             digest.update(content)
     return digest.hexdigest()[:16]
+
+
+def _prompt_files(root: Path, problems: list[Problem]) -> list[str]:
+    """The names of the files with prompts, in order. A name that would be passed over, or cannot be shown, is a mistake."""
+    names = []
+    for found in sorted((root / "prompts").glob("*.y*ml")):
+        shown = f"prompts/{os.fsencode(found.name).decode('utf-8', 'backslashreplace')}"
+        if shown != f"prompts/{found.name}":
+            problems.append(Problem(shown, 0, "", "the name of the file is not UTF-8", "Rename it, such as pl.yml"))
+        elif found.suffix == ".yaml":
+            problems.append(
+                Problem(shown, 0, "", "only files whose names end in .yml are read", f"Rename it to {found.stem}.yml")
+            )
+        elif found.suffix == ".yml":
+            names.append(shown)
+    return names
 
 
 def _load(root: Path, name: str, spec: type[SpecType], problems: list[Problem]) -> tuple[Document | None, SpecType | None]:

@@ -23,7 +23,10 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Prompts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Name = Annotated[str, Field(min_length=1)]
+"""The name of a step or a prompt. One that is left out is not written at all."""
+PerhapsPrompts = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
+Prompts = Annotated[PerhapsPrompts, Field(min_length=1)]
 """Names, one or several."""
 
 
@@ -33,7 +36,7 @@ class Statement(Spec):
     kind: Literal["statement"]
     tell: Prompts
     opening: bool = False
-    then: str
+    then: Name
 
 
 class CheckName(StrEnum):
@@ -52,10 +55,10 @@ class Check(Spec):
     """Go one way or the other, by a fact the engine knows."""
 
     kind: Literal["check"]
-    check: str
+    check: Name
     """A `CheckName`; the linter names the nearest one for any other."""
-    yes: str
-    no: str
+    yes: Name
+    no: Name
 
 
 class Question(Spec):
@@ -69,49 +72,49 @@ class Question(Spec):
     """
 
     kind: Literal["question"]
-    ask: Prompts = Field(min_length=1, max_length=MAX_ASKS)
-    silent: Prompts = Field(default=(), max_length=MAX_ASKS)
-    help: str | None = None
+    ask: Prompts = Field(max_length=MAX_ASKS)
+    silent: PerhapsPrompts = Field(default=(), max_length=MAX_ASKS)
+    help: Name | None = None
     expect: Expect = Expect.OPEN
-    answers: Mapping[str, str] = {}
-    keys: Mapping[str, str] = {}
-    option: str | None = None
-    anything: str | None = None
+    answers: Mapping[str, Name] = {}
+    keys: Mapping[str, Name] = {}
+    option: Name | None = None
+    anything: Name | None = None
     cautious: bool = False
     tries: int | None = Field(default=None, ge=1, le=MAX_ASKS)
-    spent: str
-    unanswered: str | None = None
+    spent: Name
+    unanswered: Name | None = None
 
 
 class Menu(Spec):
     """Read out a menu built from the routes and take a key, or words."""
 
     kind: Literal["menu"]
-    intro: str
-    again: str
-    option: str
-    closing: str
-    help: str | None = None
-    answers: Mapping[str, str] = {}
-    spent: str
+    intro: Name
+    again: Name
+    option: Name
+    closing: Name
+    help: Name | None = None
+    answers: Mapping[str, Name] = {}
+    spent: Name
 
 
 class Route(Spec):
     """Decide where the call goes and pass the one gate of hours, switches and waits."""
 
     kind: Literal["route"]
-    to: str
-    open: str
-    closed: str
-    long_wait: str | None = None
-    message: str | None = None
+    to: Name
+    open: Name
+    closed: Name
+    long_wait: Name | None = None
+    message: Name | None = None
 
 
 class Message(Spec):
     """Speak the approved message of the matter."""
 
     kind: Literal["message"]
-    then: str
+    then: Name
 
 
 class Connect(Spec):
@@ -120,7 +123,7 @@ class Connect(Spec):
     kind: Literal["connect"]
     announce: Prompts
     barge_in: bool = True
-    answers: Mapping[str, str] = {}
+    answers: Mapping[str, Name] = {}
     keys: bool = False
 
 
@@ -128,13 +131,13 @@ class Collect(Spec):
     """Take a number by keys."""
 
     kind: Literal["collect"]
-    ask: Prompts = Field(min_length=1, max_length=MAX_ASKS)
+    ask: Prompts = Field(max_length=MAX_ASKS)
     max_digits: int = Field(gt=0, le=32)
     secret: bool = False
     """The keys are a secret (a PIN, a code): they are in no record, and nothing is recorded while they are pressed."""
-    collected: str
-    refused: str
-    spent: str
+    collected: Name
+    refused: Name
+    spent: Name
 
 
 class Request(Spec):
@@ -142,8 +145,8 @@ class Request(Spec):
 
     kind: Literal["request"]
     request: Literal["callback", "message"]
-    done: str
-    failed: str
+    done: Name
+    failed: Name
 
 
 class Confirmation(Spec):
@@ -151,15 +154,15 @@ class Confirmation(Spec):
 
     kind: Literal["confirmation"]
     tell: Prompts
-    then: str
+    then: Name
 
 
 class Survey(Spec):
     """Keep the answer to the survey's question."""
 
     kind: Literal["survey"]
-    answer: str
-    then: str
+    answer: Name
+    then: Name
 
 
 class Farewell(Spec):
@@ -201,53 +204,53 @@ class Patience(Spec):
 class Anywhere(Spec):
     """Where the call goes when this is said or pressed at any step."""
 
-    matter: str
-    unsure: str
-    several: str
-    emergency: str
-    emergency_unsure: str
-    emergency_several: str
-    security_key: str
-    agent: str
-    agent_first: str
-    angry: str
-    urgent: str
-    menu: str
-    goodbye: str
-    short_language: str
-    give_up: str
+    matter: Name
+    unsure: Name
+    several: Name
+    emergency: Name
+    emergency_unsure: Name
+    emergency_several: Name
+    security_key: Name
+    agent: Name
+    agent_first: Name
+    angry: Name
+    urgent: Name
+    menu: Name
+    goodbye: Name
+    short_language: Name
+    give_up: Name
 
 
 class Says(Spec):
     """The prompts the engine itself says, whatever the step."""
 
-    notice_bot: str
-    notice_recording: str
-    recording_stopped: str
-    surge: str
-    closure: str
-    wait: str
-    back: str
-    who: str
-    slower: str
-    patient: str
-    keys: str
-    comfort_off: str
-    language_offer: str
-    language_switched: str
-    use_keys: str
-    yes_no_keys: str
-    expected_wait: str
-    second_kept: str
-    try_other: str
-    too_long: str
-    bad_number: str
+    notice_bot: Name
+    notice_recording: Name
+    recording_stopped: Name
+    surge: Name
+    closure: Name
+    wait: Name
+    back: Name
+    who: Name
+    slower: Name
+    patient: Name
+    keys: Name
+    comfort_off: Name
+    language_offer: Name
+    language_switched: Name
+    use_keys: Name
+    yes_no_keys: Name
+    expected_wait: Name
+    second_kept: Name
+    try_other: Name
+    too_long: Name
+    bad_number: Name
 
 
 class Flow(Spec):
     """`flow.yml`. `commands` are set phrases by language that mean one thing wherever they are said."""
 
-    start: str
+    start: Name
     limits: Limits = Limits()
     patience: Patience = Patience()
     anywhere: Anywhere

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
 from pydantic import Field, RootModel, ValidationInfo, field_validator, model_validator
 
-from dialogs.data.source import Spec
+from dialogs.data.source import Day, Spec
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
@@ -25,7 +26,6 @@ LOOK_AHEAD_DAYS = 400
 HOLIDAY_YEARS = range(2024, 2042)
 _RANGE = re.compile(r"^(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})$")
 
-Day = date
 Interval = tuple[int, int]
 """Minutes from the midnight that starts the day; the end is past 1440 when the hours run over midnight."""
 
@@ -36,7 +36,11 @@ def parse_intervals(text: Any) -> tuple[Interval, ...]:
         raise ValueError(f"hours are written as 08:00-20:00 or closed, not {text!r}")
     if text.strip() == "closed":
         return ()
-    return tuple(_interval(part.strip()) for part in text.split(","))
+    intervals = tuple(_interval(part.strip()) for part in text.split(","))
+    for (_, end), (start, _) in pairwise(sorted(intervals)):
+        if start < end:
+            raise ValueError(f"{text!r} overlaps itself; write each hour once, such as 08:00-12:00, 13:00-20:00")
+    return intervals
 
 
 def _interval(text: str) -> Interval:
@@ -58,12 +62,14 @@ class HoursSpec(RootModel[Mapping[str, str]]):
     @cached_property
     def week(self) -> tuple[tuple[Interval, ...], ...]:
         """Seven days' intervals, Monday first."""
-        week: list[tuple[Interval, ...]] = [()] * 7
+        week: dict[int, tuple[Interval, ...]] = {}
         for days, text in self.root.items():
             if days != "holidays":
                 for day in _days(days):
+                    if day in week:
+                        raise ValueError(f"'{days}' names {DAYS[day]} a second time; give each day its hours once")
                     week[day] = parse_intervals(text)
-        return tuple(week)
+        return tuple(week.get(day, ()) for day in range(7))
 
     @cached_property
     def on_holidays(self) -> tuple[Interval, ...] | None:

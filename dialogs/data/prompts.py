@@ -13,10 +13,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dialogs.data.errors import PromptMissing
-from dialogs.data.source import Spec
+from dialogs.data.source import Day, Spec
 from dialogs.events import Prompt
 
 PLACE = re.compile(r"\{(\w+):(\w+)\}")
@@ -59,8 +59,18 @@ class Approval(Spec):
 
     author: str = ""
     approver: str = ""
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+    @field_validator("valid_to")
+    @classmethod
+    def _ends_after_it_begins(cls, valid_to: Day | None, info: ValidationInfo) -> Day | None:
+        begins = info.data.get("valid_from")
+        if valid_to is not None and begins is not None and valid_to < begins:
+            raise ValueError(
+                f"valid_to {valid_to} is before valid_from {begins}: the text would never be spoken; write a later day"
+            )
+        return valid_to
 
 
 class TextVersion(Approval):

@@ -11,8 +11,9 @@ import holidays
 from pydantic import Field, field_validator
 
 from caller_id.types import NumberTrust, Segment
+from dialogs.data.flow import Name
 from dialogs.data.hours import ExceptionSpec, HoursSpec
-from dialogs.data.source import Spec
+from dialogs.data.source import Clock, Spec
 
 HIGHEST_PRIORITY = 10
 HUMAN = "human"
@@ -26,22 +27,22 @@ class Queue(Spec):
     """
 
     target: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._+-]+$")
-    hours: str
+    hours: Name
     priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
     emergency: bool = False
-    overflow: str | None = None
+    overflow: Name | None = None
     long_wait_s: float = Field(default=480, gt=0)
     self_service: bool = False
-    language: str | None = None
+    language: Name | None = None
 
 
 class MatterRoute(Spec):
     """An intent's route: its queue; for self-service the approved `message` and the queue of the `human` behind it."""
 
-    queue: str
+    queue: Name
     emergency: bool = False
-    message: str | None = None
-    human: str | None = None
+    message: Name | None = None
+    human: Name | None = None
 
 
 class SegmentLine(Spec):
@@ -49,10 +50,10 @@ class SegmentLine(Spec):
     customers have in any ordinary queue, and the customers' own `adviser`'s queue for when the line is closed.
     """
 
-    queue: str | None = None
+    queue: Name | None = None
     takes: Literal["all"] | tuple[str, ...] = ()
     priority: int = Field(default=0, ge=0, lt=HIGHEST_PRIORITY)
-    adviser: str | None = None
+    adviser: Name | None = None
 
 
 class MenuOption(Spec):
@@ -60,12 +61,12 @@ class MenuOption(Spec):
     line's other one), or a `command`. `say` is its name's prompt.
     """
 
-    say: str
-    menu: str | None = None
-    intents: tuple[str, ...] = ()
-    step: str | None = None
-    language: str | None = None
-    command: str | None = None
+    say: Name
+    menu: Name | None = None
+    intents: tuple[Name, ...] = ()
+    step: Name | None = None
+    language: Name | None = None
+    command: Name | None = None
 
     @field_validator("intents", mode="before")
     @classmethod
@@ -86,7 +87,7 @@ class Line(Spec):
     """One dialled line: its numbers (E.164), the step it starts at, its languages (first is the default)."""
 
     numbers: tuple[str, ...] = ()
-    start: str | None = None
+    start: Name | None = None
     languages: tuple[str, ...] = Field(default=("pl", "en"), min_length=1)
     segment: Segment | None = None
     repeat_caller: bool = True
@@ -111,18 +112,11 @@ class CallbackRule(Spec):
     """
 
     cli: str = Field(pattern=r"^\+\d{8,15}$")
-    not_before: time = time(8)
-    not_after: time = time(20)
+    not_before: Clock = time(8)
+    not_after: Clock = time(20)
     attempts: int = Field(default=3, ge=1, le=5)
     minutes_between: int = Field(default=15, ge=1)
     refused_prefixes: tuple[str, ...] = ()
-
-    @field_validator("not_before", "not_after")
-    @classmethod
-    def _plain(cls, value: time) -> time:
-        if value.tzinfo is not None:
-            raise ValueError("a time of day in quotes and without a zone is needed, such as '08:00'")
-        return value
 
 
 class LanguageRule(Spec):
@@ -145,7 +139,7 @@ class Routes(Spec):
     hours: Mapping[str, HoursSpec]
     exceptions: tuple[ExceptionSpec, ...] = ()
     queues: Mapping[str, Queue]
-    default_queue: str
+    default_queue: Name
     matters: Mapping[str, MatterRoute]
     segments: Mapping[Segment, SegmentLine] = {}
     segment_from: tuple[NumberTrust, ...] = (NumberTrust.TRUNK, NumberTrust.ATTESTED)

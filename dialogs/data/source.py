@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
@@ -27,6 +29,29 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, str_strip_whitespace=True)
 
+
+def _date_as_written(value: Any) -> Any:
+    """A date is written as one: a bare number is none (it would be taken for seconds since 1970)."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.match(value.strip())):
+        return value
+    raise PydanticCustomError("date_parsing", "no date")
+
+
+def _clock_as_written(value: Any) -> Any:
+    """A time of day is written as hours and minutes: a bare number is none (it would be taken for seconds since midnight)."""
+    if (isinstance(value, time) and value.tzinfo is None) or (isinstance(value, str) and _CLOCK.match(value.strip())):
+        return value
+    raise PydanticCustomError("time_parsing", "no time of day")
+
+
+_VERSION = re.compile(r"^%YAML\s+(\S+)", re.MULTILINE)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
+_CLOCK = re.compile(r"\d{2}:\d{2}$")
+
+Day = Annotated[date, BeforeValidator(_date_as_written)]
+"""A day, written like 2026-12-24."""
+Clock = Annotated[time, BeforeValidator(_clock_as_written)]
+"""A time of day on the bank's wall clock, written like '08:00'."""
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
@@ -96,6 +121,9 @@ def _syntax(name: str, error: Exception) -> Problem:
             return Problem(
                 name, error.line, "", f"a character that no text has: U+{error.code:04X}", "Delete it, or type the line anew"
             )
+        case _OtherVersion():
+            what = f"the file says that it is YAML {error.version}; only YAML 1.2 is read"
+            return Problem(name, error.line, "", what, "Remove the line that begins with %YAML")
         case RecursionError():
             return Problem(name, 0, "", "lists or mappings are nested too deeply", "Remove the superfluous brackets")
     return Problem(name, 0, "", f"not valid YAML: {error}", "Check indentation and quotes")
@@ -109,6 +137,14 @@ class _BadCharacter(YAMLError):
         self.line, self.code = line, code
 
 
+class _OtherVersion(YAMLError):
+    """The file says that it is written in another version of YAML."""
+
+    def __init__(self, line: int, version: str) -> None:
+        super().__init__(f"YAML {version} is not read")
+        self.line, self.version = line, version
+
+
 class _DatesAsWritten(RoundTripConstructor):
     """Leaves dates as text: whoever needs one reads it, and names its line when it is none."""
 
@@ -119,6 +155,9 @@ _DatesAsWritten.add_constructor("tag:yaml.org,2002:timestamp", lambda constructo
 @lru_cache(maxsize=16)
 def _load(text: str) -> Any:
     """The YAML as data that remembers lines; kept, since a bundle is often loaded again with one file changed."""
+    version = _VERSION.search(text)
+    if version is not None and version.group(1) != "1.2":  # others mean something else by yes, no and 08:00
+        raise _OtherVersion(text.count("\n", 0, version.start(1)) + 1, version.group(1))
     yaml = YAML(typ="rt")
     yaml.Constructor = _DatesAsWritten
     try:
@@ -156,6 +195,10 @@ def _problem(document: Document, spec: type[Spec], detail: ErrorDetails) -> Prob
         what, fix = "field missing", f"Add '{where[-1]}'"
     elif detail["type"].startswith(("date_", "datetime_")):
         what, fix = f"{str(detail['input'])[:40]!r} is no date", "Write it like 2026-12-24"
+    elif detail["type"].startswith("time_"):
+        what, fix = f"{str(detail['input'])[:40]!r} is no time of day", "Write it in quotes and without a zone, like '08:00'"
+    elif detail["type"] in ("string_too_short", "too_short"):
+        fix = "Write it, or remove the field if it can be left out"
     elif "expected" in detail.get("ctx", {}):
         what, fix = f"{detail['input']!r} is not allowed here", f"Use {detail['ctx']['expected']}"
     return document.problem([part for part in where if part != "[key]"], what, fix)

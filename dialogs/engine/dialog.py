@@ -139,7 +139,8 @@ class Dialog:
             self._enough(turn, f"more than {self.bundle.flow.limits.turns} turns")
             return
         answer = read(self.bundle.flow.steps[state.step])
-        if state.phase is Phase.AUTHORISING and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
+        only_urgent = state.phase is Phase.AUTHORISING or (state.phase is Phase.ANNOUNCING and state.too_long)
+        if only_urgent and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
             return
         go(turn, reactions.react(turn, answer))
 
@@ -148,7 +149,7 @@ class Dialog:
         turn.decide("human", why)
         if self.state.phase is not Phase.ANNOUNCING:
             routing.aim_at_someone(turn, "limit")
-        handing.hand_off(turn)
+        go(turn, handing.hand_off(turn))
 
     def _key(self, turn: Turn, event: KeyPressed) -> None:
         step = self.bundle.flow.steps.get(self.state.step)
@@ -163,7 +164,7 @@ class Dialog:
         state = self.state
         step = self.bundle.flow.steps.get(state.step)
         if state.phase is Phase.ANNOUNCING:
-            handing.hand_off(turn)
+            go(turn, handing.hand_off(turn))
         elif state.phase is Phase.COLLECTING and isinstance(step, Collect):
             go(turn, numbers.take_timeout(turn, step))
         elif state.phase is Phase.WAITING:
@@ -177,7 +178,7 @@ class Dialog:
         if isinstance(step, Question | Menu):
             go(turn, asking.ask(turn, step, after="resume"))
         elif isinstance(step, Connect):
-            handing.announce(turn, step)
+            go(turn, handing.announce(turn, step))
 
     def _resumed(self, turn: Turn, event: Resumed) -> None:
         """The call was on hold: whoever listens now hears the question, or the announcement, again. No try of the caller's."""
@@ -188,11 +189,11 @@ class Dialog:
             case Phase.LISTENING | Phase.WAITING if isinstance(step, Question | Menu):
                 go(turn, asking.ask(turn, step, after="hold"))
             case Phase.LISTENING | Phase.WAITING | Phase.ANNOUNCING if isinstance(step, Connect):
-                handing.announce(turn, step)
+                go(turn, handing.announce(turn, step))
             case Phase.COLLECTING if isinstance(step, Collect):
                 go(turn, asking.collect(turn, step))
             case Phase.LISTENING | Phase.WAITING | Phase.ANNOUNCING | Phase.COLLECTING:
-                handing.hand_off(turn)
+                go(turn, handing.hand_off(turn))
             case Phase.NEW | Phase.HANDING_OFF | Phase.AUTHORISING | Phase.ENDED:
                 pass  # nobody was asked anything
             case _:
@@ -203,7 +204,7 @@ class Dialog:
     def _finished(self, turn: Turn, event: PromptFinished) -> None:
         notices.heard(turn, event.mark)
         if self.state.phase is Phase.ANNOUNCING and event.mark == self.state.mark:
-            handing.hand_off(turn)
+            go(turn, handing.hand_off(turn))
 
     def _interrupted(self, turn: Turn, event: Interrupted) -> None:
         notices.cut_off(turn, event.mark, event.played_s)
@@ -211,7 +212,7 @@ class Dialog:
             return
         step = self.bundle.flow.steps[self.state.step]
         if self.state.refused or not isinstance(step, Connect) or not step.barge_in:
-            handing.hand_off(turn)
+            go(turn, handing.hand_off(turn))
 
     def _authorised(self, turn: Turn, event: AuthorisationResult) -> None:
         step = self.bundle.flow.steps.get(self.state.step)

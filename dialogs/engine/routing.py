@@ -19,7 +19,7 @@ def take_route(turn: Turn, step: Route) -> str:
     state, bundle = turn.state, turn.bundle
     if step.to == "human":
         take_the_likely(state)
-    if step.to == "second":
+    if step.to == "second" and state.second:
         state.matter, state.second = Matter(state.second, by="second"), None
     if step.message and step.to in ("matter", "second") and message_of(turn) and not state.wants_human:
         return step.message
@@ -27,7 +27,7 @@ def take_route(turn: Turn, step: Route) -> str:
     verdict = look(bundle, state.conditions, queue, turn.now)
     if verdict.way is Way.CLOSED:
         queue, verdict = _elsewhere(turn, step.to, queue, verdict)
-    aim(turn, queue, step.to, verdict, on_duty=queue != meant and queue == bundle.default_queue)
+    aim(turn, queue, step.to, verdict, on_duty=queue != meant and queue == bundle.default_queue, route=state.step)
     if verdict.way is Way.CLOSED:
         return step.closed
     if verdict.way is Way.LONG_WAIT and step.long_wait and not bundle.queues[queue].emergency:
@@ -99,14 +99,28 @@ def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
     return bundle.routes.segments.get(state.segment)
 
 
-def aim(turn: Turn, queue: str, reason: str, verdict: GateResult, *, on_duty: bool = False) -> None:
+def closed_since(turn: Turn) -> bool:
+    """Whether the target was open when it was chosen, and has been closed while the transfer was announced."""
+    target = turn.state.target
+    if target is None or not target.open:
+        return False
+    verdict = look(turn.bundle, turn.state.conditions, target.queue, turn.now)
+    if verdict.way is not Way.CLOSED:
+        return False
+    turn.decide("closed_since", f"{target.queue}: {verdict.why}", *known_intent(turn.state))
+    return True
+
+
+def aim(turn: Turn, queue: str, reason: str, verdict: GateResult, *, on_duty: bool = False, route: str = "") -> None:
     """Take this queue as the target of the hand-off. Nothing else sets one."""
     state, bundle = turn.state, turn.bundle
     spec = bundle.queues[queue]
     own = own_line(bundle, state)
     urgent = spec.emergency or state.suspected is not None
     priority = HIGHEST_PRIORITY if urgent else max(spec.priority, own.priority if own else 0)
-    state.target = Target(queue, priority, reason, verdict.wait_s, verdict.switched, on_duty)
+    state.target = Target(
+        queue, priority, reason, verdict.wait_s, verdict.switched, on_duty, route, verdict.way is not Way.CLOSED
+    )
     turn.decide("route", f"{queue}: {verdict.way.value}, {verdict.why}", *known_intent(state))
 
 
@@ -114,7 +128,7 @@ def aim_at_someone(turn: Turn, reason: str) -> None:
     """Take the safest target for a call in trouble: the people for what is known, if they are there, else the default queue."""
     bundle, conditions = turn.bundle, turn.state.conditions
     queue = queue_for(bundle, turn.state, "human")
-    if look(bundle, conditions, queue, turn.now).way is Way.CLOSED:
+    if queue in turn.state.refused or look(bundle, conditions, queue, turn.now).way is Way.CLOSED:
         queue = bundle.default_queue
     aim(turn, queue, reason, look(bundle, conditions, queue, turn.now))
 

@@ -46,6 +46,10 @@ class Target:
     wait_s: float | None = None
     switched: bool = False
     on_duty: bool = False
+    route: str = ""
+    """The step that chose the queue; "" when none did."""
+    open: bool = True
+    """The gate let the call through; False when it goes there for want of a better place."""
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class CallState:
     silences: int = 0
     misses: int = 0
     menu: str = "main"
-    digits: str = ""
+    digits: str = field(default="", repr=False)  # typed so far; of a secret only how many there were
     said: tuple[tuple[Prompt, str], ...] = ()
     mark: str = ""
     marks: int = 0
@@ -95,6 +99,7 @@ class CallState:
     agent_asked: int = 0
     wants_human: bool = False
     wait_told: bool = False
+    too_long: bool = False  # the call is at its longest: only an emergency changes where it goes
     # conditions
     conditions: Conditions = field(default_factory=Conditions)
     without: frozenset[str] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,15 @@ def folder(tmp_path: Path) -> Path:
             "write closed, or 00:00-24:00",
             id="no hours at all",
         ),
+        pytest.param(
+            "routes.yml",
+            lambda b: b"# ours\n%YAML 1.3\n---\n" + b,
+            "routes.yml:2: the file says that it is YAML 1.3; only YAML 1.2 is read. Remove the line that begins with %YAML",
+            id="another YAML",
+        ),
+        pytest.param(
+            "flow.yml", lambda b: b"%YAML 1.1\n---\n" + b, "flow.yml:1: the file says that it is YAML 1.1", id="old YAML"
+        ),
         pytest.param("routes.yml", lambda b: b.replace(b"\n  ", b"\n\t", 3), "not valid YAML", id="tabs"),
         pytest.param("routes.yml", lambda b: b.decode().encode("utf-16"), "Save it as UTF-8", id="utf-16"),
         pytest.param("prompts/pl.yml", lambda b: b.decode().encode("cp1250", "replace"), "Save it as UTF-8", id="cp1250"),
@@ -102,6 +112,27 @@ def test_a_folder_in_place_of_a_file_is_told(folder: Path) -> None:
     (folder / "routes.yml").unlink()
     (folder / "routes.yml").mkdir()
     with pytest.raises(BundleError, match=r"routes\.yml: cannot be read: Is a directory"):
+        load_bundle(folder)
+
+
+def test_a_name_that_is_not_utf_8_is_told(folder: Path) -> None:
+    shutil.copy(folder / "prompts" / "uk.yml", os.fsencode(folder / "prompts") + b"/ukrai\xf1ski.yml")
+    with pytest.raises(BundleError) as raised:
+        load_bundle(folder)
+    assert str(raised.value) == r"prompts/ukrai\xf1ski.yml: the name of the file is not UTF-8. Rename it, such as pl.yml"
+
+
+def test_a_recording_may_be_called_anything(folder: Path) -> None:
+    (folder / "recordings").mkdir(exist_ok=True)
+    Path(os.fsdecode(os.fsencode(folder / "recordings") + b"/dzie\xf1.wav")).write_bytes(b"")
+    assert load_bundle(folder).version
+
+
+def test_a_file_that_would_be_passed_over_is_told(folder: Path) -> None:
+    (folder / "prompts" / "uk.yml").rename(folder / "prompts" / "uk.yaml")
+    with pytest.raises(
+        BundleError, match=r"prompts/uk\.yaml: only files whose names end in \.yml are read\. Rename it to uk\.yml"
+    ):
         load_bundle(folder)
 
 

@@ -1,4 +1,6 @@
-"""A telephone number given by keys: taken digit by digit, and refused when nobody may be called on it."""
+"""A number given by keys, taken digit by digit: a telephone number, refused when nobody may be called on it; or a secret, of
+which nothing is kept.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from dialogs.engine.steps import asking
 from dialogs.engine.turn import Turn
 
 NATIONAL_DIGITS = 9
+HIDDEN = "•"
 REFUSED_TYPES = frozenset({phonenumbers.PhoneNumberType.PREMIUM_RATE, phonenumbers.PhoneNumberType.SHARED_COST})
 
 
@@ -20,8 +23,8 @@ def take_key(turn: Turn, step: Collect, key: str) -> str | None:
         turn.decide("collect", "given up by the caller")
         return step.spent
     if key != "#":
-        state.digits += key
-    complete = len(state.digits) == NATIONAL_DIGITS and not state.digits.startswith("0")
+        state.digits += HIDDEN if step.secret else key
+    complete = not step.secret and len(state.digits) == NATIONAL_DIGITS and not state.digits.startswith("0")
     if key == "#" or complete or len(state.digits) >= step.max_digits:
         return _ended(turn, step)
     return None
@@ -37,8 +40,11 @@ def take_timeout(turn: Turn, step: Collect) -> str | None:
 
 def _ended(turn: Turn, step: Collect) -> str | None:
     state = turn.state
-    number = callable_number(turn.bundle, state.digits)
-    state.digits = ""
+    digits, state.digits = state.digits, ""
+    if step.secret:  # never a number to call, nor to be spoken: all that is known is whether there was one
+        turn.decide("collect", "a secret was given" if digits else "nothing was given")
+        return step.collected if digits else step.refused
+    number = callable_number(turn.bundle, digits)
     if number is None:
         turn.decide("collect", "no number that can be called")
         turn.say(turn.bundle.flow.says.bad_number)

@@ -23,7 +23,7 @@ def failed(turn: Turn, event: Failed) -> str | None:
             state.without |= {"voice"}
             if state.phase is not Phase.ANNOUNCING:
                 aim_at_someone(turn, "voice_failed")
-            handing.hand_off(turn)
+            return handing.hand_off(turn)
         case "max_length":
             _too_long(turn)
         case "recogniser" | "classifier":
@@ -36,6 +36,7 @@ def failed(turn: Turn, event: Failed) -> str | None:
 def _too_long(turn: Turn) -> None:
     if turn.state.phase is Phase.ANNOUNCING:
         return
+    turn.state.too_long = True
     turn.state.matter = None
     queue = queue_for(turn.bundle, turn.state, "default")
     aim(turn, queue, "max_length", GateResult(Way.OPEN, "the call is at its longest"))

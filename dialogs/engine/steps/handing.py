@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dialogs.data.flow import Connect, Request
-from dialogs.engine.gate import GateResult, Way
+from dialogs.engine import routing
+from dialogs.engine.gate import GateResult, Way, look
 from dialogs.engine.routing import aim, known_intent
 from dialogs.engine.state import Phase
 from dialogs.engine.turn import Turn
@@ -12,13 +13,12 @@ from dialogs.events import Expect, HandOff, HandOffResult, HangUp
 TRANSFER = "transfer"
 
 
-def announce(turn: Turn, step: Connect) -> None:
-    """Say where the call goes; the hand-off follows when that has been heard."""
+def announce(turn: Turn, step: Connect) -> str | None:
+    """Say where the call goes; the hand-off follows when that has been heard. Returns the step to go to instead, if any."""
     state, target = turn.state, turn.state.target
     queue = target.queue if target else turn.bundle.default_queue
     if "voice" in state.without:
-        hand_off(turn)
-        return
+        return hand_off(turn)
     emergency = turn.bundle.queues[queue].emergency
     if not emergency:
         _say_what_belongs_to_it(turn, step, queue)
@@ -30,6 +30,7 @@ def announce(turn: Turn, step: Connect) -> None:
     state.phase = Phase.ANNOUNCING
     if barge_in:
         turn.listen(Expect.OPEN, Phase.ANNOUNCING)
+    return None
 
 
 def _say_what_belongs_to_it(turn: Turn, step: Connect, queue: str) -> None:
@@ -49,12 +50,19 @@ def over_limit(turn: Turn) -> bool:
     return turn.state.turns > turn.bundle.flow.limits.turns
 
 
-def hand_off(turn: Turn) -> None:
-    """Put the caller through to the target now."""
+def hand_off(turn: Turn) -> str | None:
+    """Put the caller through to the target now. Returns the step to go to instead when the target has been closed meanwhile; a
+    call that nothing more can be said in goes to someone who is there.
+    """
     state = turn.state
+    if state.target is not None and routing.closed_since(turn):
+        if state.target.route and "voice" not in state.without and not over_limit(turn):
+            return state.target.route
+        routing.aim_at_someone(turn, "closed_since")
     if state.target is None:
         aim(turn, turn.bundle.default_queue, "default", GateResult(Way.OPEN, "nothing better known"))
     _emit(turn, TRANSFER)
+    return None
 
 
 def request(turn: Turn, step: Request) -> None:
@@ -118,14 +126,25 @@ def _try_another(turn: Turn, result: HandOffResult) -> str | None:
     state.refused.append(failed)
     turn.tried(f"refused:{failed}")
     turn.decide("refused", f"{failed}: {result.reason or 'not taken'}")
-    for queue in (bundle.queues[failed].overflow, bundle.default_queue):
-        if queue and queue not in state.refused:
-            aim(turn, queue, "refused", GateResult(Way.OPEN, f"{failed} did not take the call"))
-            if "voice" in state.without:
-                hand_off(turn)
-                return None
-            turn.say(bundle.flow.says.try_other)
-            turn.speak(barge_in=False)
-            state.phase = Phase.ANNOUNCING
-            return None
-    return bundle.flow.anywhere.give_up
+    queue = _next_queue(turn, failed)
+    if queue is None:
+        return bundle.flow.anywhere.give_up
+    aim(turn, queue, "refused", look(bundle, state.conditions, queue, turn.now))
+    if "voice" in state.without:
+        return hand_off(turn)
+    turn.say(bundle.flow.says.try_other)
+    turn.speak(barge_in=False)
+    state.phase = Phase.ANNOUNCING
+    return None
+
+
+def _next_queue(turn: Turn, failed: str) -> str | None:
+    """The next queue that has not refused the caller: an overflow that is open, else the default queue, open or not."""
+    state, bundle = turn.state, turn.bundle
+    overflow = bundle.queues[failed].overflow
+    if overflow and overflow not in state.refused:
+        verdict = look(bundle, state.conditions, overflow, turn.now)
+        if verdict.way is not Way.CLOSED:
+            return overflow
+        turn.decide("closed_since", f"{overflow}: {verdict.why}")
+    return None if bundle.default_queue in state.refused else bundle.default_queue

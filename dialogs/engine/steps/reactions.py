@@ -34,8 +34,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     answer = _in_context(turn, step, answer)
     if state.phase is Phase.ANNOUNCING and _stays_with_these_people(turn, answer):
         learn(turn, replace(answer, means=Means.MATTER, correction=False))
-        handing.hand_off(turn)
-        return None
+        return handing.hand_off(turn)
     own = _own_answer(turn, step, answer)
     if own is not None:
         return own
@@ -171,8 +170,7 @@ def _during_announcement(turn: Turn, answer: Answer) -> str | None:
         languages.take_over(turn, answer.option)
     elif answer.option == NO_RECORDING:
         comfort.stop_recording(turn)
-    handing.hand_off(turn)
-    return None
+    return handing.hand_off(turn)
 
 
 def _anywhere(turn: Turn, step: Step, answer: Answer) -> str | None:

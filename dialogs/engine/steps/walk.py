@@ -66,7 +66,7 @@ def enter(turn: Turn, step: Step) -> str | None:
         case Route():
             return routing.take_route(turn, step)
         case Connect():
-            handing.announce(turn, step)
+            return handing.announce(turn, step)
         case Request():
             handing.request(turn, step)
         case Collect():
