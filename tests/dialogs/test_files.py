@@ -116,7 +116,7 @@ def test_a_folder_in_place_of_a_file_is_told(folder: Path) -> None:
 
 
 def test_a_name_that_is_not_utf_8_is_told(folder: Path) -> None:
-    shutil.copy(folder / "prompts" / "uk.yml", os.fsencode(folder / "prompts") + b"/ukrai\xf1ski.yml")
+    shutil.copy(folder / "prompts" / "uk.yml", Path(os.fsdecode(os.fsencode(folder / "prompts") + b"/ukrai\xf1ski.yml")))
     with pytest.raises(BundleError) as raised:
         load_bundle(folder)
     assert str(raised.value) == r"prompts/ukrai\xf1ski.yml: the name of the file is not UTF-8. Rename it, such as pl.yml"

@@ -18,6 +18,7 @@ from pipecat.transports.base_transport import BaseTransport
 
 from voicebot.endpoints.leg import Leg, LegEnded, LegEvent, LegHold, LegKey
 from voicebot.pipeline.frames import (
+    EarFailedFrame,
     LegEndedFrame,
     LegHoldFrame,
     PausePlaybackFrame,
@@ -34,6 +35,8 @@ CHUNK_S = 0.2
 AHEAD_S = 0.4
 RESUME_BACK_S = 0.35
 RETRY_S = 0.04
+DEAF_AFTER = 25
+"""So many pieces in a row that could not be read (a second of sound) are no hiccup any more."""
 STARVED_S = 0.2
 """No packet for so long is no jitter any more: the caller is silent, and time passes."""
 
@@ -98,13 +101,21 @@ class LegInput(FrameProcessor):
             await self.cancel_task(task)
 
     async def _read_audio(self) -> None:
+        """A piece that cannot be read may be followed by one that can. A leg of which nothing can be read for long has no ear."""
         self._heard_until = self._now()
+        failed = 0
         while True:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 await self._pass_audio_on()
-            except Exception:  # the next piece may be read: a reader that dies leaves the caller unheard
-                log.exception("audio of the leg could not be read", code="call.audio")
+            except Exception:
+                failed += 1
+                if failed == 1:  # once, not 25 times a second
+                    log.exception("audio of the leg could not be read", code="call.audio")
+                elif failed == DEAF_AFTER:
+                    await self.push_frame(EarFailedFrame(code="call.audio"))
+            else:
+                failed = 0
 
     async def _pass_audio_on(self) -> None:
         pcm, rate = self._leg.read(), self._leg.sample_rate

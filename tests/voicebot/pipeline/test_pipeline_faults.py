@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+import structlog
 from pipecat.frames.frames import Frame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
@@ -441,3 +442,23 @@ async def test_a_part_that_cannot_be_cleaned_up_leaves_nothing_else_running() ->
         pass
     await asyncio.sleep(0)
     assert asyncio.all_tasks() - before == set()
+
+
+async def test_a_leg_of_which_nothing_can_be_read_is_told_once_and_its_keys_count() -> None:
+    class Unreadable(MemoryLeg):
+        def read(self) -> bytes:
+            raise RuntimeError("no sound")
+
+    told, leg = Told(), Unreadable()
+
+    async def drop() -> None: ...
+
+    steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
+    steering.drive(told)  # type: ignore[arg-type]
+    transport = LegTransport(leg)
+    with structlog.testing.capture_logs() as logged:
+        async with CallPipeline([transport.input(), steering, transport.output()], RATE):
+            assert await told.until("failed") == ("recogniser", "call.audio")
+            leg.press("1")
+            assert await told.until("key") == "1"
+    assert len([line for line in logged if line.get("code") == "call.audio"]) == 1
