@@ -42,7 +42,7 @@ class HandingOver:
         try:
             result = await self._hand_over(action)
         except Exception as error:
-            log.error("hand-off failed", code="handoff.failed", error=repr(error))
+            log.error("hand-off failed", code="handoff.failed", error=error)
             result = HandOffResult(ok=False, queue=action.queue, reason="failed")
         self.under_way = False
         self._tell(result)

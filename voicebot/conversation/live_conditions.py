@@ -28,7 +28,7 @@ class LiveConditions:
         try:
             now = self._now()
         except Exception as error:
-            log.error("live conditions cannot be read", code="state.failed", error=repr(error))
+            log.error("live conditions cannot be read", code="state.failed", error=error)
             return None
         if _as_told(now) == _as_told(self.known):
             return None

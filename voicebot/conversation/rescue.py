@@ -122,7 +122,7 @@ async def _spoken(say: Say, speak: Speak) -> PromptFinished | Failed:
     try:
         await speak(say)
     except Exception as error:
-        log.error("the last words cannot be said", code="call.voice", error=repr(error))
+        log.error("the last words cannot be said", code="call.voice", error=error)
         return Failed("voice", "call.voice")
     return PromptFinished(say.mark)
 
@@ -131,5 +131,5 @@ async def _handed_over(action: HandOff, hand_over: HandOver) -> HandOffResult:
     try:
         return await hand_over(action)
     except Exception as error:
-        log.error("hand-off failed", code="handoff.failed", error=repr(error))
+        log.error("hand-off failed", code="handoff.failed", error=error)
         return HandOffResult(ok=False, queue=action.queue, reason="failed")

@@ -75,5 +75,5 @@ class CallPipeline:
                 await self._runner.cancel()
                 await asyncio.shield(self._running)
         except Exception as error:  # a TimeoutError is one like the others
-            log.error("pipeline did not end well", code="pipeline.shutdown", error=repr(error))
+            log.error("pipeline did not end well", code="pipeline.shutdown", error=error)
             await cancelled(self._running)
