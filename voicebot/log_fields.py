@@ -94,6 +94,10 @@ FIELDS: Mapping[str, LogField] = {
     "calls": LogField(FieldType.COUNT, "Calls."),
     "pause_s": LogField(FieldType.NUMBER, "Seconds until the next try."),
     "files_without_call": LogField(FieldType.COUNT, "Recordings and call files that no record named."),
+    "numbers": LogField(FieldType.COUNT, "Customers' numbers."),
+    "refused": LogField(FieldType.COUNT, "Rows that could not be imported."),
+    "shared": LogField(FieldType.COUNT, "Numbers of more than one customer."),
+    "state": LogField(FieldType.NAME, "What systemd was to be told."),
     "keep_days": LogField(FieldType.COUNT, "For how long records are kept."),
 }
 

@@ -210,3 +210,12 @@ def test_in_another_language_the_agent_is_told_which(bundle: Bundle) -> None:
     ukrainian = Call(bundle).hears(means("card_block", language="uk", act="language")).waits()
     assert (ukrainian.place, ukrainian.handed.language) == (("card_emergency", 10), "uk")
     assert [action.language for action in ukrainian.actions if isinstance(action, Say)][-1] == "uk"
+
+
+def test_the_emergency_key_stops_an_ordinary_transfer_and_not_one_of_its_own(bundle: Bundle) -> None:
+    """While it is announced."""
+    stopped = Call(bundle).hears(means("cash_loan")).presses("9").waits()
+    assert stopped.place == ("card_emergency", 10)
+    again = Call(bundle).presses("99").waits()
+    assert again.place == ("card_emergency", 10)
+    assert len(again.decisions("emergency")) == 1

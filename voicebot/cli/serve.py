@@ -15,6 +15,7 @@ from rich.console import Console
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config
 from voicebot.errors import ConfigError, code_of
+from voicebot.notify import READY, STOPPING, beat, notify, reloading
 from voicebot.process import pid_file
 from voicebot.tasks import cancelled
 
@@ -75,6 +76,7 @@ async def _serve(config: Path | None) -> None:
             if not await web.ready(WEB_START_S):
                 console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
         _announce(console, service, listeners)
+        notify(READY)
         wanted = asyncio.Event()
         loop.add_signal_handler(signal.SIGHUP, wanted.set)
         stack.enter_context(pid_file(settings.state.data_dir))
@@ -83,8 +85,10 @@ async def _serve(config: Path | None) -> None:
             asyncio.create_task(service.died()),
             asyncio.create_task(_reload_when(wanted, config, service, web)),
         }
+        beating = asyncio.create_task(beat(lambda: service.healthy))
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         await cancelled(*waiting)
+        notify(STOPPING)
         if not service.healthy:
             console.print("an endpoint cannot go on: this process must be replaced", style="red")
         console.print(
@@ -95,30 +99,35 @@ async def _serve(config: Path | None) -> None:
         if web is not None:
             draining.append(web.drain(settings.limits.drain_s + LAST_WORDS_S))
         await asyncio.gather(*draining)
+        await cancelled(beating)
     if code:
         raise typer.Exit(code)
 
 
 async def _reload_when(wanted: asyncio.Event, config: Path | None, service: Service, web: WebProcess | None) -> None:
     """Read everything again at each SIGHUP, for ever. Mistakes are logged, and all goes on as it was."""
-    from voicebot.config.loading import load_settings
-
     while True:
         await wanted.wait()
         wanted.clear()
+        reloading()
         try:
-            settings = await asyncio.to_thread(load_settings, config)
-        except ConfigError as error:
-            service.reload_failed(error)
-            log.error("nothing was reloaded", code=error.code, why=str(error))
-            continue
-        try:
-            await service.reload(settings)
+            await _reload(config, service, web)
         except Exception as error:
             log.error("nothing was reloaded", code=code_of(error), why=str(error))
-        else:
-            if web is not None:
-                await web.reload(settings)
+        notify(READY)
+
+
+async def _reload(config: Path | None, service: Service, web: WebProcess | None) -> None:
+    from voicebot.config.loading import load_settings
+
+    try:
+        settings = await asyncio.to_thread(load_settings, config)
+    except ConfigError as error:
+        service.reload_failed(error)
+        raise
+    await service.reload(settings)
+    if web is not None:
+        await web.reload(settings)
 
 
 def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:

@@ -261,9 +261,11 @@ class Session:
             self.journal.close(outcome)
             if kept:
                 self._keep(recording, words)
+            else:
+                self._services.records.left_out(self.call_id)
         with aside("live list"):
             self._services.live.ended(self.call_id)
-        log.info(f"{'call' if self._channel is VOICE else 'chat'} ended", outcome=outcome)
+        log.info("call ended" if self._channel is VOICE else "chat ended", outcome=outcome)
 
     def _keep(self, recording: Path | None, words: bool) -> None:
         summary = summarise(
@@ -274,7 +276,4 @@ class Session:
             recording=recording,
         )
         lines = self.journal.lines if words else [wordless(line) for line in self.journal.lines]
-        if kept:
-            self._services.records.save(summary, lines)
-        else:
-            self._services.records.left_out(self.call_id)
+        self._services.records.save(summary, lines)

@@ -162,7 +162,12 @@ def _deny(turn: Turn) -> None:
 
 
 def _during_announcement(turn: Turn, answer: Answer) -> str | None:
-    """Whoever asks for a moment gets it; anything else that is no change of mind lets the transfer go on."""
+    """Whoever asks for a moment gets it, and the emergency key has its people unless they are being called already; anything else
+    that is no change of mind lets the transfer go on.
+    """
+    target = turn.state.target
+    if answer.means is Means.SECURITY and not (target is not None and turn.bundle.queues[target.queue].emergency):
+        return emergencies.security_key(turn)
     if answer.means is Means.WAIT and turn.state.waits < turn.bundle.flow.limits.waits:
         comfort.wait(turn)
         return None

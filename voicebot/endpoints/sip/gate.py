@@ -53,8 +53,14 @@ class PeerGate:
         if not self._guarded:
             raise EndpointError(f"the SIP stack listens on none of the ports {self._ports}: is one of them taken?")
         program = source_filter(self._networks)
-        for sock in self._guarded:
-            attach(sock, program)
+        try:
+            for sock in self._guarded:
+                attach(sock, program)
+        except PermissionError as error:
+            raise EndpointError(
+                "this kernel lets only privileged processes filter TCP, and without the filter anybody could call. "
+                "Give the service CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN), or set sip.transports: [udp]"
+            ) from error
         if not self._networks:
             log.warning("sip peers: the allow-list is empty, so nobody can call; set it to your trunk's networks")
         self._watch()

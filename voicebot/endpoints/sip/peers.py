@@ -77,7 +77,10 @@ def _match(network: Network, source: int, inside: int) -> list[Instruction]:
 
 
 def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:
-    """Put the program on a socket; it holds for every descriptor of it, and connections accepted later inherit it."""
+    """Put the program on a socket; it holds for every descriptor of it, and connections accepted later inherit it.
+
+    Raises PermissionError: some kernels let only CAP_NET_ADMIN filter TCP.
+    """
     code = b"".join(struct.pack("=HBBI", op, jump_true, jump_false, k & 0xFFFFFFFF) for op, jump_true, jump_false, k in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(buffer)))
