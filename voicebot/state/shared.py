@@ -88,18 +88,18 @@ class SharedState:
         """
         if not self._breaker.may_try():
             raise StateUnavailable("the state server is away; the call goes on with what this process knows")
-        was_available = self.available
         try:
             answer = await self._within_deadline(question)
         except (RedisError, OSError, TimeoutError) as error:
             if isinstance(error, ResponseError | DataError) and not isinstance(error, ReadOnlyError | OutOfMemoryError):
-                self._answered(was_available)
+                self._answered()
                 raise StateError(f"the state server refuses: {_refusal(error)}") from None
+            was_available = self.available  # now: of many who asked together, one tells
             self._breaker.failed()
             if was_available and not self.available:
                 _log.warning("state server away", code=StateUnavailable.code, error=type(error).__name__)
             raise StateUnavailable(f"the state server does not answer: {type(error).__name__}") from error
-        self._answered(was_available)
+        self._answered()
         return answer
 
     async def _within_deadline(self, question: Callable[[Redis], Awaitable[T]]) -> T:
@@ -127,7 +127,8 @@ class SharedState:
         if not asking.cancelled():
             asking.exception()
 
-    def _answered(self, was_available: bool) -> None:
+    def _answered(self) -> None:
+        was_available = self.available
         self._breaker.succeeded()
         if not was_available:
             _log.info("state server back", pending=self.pending)

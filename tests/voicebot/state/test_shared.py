@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from structlog.testing import capture_logs
 
 from tests.voicebot.logged import line_with
 from tests.voicebot.state.servers import StateServer, back, connect
@@ -88,6 +89,17 @@ async def test_a_frozen_server_costs_a_caller_no_more_than_the_deadline(server: 
     finally:
         server.thaw()
     assert await read_when_back(shared, "a") is None
+
+
+async def test_of_many_questions_that_fail_together_one_is_told(server: StateServer, shared: SharedState) -> None:
+    """A busy service must not fill its log with one fact."""
+    server.freeze()
+    try:
+        with capture_logs() as told:
+            await asyncio.gather(*(read(shared, "a") for _ in range(50)), return_exceptions=True)
+    finally:
+        server.thaw()
+    assert [each["event"] for each in told].count("state server away") == 1
 
 
 async def test_writes_made_while_the_server_was_away_arrive_when_it_is_back(server: StateServer, shared: SharedState) -> None:
