@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PID_FILE = "voicebot.pid"
 _MOST_FILES = 65_536
+_GIVE_WAY = 5
 
 
 def raise_file_limit() -> int:
@@ -31,6 +32,15 @@ def pid_file(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def give_way() -> None:
+    """Let other processes of ours run first when there is not processor enough for all. Linux may weigh a session as a whole,
+    beside the processes in it (sched(7), autogroup).
+    """
+    os.nice(_GIVE_WAY)
+    with suppress(OSError):  # no such weighing here
+        Path("/proc/self/autogroup").write_text(f"{_GIVE_WAY}\n", encoding="ascii")
 
 
 def running_pid(data_dir: Path) -> int | None:

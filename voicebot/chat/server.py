@@ -29,7 +29,7 @@ class LiveChat(Protocol):
     """A chat under way."""
 
     address: str
-    """What counts as one client, see `voicebot.http.connections.client_of`."""
+    """What counts as one client, see `voicebot.http.places.client_of`."""
 
     @property
     def silent_since(self) -> float | None:

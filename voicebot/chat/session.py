@@ -25,7 +25,7 @@ from voicebot.conversation.session import CHAT, Session
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
-from voicebot.http.connections import client_of
+from voicebot.http.places import client_of
 from voicebot.logs import call_logged
 from voicebot.state.caller_memory import Remembered
 from voicebot.tasks import cancelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,12 @@ from collections.abc import Mapping, Sequence
 import structlog
 from fastapi import HTTPException
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicebot.http.connections import Refused, client_of
+from voicebot.http.connections import Refused
+from voicebot.http.places import client_of
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +110,25 @@ class BodyLimit:
                 raise HTTPException(413, detail, {"Connection": "close"})
             return message
 
-        await self._app(scope, counted, send)
+        with contextlib.suppress(ClientDisconnect):  # in the middle of its body: nobody is there to be answered
+            await self._app(scope, counted, send)
+
+
+class OneRequest:
+    """ASGI middleware: every answer ends its connection, so that whoever limits connections limits requests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, say in the answer that it is the last."""
+
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, last)
 
 
 async def _refuse(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -13,7 +14,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voicebot.errors import ConfigError
-from voicebot.http.connections import Acceptor, HttpProtocol, Refused
+from voicebot.http.acceptor import Acceptor
+from voicebot.http.connections import HttpProtocol, Refused
 from voicebot.http.settings import HttpLimits, Tls
 from voicebot.tasks import cancelled
 
@@ -24,6 +26,9 @@ _MESSAGE_OCTETS = 64 * 1024
 """A longer WebSocket message ends its connection. The most a chat takes are 4,000 characters: 48,000 octets when all of them are
 escaped as surrogate pairs (RFC 8259, section 7)."""
 _MESSAGES_WAITING = 8
+_TLS_READ_OCTETS = 16 * 1024
+"""The longest record (RFC 8446, section 5.1). asyncio keeps a buffer of 256 KB for each connection from its first octet on: a
+flood of handshakes that never end cost 900 MB."""
 
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
@@ -42,6 +47,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     """TLS 1.2 and newer with this certificate. Raises ConfigError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    sslproto.SSLProtocol.max_size = _TLS_READ_OCTETS
     try:
         context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
@@ -109,8 +115,11 @@ async def serve(
     proxies: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
     refused: Refused = lambda _: None,
+    most_per_s: float | None = None,
 ) -> HttpServer:
-    """Serve until closed, on a socket of `listen`. `proxies` are networks whose X-Forwarded-For header is believed."""
+    """Serve until closed, on a socket of `listen`. `proxies` are networks whose X-Forwarded-For header is believed. `most_per_s`
+    connections are taken in a second (None: all), however many come.
+    """
     limits = limits or HttpLimits()
     config = uvicorn.Config(
         app,
@@ -132,7 +141,13 @@ async def serve(
     server = _Uvicorn(config)
     protocol = partial(HttpProtocol, config, server.server_state, {}, limits=limits, refused=refused)
     server.acceptor = Acceptor(
-        listener, lambda lost: protocol(on_lost=lost), limits=limits, proxies=proxies, tls=tls, refused=refused
+        listener,
+        lambda place: protocol(place=place),
+        limits=limits,
+        proxies=proxies,
+        tls=tls,
+        refused=refused,
+        most_per_s=most_per_s,
     )
     task = asyncio.create_task(server.serve(), name="http")
     up = asyncio.create_task(server.up.wait())

@@ -16,7 +16,7 @@ import structlog
 
 from voicebot.config.settings import Settings
 from voicebot.logs import configure_logs
-from voicebot.process import raise_file_limit
+from voicebot.process import give_way, raise_file_limit
 from voicebot.tasks import cancelled
 from voicebot.web.process import READY
 from voicebot.web.service import Listeners, WebService, open_web
@@ -31,6 +31,7 @@ async def run(order: dict[str, Any]) -> None:
     settings = Settings.model_validate(order["settings"])
     configure_logs(level=settings.log.level, format=settings.log.format)
     raise_file_limit()
+    give_way()  # the calls cannot wait for a processor: a frame is due every 20 ms
     sockets = {name: socket.socket(fileno=number) for name, number in order["sockets"].items()}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import subprocess
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -26,8 +27,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from voicebot.errors import ConfigError
-from voicebot.http.connections import client_of
+from voicebot.http.acceptor import Acceptor
 from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
+from voicebot.http.places import Place, Places, client_of
 from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.http.settings import HttpLimits, Tls
 from voicebot.tasks import cancelled
@@ -57,15 +59,18 @@ class Served:
             while self.server.connections:
                 await asyncio.sleep(0.01)
 
-    async def opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.server.port)
+    async def opened(self, source: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        local = (source, 0) if source else None
+        return await asyncio.open_connection("127.0.0.1", self.server.port, local_addr=local)
 
     def client(self, **more: Any) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.server.port}", trust_env=False, **more)
 
 
 @asynccontextmanager
-async def served(proxies: tuple[str, ...] = (), tls: ssl.SSLContext | None = None, **limits: Any) -> AsyncIterator[Served]:
+async def served(
+    proxies: tuple[str, ...] = (), tls: ssl.SSLContext | None = None, most_per_s: float | None = None, **limits: Any
+) -> AsyncIterator[Served]:
     refused: Counter[str] = Counter()
     bodies: list[int] = []
     waiting = asyncio.Semaphore(0)
@@ -89,7 +94,8 @@ async def served(proxies: tuple[str, ...] = (), tls: ssl.SSLContext | None = Non
     app = BodyLimit(app, octets=chosen.max_body_octets, refused=count)
     app = TokenRequired(app, token=TOKEN, prefixes=("/api",), refused=count)
     app = ClientShare(app, most=chosen.max_per_address, refused=count)
-    server = await serve(app, listen("127.0.0.1", 0, setting="test"), limits=chosen, proxies=proxies, tls=tls, refused=count)
+    listener = listen("127.0.0.1", 0, setting="test")
+    server = await serve(app, listener, limits=chosen, proxies=proxies, tls=tls, refused=count, most_per_s=most_per_s)
     try:
         yield Served(server, refused, waiting, bodies)
     finally:
@@ -139,6 +145,28 @@ async def test_octet_by_octet_is_no_way_to_keep_a_connection() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /api/take HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /open HTTP/x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_answered_and_leaves_no_line_in_the_log(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Also in the middle of a request: a traceback for each bad client would fill the disk."""
+    async with served() as http:
+        reader, writer = await http.opened()
+        writer.write(sent)
+        told = await asyncio.wait_for(reader.read(), 10)
+        assert told.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401"))
+        await http.until_closed()
+        assert sum(http.refused.values()) >= 1
+        writer.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
+
+
 async def test_an_idle_connection_between_requests_is_closed_after_a_while_and_nothing_is_counted() -> None:
     """A browser that keeps a connection has done nothing wrong."""
     async with served(**QUICK) as http:
@@ -183,6 +211,132 @@ async def test_two_thousand_silent_sockets_end_by_themselves_and_the_rest_are_tu
             assert (await client.get("/open")).status_code == 200
         for each in sockets:
             each.close()
+
+
+async def test_when_all_places_are_taken_by_silent_sockets_the_oldest_gives_way_and_who_asks_is_answered() -> None:
+    """Spread over many addresses, none of which has too many: one who asks must not wait until they end by themselves."""
+    async with served(max_connections=20, max_per_address=10, header_s=60) as http:
+        held = [await http.opened(source=f"127.0.1.{number % 5}") for number in range(20)]
+        async with http.client() as client:
+            assert (await client.get("/open")).status_code == 200
+            reader, _ = held[0]
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await asyncio.wait_for(reader.readexactly(1), 10)
+            assert (http.refused, http.server.connections) == ({"gave_way": 1}, 20)
+            # more silent ones, each in the place of another: the one who asked keeps its own
+            held += [await http.opened(source="127.0.1.1") for _ in range(5)]
+            assert (await client.get("/open")).status_code == 200
+        for _, writer in held:
+            writer.close()
+
+
+async def test_nobody_whose_request_is_under_way_gives_way() -> None:
+    """Then who comes last is turned away."""
+    async with served(max_connections=3, max_per_address=3) as http, http.client() as client:
+        waiting = [asyncio.create_task(client.get("/wait")) for _ in range(3)]
+        for _ in waiting:
+            await http.waiting.acquire()
+        reader, writer = await http.opened()
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.readexactly(1), 10)
+        assert not any(each.done() for each in waiting)
+        writer.close()
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_handshake_that_never_ends_gives_way_too(tmp_path: Path) -> None:
+    """Before there is any HTTP."""
+    tls = _certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(tls.certificate))
+    async with served(tls=tls_context(tls), max_connections=2) as http:
+        held = [await http.opened(source="127.0.1.1") for _ in range(2)]
+        async with httpx.AsyncClient(verify=trusting, trust_env=False) as client:
+            assert (await client.get(f"https://127.0.0.1:{http.server.port}/open")).status_code == 200
+        for _, writer in held:
+            writer.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["take", "works", "waits", "leave", "room"]))))
+def test_places_are_counted_right_whatever_happens(steps: list[tuple[int, str]]) -> None:
+    """And room is made only by one that waits, of the client that has most of these."""
+    places = Places()
+    kept: list[Place] = []
+    closed: list[Place] = []
+    working: set[Place] = set()
+    for number, step in steps:
+        if step == "take":
+            place = places.take(f"client {number}")
+            place.close = lambda place=place: closed.append(place)  # type: ignore[misc]
+            kept.append(place)
+        elif step == "room":
+            waiting = [each for each in kept if each not in working]
+            assert places.make_room() == bool(waiting)
+            if waiting:
+                gone = closed[-1]
+                counts = Counter(each.client for each in waiting)
+                assert counts[gone.client] == max(counts.values())
+                kept.remove(gone)
+        elif kept:
+            place = kept[number % len(kept)]
+            getattr(place, step)()
+            (working.add if step == "works" else working.discard)(place)
+            if step == "leave":
+                kept.remove(place)
+        assert len(places) == len(kept)
+        assert all(places.of(f"client {each}") == sum(p.client == f"client {each}" for p in kept) for each in range(4))
+
+
+async def test_a_connection_that_is_given_up_before_it_began_is_closed() -> None:
+    """Its other side must learn it."""
+    listener = listen("127.0.0.1", 0, setting="test")
+    acceptor = Acceptor(listener, lambda _: asyncio.Protocol(), limits=HttpLimits(), proxies=(), tls=None, refused=lambda _: None)
+    ours, theirs = socket.socketpair()
+    acceptor._take(ours, "192.0.2.1")
+    assert len(acceptor) == 1
+    await acceptor.close()
+    await asyncio.sleep(0)  # what is to be called when the task ends is called
+    assert (len(acceptor), theirs.recv(1)) == (0, b"")
+    theirs.close()
+
+
+async def test_a_flood_of_connections_leaves_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the next connection is always there already, taking them would never let anything else run."""
+    async with served(max_connections=1) as http:
+        loop = asyncio.get_running_loop()
+        taken, others = 0, 0
+        over = asyncio.Event()
+
+        async def at_once(listener: socket.socket) -> tuple[socket.socket, Any]:
+            nonlocal taken
+            taken += 1
+            if taken > 200:
+                over.set()
+                await asyncio.Event().wait()
+            ours, theirs = socket.socketpair()
+            theirs.close()
+            return ours, ("192.0.2.1", taken)
+
+        monkeypatch.setattr(loop, "sock_accept", at_once)
+        held = await http.opened()  # the acceptor comes back for the next
+        async with asyncio.timeout(10):
+            while not over.is_set():
+                others += 1
+                await asyncio.sleep(0)
+        assert others >= 150
+        held[1].close()
+
+
+async def test_so_many_connections_a_second_are_taken_and_the_rest_wait() -> None:
+    """Where a flood must not take the processor of whoever serves."""
+    async with served(most_per_s=20) as http:
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(20):
+            for _ in range(11):
+                async with http.client() as client:
+                    assert (await client.get("/open")).status_code == 200
+        assert asyncio.get_running_loop().time() - began >= 10 / 20
 
 
 async def test_the_token_comes_before_the_body() -> None:
@@ -287,6 +441,25 @@ async def test_https_by_setting_and_a_handshake_that_never_comes_is_not_waited_f
         await http.until_refused("handshake")
         writer.close()
         await http.until_closed()
+
+
+async def test_handshakes_that_never_end_cost_little_memory(tmp_path: Path) -> None:
+    """A hundred of them: each a fraction of what asyncio keeps for one by itself."""
+    tls = tls_context(_certificate(tmp_path))
+    tracemalloc.start()
+    try:
+        async with served(tls=tls, max_per_address=200) as http:
+            before, _ = tracemalloc.get_traced_memory()
+            held = [await http.opened() for _ in range(100)]
+            async with asyncio.timeout(10):
+                while http.server.connections < 100:
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
+            assert tracemalloc.get_traced_memory()[0] - before < 100 * 64 * 1024
+            for _, writer in held:
+                writer.close()
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
