@@ -38,8 +38,10 @@ log = structlog.get_logger(__name__)
 
 Progress = Callable[[str], None]
 
-LOCAL_LIMITS = HttpLimits(max_connections=32, max_per_address=32, header_s=2, body_s=2, answer_s=5, keep_alive_s=5)
+LOCAL_LIMITS = HttpLimits(max_connections=16, max_per_address=16, header_s=2, body_s=2, answer_s=5, keep_alive_s=5)
 """Of the local socket: whoever watches needs few connections, and the calls need the file handles."""
+LOCAL_MOST_PER_S = 200.0
+"""Connections, with one request each: a flood from this machine must not take the calls' processor."""
 
 LAST_WORDS_S = 15.0
 """How long a caller may take to be told that they are put through, at shutdown."""
@@ -205,7 +207,7 @@ async def open_service(
 
         state = ServiceState(bundle.version)
         app = health_app(parts, figures, lambda: asdict(state))
-        local = await serve(app, health, limits=LOCAL_LIMITS)
+        local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
         yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, callbacks, address, state)

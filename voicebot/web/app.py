@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from dialogs.data.bundle import Bundle
@@ -29,6 +31,7 @@ from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.web import callbacks, calls, figures, handoffs, switches
+from voicebot.web.problems import Problem, refuse_invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class WebParts:
     """The time of day that the service goes by."""
     health: Sequence[Part] = ()
     """What the service is made of, and how each part is."""
+    health_kept_s: float = 0.0
+    """So old may be what is told of them, and the figures."""
     calls_metrics: Callable[[], Awaitable[str]] | None = None
     """The metrics of the calls' process, in the text format; None where there is none to ask."""
     chat: ChatServer | None = None
@@ -58,20 +63,23 @@ class WebParts:
     """Told why a request was refused before it reached the application."""
 
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 404, 409, 413, 422, 429)}
+
+
 def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     """The API, and the chat unless it has a port of its own. Without the token only /health and the chat answer; there is no page
     of documentation.
     """
     app = _app(parts)
-    app.router.routes.extend(health_routes(parts.health))
+    app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))
     look = count_parts(parts.metrics, parts.health)
 
     async def count() -> None:
         await asyncio.gather(parts.callbacks.count(), look())
 
-    app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count))
+    app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count, kept_s=parts.health_kept_s))
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
-    app.include_router(callbacks.routes(parts.callbacks), prefix="/api")
+    app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.chat is not None and with_chat:
@@ -82,7 +90,7 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
 def build_chat_app(parts: WebParts) -> FastAPI:
     """The chat alone, with the health of the process for a load balancer."""
     app = _app(parts)
-    app.router.routes.extend(health_routes(parts.health))
+    app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))
     if parts.chat is not None:
         app.include_router(chat_routes(parts.chat))
     return app
@@ -90,8 +98,9 @@ def build_chat_app(parts: WebParts) -> FastAPI:
 
 def _app(parts: WebParts) -> FastAPI:
     """What every request passes, the last added first: its client's share, the token, the length of its body."""
-    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses=_REFUSALS)
     app.add_exception_handler(VoicebotError, _unavailable)
+    app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused)
     app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused)
     app.add_middleware(ClientShare, most=parts.limits.max_per_address, refused=parts.refused)

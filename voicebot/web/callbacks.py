@@ -7,16 +7,19 @@ Callbacks that are not made because the customer rang again and was put through 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from dialogs.data.bundle import Bundle
 from voicebot.handoff.callback_service import CallbackService, ClaimLost, Outcome
 from voicebot.handoff.callbacks import callback_codec, served_codec
+from voicebot.web.fields import Moment, QueueName
 from voicebot.web.handoffs import Ref
-
-QueueName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+from voicebot.web.problems import known
+from voicebot.web.strict_json import StrictJsonRoute
 
 
 class OnTheLine(BaseModel):
@@ -24,7 +27,7 @@ class OnTheLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime
+    since: Moment
     priority: Annotated[int, Field(ge=0, le=10)] = 0
 
 
@@ -50,9 +53,11 @@ class OutcomeReport(BaseModel):
     """not_reached counts as an attempt, given_back does not."""
 
 
-def routes(service: CallbackService) -> APIRouter:
-    """Promised callbacks in the order of their places."""
-    router = APIRouter()
+def routes(service: CallbackService, in_force: Callable[[], Bundle]) -> APIRouter:
+    """Promised callbacks in the order of their places. A queue that the bundle does not have, and where none are left of an
+    earlier bundle, is a 404 with the nearest name: a dialler that waits there would wait for ever.
+    """
+    router = APIRouter(route_class=StrictJsonRoute)
 
     async def listed(queue: str | None) -> dict[str, Any]:
         waiting, served = await service.line(queue), await service.served(queue)
@@ -64,7 +69,10 @@ def routes(service: CallbackService) -> APIRouter:
 
     @router.get("/callbacks/{queue}")
     async def waiting(queue: QueueName) -> dict[str, Any]:
-        return {"queue": queue, **await listed(queue)}
+        found = await listed(queue)
+        if not any(found.values()):
+            known("queue", queue, tuple(in_force().routes.queues), status=404)
+        return {"queue": queue, **found}
 
     @router.post("/callbacks/{queue}/take", response_model=None)
     async def take(queue: QueueName, order: TakeOrder | None = None) -> dict[str, Any] | Response:
@@ -72,6 +80,8 @@ def routes(service: CallbackService) -> APIRouter:
         on_line = (asked.on_line.since, asked.on_line.priority) if asked.on_line else None
         taken = await service.take(queue, seconds=asked.seconds, on_line=on_line)
         if taken is None:
+            if not await service.line(queue):
+                known("queue", queue, tuple(in_force().routes.queues), status=404)
             return Response(status_code=204)  # nobody, or the caller on the line comes first
         return taken.as_dict() | {"fetch": f"/api/handoffs/{taken.callback.ref}"}
 

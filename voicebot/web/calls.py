@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import AwareDatetime
 
 from voicebot.records.store import RecordStore
 from voicebot.records.summary import summary_codec
 from voicebot.state.live_calls import LiveCalls, shown
+from voicebot.web.fields import Moment
 
 CallId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
 
@@ -25,12 +25,10 @@ def routes(records: RecordStore, live: LiveCalls, *, clock: Callable[[], datetim
 
     @router.get("/calls")
     async def calls(
-        limit: Annotated[int, Query(ge=1, le=500)] = 50, before: Annotated[datetime | None, Query()] = None
+        limit: Annotated[int, Query(ge=1, le=500)] = 50, before: Annotated[Moment | None, Query()] = None
     ) -> dict[str, Any]:
-        if before is not None and before.tzinfo is None:
-            before = before.replace(tzinfo=UTC)
         found = await records.calls(limit=limit, before=before)
-        following = found[-1].started.isoformat() if len(found) == limit else None
+        following = found[-1].started.isoformat().replace("+00:00", "Z") if len(found) == limit else None  # "+" is " " in a URL
         return {"calls": [summary_codec.encode(summary) for summary in found], "next": following}
 
     @router.get("/calls/{call_id}")
@@ -41,7 +39,7 @@ def routes(records: RecordStore, live: LiveCalls, *, clock: Callable[[], datetim
         return record.encode()
 
     @router.get("/survey")
-    async def survey(since: Annotated[AwareDatetime | None, Query()] = None) -> dict[str, Any]:
+    async def survey(since: Annotated[Moment | None, Query()] = None) -> dict[str, Any]:
         start = since or clock() - timedelta(days=30)
         return {"since": start.isoformat(), "answers": [asdict(each) for each in await records.survey(start)]}
 

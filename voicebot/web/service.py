@@ -20,7 +20,9 @@ from voicebot.config.settings import Settings
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.webhook import Webhook
+from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
+from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
@@ -127,6 +129,9 @@ async def open_web(
             chat = _chat(settings, session)
         asking = httpx.AsyncClient(base_url=_calls_url(settings), timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
+        # anybody may ask for the health: the calls' process must not be asked as often
+        calls_trouble = Kept(lambda: _calls_trouble(asking), KEPT_S)
+        calls_metrics = Kept(lambda: _calls_metrics(asking), KEPT_S)
         parts = WebParts(
             token=await _token(settings, stores),
             handoffs=stores.handoffs,
@@ -137,8 +142,9 @@ async def open_web(
             bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,
-            health=[*store_parts(stores), Part("calls", lambda: _calls_trouble(asking), needed=True)],
-            calls_metrics=lambda: _calls_metrics(asking),
+            health=[*store_parts(stores), Part("calls", calls_trouble, needed=True)],
+            health_kept_s=KEPT_S,
+            calls_metrics=calls_metrics,
             chat=chat,
             limits=settings.web.limits,
             refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),

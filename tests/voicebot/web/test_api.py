@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from caller_id.types import Caller, NumberTrust
-from dialogs.data.bundle import load_bundle
 from dialogs.events import HandOff
 from tests.voicebot.state.servers import StateServer
+from tests.voicebot.web.serving import BUNDLE, NOON, STARTED, TOKEN, Api, api
 from voicebot.errors import ConfigError
-from voicebot.handoff.callback_service import CallbackService, RangAgain
-from voicebot.handoff.callbacks import CallbackStore, callback_for
+from voicebot.handoff.callback_service import RangAgain
+from voicebot.handoff.callbacks import callback_for
 from voicebot.handoff.record import HandOffRecord, make_record, new_ref
-from voicebot.handoff.store import HandOffStore
-from voicebot.health.report import Part
-from voicebot.http.server import listen, serve
-from voicebot.metrics.registry import Metrics
-from voicebot.records import CallSummary, RecordStore
-from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting
-from voicebot.state.live_calls import LiveCall, LiveCalls
+from voicebot.http.server import listen
+from voicebot.records import CallSummary
+from voicebot.state.conditions import SwitchKind, SwitchSetting
+from voicebot.state.live_calls import LiveCall
 from voicebot.state.shared import SharedState
-from voicebot.web.app import WebParts, build_app
 
-TOKEN = "the-agents-token"
-AUTH = {"Authorization": f"Bearer {TOKEN}"}
-BUNDLE = load_bundle()
-NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw
-STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-class Ticking:
-    """A clock that goes on by a second whenever it is read."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-
-@dataclass
-class Api:
-    """A served API, its parts, and clients with and without the token."""
-
-    parts: WebParts
-    client: httpx.AsyncClient
-    stranger: httpx.AsyncClient
-    working: dict[str, bool]
-    clock: Ticking
-
-    async def get(self, path: str, status: int = 200) -> Any:
-        response = await self.client.get(path)
-        assert response.status_code == status, response.text
-        return response.json()
-
-    async def post(self, path: str, body: dict[str, Any], status: int = 200) -> Any:
-        response = await self.client.post(path, json=body)
-        assert response.status_code == status, response.text
-        return response.json() if response.content else None
-
-
-@pytest.fixture
-async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
-    records = RecordStore(f"sqlite:///{tmp_path / 'calls.db'}", spool_dir=tmp_path / "spool")
-    await records.start()
-    working = {"sip": True, "state": True}
-    clock = Ticking()
-    parts = WebParts(
-        token=TOKEN,
-        handoffs=HandOffStore(shared),
-        callbacks=CallbackService(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
-        records=records,
-        live=LiveCalls(shared),
-        conditions=LiveConditionsStore(shared),
-        bundle=lambda: BUNDLE,
-        metrics=Metrics(),
-        clock=clock,
-        health=[
-            Part("sip", lambda: None if working["sip"] else "cannot take calls", needed=True),
-            Part("state", lambda: None if working["state"] else "away"),
-        ],
-    )
-    server = await serve(build_app(parts), listen("127.0.0.1", 0, setting="test"))
-    url = f"http://127.0.0.1:{server.port}"
-    async with httpx.AsyncClient(base_url=url, headers=AUTH) as client, httpx.AsyncClient(base_url=url) as stranger:
-        yield Api(parts, client, stranger, working, clock)
-    await server.close()
-    await records.close()
+__all__ = ["api"]
 
 
 def record(**action: Any) -> HandOffRecord:
@@ -419,11 +347,15 @@ async def test_a_switch_of_an_earlier_bundle_can_be_taken_back(api: Api) -> None
         {"kind": "surge", "on": True, "who": "anna", "until": NOON.isoformat()},
         {"kind": "surge", "on": True, "who": "anna", "until": "2099-01-01T00:00:00"},
         {"kind": "surge", "on": True, "who": "anna", "extra": 1},
+        {"kind": "surge", "on": True, "who": " \t"},
+        {"kind": "surge", "on": True, "who": "anna\n2026-11-24 all is well"},
+        {"kind": "surge", "on": True, "who": "anna", "why": "\x1b[2J"},
+        {"kind": "closure", "on": True, "who": "anna"},
         {"kind": "closure", "on": True, "who": "anna", "queue": "a b"},
     ],
 )
 async def test_an_order_that_makes_no_sense_is_refused_and_changes_nothing(api: Api, order: dict[str, Any]) -> None:
-    """Nobody named, a queue in a surge, an end in the past or without a zone, unknown names."""
+    """Nobody named, a queue in a surge, none in a closure, an end in the past or without a zone, unknown names, no plain text."""
     assert (await api.post("/api/switches", order, 422))["detail"]
     assert (await api.get("/api/switches"))["switches"] == []
 
@@ -448,6 +380,6 @@ async def test_a_taken_port_is_explained(api: Api) -> None:
 
 async def test_a_large_body_and_odd_json_are_refused(api: Api) -> None:
     """Hostile input is met with a 4xx."""
-    for body in (b"{", b"[" * 100_000, b'"' + b"x" * 1_000_000 + b'"'):
+    for body, status in ((b"{", 422), (b"[" * 60_000, 422), (b"[" * 100_000, 413), (b'"' + b"x" * 1_000_000 + b'"', 413)):
         response = await api.client.post("/api/switches", content=body, headers={"Content-Type": "application/json"})
-        assert 400 <= response.status_code < 500
+        assert response.status_code == status
