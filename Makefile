@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu rasa rasa-serve lock lock-rasa licences clean apt
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile rasa rasa-serve lock lock-rasa licences clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -58,6 +58,10 @@ quick-tests:
 # ONLY="yardstick load": these parts (see python -m bench --help)
 bench: install
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+# CALLS=20 SECONDS=15 ATTACKS="silent frames" TLS=1 (see python -m bench.hostile --help)
+bench-hostile: install
+	$(BIN)/python -m bench.hostile $(if $(CALLS),--calls $(CALLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ATTACKS),--attacks $(ATTACKS)) $(if $(TLS),--tls)
 
 bench-nlu: install
 	$(BIN)/python -m bench.nlu $(DATA) $(if $(ONLY),--only $(ONLY)) $(if $(RASA),--rasa $(RASA))
