@@ -26,12 +26,12 @@ from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
 from voicebot.http.settings import HttpLimits
 from voicebot.identity.customers import customer_directory
-from voicebot.metrics.process import read_disk, tell_build
+from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
-from voicebot.shared_services import callbacks_of, count_parts, count_stores, hand_offs_of, store_parts, webhook_of
-from voicebot.stores import Stores, open_stores
+from voicebot.shared_services import count_parts, open_shared, store_parts
+from voicebot.stores import Stores
 from voicebot.understanding.service import load_understanding
 
 log = structlog.get_logger(__name__)
@@ -167,24 +167,10 @@ async def open_service(
         health = listen(settings.health.host, settings.health.port, setting="health")
         stack.callback(health.close)
         progress("starting shared state and records")
-        stores = await open_stores(settings, stack, clock=clock)
+        shared = await open_shared(settings, bundle, stack, process="calls", clock=clock)
+        stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
-        metrics = Metrics()
-        webhook = await webhook_of(settings, metrics, stack)
-        callbacks = callbacks_of(stores, bundle, metrics, webhook, clock=clock)
-        session = SessionServices(
-            bundle=bundle,
-            understanding=engines.understanding,
-            hand_offs=hand_offs_of(settings, stores, webhook, callbacks, clock=clock),
-            records=stores.records,
-            live=stores.live,
-            memory=stores.memory,
-            metrics=metrics,
-            conditions=lambda: stores.conditions.snapshot.for_dialogue(clock()),
-            clock=clock,
-            understand_s=settings.limits.understand_s,
-            sinks=sinks,
-        )
+        session = shared.session(engines.understanding, sinks)
         call_services = _call_services(settings, session, engines, stores)
         calls = CallServer(call_services)
         progress("opening the line")
@@ -193,10 +179,7 @@ async def open_service(
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
-        count_stores(metrics, stores, callbacks)
         _count_endpoints(metrics, stores, endpoints)
-
-        tell_build(metrics, bundle=lambda: callbacks.bundle.version)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints)
         look = count_parts(metrics, parts)

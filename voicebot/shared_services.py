@@ -4,26 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from dialogs.data.bundle import Bundle
 from voicebot.config.settings import Settings
+from voicebot.conversation.session import SessionServices
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.service import HandOffService
 from voicebot.handoff.undelivered import Undelivered
 from voicebot.handoff.webhook import Webhook
 from voicebot.health.report import Part, report
+from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
+from voicebot.records.journal import JournalSink
 from voicebot.redaction import JsonValue
-from voicebot.stores import Stores
+from voicebot.stores import Stores, open_stores
+from voicebot.understanding.service import UnderstandingService
 
 log = structlog.get_logger(__name__)
 
 
-async def webhook_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, process: str = "calls") -> Webhook | None:
+@dataclass(frozen=True, slots=True)
+class SharedServices:
+    """The parts that both kinds of process open."""
+
+    settings: Settings
+    stores: Stores
+    metrics: Metrics
+    webhook: Webhook | None
+    callbacks: CallbackService
+    clock: Callable[[], datetime]
+
+    def session(self, understanding: UnderstandingService, sinks: Sequence[JournalSink]) -> SessionServices:
+        """What every conversation of the process shares."""
+        stores = self.stores
+        return SessionServices(
+            bundle=self.callbacks.bundle,
+            understanding=understanding,
+            hand_offs=_hand_offs(self),
+            records=stores.records,
+            live=stores.live,
+            memory=stores.memory,
+            metrics=self.metrics,
+            conditions=lambda: stores.conditions.snapshot.for_dialogue(self.clock()),
+            clock=self.clock,
+            understand_s=self.settings.limits.understand_s,
+            sinks=sinks,
+        )
+
+
+async def open_shared(
+    settings: Settings, bundle: Bundle, stack: AsyncExitStack, *, process: str, clock: Callable[[], datetime]
+) -> SharedServices:
+    """Open them; `stack` closes them. `process` names the kind of process. Raises StateError, RecordsError."""
+    stores, metrics = await open_stores(settings, stack, clock=clock), Metrics()
+    webhook = await _webhook(settings, metrics, stack, process)
+    callbacks = _callbacks(stores, bundle, metrics, webhook, clock)
+    tell_build(metrics, bundle=lambda: callbacks.bundle.version)
+    _count(metrics, stores, callbacks)
+    return SharedServices(settings, stores, metrics, webhook, callbacks, clock)
+
+
+async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack, process: str) -> Webhook | None:
     """The webhook, started; None where the bank has none. Each kind of process has its own folder for what is undelivered."""
     wanted = settings.handoff.webhook
     if wanted is None:
@@ -36,8 +82,8 @@ async def webhook_of(settings: Settings, metrics: Metrics, stack: AsyncExitStack
     return webhook
 
 
-def callbacks_of(
-    stores: Stores, bundle: Bundle, metrics: Metrics, webhook: Webhook | None, *, clock: Callable[[], datetime]
+def _callbacks(
+    stores: Stores, bundle: Bundle, metrics: Metrics, webhook: Webhook | None, clock: Callable[[], datetime]
 ) -> CallbackService:
     """Callbacks are counted. The bank, which was told of the promise, is told when it was not kept, or need not be any more."""
 
@@ -53,15 +99,9 @@ def callbacks_of(
     return CallbackService(stores.callbacks, bundle, clock=clock, told=told)
 
 
-def hand_offs_of(
-    settings: Settings,
-    stores: Stores,
-    webhook: Webhook | None,
-    callbacks: CallbackService,
-    *,
-    clock: Callable[[], datetime],
-) -> HandOffService:
+def _hand_offs(shared: SharedServices) -> HandOffService:
     """Hand-offs to the targets of the bundle's queues."""
+    settings, callbacks = shared.settings.handoff, shared.callbacks
 
     def target(queue: str) -> str:
         """A call that began under an earlier bundle may name a queue that is gone: its name is its target."""
@@ -69,17 +109,17 @@ def hand_offs_of(
         return (known.target if known is not None else None) or queue
 
     return HandOffService(
-        stores.handoffs,
-        webhook,
+        shared.stores.handoffs,
+        shared.webhook,
         target,
         callbacks=callbacks,
-        keep_for=timedelta(hours=settings.handoff.keep_hours),
-        transfer_timeout_s=settings.handoff.transfer_timeout_s,
-        clock=clock,
+        keep_for=timedelta(hours=settings.keep_hours),
+        transfer_timeout_s=settings.transfer_timeout_s,
+        clock=shared.clock,
     )
 
 
-def count_stores(metrics: Metrics, stores: Stores, callbacks: CallbackService) -> None:
+def _count(metrics: Metrics, stores: Stores, callbacks: CallbackService) -> None:
     """What the stores keep, read when Prometheus asks."""
     metrics.read_from("voicebot_callbacks_waiting", lambda: callbacks.counted)
     metrics.read_from("voicebot_state_available", lambda: float(stores.shared.available))

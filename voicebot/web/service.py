@@ -14,22 +14,20 @@ from typing import Any
 import httpx
 import structlog
 
-from dialogs.data.bundle import Bundle, load_bundle
+from dialogs.data.bundle import load_bundle
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.handoff.callback_service import CallbackService
-from voicebot.handoff.webhook import Webhook
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
-from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
-from voicebot.shared_services import callbacks_of, count_stores, hand_offs_of, store_parts, webhook_of
+from voicebot.shared_services import open_shared, store_parts
 from voicebot.state.shared_secret import shared_secret
-from voicebot.stores import Stores, open_stores
+from voicebot.stores import Stores
 from voicebot.understanding.service import UnderstandingService, load_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
 
@@ -115,18 +113,15 @@ async def open_web(
         stack.callback(sockets.close)
         tls = tls_context(settings.web.tls) if settings.web.tls else None
         bundle = load_bundle(settings.bundle)
-        stores = await open_stores(settings, stack, clock=clock)
-        metrics = Metrics()
-        webhook = await webhook_of(settings, metrics, stack, process="web")
-        callbacks = callbacks_of(stores, bundle, metrics, webhook, clock=clock)
+        shared = await open_shared(settings, bundle, stack, process="web", clock=clock)
+        stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         chat = None
         if settings.web.chat.enabled:
             if understanding is None:
                 understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
                 await understanding.start()
-            session = _session(settings, bundle, stores, understanding, webhook, callbacks, metrics, sinks, clock)
-            chat = _chat(settings, session)
+            chat = _chat(settings, shared.session(understanding, sinks))
         asking = httpx.AsyncClient(base_url=_calls_url(settings), timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         # anybody may ask for the health: the calls' process must not be asked as often
@@ -155,8 +150,6 @@ async def open_web(
             servers.append(await serve(build_chat_app(parts), sockets.chat, **_serving(settings, parts, tls)))
         for server in servers:
             stack.push_async_callback(server.close)
-        tell_build(metrics, bundle=lambda: callbacks.bundle.version)
-        count_stores(metrics, stores, callbacks)
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
@@ -165,32 +158,6 @@ async def open_web(
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
     return {"limits": settings.web.limits, "proxies": settings.web.proxies, "tls": tls, "refused": parts.refused}
-
-
-def _session(
-    settings: Settings,
-    bundle: Bundle,
-    stores: Stores,
-    understanding: UnderstandingService,
-    webhook: Webhook | None,
-    callbacks: CallbackService,
-    metrics: Metrics,
-    sinks: Sequence[JournalSink],
-    clock: Callable[[], datetime],
-) -> SessionServices:
-    return SessionServices(
-        bundle=bundle,
-        understanding=understanding,
-        hand_offs=hand_offs_of(settings, stores, webhook, callbacks, clock=clock),
-        records=stores.records,
-        live=stores.live,
-        memory=stores.memory,
-        metrics=metrics,
-        conditions=lambda: stores.conditions.snapshot.for_dialogue(clock()),
-        clock=clock,
-        understand_s=settings.limits.understand_s,
-        sinks=sinks,
-    )
 
 
 def _chat(settings: Settings, session: SessionServices) -> ChatServer:
