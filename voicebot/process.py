@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import structlog
+
+from voicebot.errors import ConfigError
+from voicebot.files import FILE_MODE
+
+_log = structlog.get_logger(__name__)
 
 PID_FILE = "voicebot.pid"
 _MOST_FILES = 65_536
@@ -25,13 +33,35 @@ def raise_file_limit() -> int:
 
 @contextmanager
 def pid_file(data_dir: Path) -> Iterator[None]:
-    """While the context lasts, `voicebot.pid` in `data_dir` holds our process id, for `voicebot reload`."""
+    """While the context lasts, `voicebot.pid` in `data_dir` holds our process id, for `voicebot reload`, and is locked: what a
+    dead process left there is nobody's. Where it cannot be written, or is another service's, the calls go on without it.
+    """
     path = data_dir / PID_FILE
-    path.write_text(f"{os.getpid()}\n", encoding="ascii")
     try:
+        file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, FILE_MODE), "r+b", buffering=0)
+    except OSError as error:
+        _unfound(f"{path}: {error.strerror}")
         yield
-    finally:
-        path.unlink(missing_ok=True)
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n".encode())
+        except BlockingIOError:
+            _unfound(f"{path} is another service's; it is the one that is reloaded")
+            yield
+            return
+        except OSError as error:
+            _unfound(f"{path}: {error.strerror}")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _unfound(why: str) -> None:
+    _log.warning("voicebot reload cannot find this service; SIGHUP does the same", code=ConfigError.code, why=why)
 
 
 def give_way() -> None:
@@ -44,10 +74,15 @@ def give_way() -> None:
 
 
 def running_pid(data_dir: Path) -> int | None:
-    """The process id of the service that uses this folder; None when none runs."""
+    """The process id of the service that uses this folder; None when none runs. Raises OSError when the file cannot be read."""
     try:
-        pid = int((data_dir / PID_FILE).read_text(encoding="ascii"))
-        os.kill(pid, 0)
-    except (OSError, ValueError):
+        handle = os.open(data_dir / PID_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return pid
+    with os.fdopen(handle, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = file.read(32).strip()
+            return int(text) if text.isdigit() and int(text) > 1 else None
+    return None

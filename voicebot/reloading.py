@@ -45,8 +45,8 @@ def needs_restart(before: Settings, after: Settings) -> list[str]:
 
 
 def _changed(before: object, after: object, name: str = "") -> Iterator[str]:
-    if isinstance(before, BaseModel) and isinstance(after, BaseModel):
-        before, after = dict(before), dict(after)
+    if isinstance(before, BaseModel) and isinstance(after, BaseModel):  # `dict` would hold what a property has cached, too
+        before, after = ({each: getattr(of, each) for each in type(of).model_fields} for of in (before, after))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}, key=str):
             yield from _changed(before.get(key), after.get(key), f"{name}.{key}" if name else str(key))

@@ -78,6 +78,8 @@ class Service:
     health: tuple[str, int]
     """The local socket for health and metrics."""
     state: ServiceState
+    parts: list[Part]
+    """What health looks at; whoever starts something beside the calls adds it."""
 
     @property
     def healthy(self) -> bool:
@@ -193,7 +195,7 @@ async def open_service(
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
-        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, callbacks, address, state)
+        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, callbacks, address, state, parts)
 
 
 def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from ruamel.yaml import YAML
 
 import dialogs
 from caller_id.types import Segment
+from tests.voicebot.logged import line_with
 from tests.voicebot.running import open_service
 from voicebot.config.settings import Settings
 from voicebot.identity.customers import customer_directory
@@ -142,6 +141,32 @@ def test_a_service_is_found_by_its_data_folder_and_a_dead_one_is_not(tmp_path: P
     with pid_file(tmp_path):
         assert running_pid(tmp_path) == os.getpid()
     assert running_pid(tmp_path) is None
-    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
-    (tmp_path / "voicebot.pid").write_text(ended.stdout)
-    assert running_pid(tmp_path) is None
+    for stranger in (str(os.getppid()), "1", "-1", "0", "", "no number"):
+        (tmp_path / "voicebot.pid").write_text(stranger)
+        assert running_pid(tmp_path) is None, "a file that nobody has locked was left behind by a dead process"
+
+
+def test_of_two_services_with_one_data_folder_the_first_is_reloaded(tmp_path: Path) -> None:
+    """The other one says so, and leaves the file alone when it ends."""
+    with pid_file(tmp_path):
+        first = (tmp_path / "voicebot.pid").read_text()
+        with line_with("cannot find this service", why="another service's") as told, pid_file(tmp_path):
+            told.wait()
+        assert (tmp_path / "voicebot.pid").read_text() == first
+        assert running_pid(tmp_path) == os.getpid()
+
+
+def test_where_the_process_id_cannot_be_kept_the_calls_go_on(tmp_path: Path) -> None:
+    """It is for `voicebot reload` only."""
+    (tmp_path / "voicebot.pid").mkdir()
+    with line_with("cannot find this service", why="Is a directory") as told, pid_file(tmp_path):
+        told.wait()
+    with pid_file(tmp_path / "not there"):
+        assert running_pid(tmp_path / "not there") is None
+
+
+def test_what_was_only_looked_at_needs_no_restart() -> None:
+    """Settings that are worked out from others are none of their own."""
+    before, after = Settings(), Settings()
+    assert before.database_url
+    assert needs_restart(before, after) == []

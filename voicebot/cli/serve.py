@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,12 +39,17 @@ def serve(config: Config = None) -> None:
 
     keep_private()
     with told_plainly():
-        asyncio.run(_serve(config))
+        try:
+            asyncio.run(_serve(config))
+        except asyncio.CancelledError:
+            print("stopped before it took calls", file=sys.stderr)
+            raise typer.Exit(0) from None
 
 
 async def _serve(config: Path | None) -> None:
     from voicebot.config.loading import load_settings
     from voicebot.endpoints.sip.ports import check_free
+    from voicebot.health.report import Part
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
     from voicebot.service import open_service
@@ -56,8 +62,11 @@ async def _serve(config: Path | None) -> None:
     console = Console(stderr=True)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    starting = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: starting.cancel() if starting is not None else None)
+    wanted = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, wanted.set)  # one that comes during the start is answered after it
     async with AsyncExitStack() as stack:
         # a port that is taken is told before anything that takes long
         listeners = open_listeners(settings) if settings.web.enabled else None
@@ -70,6 +79,7 @@ async def _serve(config: Path | None) -> None:
         web = None
         if listeners is not None:
             web = WebProcess(child_settings(settings, state_url=service.stores.url, health=service.health), listeners)
+            service.parts.append(Part("web", web.trouble))
             stack.push_async_callback(web.close)
             web.start()
             console.print("… starting the web process", style="dim")
@@ -77,8 +87,8 @@ async def _serve(config: Path | None) -> None:
                 console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
         _announce(console, service, listeners)
         notify(READY)
-        wanted = asyncio.Event()
-        loop.add_signal_handler(signal.SIGHUP, wanted.set)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
         stack.enter_context(pid_file(settings.state.data_dir))
         waiting = {
             asyncio.create_task(stop.wait()),

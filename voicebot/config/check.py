@@ -98,12 +98,15 @@ def _validate(source: Source) -> tuple[Settings | None, list[SettingProblem]]:
     """What is wrong is taken out and the rest looked at again: mistakes that only show once a section is whole are found too."""
     values = source.values
     problems: list[SettingProblem] = []
+    seen: set[Where] = set()
     for _ in range(_MOST_ROUNDS):
         try:
             return Settings(**values), problems
         except ValidationError as error:
             explained = [_explained(detail) for detail in error.errors(include_url=False)]
-        problems += [source.problem(where, what, advice) for where, what, advice in explained]
+        # what was taken out for its own mistake is not missing
+        problems += [source.problem(where, what, advice) for where, what, advice in explained if where not in seen]
+        seen |= {where for where, _, _ in explained}
         if not sum(_take_out(values, where) for where, _, _ in explained):
             break
     return None, problems

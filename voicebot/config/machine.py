@@ -43,14 +43,37 @@ THIS_MACHINE = Machine()
 
 def look_around(settings: Settings, source: Source, machine: Machine) -> Iterator[SettingProblem]:
     """Every mistake that the machine shows."""
+    unusable = False
+    for where, path, fatal in (*_files(settings), *((where, folder, True) for where, folder in _folders(settings))):
+        if why := _out_of_reach(path):
+            unusable = True
+            yield source.problem(where, f"{path} cannot be used: {why}", "Correct the path, or its rights", fatal=fatal)
+    if unusable:
+        return  # all that follows would stumble over it
     for where, path, fatal in _files(settings):
         if not path.exists():
             yield source.problem(where, f"{path} does not exist", "Correct the path, or remove it", fatal=fatal)
+        elif not os.access(path, os.R_OK):
+            advice = "Let the service's user read it"
+            yield source.problem(where, f"{path} cannot be read", advice, fatal=fatal)
     yield from _room(settings, source, machine)
     yield from _recognisers(settings, source)
     yield from _voices(settings, source, machine)
     yield from _handles(settings, source, machine)
     yield from _secrets_open(settings, source)
+
+
+def _out_of_reach(path: Path) -> str:
+    """Why the system does not even say whether something is there; "" when it does."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return error.strerror or "it cannot be looked at"
+    except ValueError:
+        return "it holds a character that no path has"
+    return ""
 
 
 def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:

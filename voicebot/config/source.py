@@ -47,7 +47,9 @@ class SettingProblem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         advice = self.advice if self.advice.endswith("?") else f"{self.advice}."
-        return f"{place}: {self.where}: {self.what}. {advice}" if self.where else f"{place}: {self.what}. {advice}"
+        said = f"{place}: {self.where}: {self.what}. {advice}" if self.where else f"{place}: {self.what}. {advice}"
+        # what is quoted from the file must not steer the terminal
+        return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,14 @@ class Source:
         line = 0
         node: Any = self.document
         for part in where:
-            if isinstance(node, CommentedMap) and part in node:
-                line = node.lc.key(part)[0] + 1
+            if isinstance(node, CommentedMap) and (keys := [key for key in node if str(key) == str(part)]):
+                line = node.lc.key(keys[0])[0] + 1
+                node = node[keys[0]]
             elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
                 line = node.lc.item(part)[0] + 1
+                node = node[part]
             else:
                 break
-            node = node[part]
         return line
 
 
@@ -187,10 +190,10 @@ def _holds(values: Mapping[str, Any], where: Where) -> bool:
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """A new mapping with the values of both; those above win, section by section."""
+    """A new mapping with the values of both; those above win, section by section. Names that YAML reads as numbers are text."""
     merged: dict[str, Any] = {}
     for name, value in below.items():
-        merged[name] = _laid_over(value, {}) if isinstance(value, Mapping) else value
+        merged[str(name)] = _laid_over(value, {}) if isinstance(value, Mapping) else value
     for name, value in above.items():
         under = merged.get(name)
         merged[name] = _laid_over(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value

@@ -192,8 +192,8 @@ class RecordWriter:
             self._take_over()
         try:
             written = self._write_waiting()
-            if looking and not written:
-                self._database.probe()  # damage shows before the next call ends
+            if not written and (looking or self._trouble is not None):
+                self._database.probe()  # damage shows before the next call ends, and is not over because nothing waits
             self._retention.work()
         except (SQLAlchemyError, OSError, RecordsError) as error:
             self._is_away(error)

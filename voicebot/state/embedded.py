@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,15 @@ _SUPERVISE_S = 0.2
 _PAUSE_S = 1.0
 _REACH_S = 2.0
 _SOCKET = "valkey.sock"
+_FILES = "appendonlydir"
+_DAMAGED = "damaged-"
+# what the server says of its files (src/aof.c, src/rdb.c), not of the disk, its rights, or a file of a newer version
+_OF_DAMAGE = re.compile(
+    r"bad file format|empty AOF manifest|manifest file (?:contains|format)|non-monotonic|duplicate base|unknown AOF"
+    r"|reading the append only file|wrong signature|AOF file .* doesn't exist|unrecoverable error|internal error in RDB",
+    re.IGNORECASE,
+)
+_NOT_OF_DAMAGE = re.compile(r"denied|no space|too many open|allocate memory|RDB format version|input/output", re.IGNORECASE)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +50,7 @@ class EmbeddedValkey:
     """A `valkey-server` child on a Unix socket, restarted when it dies, stopped with us even when we are killed.
 
     Its data live in `data_dir` (append-only file, synced each second), so that hand-offs and callbacks outlive a restart of the
-    service. One process uses a folder at a time.
+    service. One process uses a folder at a time. Files that are damaged are put aside: calls are answered without them.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -99,7 +109,7 @@ class EmbeddedValkey:
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with ExitStack() as undone:
-                lock = undone.enter_context((self._data_dir / "lock").open("a+"))
+                lock = undone.enter_context((self._data_dir / "lock").open("a+", encoding="utf-8", errors="replace"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 undone.pop_all()
             self._lock = lock
@@ -115,14 +125,16 @@ class EmbeddedValkey:
 
     @staticmethod
     def _new_run_dir(lock: IO[str]) -> Path:
-        """A private folder for the socket; the one that a killed service left behind, named in the lock file, is removed."""
-        lock.seek(0)
-        left_behind = Path(lock.read().strip())
-        if left_behind.name.startswith(_RUN_DIR) and left_behind.parent in (_run_parent(), Path(tempfile.gettempdir())):
+        """A private folder for the socket; the one that a killed service left behind, named in the lock file, is removed. In a
+        copy of a lock file it is another service's, which may be alive: that stays.
+        """
+        left_behind, made_as = _read_lock(lock)
+        ours = made_as == _id_of(lock) and left_behind.parent in (_run_parent(), Path(tempfile.gettempdir()))
+        if ours and left_behind.name.startswith(_RUN_DIR):
             shutil.rmtree(left_behind, ignore_errors=True)
         run_dir = Path(tempfile.mkdtemp(prefix=_RUN_DIR, dir=_run_parent()))  # short: socket paths end at 107 octets
         lock.truncate(0)
-        lock.write(str(run_dir))
+        lock.write(f"{run_dir}\n{_id_of(lock)}\n")
         lock.flush()
         return run_dir
 
@@ -132,6 +144,8 @@ class EmbeddedValkey:
         while not self._stopping.is_set():
             self._process = self._spawned()
             answers = self._process is not None and self._answers()
+            if not answers and self._put_damage_aside():
+                continue
             ready()
             if not answers:
                 self._stopping.wait(_PAUSE_S)
@@ -190,6 +204,22 @@ class EmbeddedValkey:
             time.sleep(0.01)
         return False
 
+    def _put_damage_aside(self) -> bool:
+        """Whether the server ended because its files are damaged, and begins anew without them now."""
+        why = self._last_words()
+        files = self._data_dir / _FILES
+        if self.pid is not None or not _OF_DAMAGE.search(why) or _NOT_OF_DAMAGE.search(why) or not files.is_dir():
+            return False
+        aside = self._data_dir / f"{_DAMAGED}{time.time_ns() // 1000}"
+        try:
+            files.rename(aside)
+        except OSError as error:
+            _log.error("damaged state cannot be put aside", code=EmbeddedStateError.code, folder=str(files), error=error.strerror)
+            return False
+        what = "the state was damaged and is put aside; hand-offs, callbacks and switches begin anew"
+        _log.error(what, code=EmbeddedStateError.code, folder=str(aside), why=why)
+        return True
+
     def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
@@ -214,18 +244,30 @@ def _run_parent() -> Path:
     return Path(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or tempfile.gettempdir())
 
 
+def _read_lock(lock: IO[str]) -> tuple[Path, str]:
+    """The folder of the socket, and which file the lock was when that was written; nothing of use from a damaged one."""
+    lock.seek(0)
+    run_dir, _, made_as = lock.read().partition("\n")
+    return Path(run_dir.replace("\0", "")), made_as.strip()
+
+
+def _id_of(lock: IO[str]) -> str:
+    found = os.fstat(lock.fileno())
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 def running_server(data_dir: Path) -> str | None:
     """The address of the server that another process runs in this folder, for `SharedState`; None when none runs.
 
     Raises EmbeddedStateError when one runs that cannot be reached from here.
     """
     try:
-        with (data_dir / "lock").open("r+") as lock:
+        with (data_dir / "lock").open("r+", encoding="utf-8", errors="replace") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return None
             except BlockingIOError:
-                server = Path(lock.read().strip()) / _SOCKET
+                server = _read_lock(lock)[0] / _SOCKET
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from voicebot.errors import ConfigError
 from voicebot.files import private_folder, write_new, write_whole
 
 _OCTETS = 32
+_SECRET = re.compile(r"[!-~]+")
 
 
 def new_secret() -> str:
@@ -59,9 +61,11 @@ def _read(path: Path) -> str:
             raise ConfigError(
                 f"{path}: others may read this secret. Run: chmod 600 {path} (or delete it, and a new one is made)."
             )
-        secret = path.read_text().strip()
+        secret = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise ConfigError(f"{path}: the secret cannot be read: {error.strerror}. Make it ours, or delete it.") from error
     if not secret:
         raise ConfigError(f"{path}: the secret is empty. Delete the file, and a new one is made.")
+    if not _SECRET.fullmatch(secret):
+        raise ConfigError(f"{path}: this is no secret: the file is damaged. Delete it, and a new one is made.")
     return secret

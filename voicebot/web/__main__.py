@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from voicebot.config.settings import Settings
+from voicebot.errors import code_of
 from voicebot.logs import configure_logs
 from voicebot.process import give_way, raise_file_limit
 from voicebot.tasks import cancelled
@@ -66,5 +67,16 @@ def _first_line() -> bytes:
     return bytes(line)
 
 
+def _main() -> int:
+    try:
+        asyncio.run(run(json.loads(_first_line())))
+    except Exception as error:
+        if code_of(error).startswith("python."):
+            raise
+        log.error("the web process cannot serve", code=code_of(error), why=str(error))  # a person can correct it: no traceback
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    asyncio.run(run(json.loads(_first_line())))
+    sys.exit(_main())

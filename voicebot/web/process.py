@@ -58,6 +58,12 @@ class WebProcess:
                 child.stdin.write(self._settings.as_json().encode() + b"\n")
                 await child.stdin.drain()
 
+    def trouble(self) -> str | None:
+        """Why nobody is served, for health; None while somebody is."""
+        if self._ready.is_set():
+            return None
+        return "has not started yet" if not self.restarts else "ends again and again: see web.* in the log"
+
     async def ready(self, within_s: float) -> bool:
         """Wait until it serves; False when it does not in time."""
         with contextlib.suppress(TimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,26 @@ async def test_calls_wait_for_a_damaged_database_and_are_written_into_a_good_one
     assert [store.trouble, store.waiting] == [None, 0]
     assert {call.call_id for call in await store.calls()} == {"c0", "c1", "c2"}
     await store.close()
+
+
+async def test_a_damaged_database_stays_away_while_no_call_ends(tmp_path: Path) -> None:
+    """At night nothing waits for it: that nothing failed is no sign that it is back."""
+    no_database_at_all(tmp_path / "calls.db")
+    database = Database(f"sqlite:///{tmp_path / 'calls.db'}")
+    writer = RecordWriter(database, Spool(tmp_path / "spool"), CallFiles(None), first_pause_s=0.01, longest_pause_s=0.01)
+    failures = threading.Semaphore(0)
+    reconnect = database.reconnect
+
+    def counted() -> None:
+        reconnect()
+        failures.release()
+
+    database.reconnect = counted  # type: ignore[method-assign]
+    writer.start()
+    for _ in range(5):
+        assert await asyncio.to_thread(failures.acquire, timeout=20), "it was taken for sound"
+    writer.close(10)
+    database.close()
 
 
 async def test_a_database_that_is_replaced_under_the_service_is_opened_anew(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from redis import Redis
 
 from tests.voicebot.logged import line_with
 from voicebot.errors import EmbeddedStateError
-from voicebot.state.embedded import EmbeddedValkey
+from voicebot.state.embedded import EmbeddedValkey, running_server
 
 
 @pytest.fixture
@@ -140,14 +141,120 @@ def test_a_folder_that_cannot_be_used_is_explained(tmp_path: Path) -> None:
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """A data file that is damaged beyond repair stops it; its own last words are passed on."""
-    folder = tmp_path / "state" / "appendonlydir"
-    folder.mkdir(parents=True)
-    (folder / "appendonly.aof.manifest").write_text("nonsense\n")
+    """A data file that cannot be opened stops it; its own last words are passed on, and nothing is put aside."""
+    (tmp_path / "state" / "appendonlydir" / "appendonly.aof.manifest").mkdir(parents=True)
     server = EmbeddedValkey(tmp_path / "state")
     with pytest.raises(EmbeddedStateError, match=r"does not start: (?!it said nothing).*redis_url"):
         server.start()
     assert server.pid is None
+    assert not list((tmp_path / "state").glob("damaged-*"))
+
+
+JUNK = bytes(range(256)) * 20
+
+
+def not_a_manifest(files: Path) -> None:
+    (files / "appendonly.aof.manifest").write_bytes(JUNK)
+
+
+def an_empty_manifest(files: Path) -> None:
+    (files / "appendonly.aof.manifest").write_text("")
+
+
+def words_for_a_manifest(files: Path) -> None:
+    (files / "appendonly.aof.manifest").write_text("nonsense\n")
+
+
+def zeros_for_the_base(files: Path) -> None:
+    base = next(files.glob("*.base.*"))
+    base.write_bytes(bytes(base.stat().st_size))
+
+
+def a_base_cut_short(files: Path) -> None:
+    os.truncate(next(files.glob("*.base.*")), 20)
+
+
+def no_base(files: Path) -> None:
+    next(files.glob("*.base.*")).unlink()
+
+
+def junk_for_what_came_later(files: Path) -> None:
+    next(files.glob("*.incr.aof")).write_bytes(JUNK)
+
+
+def junk_behind_what_came_later(files: Path) -> None:
+    with next(files.glob("*.incr.aof")).open("ab") as file:
+        file.write(JUNK)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        not_a_manifest,
+        an_empty_manifest,
+        words_for_a_manifest,
+        zeros_for_the_base,
+        a_base_cut_short,
+        no_base,
+        junk_for_what_came_later,
+        junk_behind_what_came_later,
+    ],
+)
+def test_damaged_files_are_put_aside_and_calls_are_answered_without_them(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Nothing of them is lost for whoever repairs them; a person is told where they are."""
+    files = tmp_path / "state" / "appendonlydir"
+    server = EmbeddedValkey(tmp_path / "state")
+    server.start()
+    with client(server) as connection:
+        connection.set("a", "b")
+    server.stop()
+    damage(files)
+    damaged = {path.name: path.read_bytes() for path in files.iterdir()}
+    with line_with("put aside", folder=str(tmp_path / "state" / "damaged-")) as told:
+        server.start()
+        told.wait()
+    with client(server) as connection:
+        assert connection.set("a", "c")
+    server.stop()
+    (aside,) = (tmp_path / "state").glob("damaged-*")
+    assert {path.name: path.read_bytes() for path in aside.iterdir()} == damaged
+
+
+def test_a_write_that_was_cut_short_when_the_machine_went_down_costs_only_itself(tmp_path: Path) -> None:
+    """That is no damage."""
+    server = EmbeddedValkey(tmp_path / "state")
+    server.start()
+    with client(server) as connection:
+        connection.set("a", "b")
+    server.stop()
+    with next((tmp_path / "state" / "appendonlydir").glob("*.incr.aof")).open("ab") as file:
+        file.write(b"*3\r\n$3\r\nSET\r\n$10\r\nab")
+    server.start()
+    with client(server) as connection:
+        assert connection.get("a") == "b"
+    server.stop()
+
+
+def test_a_copy_of_the_folder_leaves_the_living_server_alone(embedded: EmbeddedValkey, tmp_path: Path) -> None:
+    """Somebody copies data_dir to try something: the lock file in it names the socket of the service that runs."""
+    embedded.start()
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    other = EmbeddedValkey(tmp_path / "copy")
+    other.start()
+    other.stop()
+    with client(embedded) as connection:
+        assert connection.ping()
+
+
+def test_a_lock_file_that_is_damaged_does_not_matter(tmp_path: Path) -> None:
+    """It only holds where the socket was."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    (folder / "lock").write_bytes(JUNK)
+    server = EmbeddedValkey(folder)
+    server.start()
+    assert running_server(folder) == server.url
+    server.stop()
 
 
 def test_what_a_killed_service_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:

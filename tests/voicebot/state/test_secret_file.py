@@ -41,3 +41,14 @@ def test_an_empty_secret_and_a_place_that_cannot_be_used_are_explained(tmp_path:
     folder.mkdir(0o700)
     with pytest.raises(ConfigError, match="cannot be read"):
         kept_secret(folder)
+
+
+@pytest.mark.parametrize("damage", [bytes(range(256)), bytes(44), b"one\ntwo\n", "zażółć".encode(), b"\x1b]0;x\x07"])
+def test_a_damaged_secret_is_explained_and_not_shown(tmp_path: Path, damage: bytes) -> None:
+    """A disk that lost power, an editor that was not meant to be there."""
+    path = tmp_path / "secret"
+    path.touch(0o600)
+    path.write_bytes(damage)
+    with pytest.raises(ConfigError, match="Delete it, and a new one is made") as told:
+        kept_secret(path)
+    assert str(told.value).isprintable()
