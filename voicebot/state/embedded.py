@@ -38,10 +38,10 @@ _DAMAGED = "damaged-"
 # what the server says of its files (src/aof.c, src/rdb.c), not of the disk, its rights, or a file of a newer version
 _OF_DAMAGE = re.compile(
     r"bad file format|empty AOF manifest|manifest file (?:contains|format)|non-monotonic|duplicate base|unknown AOF"
-    r"|reading the append only file|wrong signature|AOF file .* doesn't exist|unrecoverable error|internal error in RDB",
+    r"|reading the append only file|wrong signature|AOF file .* doesn't exist|obtain the AOF file .*: No such file|unrecoverable",
     re.IGNORECASE,
 )
-_NOT_OF_DAMAGE = re.compile(r"denied|no space|too many open|allocate memory|RDB format version|input/output", re.IGNORECASE)
+_NOT_OF_DAMAGE = re.compile(r"denied|no space|too many open|cannot allocate|RDB format version|input/output", re.IGNORECASE)
 
 _log = structlog.get_logger(__name__)
 
@@ -206,9 +206,10 @@ class EmbeddedValkey:
 
     def _put_damage_aside(self) -> bool:
         """Whether the server ended because its files are damaged, and begins anew without them now."""
-        why = self._last_words()
+        said = self._log_lines()
+        why = next((line for line in said if _OF_DAMAGE.search(line)), None)
         files = self._data_dir / _FILES
-        if self.pid is not None or not _OF_DAMAGE.search(why) or _NOT_OF_DAMAGE.search(why) or not files.is_dir():
+        if self.pid is not None or why is None or any(map(_NOT_OF_DAMAGE.search, said)) or not files.is_dir():
             return False
         aside = self._data_dir / f"{_DAMAGED}{time.time_ns() // 1000}"
         try:
@@ -232,11 +233,15 @@ class EmbeddedValkey:
             process.wait()
 
     def _last_words(self) -> str:
-        try:
-            lines = (self._data_dir / "valkey.log").read_text(errors="replace").strip().splitlines()
-        except OSError:
-            lines = []
+        lines = self._log_lines()
         return lines[-1] if lines else self._trouble
+
+    def _log_lines(self) -> list[str]:
+        """What the server said since it was started."""
+        try:
+            return (self._data_dir / "valkey.log").read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return []
 
 
 def _run_parent() -> Path:
