@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,23 @@ def test_the_web_alone_needs_the_state_server_of_the_calls(tmp_path: Path) -> No
     result = CliRunner().invoke(app, ["web", "--config", str(config)])
     assert result.exit_code != 0
     assert "state.redis_url" in result.output
+
+
+def test_a_service_that_is_stopped_while_it_starts_stops(tmp_path: Path) -> None:
+    """The first start takes minutes: whoever presses Ctrl-C then, or stops the unit, does not wait for its end."""
+    config = tmp_path / "voicebot.yml"
+    config.write_text(CONFIG.format(folder=tmp_path / "data", sip=0, web=0, health=0))
+    program = "from voicebot.cli.main import app; app()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stderr is not None
+        for line in service.stderr:
+            if "reading the bundle" in line:
+                service.send_signal(signal.SIGHUP)  # a reload that comes too early waits
+                service.send_signal(signal.SIGTERM)
+                break
+        rest = service.stderr.read()
+    assert service.returncode == 0
+    assert "stopped before it took calls" in rest
+    assert "listening on" not in rest

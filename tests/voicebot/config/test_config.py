@@ -311,3 +311,28 @@ def test_whatever_a_file_holds_is_loaded_or_explained(tmp_path: Path, content: d
             load_settings(path)
     else:
         assert isinstance(load_settings(path), Settings)
+
+
+@pytest.mark.parametrize("text", ["1: 2\n", "sip: {2: 3}\n", "true: 1\n", "2026-11-26: 1\n", "~: 1\n", "1.5: {a: b}\n"])
+def test_names_that_are_no_text_are_told_with_their_line(tmp_path: Path, text: str) -> None:
+    """YAML reads them as numbers, truth values, dates."""
+    assert "voicebot.yml:2: " in (said := told(write(tmp_path, f"# settings\n{text}")))
+    assert "unknown setting" in said
+
+
+@pytest.mark.parametrize(
+    "text", ['"po\\e[31mrt": 1\n', 'sip: {"a\\e]0;title\\ab": 1}\n', '"x\\ny": 1\n', 'log: {level: "\\e[2J"}\n']
+)
+def test_what_a_mistake_quotes_does_not_steer_the_terminal(tmp_path: Path, text: str) -> None:
+    """Escapes are shown, one mistake is one line."""
+    problems = check_config(write(tmp_path, text))
+    assert problems
+    assert all(str(problem).isprintable() for problem in problems)
+
+
+def test_one_wrong_value_is_one_mistake(tmp_path: Path) -> None:
+    """It is not called missing because it was wrong."""
+    said = told(write(tmp_path, "handoff: {webhook: {url: 'ftp://crm.example', secret: s}}\n"))
+    assert "missing" not in said
+    assert said.count("handoff.webhook.url") == said.count("handoff.webhook.secret") == 1
+    assert "handoff.webhook.secret: is missing" in told(write(tmp_path, "handoff: {webhook: {url: 'https://crm.example'}}\n"))

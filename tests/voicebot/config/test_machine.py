@@ -111,3 +111,19 @@ def test_the_machine_itself_is_asked() -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("VOICEBOT_")}
     shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT, env=env)
     assert "and 300 are allowed" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("state: {data_dir: /tmp/" + "x" * 300 + "}", "state.data_dir"),
+        ('state: {data_dir: "/tmp/a\\0b"}', "state.data_dir"),
+        ("bundle: /tmp/" + "x" * 300, "bundle"),
+        ("customers: {sqlite: /" + "x" * 300 + "/customers.db}", "customers.sqlite"),
+        ('web: {tls: {certificate: "/a\\0", key: /b}}', "web.tls.certificate"),
+    ],
+)
+def test_a_path_that_no_system_has_is_a_mistake_with_its_place(tmp_path: Path, text: str, where: str) -> None:
+    """Where looking for the file fails in itself."""
+    found = [(named, fatal) for named, what, fatal in told(tmp_path, text + "\n") if "cannot be used" in what]
+    assert found == [(where, True)]

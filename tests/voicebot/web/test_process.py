@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from websockets.asyncio.client import connect
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.chat.bank import Customer
+from tests.voicebot.logged import line_with
 from tests.voicebot.running import TOKEN, quick_engines
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import utc_now
@@ -97,3 +99,29 @@ async def test_a_chat_in_the_web_process_is_put_through_when_it_is_stopped(tmp_p
             await stopping
         assert await service.stores.handoffs.get(ref) is not None
         assert process.pid is None
+
+
+async def test_a_web_process_that_cannot_serve_says_why_and_health_tells_of_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged token is told in a sentence, with what to do; the calls go on."""
+    (tmp_path / "web-token").touch(0o600)
+    (tmp_path / "web-token").write_bytes(bytes(44))
+    settings = Settings.model_validate(
+        {
+            "state": {"data_dir": str(tmp_path), "redis_url": f"unix://{tmp_path}/none"},
+            "web": {"port": 0},
+            "log": {"format": "json"},
+        }
+    )
+    process = WebProcess(settings, open_listeners(settings))
+    assert process.trouble() == "has not started yet"
+    with line_with("web process ended", exit="2") as ended:
+        process.start()
+        await ended.written()
+    await process.close()
+    assert process.trouble() == "ends again and again: see web.* in the log"
+    said = capfd.readouterr().err
+    assert "the web process cannot serve" in said
+    assert "Delete it, and a new one is made" in said
+    assert "Traceback" not in said
