@@ -9,14 +9,17 @@ from typing import Any, NoReturn
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
+from voicebot.errors import VoicebotError
 from voicebot.web.problems import visible
 
 _MOST_DEEP = 20
 _MOST_DIGITS = 30
 
 
-class BadJson(ValueError):
+class BadJson(VoicebotError):
     """What is wrong, in words for whoever wrote it."""
+
+    code = "web.json"
 
 
 def parse(body: bytes) -> Any:
