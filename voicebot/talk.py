@@ -20,13 +20,26 @@ from caller_id.phone_numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
 from dialogs import wire
 from dialogs.data.bundle import Bundle
-from dialogs.events import CallStarted, Decided, HandOff, HandOffResult, HangUp, Say
+from dialogs.events import (
+    CallStarted,
+    Decided,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Heard,
+    Interrupted,
+    PromptFinished,
+    Say,
+    Silence,
+)
 from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
 from nlu.types import Understander
 from voicebot.prompts.speaking import spoken_text
 
 MARKS = "[key 1], [keys 123#], [silence 8], [interrupt] text, [hangup]"
 MOST_SILENCES = 50
+LETTERS_PER_S = 14.0
+"""The pace of ordinary speech, pauses included, in Polish and in English."""
 _COMMENT = re.compile(r"(?<=\])\s+#.*$")
 _BRACKET = re.compile(r"^\[\s*(key|keys|silence|interrupt|hangup)\b\s*([^\]]*)\]\s*(.*)$", re.IGNORECASE)
 
@@ -213,6 +226,28 @@ def _outcome(taken: HandOff | None, messages: Sequence[str], end: str) -> str:
     if taken is not None:
         return {"transfer": "handed_over"}.get(taken.kind, taken.kind)
     return "self_service" if messages and end in ("done", "goodbye") else end
+
+
+def seconds_of(exchanges: Sequence[Exchange], bundle: Bundle) -> float:
+    """How long the call would have taken on the telephone, in seconds: what was said at an ordinary pace, and the silences."""
+    spoken: dict[str, float] = {}
+    total = 0.0
+    for exchange in exchanges:
+        match exchange.event:
+            case PromptFinished(mark=mark):
+                total += spoken.pop(mark, 0.0)
+            case Interrupted(mark=mark, played_s=played_s):
+                total += min(played_s, spoken.pop(mark, 0.0))
+            case Heard(text=text, final=True):
+                total += len(text) / LETTERS_PER_S
+            case Silence(seconds=seconds):
+                total += seconds
+            case _:
+                pass
+        for action in exchange.actions:
+            if isinstance(action, Say):
+                spoken[action.mark] = len(words_of(action, bundle, exchange.at)) / LETTERS_PER_S / action.speed
+    return round(total, 1)
 
 
 def as_json(exchange: Exchange, bundle: Bundle) -> Iterator[dict[str, Any]]:
