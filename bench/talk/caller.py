@@ -13,6 +13,7 @@ from bench.talk.standing import Standing
 from nlu.types import AGENT, OUT_OF_SCOPE
 from voicebot.talk import CallerTurn
 
+_UNTOLD = ("greeting", "vague", "human first", "silence", "keys")  # the matter comes when it is asked for
 _DICTATED = "600100200#"
 
 
@@ -27,6 +28,8 @@ class Talker:
     """Matters the caller said it is not."""
     content: bool = False
     """The caller let the call end: it was a wrong number, the message was enough, or they will call another time."""
+    later: bool = False
+    """It was closed, and the caller will call another time."""
     tired: bool = False
     """The caller asked for a human because nothing else helped."""
     pressed_emergency: bool = False
@@ -225,7 +228,7 @@ class Talker:
             return [CallerTurn("key", "0")]
         if chance < 0.85:
             return [self._say(self._pick("nobody"))]
-        self.content = True
+        self.content = self.later = True
         return [self._say(self._pick("later"))]
 
     # ------------------------------------------------------------ words
@@ -233,9 +236,8 @@ class Talker:
     def _another_way(self) -> str:
         """The matter in the caller's words: those of the opening the first time, others later."""
         person, self._told = self.person, self._told + 1
-        untold = person.opening in ("greeting", "vague", "human first", "silence", "keys")
         ways = [way for way in self.phrases.matters[person.goal].ways if set(way.also) <= set(self.standing.meant)]
-        if (untold and self._told == 1) or not ways:
+        if (person.opening in _UNTOLD and self._told == 1) or not ways:
             return person.way.text
         return self._rng.choice((person.way.text, self._rng.choice(ways).text))
 
@@ -259,6 +261,11 @@ class Talker:
             words = hesitant(words, rng, self.phrases.lists["fillers"], rng.choice((1, 1, 2)))
         words = misheard(words, rng, rng.randint(0, person.edits))
         return CallerTurn("say", written(words, rng, capitals=person.capitals) or "…")
+
+    @property
+    def untold(self) -> bool:
+        """Whether the bot never heard the matter: it was not asked, or the caller would not tell."""
+        return self.person.opening in _UNTOLD and not self._told
 
     @property
     def secret_told(self) -> bool:

@@ -12,7 +12,7 @@ from bench.talk.people import Person
 from bench.talk.phrases import Phrases
 from bench.talk.standing import Standing
 from dialogs.data.bundle import Bundle
-from dialogs.events import Action, CallStarted, HandOff, Say
+from dialogs.events import Action, CallStarted, Decided, HandOff, Say
 from dialogs.rehearsal.rehearsal import Exchange
 from nlu.types import AGENT, OUT_OF_SCOPE, Understander
 from voicebot.talk import CallerTurn, TextCall, outcome_of, seconds_of, words_of
@@ -93,12 +93,12 @@ def judge(talker: Talker, standing: Standing, exchanges: Sequence[Exchange], tra
     person = talker.person
     outcome = outcome_of(exchanges)
     place, intent = outcome["queue"], outcome["intent"]
-    right = _right(person, standing, place)
+    right = _right(talker, place, exchanges)
     wrong_place = place is not None and not right and place != standing.default
     denied = talker.denied - set(standing.meant)
     queues = {standing.bundle.routes.matters[matter].queue for matter in denied if matter in standing.bundle.routes.matters}
     calm = not any(standing.urgent(matter) for matter in standing.meant) and not talker.pressed_emergency
-    urgent = standing.urgent(person.goal) and not person.way.also
+    urgent = standing.urgent(person.goal) and not person.way.also and not talker.untold
     return Held(
         person=person,
         place=place,
@@ -123,15 +123,21 @@ def judge(talker: Talker, standing: Standing, exchanges: Sequence[Exchange], tra
     )
 
 
-def _right(person: Person, standing: Standing, place: str | None) -> bool:
+def _right(talker: Talker, place: str | None, exchanges: Sequence[Exchange]) -> bool:
+    person, standing = talker.person, talker.standing
     if person.goal == OUT_OF_SCOPE:
         return place in (None, standing.default)
     if place is None:
-        return standing.answered()
-    if standing.right(place):
+        return standing.answered() or (talker.later and _last_matter(exchanges) in standing.meant)
+    if standing.right(place) or (person.opening == "human first" and talker.untold and place in standing.anybody):
         return True
     # at night whoever is on duty takes what is urgent enough not to wait
     return place == standing.default and person.goal != AGENT and _at_night(person)
+
+
+def _last_matter(exchanges: Sequence[Exchange]) -> str | None:
+    decided = [action for exchange in exchanges for action in exchange.actions if isinstance(action, Decided)]
+    return next((action.intent for action in reversed(decided) if action.intent), None)
 
 
 def _at_night(person: Person) -> bool:

@@ -40,6 +40,11 @@ class Standing:
         urgent = [matters for matters in told if matters and self.urgent(matters[0])]
         return frozenset(queue for matters in urgent or told for matter in matters for queue in self._queues(matter))
 
+    @property
+    def anybody(self) -> frozenset[str]:
+        """Where a caller belongs who wants a human and tells no more."""
+        return self._queues(AGENT)
+
     def right(self, queue: str) -> bool:
         """Whether this queue is a right place."""
         return queue in self.places
