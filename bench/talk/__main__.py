@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="other callers of the same kinds (default: 1)")
     parser.add_argument("--languages", choices=LANGUAGES, nargs="+", default=LANGUAGES)
     parser.add_argument("--bundle", type=Path, help="the bank's bundle (default: the one that ships)")
+    parser.add_argument("--examples", type=int, default=5, help="calls of each fault to write for reading (default: 5)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"for calls and examples (default: {FOLDER})")
     asked = parser.parse_args(arguments)
     configure_logs(level="error")
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(lines_of(language, calls)))
         print(f"  held in {time.perf_counter() - began:.0f} s, seed {asked.seed}\n", flush=True)
         write_calls(asked.folder / f"{language}.jsonl", calls)
-        (asked.folder / f"{language}.md").write_text("\n".join(examples_of(calls)) + "\n", encoding="utf-8")
+        (asked.folder / f"{language}.md").write_text("\n".join(examples_of(calls, each=asked.examples)) + "\n", encoding="utf-8")
     print(f"calls to read are in {asked.folder}")
     return 0
 

@@ -82,15 +82,11 @@ def kinds_of(calls: Sequence[Held]) -> list[Figure]:
     for call in calls:
         if call.counts:
             person = call.person
-            for kind in (
-                f"matter {person.goal}",
-                f"opening {person.opening}",
-                f"mood {person.mood}",
-                f"{person.edits} mishearings",
-            ):
-                groups[kind].append(call.first_time)
-    kinds = [_share(kind, hits) for kind, hits in groups.items() if len(hits) >= _LEAST]
-    return sorted(kinds, key=lambda kind: (kind.value, kind.name))
+            kinds = ("matter", person.goal), ("opening", person.opening), ("mood", person.mood), ("mishearings", person.edits)
+            for name, kind in kinds:
+                groups[f"{name} {kind}"].append(call.first_time)
+    shares = [_share(kind, hits) for kind, hits in groups.items() if len(hits) >= _LEAST]
+    return sorted(shares, key=lambda kind: (kind.value, kind.name))
 
 
 FAULTS: dict[str, Callable[[Held], bool]] = {

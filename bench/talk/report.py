@@ -12,7 +12,6 @@ from bench.talk.calls import Held
 from bench.talk.figures import FAULTS, figures_of, kinds_of
 
 _WORST = 15
-_EXAMPLES = 3
 
 
 def lines_of(language: str, calls: Sequence[Held]) -> Iterator[str]:
@@ -26,7 +25,7 @@ def lines_of(language: str, calls: Sequence[Held]) -> Iterator[str]:
     yield from (f"    {count:4} {goal} → {place}" for (goal, place), count in wrong.most_common(_WORST))
 
 
-def examples_of(calls: Sequence[Held], *, each: int = _EXAMPLES) -> Iterator[str]:
+def examples_of(calls: Sequence[Held], *, each: int) -> Iterator[str]:
     """Calls of every fault to read, as Markdown; of a fault, one from each matter before a second one from any."""
     for fault, shown in FAULTS.items():
         found = [call for call in calls if shown(call)]
