@@ -89,8 +89,8 @@ def summary_of(exchanges: Sequence[Exchange], caller: Caller, bundle: Bundle) ->
     """A call in one object.
 
     `outcome`, `queue`, … are those of `outcome_of`. `said` are the bot's texts in order, `heard` the caller's utterances and keys
-    as they were understood, `decisions` what was decided and why, `hand_off` the record the agent sees (None without one), `end` the
-    reason of the end, `hung_up_by` caller or bot, None when the call was put through, `turns` the caller's, `seconds` the length.
+    as they were understood, `decisions` what was decided and why, `hand_off` the record the agent sees (None without one), `end`
+    the reason of the end, `hung_up_by` caller or bot (None: put through), `turns` the caller's, `seconds` the length.
     """
     outcome = outcome_of(exchanges)
     heard = list(_heard(exchanges))
