@@ -33,12 +33,13 @@ class Talker:
     tired: bool = False
     """The caller asked for a human because nothing else helped."""
     pressed_emergency: bool = False
+    secret_told: bool = False
     questions: int = 0
     """About the matter, beyond the first."""
     corrected: int = 0
     """Announcements objected to."""
     _told: int = 0
-    _secret_told: bool = False
+    _said: int = 0
     _rng: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ class Talker:
                 return [self._say(pick("vague"))]
             case "human first":
                 return [self._say(pick("human"))]
-        turn = self._say(self._dressed(self._first_words()), secret=True)
+        turn = self._say(self._dressed(self._first_words()))
         return [CallerTurn("interrupt", turn.value) if self._rng.random() < 0.1 else turn]
 
     def _first_words(self) -> str:
@@ -113,7 +114,7 @@ class Talker:
             case "number":
                 return [CallerTurn("key", _DICTATED)]
             case "dictate":
-                return [say(self._another_way(), secret=True)]
+                return [say(self._another_way())]
             case "same":
                 return [say(self._pick("no"))]
             case "survey":
@@ -141,7 +142,7 @@ class Talker:
         if chance < 0.04:
             return [self._say(self._pick("repeat"))]
         if chance < 0.055:
-            return [self._say(self._pick("wait")), self._say(self._another_way(), secret=True)]
+            return [self._say(self._pick("wait")), self._say(self._another_way())]
         return []
 
     def _reply(self, offer: Offer) -> list[CallerTurn]:
@@ -152,7 +153,7 @@ class Talker:
                 return [self._choose(offer)]
             case "menu":
                 return [self._menu(offer)]
-        return [self._say(self._another_way(), secret=True)]
+        return [self._say(self._another_way())]
 
     def _confirm(self, matter: str) -> CallerTurn:
         rng = self._rng
@@ -251,12 +252,13 @@ class Talker:
     def _pick(self, name: str) -> str:
         return self._rng.choice(self.phrases.lists[name])
 
-    def _say(self, words: str, *, secret: bool = False) -> CallerTurn:
+    def _say(self, words: str) -> CallerTurn:
         rng, person = self._rng, self.person
-        if secret and person.secret and not self._secret_told:
-            self._secret_told = True
-            words = f"{words}, {rng.choice(self.phrases.secrets[person.secret.kind])}".format(digits=person.secret.spoken)
-            return CallerTurn("say", written(words, rng, capitals=person.capitals))
+        if person.secret and not self.secret_told and (person.secret.early or self._said):
+            self.secret_told = True
+            dictated = rng.choice(self.phrases.secrets[person.secret.kind]).format(digits=person.secret.spoken)
+            return CallerTurn("say", written(f"{words}, {dictated}", rng, capitals=person.capitals))
+        self._said += 1
         if person.mood == "hesitant" and len(words) > 25:
             words = hesitant(words, rng, self.phrases.lists["fillers"], rng.choice((1, 1, 2)))
         words = misheard(words, rng, rng.randint(0, person.edits))
@@ -266,8 +268,3 @@ class Talker:
     def untold(self) -> bool:
         """Whether the bot never heard the matter: it was not asked, or the caller would not tell."""
         return self.person.opening in _UNTOLD and not self._told
-
-    @property
-    def secret_told(self) -> bool:
-        """Whether the caller's secret was dictated."""
-        return self._secret_told

@@ -19,8 +19,12 @@ _BETWEEN = re.compile(r"(?<=\d)[\s\-./,_()]{1,3}(?=\d)")
 
 
 def leaked(secret: Secret, exchanges: Sequence[Exchange], caller: Caller) -> bool:
-    """Whether the secret stands in what was written: as it was said, or as digits however parted; of a long one, half of it."""
-    text = "\n".join(written_of(exchanges, caller))
+    """Whether the secret stands in what was written of the call."""
+    return stands(secret, "\n".join(written_of(exchanges, caller)))
+
+
+def stands(secret: Secret, text: str) -> bool:
+    """Whether the secret can be read there: as it was said, or as digits however parted; of a long one, half of it."""
     if fold(secret.spoken) in fold(text):
         return True
     joined = _BETWEEN.sub("", text)

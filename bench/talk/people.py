@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from random import Random
+
+from stdnum import luhn
+from stdnum.pl import pesel
 
 from bench.talk.phrases import Phrases, Way
 from caller_id.types import Caller, NumberTrust, Segment
@@ -33,8 +36,7 @@ TIMES = {"2026-11-24T11:00": 70, "2026-11-26T15:30": 15, "2026-11-28T13:10": 5, 
 SEGMENTS = {Segment.MASS: 82, Segment.SELECT: 7, Segment.PRIVATE_BANKING: 5, Segment.SME: 6}
 _RARE = {AGENT: 0.6, OUT_OF_SCOPE: 0.6}
 _WITHHELD = 0.1
-_WITH_SECRET = 0.06
-SECRET_DIGITS = {"PESEL": 11, "PIN": 4, "card": 16, "BLIK": 6}
+_WITH_SECRET = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Secret:
     digits: str
     spoken: str
     """The digits as the caller says them: a run, groups, or words."""
+    early: bool
+    """Dictated with the matter; otherwise with the first answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +135,57 @@ def _caller(rng: Random, language: str) -> Caller:
 
 
 def _secret(phrases: Phrases, rng: Random) -> Secret:
-    kind = rng.choice(list(SECRET_DIGITS))
-    digits = "".join(str(rng.randrange(10)) for _ in range(SECRET_DIGITS[kind]))
-    return Secret(kind, digits, _spoken(digits, phrases.lists["digits"], rng))
+    kind = rng.choice(list(_DIGITS))
+    digits = _DIGITS[kind](rng)
+    return Secret(kind, digits, spoken_digits(digits, phrases, rng), early=rng.random() < 0.6)
 
 
-def _spoken(digits: str, words: Sequence[str], rng: Random) -> str:
-    match rng.randrange(4):
-        case 0:
-            return digits
-        case 1:
-            return " ".join(digits[at : at + 2] for at in range(0, len(digits), 2))
-        case 2:
-            return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
-    return " ".join(words[int(digit)] for digit in digits)
+def _pesel(rng: Random) -> str:
+    born = date(1940, 1, 1) + timedelta(days=rng.randrange(21_900))  # before 2000: later months are written otherwise
+    known = f"{born:%y%m%d}{rng.randrange(10_000):04}"
+    return known + pesel.calc_check_digit(known)
+
+
+def _card(rng: Random) -> str:
+    known = rng.choice("45") + _any_digits(rng, 14)
+    return known + luhn.calc_check_digit(known)
+
+
+def _any_digits(rng: Random, count: int) -> str:
+    return "".join(str(rng.randrange(10)) for _ in range(count))
+
+
+_DIGITS: Mapping[str, Callable[[Random], str]] = {
+    "PESEL": _pesel,
+    "PIN": lambda rng: _any_digits(rng, 4),
+    "card": _card,
+    "BLIK": lambda rng: _any_digits(rng, 6),
+}
+
+
+def spoken_digits(digits: str, phrases: Phrases, rng: Random) -> str:
+    """A number as people dictate it and recognisers write it: in one run, in groups, digit by digit, in tens, with hesitation."""
+    style = rng.randrange(7)
+    if style == 0:
+        return digits
+    if style < 3:
+        size = style * 2
+        return rng.choice((" ", " ", "-", ", ")).join(digits[at : at + size] for at in range(0, len(digits), size))
+    if style == 3:
+        return " ".join(_pair(digits[at : at + 2], phrases) for at in range(0, len(digits), 2))
+    words = [phrases.lists["digits"][int(digit)] for digit in digits]
+    if style == 4:
+        return ", ".join(" ".join(words[at : at + 3]) for at in range(0, len(words), 3))
+    if style == 5:
+        words.insert(rng.randrange(1, len(words)), rng.choice(phrases.lists["fillers"]))
+    return " ".join(words)
+
+
+def _pair(pair: str, phrases: Phrases) -> str:
+    """Two digits as a number below a hundred; a leading zero is said."""
+    ones, teens, tens = (phrases.lists[name] for name in ("digits", "teens", "tens"))
+    if len(pair) == 1 or pair[0] == "0":
+        return " ".join(ones[int(digit)] for digit in pair)
+    if pair[0] == "1":
+        return teens[int(pair[1])]
+    return tens[int(pair[0]) - 2] + (f" {ones[int(pair[1])]}" if pair[1] != "0" else "")
