@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile rasa rasa-serve lock lock-rasa licences clean apt
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -65,6 +65,10 @@ bench-hostile: install
 
 bench-nlu: install
 	$(BIN)/python -m bench.nlu $(DATA) $(if $(ONLY),--only $(ONLY)) $(if $(RASA),--rasa $(RASA))
+
+# simulated callers, thousands of a language: CALLS=500 SEED=7 for fewer and others
+bench-talk: install
+	$(BIN)/python -m bench.talk $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
 
 # Rasa in an environment of its own (Python 3.10): trained on our data, started, tested against; rasa-serve leaves it running
 rasa: install

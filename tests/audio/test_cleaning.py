@@ -59,6 +59,17 @@ def test_cleaning_twice_changes_no_more_than_a_loop_inside_a_loop(words: list[st
         "Thank you for watching.",
         "Please subscribe to my channel",
         "Subtitles by the Amara.org community",
+        "Napisy: Jan Kowalski",
+        "Tłumaczenie, napisy: Jan Kowalski",
+        "Dziękuję bardzo za oglądanie tego filmu.",
+        "Dziękuję za uwagę. Zapraszam do subskrypcji!",
+        "Do zobaczenia w kolejnym odcinku, cześć!",
+        "Nie zapomnijcie zasubskrybować kanału i zostawcie łapkę w górę.",
+        "Subskrybuj!",
+        "Thank you so much for watching this video and don't forget to like and subscribe.",
+        "Thanks for watching. Bye bye!",
+        "See you in the next video.",
+        "Transcribed by https://otter.ai",
     ],
 )
 def test_subtitle_credits_are_recognised(text: str) -> None:
@@ -66,7 +77,30 @@ def test_subtitle_credits_are_recognised(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Dziękuję", "Dziękuję bardzo", "Thank you", "Thanks, bye", "Chcę napisać reklamację", "Dziękuję, do widzenia", ""]
+    "text",
+    [
+        "Dziękuję",
+        "Dziękuję bardzo",
+        "Thank you",
+        "Thanks, bye",
+        "Chcę napisać reklamację",
+        "Dziękuję, do widzenia",
+        "",
+        "Subskrybuję Netflixa i pobrało mi dwa razy z karty",
+        "subskrybuj mi ten newsletter banku nie chcę go",
+        "Subskrybuję, ale chcę zrezygnować",
+        "Please subscribe me to text alerts",
+        "I subscribe to a channel and they charged me twice",
+        "Dziękuję za uwagę, ale chciałbym zgłosić reklamację",
+        "Dziękuję za uwagę, zgubiłem kartę",
+        "Thank you for watching over my account, I want to close it",
+        "Thanks for watching out for fraud. Someone took my money.",
+        "napisy na karcie się starły",
+        "Napisy w aplikacji są za małe",
+        "zapraszam na kolejny termin do oddziału, tak mi pani powiedziała",
+        "Do zobaczenia w kolejnym tygodniu, mówił doradca",
+        "see you next week at the branch",
+    ],
 )
-def test_thanks_of_callers_are_not_credits(text: str) -> None:
+def test_what_callers_say_is_no_credit(text: str) -> None:
     assert not is_hallucination(text)

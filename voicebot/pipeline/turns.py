@@ -7,6 +7,7 @@ was said: short when the words already decide the matter, long after a hesitatio
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -17,7 +18,7 @@ from nlu.languages.language import Slot, fold
 
 WINDOW_S = 0.032
 
-_GOING_ON = frozenset({Slot.DIGIT, Slot.TEEN, Slot.TEN, Slot.HUNDRED, Slot.TIMES})
+_GOING_ON = frozenset(set(Slot) - {Slot.JOIN})
 
 
 class Signal(Enum):
@@ -143,8 +144,10 @@ def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 
 @cache
 def _dictated_words() -> frozenset[str]:
-    """Number words after which a number may go on, folded, of all languages. An ordinal ends one; slang never begins one."""
-    return frozenset(
+    """Words after which a number may go on, folded, of all languages: numbers, and "double". An ordinal ends one; slang never
+    begins one.
+    """
+    numbers = (
         word
         for each in languages().values()
         for word, entry in each.number_words.items()
@@ -153,10 +156,20 @@ def _dictated_words() -> frozenset[str]:
         and (entry.alone or entry.slot is Slot.DIGIT)
         and word not in each.turns.not_dictated
     )
+    return frozenset(numbers).union(*(each.secrets.repeats for each in languages().values()))
 
 
-def _is_number_word(word: str) -> bool:
-    return word.isdigit() or fold(word) in _dictated_words()
+@cache
+def _between_digits() -> frozenset[str]:
+    """Words that people say inside one number: "sześćset i", "zero dash"."""
+    joins = (word for each in languages().values() for word, entry in each.number_words.items() if entry.slot is Slot.JOIN)
+    return frozenset(joins).union(*(each.secrets.fillers for each in languages().values()))
+
+
+def _mid_number(words: Sequence[str]) -> bool:
+    """Whether the last word is of a number, or one said inside numbers directly after such a word."""
+    last = words[-2:] if fold(words[-1]) in _between_digits() else words[-1:]
+    return last[0].isdigit() or fold(last[0]) in _dictated_words()
 
 
 def plain_words(text: str) -> list[str]:
@@ -169,7 +182,7 @@ def turn_hint(text: str, decided: bool) -> TurnHint:
     words = plain_words(text)
     if not words or text.rstrip().endswith(("...", "…")):
         return TurnHint.HESITANT if words else TurnHint.NEUTRAL
-    if _is_number_word(words[-1]):
+    if _mid_number(words):
         return TurnHint.MID_NUMBER
     if decided:
         return TurnHint.DECIDED

@@ -97,7 +97,7 @@ def test_a_script_may_come_from_any_editor(tmp_path: Path, encoded: bytes) -> No
     """With a byte order mark, with CRLF, without an end."""
     script = tmp_path / "call.txt"
     script.write_bytes(encoded)
-    assert parse_script(script) == [CallerTurn("say", "tak"), CallerTurn("key", "1")]
+    assert parse_script(script).turns == (CallerTurn("say", "tak"), CallerTurn("key", "1"))
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfez\x00"])

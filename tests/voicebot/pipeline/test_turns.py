@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialogs.events import Expect
+from nlu.languages import languages
+from nlu.languages.language import Language, Slot
 from voicebot.pipeline.turns import WINDOW_S, Signal, TurnHint, TurnSettings, TurnTracker, is_backchannel, turn_hint
 
 SPEECH, QUIET = 0.9, 0.05
@@ -83,6 +85,16 @@ def test_signals_always_alternate_properly(probabilities: list[float]) -> None:
         ("chciałam zapytać o...", True, TurnHint.HESITANT),
         ("mój numer to sześćset dwa", True, TurnHint.MID_NUMBER),
         ("przelew na tysiąc", False, TurnHint.MID_NUMBER),
+        ("przelew na półtora", True, TurnHint.MID_NUMBER),
+        ("czterdzieści osiem sześćset i", True, TurnHint.MID_NUMBER),
+        ("sześćset yyy", True, TurnHint.MID_NUMBER),
+        ("my number is five double", True, TurnHint.MID_NUMBER),
+        ("seven dash", False, TurnHint.MID_NUMBER),
+        ("one hundred and", True, TurnHint.MID_NUMBER),
+        ("I lost my card and", False, TurnHint.HESITANT),
+        ("i", False, TurnHint.HESITANT),
+        ("no to", False, TurnHint.HESITANT),
+        ("karta piąta", True, TurnHint.DECIDED),
         ("I'd like to", False, TurnHint.HESITANT),
         ("it's about my", False, TurnHint.HESITANT),
         ("no", False, TurnHint.NEUTRAL),
@@ -93,6 +105,16 @@ def test_signals_always_alternate_properly(probabilities: list[float]) -> None:
 )
 def test_patience_follows_the_last_word(text: str, decided: bool, expected: TurnHint) -> None:
     assert turn_hint(text, decided) is expected
+
+
+@pytest.mark.parametrize("language", languages().values(), ids=lambda language: language.code)
+def test_nobody_is_cut_off_inside_a_number(language: Language) -> None:
+    """Whatever word of the language it is, and whatever the words before it have decided."""
+    begin = [
+        word for word, entry in language.number_words.items() if entry.alone and not entry.ordinal and entry.slot is not Slot.JOIN
+    ]
+    for word in {*begin, *language.secrets.repeats} - language.turns.not_dictated:
+        assert turn_hint(f"karta {word}", True) is TurnHint.MID_NUMBER, word
 
 
 @pytest.mark.parametrize(
