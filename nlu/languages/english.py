@@ -161,7 +161,7 @@ LANGUAGE = Language(
         r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)",
     ),
     secrets=SecretWords(
-        strong=r"""(?:m|e|tele)?pins?(?:code)?|pin (?:code|number)|cv[vc]2?s?|c ?v ?[vc]|see vee (?:vee|see)|csc|passcodes?|passwords?|passphrase|
+        strong=r"""(?<!without )(?<!without a )(?<!without my )(?:m|e|tele)?pins?(?:code)?|pin (?:code|number)|cv[vc]2?s?|c ?v ?[vc]|see vee (?:vee|see)|csc|passcodes?|passwords?|passphrase|
         security (?:code|number|digits?)|(?:on|from|off) the back|back of (?:the|my|your) card|digits?|(?:three|four|six) (?:numbers|figures)""",
         codes=r"codes?|otp|token|secret|one time|verification",
         numbers=r"""numbers?|no|nr|accounts?|card|cards|customer|client|id|ids|pesel|phone|mobile|cell|telephone|login|user ?name|passport|iban|blik|
@@ -170,8 +170,8 @@ LANGUAGE = Language(
         birth=r"born|birth(?:day|date|days)?|d ?o ?b",
         fillers=frozenset(
             """a e no to then and um uh er em dash dot space plus minus hyphen slash comma full stop point next after that again followed by the rest
-            last lastly finally first start starts ends end ending with it its is at so ok okay right yes yeah well now here comes goes like just another
-            also more sorry wait hang on hold i mean rather make actually correction let me see check think was think's that's lets""".split()
+            last lastly finally first start starts ends end ending with it its is at so are be was ok okay right yes yeah well now here comes goes like just another
+            finishing finishes finish ended digits also more sorry wait hang on hold i mean rather make actually correction let me see check think was think's that's lets""".split()
         ),
         corrections=frozenset("no sorry wait actually rather mean correction".split()),
         links=frozenset(
@@ -182,12 +182,10 @@ LANGUAGE = Language(
         times=frozenset({"times"}),
         zeros=frozenset({"o", "oh"}),
         currencies=r"eur|euros?|usd|gbp|chf|pln|dollars?|pounds?|quid|bucks?|grand|z[lł]|zlot(?:y|ys|ies)|francs?|cents?|pence|pennies|k|hryvnias?",
-        units=r"""percent|per ?cent|points?|days?|weeks?|months?|years?|hours?|minutes?|mins?|seconds?|times|people|persons?|payments?|instal?lments?|
+        units=r"""percent|per ?cent|digits?|characters?|points?|days?|weeks?|months?|years?|hours?|minutes?|mins?|seconds?|times|people|persons?|payments?|instal?lments?|
         miles?|km|kilomet\w+|met(?:re|er)s?|pieces?|pages?|transactions?|transfers?|customers|oclock|am|pm|a m|p m""",
-        amounts=frozenset(
-            """amount limit loan mortgage balance pay paid paying transfer transferred send sent withdraw withdrew withdrawal cost costs
-            charged worth spent owe owed borrow deposit deposited about around nearly over under up""".split()
-        ),
+        amounts=r"""amounts?|limits?|loans?|mortgage|balance|pay|paid|paying|payments?|transfer\w*|sen[dt]|withdr[ae]w\w*|costs?|charged?|worth|spen[dt]|owed?|
+        borrow\w*|deposit\w*|nearly|over|under|most|least|rate|price|fee|bill""",
         hours=frozenset("at from until till by around about before after since between past".split()),
         years=frozenset("in since year of from during until".split()),
         streets=r"street|st|road|rd|avenue|ave|lane|flat|house|apartment|room|building|floor|drive|square",
@@ -196,6 +194,8 @@ LANGUAGE = Language(
             lead=r"(?:my|the|ok|okay|so|and|yes|well|here|its|online|bank|banking|secret|old|new|current|here s|um|uh|er)",
             between=r"(?:(?:for|to|on|in) (?:the |my |your )?\w+(?: bank(?:ing)?)?|there|i (?:use|have|set)|that i (?:use|have|set)|set)",
             said=r"(?:is|was|s|should be|would be|goes|reads|to|equals|as)",
+            changed=r"(?:set|changed|made|reset|put)",
+            changed_to=r"to|as",
             hedge=r"(?:i think|i believe|like|simply|just|um|uh|er|erm|well|maybe|probably|the word|called|spelled|now|still|currently|actually|literally)",
             other=r"""not|no|wrong|right|correct|incorrect|fine|ok|okay|good|bad|invalid|valid|expired|expiring|forgotten|lost|gone|blocked|locked|old|new|too|
             rejected|refused|accepted|changed|leaked|stolen|hacked|saved|written|needed|required|reset|disabled|known|exposed|compromised|the|a|an|my|your|in|on|at|

@@ -121,6 +121,10 @@ class PasswordWords:
     """What may stand between the name and what says it ("hasło do aplikacji to …")."""
     said: str
     """What joins the name to the password: "is", "to", "brzmi"."""
+    changed: str
+    """What stands before the name where the password follows a preposition: "zmieniłam hasło na", "set my password to"."""
+    changed_to: str
+    """That preposition."""
     hedge: str
     """Words before the password that are none of it: "chyba", "I think"."""
     other: str
@@ -159,8 +163,8 @@ class SecretWords:
     """A pattern of whole words after a number that make it an amount."""
     units: str
     """A pattern of whole words after a number that make it a count, a share or a span of time."""
-    amounts: frozenset[str]
-    """Words before a number that make it an amount without a currency."""
+    amounts: str
+    """A pattern of words before a number that make it an amount without a currency."""
     hours: frozenset[str]
     """Words before a time of day."""
     years: frozenset[str]

@@ -265,20 +265,20 @@ LANGUAGE = Language(
         r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnosnie|dotyczac\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)",
     ),
     secrets=SecretWords(
-        strong=r"""(?:tele|m|e)?-?pin(?:u|em|ie|y|ow|ami|om|ik\w*|kod\w*)?|[ck][vw][vwc]2?\w{0,3}|c ?v ?[vc]|ce ?(?:fal|fau|wu|vau|v) ?(?:fal|fau|wu|vau|v|ce)|
+        strong=r"""(?<!bez )(?:tele|m|e)?-?pin(?:u|em|ie|y|ow|ami|om|ik\w*|kod\w*)?|[ck][vw][vwc]2?\w{0,3}|c ?v ?[vc]|ce ?(?:fal|fau|wu|vau|v) ?(?:fal|fau|wu|vau|v|ce)|
         si ?vi ?(?:vi|si)|hasl\w{0,4}|telekod\w{0,3}|zabezpieczaj\w+|trzycyfrow\w+|czterocyfrow\w+|z tylu|z (?:drugiej|tylnej) strony|na (?:odwrocie|tyle)|
-        z odwrot\w+|cyf(?:ra|ry|rami|rach|er|erki|erek|ra|re|rek)""",
-        codes=r"kod(?:u|em|zie|y|ow|ami|om|zik\w*)?|otp|token\w{0,3}|szyfr\w{0,3}|autoryzacyjn\w+|weryfikacyjn\w+|szesciocyfrow\w+|jednorazow\w+",
+        z odwrot\w+|cyf(?:ra|ry|rami|rach|er|erki|erek|re|rek)""",
+        codes=r"kod(?:u|em|zie|y|ow|ami|om|zik\w*)?|otp|token\w{0,3}|szyfr\w{0,3}|autoryzacyjn\w+|weryfikacyjn\w+|szesciocyfrow\w+|jednorazow(?:y|ego|ym|emu)",
         numbers=r"""nume(?:r|ru|rem|rze|ry|row|rek|rkiem|rka|rami)|nr|pesel\w{0,3}|dow[oó]d\w{0,3}|paszport\w{0,3}|klient\w{0,4}|identyfikator\w{0,3}|id|
         login\w{0,3}|telefon\w{0,3}|komork\w{1,3}|kont[oa]|rachun\w+|koncow\w+|konczy\w*|zaczyna\w*|kart[aye]|karcie|blik\w{0,4}|iban\w{0,3}|regon\w{0,3}|nip\w{0,3}""",
         harmless=r"""kod\w{0,2} (?:pocztow|bled|kreskow|kierunkow|swift)\w*|
-        nume\w{1,3} (?:domu|mieszkania|pokoju|lotu|budynku|lokalu|drzwi|mieszkaniow\w+|oddzialu|biletu)""",
+        bl[ae]d\w*(?: \w+)? kod\w{0,2}|nume\w{1,3} (?:domu|mieszkania|pokoju|lotu|budynku|lokalu|drzwi|mieszkaniow\w+|oddzialu|biletu)""",
         birth=r"urodz\w+|przysz\w+ na swiat",
         fillers=frozenset(
             """i a y yy yyy e ee eee no to tak potem dalej nastepnie teraz kropka kreska kreseczka myslnik minus spacja przecinek plus razy pauza
             kolejne kolejny kolejna kolejno nastepne nastepna nastepny pozniej znowu znow jeszcze raz na koncu koncu koniec poczatku poczatek najpierw
             ostatnie ostatnia ostatni wreszcie mam jest sa bedzie idzie leci tez oraz dwukropek ukosnik slash lamane przez jedziemy zaczyna konczy sie od
-            po tym dalsze pierwsze reszta druga trzecia czesc wiec wlasnie jakos chyba nie przepraszam znaczy pomylka pomylilem pomylilam wroc jednak zle poprawka
+            koncowka koncowki koncowke zamyka zakonczone zakonczona po tym dalsze pierwsze reszta druga trzecia czesc wiec wlasnie jakos chyba nie przepraszam znaczy pomylka pomylilem pomylilam wroc jednak zle poprawka
             poprawiam sorry raczej inaczej moment chwila chwile zaraz momencik cyfra cyfry numer pani pan prosze dobra dobrze ok okej gdzies tu tutaj
             juz widze o ile wiem pamietam dobrze ze ktore ktory taki takie taka mowie powiem podaje czytam zapisuje""".split()
         ),
@@ -299,13 +299,10 @@ LANGUAGE = Language(
         currencies=r"""zl|zlot(?:y|e|ych|ego|ym|ymi|emu|owk\w+|owek|owkami)|zlocisz\w+|pln|polskich|euro|eur|ojro|usd|gbp|chf|uah|czk|dolar(?:y|a|ow|om|ami|ach)?|
         dolc\w+|bak(?:s|sy|sow)|funt(?:y|a|ow|om|ami|ach)?|fran(?:ki|kow|kom|kami|kach)|koron\w?|hrywn\w?|hrywien|grosz(?:e|y|om|ami|ach)|gr|
         tys|tysi\w*|mln|milion\w*|mld|kola|kol|kafl\w+|stow\w*""",
-        units=r"""proc|procent\w*|punkt\w*|dni|dzien|dnia|dniach|dniami|tygod\w+|tydzien|miesi\w+|lat|lata|latach|rok|roku|roczn\w+|godz\w*|minut\w*|min|sekund\w*|razy|osob\w*|
+        units=r"""proc|procent\w*|cyf\w+|znak\w*|punkt\w*|dni|dzien|dnia|dniach|dniami|tygod\w+|tydzien|miesi\w+|lat|lata|latach|rok|roku|roczn\w+|godz\w*|minut\w*|min|sekund\w*|razy|osob\w*|
         sztuk\w*|rat|raty|ratach|transakcj\w+|przelew\w*|kilomet\w+|km|met\w+|kilo\w*|stron\w*|klient(?:ow|ami)|godzin\w*|zdan|pozycj\w+""",
-        amounts=frozenset(
-            """kwota kwote kwoty kwocie limit limitu limicie kredyt kredytu pozyczka pozyczke pozyczki saldo salda wplata wplate wplacilem wplacilam wyplata
-            wyplate wyplacilem wyplacilam wyplacic wplacic przelac przelew przelewu przelalem przelalam zaplacilem zaplacilam zaplacic kosztuje kosztowalo
-            koszt rata rate raty wynosi pobrano pobralo pobrali sciagneli sciagnelo okolo prawie ponad dlug przelej wyslac wyslalem wyslalam mam za po""".split()
-        ),
+        amounts=r"""kwot\w+|limi\w+|kredy\w+|pozyczk\w+|sald\w+|wplac\w+|wplat\w+|wyplac\w+|wyplat\w+|przel[aeo]\w+|zaplac\w+|plac\w+|koszt\w+|rat[aey]|wynos\w+|
+        pobra\w+|pobier\w+|sciag\w+|okolo|prawie|ponad|dlug\w*|wysl\w+|policz\w+|kurs\w*|faktur\w+|rachunek na|najwyzej|najmniej|cen[aey]|oplat\w+|do""",
         hours=frozenset("o od do po przed okolo kolo na godzina godzinie godziny godzine miedzy".split()),
         years=frozenset("w od z do rok roku r roczek lat".split()),
         streets=r"ul|ulic\w+|al|alej\w+|os|osiedl\w+|pl|plac\w*|mieszkan\w+|mieszkam|lokal\w*|dom\w{0,2}|blok\w{0,2}|pok[oó]j\w*|pietr\w+|budyn\w+|m|adres\w*",
@@ -314,14 +311,16 @@ LANGUAGE = Language(
             lead=r"(?:moje|moja|moj|to|no|tak|a|i|wiec|podaje|podam|prosze|ok|dobra|dobrze|mam|to moje|nasze|stare|nowe|obecne|y+|e+|eee|ale|bo|za|moim|jako)",
             between=r"(?:(?:do|na|w|od|dla) \w+(?: (?:mobilnej|internetowej|internetowego|banku|mojej|mojego))?|ktore (?:mam|ustawil[ae]?m)|takie|mam|ustawil[ae]?m|zmienil[ae]?m)",
             said=r"(?:to|brzmi|jest|bylo|mam|ustawil[ae]?m|mialo byc|zmienil[ae]?m na|ustawil[ae]?m na|na to|takie)",
+            changed=r"(?:zmieni|ustawi|wpisa|poda|mia|da|zrobi|ma)\w{0,2}[lm](?:em|am)?",
+            changed_to=r"na|jako",
             hedge=r"(?:chyba|zaraz|to|jest|po prostu|cos jak|jakos|no|y+|e+|eee|slowo|jak|taki|taka|takie|zwykly|zwykle|wlasnie|teraz|nadal|wciaz|ze|moment|moje)",
             other=r"""nie|bled\w*|zle|zla|poprawn\w+|niepoprawn\w+|nieprawidl\w+|prawidl\w+|zablokowan\w+|za|zbyt|w|z|na|do|od|o|i|a|ok|okej|dobre|dobra|niewazne|wazne|stare|nowe|
             zapisan\w+|zapomnian\w+|wyga[sś]\w+|wyciek\w+|dziala\w*|problem\w*|to|jest|moje|ktor\w+|co|jak\w*|gdzie|czy|po|juz|tez|takie samo|inne|inn\w+|jednorazow\w+|
             tymczasow\w+|startow\w+|maskowan\w+|trudn\w+|latw\w+|slab\w+|siln\w+|kr[oó]t\w+|dlug\w+|potrzebn\w+|znan\w+|zmien\w+|zmiana|ustaw\w+|odzysk\w+|
             reset\w*|zapom\w+|zapam\w+|pami\w+|musi|moze|mozna|trzeba|chce\w*|wpis\w+|poda\w+|znam|zna|ma|mam|mial\w*|mi|sie|ja|ty|on|ona|ono|oni|wy|my|wam|mu|jej|im|
             ktos|cos|nikt|telefoniczn\w+|internetow\w+|mobiln\w+|glown\w+|przez|bo|ale|tylko|wiec|odrzuc\w+|przyszl\w*|nic|wszystko|prosze|dziekuje|bezpieczn\w+|ten|ta|te|tam|
-            tu|tutaj|teraz|aktywn\w+|nieaktywn\w+|aktualn\w+|wymagan\w+|prywatn\w+|podejrzan\w+|skradzion\w+|komu\w*|wszedzie|zawsze|nigdy|u|kod\w*|pin\w*|albo|lub|oraz|czyli|
-            raz|dwa|trzy|ok|pan\w*|bank\w*|konto|konta|aplikacj\w+|login\w*|sms\w*|jedno|jakby|niezgodn\w+|zgadza|wchodzi|pasuje|natychmiast|skad|kiedy|dlaczego""",
+            tu|tutaj|teraz|aktywn\w+|nieaktywn\w+|aktualn\w+|wymagan\w+|prywatn\w+|podejrzan\w+|skradzion\w+|komu\w*|wszedzie|zawsze|nigdy|u|kod|kodu|kody|kodem|pin|pinu|pinem|albo|lub|oraz|czyli|
+            raz|dwa|trzy|ok|pan|pani|panu|panem|bank|banku|konto|konta|aplikacj\w+|login|loginu|sms|smsa|sms-a|smsem|jedno|jakby|stron\w+|telefon\w*|komput\w+|infolini\w+|poczt\w+|mail\w*|apce|kartce|pomoc\w*|podstawie|niezgodn\w+|zgadza|wchodzi|pasuje|natychmiast|skad|kiedy|dlaczego""",
             stop=r"i|a|ale|bo|nie|oraz|czy|z|do|na|w|prosze|dziekuje|ze|jak|ktore|albo|lub|to|jest|wiec|mam|chce|moze|ale|sie|zeby|gdy|od|przez|dla",
         ),
     ),

@@ -23,6 +23,8 @@ _UUID = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}
 _WIDEST_GAP = 4
 """So many marks between two digits still leave them one number; spaces do not count."""
 _MOST_OFTEN = 9
+_MOST_TIMES = 4
+"""A digit is said so many "times" at most; "siedem razy osiem" is a sum."""
 
 _CYRILLIC = {
     "ноль": 0, "нуль": 0, "один": 1, "одна": 1, "два": 2, "дві": 2, "две": 2, "три": 3, "чотири": 4, "четыре": 4, "пять": 5, "шість": 6,
@@ -104,6 +106,8 @@ class Item:
     """A thousand or more was named."""
     figures: int = 1
     """How many figures were said one by one in it; 0 for a number of several figures said as one."""
+    most: int = 0
+    """How many digits it can stand for: "dwadzieścia dwa" is 22, or 20 and 2."""
 
     @property
     def round(self) -> bool:
@@ -156,17 +160,23 @@ def items_of(text: str, tokens: Sequence[Token]) -> list[Item]:
             all(token.digits for token in tokens[number.start : number.end]),
             number.multiplied,
             int(len(number.digits) == 1),
+            _most(number.digits, meant[number.start : number.end]),
         )
         for number in scan(words, meant)
     ]
     return _repeated(text, tokens, meant, _with_long_ones(tokens, found))
 
 
+def _most(digits: str, said: Sequence[NumberWord | None]) -> int:
+    tens = len(said) == 2 and said[0] is not None and said[0].slot is Slot.TEN
+    return len(digits) + tens
+
+
 def _with_long_ones(tokens: Sequence[Token], found: list[Item]) -> list[Item]:
     """Digits that are too many for a number to be counted with are still digits."""
     taken = {at for item in found for at in range(item.first, item.last)}
     rest = [
-        Item(at, at + 1, token.start, token.end, token.digits, True, figures=0)
+        Item(at, at + 1, token.start, token.end, token.digits, True, figures=0, most=len(token.digits))
         for at, token in enumerate(tokens)
         if token.digits and at not in taken
     ]
@@ -215,6 +225,8 @@ def _counts(tokens: Sequence[Token], meant: Sequence[NumberWord | None], count: 
     if count.last == item.first:
         own = meant[count.first]
         return word is not None and word.figure and _is_plural(tokens[item.first].word) and not (own is not None and own.figure)
+    if int(count.digits) > _MOST_TIMES:
+        return False
     return count.last + 1 == item.first and tokens[count.last].word in lexicon().times and len(item.digits) == 1
 
 
@@ -224,7 +236,16 @@ def _is_plural(word: str) -> bool:
 
 
 def _often(item: Item, times: int, lead: Token, first: int) -> Item:
-    return Item(first, item.last, lead.start, item.end, item.digits * times, False, figures=times * len(item.digits))
+    return Item(
+        first,
+        item.last,
+        lead.start,
+        item.end,
+        item.digits * times,
+        False,
+        figures=times * len(item.digits),
+        most=times * len(item.digits),
+    )
 
 
 def gap_joins(text: str, before: Item, after: Item, tokens: Sequence[Token], others: int) -> bool:

@@ -27,6 +27,7 @@ _CURRENCY_BEFORE = re.compile(r"(?:£|€|\$|\bpln|\beur|\busd|\bgbp|\bchf)\s?$"
 _SIGN_AFTER = re.compile(r"\s{0,2}(?:%|£|€|\$|ms\b)")
 _PIECE_GAP = 4
 _LARGEST_COUNT = 5  # digits of a count, an hour, a house; more are a number of somebody
+_SHORT_COUNT = 3
 _NEAR = 3
 
 
@@ -36,8 +37,8 @@ class Harmless:
 
     sure: frozenset[int]
     """Set aside before anything is judged: amounts with a currency, dates, decimals."""
-    amounts: frozenset[int]
-    """Those of them with a currency."""
+    counted: frozenset[int]
+    """Those of them with a currency, and short ones with a unit: not even a name before them makes them a secret."""
     likely: frozenset[int]
     """Harmless unless they are named or part of a dictation: hours, years, houses, round numbers."""
 
@@ -45,9 +46,9 @@ class Harmless:
         """It is set aside."""
         return item.first in self.sure
 
-    def money(self, item: Item) -> bool:
-        """It has a currency."""
-        return item.first in self.amounts
+    def is_counted(self, item: Item) -> bool:
+        """It counts something, whatever is said before it."""
+        return item.first in self.counted
 
     def maybe(self, item: Item) -> bool:
         """It is harmless unless something around it says otherwise."""
@@ -59,7 +60,8 @@ class _Words:
     currency: re.Pattern[str]
     unit: re.Pattern[str]
     street: re.Pattern[str]
-    amounts: frozenset[str]
+    amounts: re.Pattern[str]
+    slang: frozenset[str]
     hours: frozenset[str]
     years: frozenset[str]
     months: frozenset[str]
@@ -75,7 +77,8 @@ def _known() -> _Words:
         whole_words(lambda each: each.currencies),
         whole_words(lambda each: each.units),
         whole_words(lambda each: each.streets),
-        words(lambda each: each.amounts),
+        whole_words(lambda each: each.amounts),
+        frozenset(word for each in languages().values() for word in each.money_slang),
         words(lambda each: each.hours),
         words(lambda each: each.years),
         months,
@@ -85,19 +88,24 @@ def _known() -> _Words:
 
 def find_harmless(text: str, plain: str, tokens: Sequence[Token], items: Sequence[Item]) -> Harmless:
     """What is harmless among the numbers of a text. `plain` is the folded text."""
-    money = frozenset(item.first for item in _amounts(text, plain, items))
-    sure = set(money)
+    counted = {item.first for item in _amounts(text, plain, items)}
+    counted |= {item.first for item in items if any(token.word in _known().slang for token in tokens[item.first : item.last])}
+    sure = set(counted)
     likely: set[int] = set()
     for piece in _pieces(text, items):
         sure.update(item.first for item in _kept(text, piece))
         if _is_hour(text, plain, piece, tokens) or _is_priced(text, piece, tokens):
             likely.update(item.first for item in piece)
     for at, item in enumerate(items):
-        if _is_date(items, at, tokens) or (len(item.digits) <= _LARGEST_COUNT and _known().unit.match(plain, _next_word(plain, item.end))):
+        if _is_date(items, at, tokens) or (
+            len(item.digits) <= _LARGEST_COUNT and _known().unit.match(plain, _next_word(plain, item.end))
+        ):
             sure.add(item.first)
+            if len(item.digits) <= _SHORT_COUNT:
+                counted.add(item.first)
         if item.round or _is_year(item, tokens) or _is_house(item, tokens):
             likely.add(item.first)
-    return Harmless(frozenset(sure), money, frozenset(likely))
+    return Harmless(frozenset(sure), frozenset(counted), frozenset(likely))
 
 
 def _next_word(plain: str, end: int) -> int:
@@ -208,11 +216,13 @@ def _is_house(item: Item, tokens: Sequence[Token]) -> bool:
 
 
 def _is_priced(text: str, piece: Sequence[Item], tokens: Sequence[Token]) -> bool:
-    """After a word for an amount: one short number, one with a thousand named, or groups of thousands that are round."""
+    """After a word for an amount: a short number, one with a thousand named, or groups of thousands that are round."""
     first = piece[0].first
-    if not any(token.word in _known().amounts for token in tokens[max(0, first - _NEAR) : first]):
+    if not any(_known().amounts.fullmatch(token.word) for token in tokens[max(0, first - _NEAR) : first]):
         return False
     if len(piece) == 1:
         return len(piece[0].digits) <= _LARGEST_COUNT or piece[0].multiplied or piece[0].digits.endswith("000")
+    if sum(len(item.digits) for item in piece) <= _LARGEST_COUNT and len(piece) == 2:  # "cztery dwadzieścia"
+        return True
     written = all(item.written for item in piece) and _AMOUNT.fullmatch(text[piece[0].start : piece[-1].end])
     return bool(written) and piece[-1].digits.endswith("00")

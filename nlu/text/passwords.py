@@ -23,6 +23,8 @@ class _Patterns:
     """A password is spoken of at all."""
     said: re.Pattern[str]
     """Name and what joins it to the password, which follows."""
+    changed: re.Pattern[str]
+    """What is done to a password, and the new one behind a preposition."""
     alone: re.Pattern[str]
     """A part of a sentence that is the name and then the password, and nothing else."""
     before: re.Pattern[str]
@@ -48,15 +50,18 @@ def _patterns() -> _Patterns:
         re.compile(name),
         re.compile(rf"{name}{between}{_MARKS}{{0,3}}{joins}{hedges}{_MARKS}*(?P<secret>{_WORD})"),
         re.compile(
+            rf"(?<!\w)(?:{of(lambda words: words.changed)})\s+(?:\w+\s+)?{name}\s+(?:{of(lambda words: words.changed_to)})\s+(?P<secret>{_WORD})"
+        ),
+        re.compile(
             rf"(?:^|[,.;:!?]\s*)(?:(?:{of(lambda words: words.lead)})\s+)*{name}{_MARKS}{{1,4}}"
             rf"(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*(?=$|[,.;!?])"
         ),
         re.compile(
-            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,–—-]?\s+(?:{of(lambda words: words.said)}|thats|that's)\s+"
+            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,!?–—-]?\s+(?:{of(lambda words: words.said)}|thats|that's)\s+"
             rf"(?:(?:{of(lambda words: words.lead)})\s+)*{name}"
         ),
         re.compile(rf"{name}[^<>]{{0,40}}?\s(?P<secret>(?=[^\s<>]*[a-z])(?=[^\s<>]*[\d!@#$%^&*_])[^\s,;<>]{{4,}})"),
-        re.compile(rf"(?:{of(lambda words: words.other)})(?!\w)"),
+        re.compile(rf"(?:{of(lambda words: words.other)}|{of(lambda words: words.said)}|{of(lambda words: words.hedge)})(?!\w)"),
         re.compile(rf"(?:{of(lambda words: words.stop)})$"),
         re.compile(rf"(?:{name})(?:{between})?{_MARKS}*(?:{joins})?{hedges}{_MARKS}*$"),
     )
@@ -78,7 +83,8 @@ def mask_passwords(text: str) -> str:
     known = _patterns()
     if not known.named.search(plain):
         return text
-    spans = [_whole(plain, match) for match in known.said.finditer(plain) if not known.other.match(match["secret"])]
+    told = [*known.said.finditer(plain), *known.changed.finditer(plain)]
+    spans = [_whole(plain, match) for match in told if not known.other.match(match["secret"])]
     if not spans:
         spans = [match.span("secret") for match in known.alone.finditer(plain) if not _other(match["secret"])]
         spans += [match.span("secret") for match in known.before.finditer(plain) if not _other(match["secret"])]

@@ -113,6 +113,11 @@ class _Run:
     def count(self) -> int:
         return sum(len(item.digits) for item in self.items)
 
+    @property
+    def most(self) -> int:
+        """How many digits it can stand for."""
+        return sum(item.most for item in self.items)
+
 
 def redact(text: str, *, expected: Name | None = None, alone: bool = False, by_machine: bool = False) -> str:
     """`text` with personal numbers masked. Pure, idempotent, never raises; some 20 µs for a short line without numbers.
@@ -125,9 +130,8 @@ def redact(text: str, *, expected: Name | None = None, alone: bool = False, by_m
         return text
     masks = [(start, end, BIRTH) for start, end in birth_dates(text)]
     read = _read(text, expected, alone, by_machine)
-    for run in _runs(read):
-        mask = _mask(read, run)
-        if mask and not any(start < run.end and run.start < end for start, end, _ in masks):
+    for run, mask in _judged(read):
+        if not any(start < run.end and run.start < end for start, end, _ in masks):
             masks.append((run.start, run.end, mask))
     return _with(text, sorted(masks))
 
@@ -189,7 +193,12 @@ def _runs(read: _Text) -> Iterator[_Run]:
     tight: list[_Run] = []
     for item in read.items:
         run = tight[-1] if tight else None
-        if read.harmless.surely(item) and not _directly_named(read, item):
+        goes_on = bool(run and run.items and run.items[-1].last == item.first and read.harmless.surely(run.items[-1]))
+        if (
+            read.harmless.surely(item)
+            and not _directly_named(read, item)
+            and not (goes_on and not read.harmless.is_counted(item))
+        ):
             tight.append(_Run(()))
         elif run and run.items and gap_joins(read.text, run.items[-1], item, read.tokens, 0):
             tight[-1] = _Run((*run.items, item))
@@ -207,7 +216,7 @@ def _runs(read: _Text) -> Iterator[_Run]:
 def _goes_on(read: _Text, run: _Run, following: _Run) -> bool:
     """A dictation that was broken off goes on."""
     before, after = run.items[-1], following.items[0]
-    if any(before.last <= named.first < after.first for named in read.named):
+    if _named_between(read, before, after):
         return False
     if any(read.harmless.maybe(item) for item in (before, after)):
         return False
@@ -220,6 +229,51 @@ def _goes_on(read: _Text, run: _Run, following: _Run) -> bool:
 
 
 # ---------------------------------------------------------------- judging
+
+
+def _judged(read: _Text) -> Iterator[tuple[_Run, str]]:
+    """Every run that is masked, with the numbers beside it that a few strange words part from it."""
+    runs = list(_runs(read))
+    masks = [_mask(read, run) for run in runs]
+    at = 0
+    while at < len(runs):
+        run, mask, last = runs[at], masks[at], at
+        while (
+            last + 1 < len(runs)
+            and (mask or masks[last + 1])
+            and not read.by_machine
+            and _belongs(read, runs[last], runs[last + 1])
+        ):
+            last += 1
+            run, mask = _Run((*run.items, *runs[last].items)), mask or masks[last]
+        if mask:
+            yield run, mask
+        at = last + 1
+
+
+def _belongs(read: _Text, run: _Run, following: _Run) -> bool:
+    """Of two runs one of which is a secret: the other is a part of it, too short to be known by itself."""
+    before, after = run.items[-1], following.items[0]
+    if _named_between(read, before, after):
+        return False
+    if any(read.harmless.maybe(item) or _counts_something(read, item) for item in (before, after)):
+        return False
+    return gap_joins(read.text, before, after, read.tokens, _BREAK)
+
+
+def _named_between(read: _Text, before: Item, after: Item) -> bool:
+    """Another number is named between the two; what only says where in a number one is ("końcówka", "ending") is no such name."""
+    fillers = lexicon().fillers
+    between = (each for each in read.named if before.last <= each.first < after.first)
+    return any(token.word not in fillers for each in between for token in read.tokens[each.first : each.last])
+
+
+def _counts_something(read: _Text, item: Item) -> bool:
+    """A word that is no filler follows without a mark: "dwie karty"."""
+    if item.last >= len(read.tokens) or read.text[item.end : read.tokens[item.last].start].strip():
+        return False
+    word = read.tokens[item.last].word
+    return word not in lexicon().fillers and word not in _links() and word not in lexicon().numbers
 
 
 def _mask(read: _Text, run: _Run) -> str | None:
@@ -262,36 +316,49 @@ def _called_harmless(read: _Text, run: _Run) -> bool:
 
 
 def _directly_named(read: _Text, item: Item) -> bool:
-    """The name of a secret stands right before the number, and no currency after it."""
-    if read.by_machine or read.harmless.money(item):
+    """The name of a secret stands right beside the number, and no currency after it."""
+    if read.by_machine or read.harmless.is_counted(item):
         return False
-    return any(
-        each.name in (Name.STRONG, Name.CODE) and _words_between(read, each.last, item.first) == 0 for each in read.named
-    ) and not any(each.name is Name.HARMLESS and _words_between(read, each.last, item.first) <= 1 for each in read.named)
+    run = _Run((item,))
+    return not _called_harmless(read, run) and any(
+        each.name in (Name.STRONG, Name.CODE) and _is_beside(read, run, each) for each in read.named
+    )
+
+
+def _is_beside(read: _Text, run: _Run, named: _Named) -> bool:
+    """Nothing but fillers and links stands between the number and the name."""
+    before = _words_between(read, named.last, run.items[0].first)
+    after = _words_between(read, run.items[-1].last, named.first)
+    return before == 0 or (after == 0 and _linked(read, run, named))
 
 
 def _named(read: _Text, run: _Run) -> bool:
     """What is said before or after the number makes it a secret."""
     if read.expected is not None and run.count >= _LONE:
         return not all(read.harmless.maybe(item) for item in run.items) or read.alone
-    for each in read.named:
-        reach = (_MACHINE_REACH if read.by_machine else _REACH).get(each.name)
-        if reach is None or each.name is Name.HARMLESS or run.count < reach.shortest:
-            continue
-        before = _words_between(read, each.last, run.items[0].first)
-        after = _words_between(read, run.items[-1].last, each.first)
-        if not (0 <= before <= reach.before or (0 <= after <= reach.after and _linked(read, run, each))):
-            continue
-        sure = before == 0 and each.name is not Name.NUMBER
-        if (sure or not all(read.harmless.maybe(item) for item in run.items)) and not _called_harmless(read, run):
-            return True
-    return False
+    return not _called_harmless(read, run) and any(_is_named(read, run, each) for each in read.named)
+
+
+def _is_named(read: _Text, run: _Run, named: _Named) -> bool:
+    reach = (_MACHINE_REACH if read.by_machine else _REACH).get(named.name)
+    if reach is None or named.name is Name.HARMLESS:
+        return False
+    secret = named.name is not Name.NUMBER
+    if secret and not read.by_machine and _is_beside(read, run, named):
+        return run.most >= reach.shortest
+    if run.count < reach.shortest or all(read.harmless.maybe(item) for item in run.items):
+        return False
+    before = _words_between(read, named.last, run.items[0].first)
+    after = _words_between(read, run.items[-1].last, named.first)
+    return 0 <= before <= reach.before or (0 <= after <= reach.after and _linked(read, run, named))
 
 
 def _linked(read: _Text, run: _Run, named: _Named) -> bool:
-    """A name after the number needs a word that links them ("to mój", "is my"), or nothing between."""
+    """A name after the number needs words that link them ("to mój", "is my"), or, for a secret, nothing between."""
     between = read.tokens[run.items[-1].last : named.first]
-    return any(token.word in _links() for token in between) or (named.name is not Name.NUMBER and len(between) <= 1)
+    if named.name is Name.NUMBER:
+        return bool(between) and between[0].word in _links()
+    return any(token.word in _links() for token in between) or len(between) <= 1
 
 
 def _words_between(read: _Text, first: int, last: int) -> int:
