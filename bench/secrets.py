@@ -175,6 +175,38 @@ _PL_FIXES = (
 _EN_FIXES = (", no,", " no sorry", ", sorry,", ", I mean", ", wait, no,", ", actually", ", scratch that,", " no make that")
 _PAUSES = (", ", "... ", ". ", " – ", "; ", ",, ", " … ")
 
+_PL_STRANGE = (
+    " niech spojrzę ",
+    ", gdzie to było, ",
+    " kurczę blade ",
+    ", sekundeczka, ",
+    ", no widzi pani, ",
+    " i tu mamy ",
+    ", a na deser ",
+    ", okulary, ",
+)
+_EN_STRANGE = (
+    ", lemme look, ",
+    " oops ",
+    ", my glasses, ",
+    " so yeah ",
+    ", alright, ",
+    ", bear with me, ",
+    " and over here ",
+    ", you know, ",
+)
+
+
+def _broken_off(lang: str, strange: Sequence[str]) -> Say:
+    """Broken off once, by whatever comes to mind."""
+
+    def say(digits: str, chance: random.Random) -> str:
+        cut = chance.randint(1, len(digits) - 1)
+        return f"{_irregular(lang)(digits[:cut], chance)}{chance.choice(strange)}{_irregular(lang)(digits[cut:], chance)}"
+
+    return say
+
+
 WAYS: dict[str, dict[str, Say]] = {
     "pl": {
         "one by one": _by(_PL_ONES),
@@ -195,6 +227,7 @@ WAYS: dict[str, dict[str, Say]] = {
         "counted": _counted(_PL_ONES, _PL_PLURAL, {2: "dwie", 3: "trzy", 4: "cztery"}),
         "corrected": _corrected(_PL_ONES, _PL_FIXES),
         "at the end": _with_end("pl", (", na końcu", " i na końcu", ", ostatnie", " a na koniec", ", końcówka")),
+        "broken off": _broken_off("pl", _PL_STRANGE),
         "digits and words": _mixed_in("pl"),
         "spaced digits": _figures((" ",)),
         "dashed digits": _figures(("-", " - ", "–")),
@@ -221,6 +254,7 @@ WAYS: dict[str, dict[str, Say]] = {
         "counted": _counted(_EN_ONES, _EN_PLURAL, {2: "two", 3: "three", 4: "four"}),
         "corrected": _corrected(_EN_ONES, _EN_FIXES),
         "at the end": _with_end("en", (", ending in", " and ending", ", and the last two are", ", finally", " and lastly")),
+        "broken off": _broken_off("en", _EN_STRANGE),
         "digits and words": _mixed_in("en"),
         "spaced digits": _figures((" ",)),
         "dashed digits": _figures(("-", " - ", "–")),
@@ -501,8 +535,12 @@ def _words(text: str) -> list[str]:
     return [word for word in plain.split() if not word.startswith("<")]
 
 
-_PL_WORDS_BETWEEN = frozenset(_words(" ".join((*_PL_FILLERS, *_PL_FIXES, "na końcu ostatnie a na koniec końcówka"))))
-_EN_WORDS_BETWEEN = frozenset(_words(" ".join((*_EN_FILLERS, *_EN_FIXES, "ending in and the last two are finally lastly"))))
+_PL_WORDS_BETWEEN = frozenset(
+    _words(" ".join((*_PL_FILLERS, *_PL_STRANGE, *_PL_FIXES, "na końcu ostatnie a na koniec końcówka")))
+)
+_EN_WORDS_BETWEEN = frozenset(
+    _words(" ".join((*_EN_FILLERS, *_EN_STRANGE, *_EN_FIXES, "ending in and the last two are finally lastly")))
+)
 
 
 def secrets(lang: str, count: int, chance: random.Random) -> Iterator[Told]:

@@ -163,6 +163,8 @@ class SecretWords:
     """A pattern of whole words after a number that make it an amount."""
     units: str
     """A pattern of whole words after a number that make it a count, a share or a span of time."""
+    things: str
+    """A pattern of things that callers count: a number before one goes on in no other number."""
     amounts: str
     """A pattern of words before a number that make it an amount without a currency."""
     hours: frozenset[str]

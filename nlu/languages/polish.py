@@ -268,7 +268,7 @@ LANGUAGE = Language(
         strong=r"""(?<!bez )(?:tele|m|e)?-?pin(?:u|em|ie|y|ow|ami|om|ik\w*|kod\w*)?|[ck][vw][vwc]2?\w{0,3}|c ?v ?[vc]|ce ?(?:fal|fau|wu|vau|v) ?(?:fal|fau|wu|vau|v|ce)|
         si ?vi ?(?:vi|si)|hasl\w{0,4}|telekod\w{0,3}|zabezpieczaj\w+|trzycyfrow\w+|czterocyfrow\w+|z tylu|z (?:drugiej|tylnej) strony|na (?:odwrocie|tyle)|
         z odwrot\w+|cyf(?:ra|ry|rami|rach|er|erki|erek|re|rek)""",
-        codes=r"kod(?:u|em|zie|y|ow|ami|om|zik\w*)?|otp|token\w{0,3}|szyfr\w{0,3}|autoryzacyjn\w+|weryfikacyjn\w+|szesciocyfrow\w+|jednorazow(?:y|ego|ym|emu)",
+        codes=r"(?<!bez )kod(?:u|em|zie|y|ow|ami|om|zik\w*)?|otp|token\w{0,3}|szyfr\w{0,3}|autoryzacyjn\w+|weryfikacyjn\w+|szesciocyfrow\w+|jednorazow(?:y|ego|ym|emu)",
         numbers=r"""nume(?:r|ru|rem|rze|ry|row|rek|rkiem|rka|rami)|nr|pesel\w{0,3}|dow[oó]d\w{0,3}|paszport\w{0,3}|klient\w{0,4}|identyfikator\w{0,3}|id|
         login\w{0,3}|telefon\w{0,3}|komork\w{1,3}|kont[oa]|rachun\w+|koncow\w+|konczy\w*|zaczyna\w*|kart[aye]|karcie|blik\w{0,4}|iban\w{0,3}|regon\w{0,3}|nip\w{0,3}""",
         harmless=r"""kod\w{0,2} (?:pocztow|bled|kreskow|kierunkow|swift)\w*|
@@ -301,9 +301,11 @@ LANGUAGE = Language(
         tys|tysi\w*|mln|milion\w*|mld|kola|kol|kafl\w+|stow\w*""",
         units=r"""proc|procent\w*|cyf\w+|znak\w*|punkt\w*|dni|dzien|dnia|dniach|dniami|tygod\w+|tydzien|miesi\w+|lat|lata|latach|rok|roku|roczn\w+|godz\w*|minut\w*|min|sekund\w*|razy|osob\w*|
         sztuk\w*|rat|raty|ratach|transakcj\w+|przelew\w*|kilomet\w+|km|met\w+|kilo\w*|stron\w*|klient(?:ow|ami)|godzin\w*|zdan|pozycj\w+""",
+        things=r"""kart\w*|kont\w*|rachun\w+|umow\w*|lokat\w*|dziec\w*|cork\w*|syn\w*|bankomat\w*|wnios\w+|sms\w*|prob\w*|telefon\w*|dokument\w*|blok\w*|produkt\w*|
+        polis\w*|haker\w*|konsultant\w*|kolejn\w+|innych|inne|roznych|zeszlym|sklep\w*|list\w*|paczk\w*|oddzial\w*|firm\w*|kredyt\w*|pozyczk\w*""",
         amounts=r"""kwot\w+|limi\w+|kredy\w+|pozyczk\w+|sald\w+|wplac\w+|wplat\w+|wyplac\w+|wyplat\w+|przel[aeo]\w+|zaplac\w+|plac\w+|koszt\w+|rat[aey]|wynos\w+|
-        pobra\w+|pobier\w+|sciag\w+|okolo|prawie|ponad|dlug\w*|wysl\w+|policz\w+|kurs\w*|faktur\w+|rachunek na|najwyzej|najmniej|cen[aey]|oplat\w+|do""",
-        hours=frozenset("o od do po przed okolo kolo na godzina godzinie godziny godzine miedzy".split()),
+        pobra\w+|pobier\w+|sciag\w+|okolo|prawie|ponad|dlug\w*|wysl\w+|policz\w+|kurs\w*|faktur\w+|rachunek na|zeszl\w+|najwyzej|najmniej|cen[aey]|oplat\w+""",
+        hours=frozenset("o od do po przed okolo kolo godzina godzinie godziny godzine miedzy".split()),
         years=frozenset("w od z do rok roku r roczek lat".split()),
         streets=r"ul|ulic\w+|al|alej\w+|os|osiedl\w+|pl|plac\w*|mieszkan\w+|mieszkam|lokal\w*|dom\w{0,2}|blok\w{0,2}|pok[oó]j\w*|pietr\w+|budyn\w+|m|adres\w*",
         passwords=PasswordWords(

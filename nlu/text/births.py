@@ -42,6 +42,11 @@ def _known() -> _Words:
     )
 
 
+def names_birth(text: str) -> bool:
+    """Whether a birth is spoken of."""
+    return _known().born.search(folded(text)) is not None
+
+
 def birth_dates(text: str, expected: bool = False) -> list[tuple[int, int]]:
     """Where dates of birth stand in the text, as places of characters. `expected`: one was asked for, so any date is one."""
     named = [match.span() for match in _known().born.finditer(folded(text))]

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _UUID = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-zA-Z])")
 _WIDEST_GAP = 4
 """So many marks between two digits still leave them one number; spaces do not count."""
+_NEAR = 3
 _MOST_OFTEN = 9
 _MOST_TIMES = 4
 """A digit is said so many "times" at most; "siedem razy osiem" is a sum."""
@@ -45,6 +46,8 @@ class _Lexicon:
     zero_neighbours: frozenset[str]
     """Single digits of the languages in which a letter is a zero."""
     fillers: frozenset[str]
+    doubtful: frozenset[str]
+    """Number words that are common words of another language ("ten"): they count near another number only."""
 
 
 @lru_cache(maxsize=1)
@@ -75,11 +78,13 @@ def lexicon() -> _Lexicon:
         zeros,
         frozenset(digits | set(repeats)) | zeros,
         (fillers | waits) - {word for word, entry in numbers.items() if entry.alone},
+        frozenset().union(*(each.shared_words for each in known)) & {word for word, entry in numbers.items() if entry.alone},
     )
 
 
 def _words(phrases: str) -> frozenset[str]:
-    return frozenset(fold(phrases.replace("|", " ")).split())
+    """The phrases of a single word."""
+    return frozenset(phrase.strip() for phrase in fold(phrases).split("|") if len(phrase.split()) == 1)
 
 
 class Token(NamedTuple):
@@ -150,6 +155,9 @@ def items_of(text: str, tokens: Sequence[Token]) -> list[Item]:
     known = lexicon()
     words = ["0" if _letter_zero(text, tokens, at) else token.word for at, token in enumerate(tokens)]
     meant = [None if token.digits else known.numbers.get(word) for token, word in zip(tokens, words, strict=True)]
+    for at, word in enumerate(words):
+        if word in known.doubtful and not any(_is_number(tokens, meant, near) for near in range(at - _NEAR, at + _NEAR + 1)):
+            meant[at] = None
     found = [
         Item(
             number.start,
@@ -165,6 +173,13 @@ def items_of(text: str, tokens: Sequence[Token]) -> list[Item]:
         for number in scan(words, meant)
     ]
     return _repeated(text, tokens, meant, _with_long_ones(tokens, found))
+
+
+def _is_number(tokens: Sequence[Token], meant: Sequence[NumberWord | None], at: int) -> bool:
+    if not 0 <= at < len(tokens) or tokens[at].word in lexicon().doubtful:
+        return False
+    word = meant[at]
+    return bool(tokens[at].digits) or (word is not None and word.alone)
 
 
 def _most(digits: str, said: Sequence[NumberWord | None]) -> int:
@@ -227,7 +242,8 @@ def _counts(tokens: Sequence[Token], meant: Sequence[NumberWord | None], count: 
         return word is not None and word.figure and _is_plural(tokens[item.first].word) and not (own is not None and own.figure)
     if int(count.digits) > _MOST_TIMES:
         return False
-    return count.last + 1 == item.first and tokens[count.last].word in lexicon().times and len(item.digits) == 1
+    said = tokens[count.last].word if count.last + 1 == item.first else ""
+    return said in lexicon().times and len(item.digits) == 1 and tokens[count.last].end + 1 == tokens[item.first].start
 
 
 def _is_plural(word: str) -> bool:

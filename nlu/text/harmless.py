@@ -14,14 +14,16 @@ from nlu.text.patterns import whole_words, words
 _WRITTEN_DATE = r"\d{1,2}[.\-/ ]\d{1,2}[.\-/ ](?:19|20)\d\d(?:,?[ ]\d\d:\d\d)?|(?:19|20)\d\d-\d\d-\d\d(?:[ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
 _SECONDS = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[+-]\d\d:?\d\d)?"
 _OCTET = r"(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])"
-_KEPT = re.compile(
-    rf"{_WRITTEN_DATE}|{_SECONDS}"
-    r"|\d[.,]\d{1,9}|\d{1,3}[.,]\d{1,2}"  # decimals
+_DATE = re.compile(rf"{_WRITTEN_DATE}|{_SECONDS}")
+_DECIMAL = re.compile(
+    r"\d[.,]\d{1,9}|\d{1,3}[.,]\d{1,2}"
     rf"|(?:{_OCTET}\.){{3}}{_OCTET}(?::\d{{1,5}})?"  # IPv4, port
 )
 _KEPT_IN_LIST = re.compile(rf"{_WRITTEN_DATE}|{_SECONDS}|\d\d-\d{{3}}|(?:[01]?\d|2[0-3]):[0-5]\d")
 _POSTAL = re.compile(r"\d\d-\d{3}")
 _HOUR = re.compile(r"(?:[01]?\d|2[0-4])(?P<mark>[:. ])[0-5]\d")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[ .,\u00a0\u202f]000){1,2}")
+_CENTURIES = frozenset({"19", "20"})
 _AMOUNT = re.compile(r"\d{1,9}(?:[.,]\d{1,2})?|\d{1,3}(?:[ .,\u00a0\u202f]\d{3}){1,2}(?:[.,]\d{1,2})?")
 _CURRENCY_BEFORE = re.compile(r"(?:£|€|\$|\bpln|\beur|\busd|\bgbp|\bchf)\s?$", re.I)
 _SIGN_AFTER = re.compile(r"\s{0,2}(?:%|£|€|\$|ms\b)")
@@ -39,6 +41,10 @@ class Harmless:
     """Set aside before anything is judged: amounts with a currency, dates, decimals."""
     counted: frozenset[int]
     """Those of them with a currency, and short ones with a unit: not even a name before them makes them a secret."""
+    decimals: frozenset[int]
+    """Decimals and addresses of machines: any name beside them says otherwise."""
+    rounds: frozenset[int]
+    """Numbers that are round, and harmless for nothing else."""
     likely: frozenset[int]
     """Harmless unless they are named or part of a dictation: hours, years, houses, round numbers."""
 
@@ -50,15 +56,20 @@ class Harmless:
         """It counts something, whatever is said before it."""
         return item.first in self.counted
 
+    def elsewhere(self, item: Item) -> bool:
+        """It surely belongs to something that is no secret: what is merely round may be a part of one."""
+        return self.maybe(item) and item.first not in self.rounds
+
     def maybe(self, item: Item) -> bool:
         """It is harmless unless something around it says otherwise."""
-        return item.first in self.likely or item.first in self.sure
+        return item.first in self.likely or (item.first in self.sure and item.first not in self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
     currency: re.Pattern[str]
     unit: re.Pattern[str]
+    thing: re.Pattern[str]
     street: re.Pattern[str]
     amounts: re.Pattern[str]
     slang: frozenset[str]
@@ -76,6 +87,7 @@ def _known() -> _Words:
     return _Words(
         whole_words(lambda each: each.currencies),
         whole_words(lambda each: each.units),
+        whole_words(lambda each: each.things),
         whole_words(lambda each: each.streets),
         whole_words(lambda each: each.amounts),
         frozenset(word for each in languages().values() for word in each.money_slang),
@@ -92,9 +104,15 @@ def find_harmless(text: str, plain: str, tokens: Sequence[Token], items: Sequenc
     counted |= {item.first for item in items if any(token.word in _known().slang for token in tokens[item.first : item.last])}
     sure = set(counted)
     likely: set[int] = set()
+    decimals: set[int] = set()
+    rounds: set[int] = set()
     for piece in _pieces(text, items):
-        sure.update(item.first for item in _kept(text, piece))
-        if _is_hour(text, plain, piece, tokens) or _is_priced(text, piece, tokens):
+        written = all(item.written for item in piece)
+        if written and _DECIMAL.fullmatch(text[piece[0].start : piece[-1].end]):
+            decimals.update(item.first for item in piece)
+        elif written:
+            sure.update(item.first for item in _kept(text, piece))
+        if _is_time(text, plain, piece, tokens) or _is_priced(text, piece, tokens):
             likely.update(item.first for item in piece)
     for at, item in enumerate(items):
         if _is_date(items, at, tokens) or (
@@ -103,9 +121,17 @@ def find_harmless(text: str, plain: str, tokens: Sequence[Token], items: Sequenc
             sure.add(item.first)
             if len(item.digits) <= _SHORT_COUNT:
                 counted.add(item.first)
-        if item.round or _is_year(item, tokens) or _is_house(item, tokens):
+        if _is_year(item, tokens) or _is_house(item, tokens):
             likely.add(item.first)
-    return Harmless(frozenset(sure), frozenset(counted), frozenset(likely))
+        elif item.round and item.first not in likely | sure:
+            rounds.add(item.first)
+    found = (sure | decimals, counted, decimals, rounds, likely | rounds)
+    return Harmless(*map(frozenset, found))
+
+
+def counts_things(item: Item, tokens: Sequence[Token]) -> bool:
+    """Something that is counted follows: "dwie karty", "three cards"."""
+    return item.last < len(tokens) and _known().thing.fullmatch(tokens[item.last].word) is not None
 
 
 def _next_word(plain: str, end: int) -> int:
@@ -127,10 +153,8 @@ def _pieces(text: str, items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
 
 
 def _kept(text: str, piece: Sequence[Item]) -> Iterator[Item]:
-    """The numbers of a piece that are a date, a time, a decimal, an address of a machine or of a town."""
-    if not all(item.written for item in piece):
-        return
-    if _KEPT.fullmatch(text[piece[0].start : piece[-1].end]):
+    """The numbers of a piece that are a date, a time or the code of a town."""
+    if _DATE.fullmatch(text[piece[0].start : piece[-1].end]):
         yield from piece
         return
     for part in _listed(text, piece):
@@ -195,11 +219,13 @@ def _is_year(item: Item, tokens: Sequence[Token]) -> bool:
     return item.year and any(word in _known().years for word in around)
 
 
-def _is_hour(text: str, plain: str, piece: Sequence[Item], tokens: Sequence[Token]) -> bool:
-    """ "14:30"; "14 30", "dwanaście trzydzieści" after "o", "od", "at"."""
+def _is_time(text: str, plain: str, piece: Sequence[Item], tokens: Sequence[Token]) -> bool:
+    """ "14:30"; "14 30", "dwanaście trzydzieści" after "o", "od", "at"; "nineteen ninety nine" after "in"."""
     lead = _word(tokens, piece[0].first - 1) in _known().hours
+    if len(piece) == 2 and piece[0].digits in _CENTURIES and len(piece[1].digits) == 2:  # "twenty eighteen"
+        return lead or _word(tokens, piece[0].first - 1) in _known().years
     if len(piece) == 1:
-        return lead and len(piece[0].digits) <= 2
+        return lead and 1 <= int(piece[0].digits[:3]) <= 24
     match = _HOUR.fullmatch(text[piece[0].start : piece[-1].end])
     if match:
         return match["mark"] == ":" or lead or _known().unit.match(plain, _next_word(plain, piece[-1].end)) is not None
@@ -216,8 +242,10 @@ def _is_house(item: Item, tokens: Sequence[Token]) -> bool:
 
 
 def _is_priced(text: str, piece: Sequence[Item], tokens: Sequence[Token]) -> bool:
-    """After a word for an amount: a short number, one with a thousand named, or groups of thousands that are round."""
+    """ "40,000"; after a word for an amount: a short number, one with a thousand named, or groups of thousands that are round."""
     first = piece[0].first
+    if all(item.written for item in piece) and _THOUSANDS.fullmatch(text[piece[0].start : piece[-1].end]):
+        return True
     if not any(_known().amounts.fullmatch(token.word) for token in tokens[max(0, first - _NEAR) : first]):
         return False
     if len(piece) == 1:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from nlu.languages import languages
 from nlu.languages.language import PasswordWords
 from nlu.text.patterns import alternatives, folded
 
 PASSWORD = "<password>"
 
 _WORD = r"[^\s,.;:!?<>()\"„”]+(?:[.:!?&]+\w+)*"
+_NEXT_WORD = re.compile(rf"\s+({_WORD})")
 _MOST_WORDS = 3
 _MARKS = r"[\s,.:;!?…–—=\"„”'-]"
 
@@ -38,76 +39,74 @@ class _Patterns:
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> _Patterns:
-    def of(get: Callable[[PasswordWords], str]) -> str:
-        return alternatives(lambda secrets: get(secrets.passwords))
+def _languages() -> tuple[_Patterns, ...]:
+    return tuple(_patterns(each.secrets.passwords) for each in languages().values())
 
-    name = rf"(?<!\w)(?:{of(lambda words: words.name)})(?!\w)"
-    joins = rf"(?:(?<!\w)(?:{of(lambda words: words.said)})(?!\w)|[:=])"
-    hedges = rf"(?:{_MARKS}*(?<!\w)(?:{of(lambda words: words.hedge)})(?!\w))*"
-    between = rf"(?:\s+(?:{of(lambda words: words.between)}))*"
+
+def _patterns(words: PasswordWords) -> _Patterns:
+    def of(pattern: str) -> str:
+        return alternatives((pattern,))
+
+    name = rf"(?<!\w)(?:{of(words.name)})(?!\w)"
+    joins = rf"(?:(?<!\w)(?:{of(words.said)})(?!\w)|[:=])"
+    hedges = rf"(?:{_MARKS}*(?<!\w)(?:{of(words.hedge)})(?!\w))*"
+    between = rf"(?:\s+(?:{of(words.between)}))*"
     return _Patterns(
         re.compile(name),
         re.compile(rf"{name}{between}{_MARKS}{{0,3}}{joins}{hedges}{_MARKS}*(?P<secret>{_WORD})"),
+        re.compile(rf"(?<!\w)(?:{of(words.changed)})\s+(?:\w+\s+)?{name}\s+(?:{of(words.changed_to)})\s+(?P<secret>{_WORD})"),
         re.compile(
-            rf"(?<!\w)(?:{of(lambda words: words.changed)})\s+(?:\w+\s+)?{name}\s+(?:{of(lambda words: words.changed_to)})\s+(?P<secret>{_WORD})"
-        ),
-        re.compile(
-            rf"(?:^|[,.;:!?]\s*)(?:(?:{of(lambda words: words.lead)})\s+)*{name}{_MARKS}{{1,4}}"
+            rf"(?:^|[,.;:!?]\s*)(?:(?:{of(words.lead)})\s+)*{name}{_MARKS}{{1,4}}"
             rf"(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*(?=$|[,.;!?])"
         ),
         re.compile(
-            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,!?–—-]?\s+(?:{of(lambda words: words.said)}|thats|that's)\s+"
-            rf"(?:(?:{of(lambda words: words.lead)})\s+)*{name}"
+            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,!?–—-]?\s+(?:{of(words.said)}|thats|that's)\s+"
+            rf"(?:(?:{of(words.lead)})\s+)*{name}"
         ),
         re.compile(rf"{name}[^<>]{{0,40}}?\s(?P<secret>(?=[^\s<>]*[a-z])(?=[^\s<>]*[\d!@#$%^&*_])[^\s,;<>]{{4,}})"),
-        re.compile(rf"(?:{of(lambda words: words.other)}|{of(lambda words: words.said)}|{of(lambda words: words.hedge)})(?!\w)"),
-        re.compile(rf"(?:{of(lambda words: words.stop)})$"),
+        re.compile(rf"(?:{of(words.other)}|{of(words.said)}|{of(words.hedge)})(?!\w)"),
+        re.compile(rf"(?:{of(words.stop)})$"),
         re.compile(rf"(?:{name})(?:{between})?{_MARKS}*(?:{joins})?{hedges}{_MARKS}*$"),
     )
 
 
-def names_password(text: str) -> bool:
-    """Whether a password is spoken of."""
-    return _patterns().named.search(folded(text)) is not None
-
-
 def announces_password(text: str) -> bool:
     """Whether the utterance ends where the password would follow ("a moje hasło to")."""
-    return _patterns().announced.search(folded(text)) is not None
+    plain = folded(text)
+    return any(each.announced.search(plain) for each in _languages())
 
 
 def mask_passwords(text: str) -> str:
     """`text` with every password that is told in it masked. Idempotent, never raises."""
     plain = folded(text)
-    known = _patterns()
-    if not known.named.search(plain):
-        return text
-    told = [*known.said.finditer(plain), *known.changed.finditer(plain)]
-    spans = [_whole(plain, match) for match in told if not known.other.match(match["secret"])]
+    named = [each for each in _languages() if each.named.search(plain)]
+    return _masked(text, [span for each in named for span in _told(plain, each)]) if named else text
+
+
+def _told(plain: str, known: _Patterns) -> list[tuple[int, int]]:
+    """Where the passwords stand."""
+    joined = [*known.said.finditer(plain), *known.changed.finditer(plain)]
+    spans = [_whole(plain, match, known) for match in joined if not known.other.match(match["secret"])]
     if not spans:
-        spans = [match.span("secret") for match in known.alone.finditer(plain) if not _other(match["secret"])]
-        spans += [match.span("secret") for match in known.before.finditer(plain) if not _other(match["secret"])]
-    spans += [match.span("secret") for match in known.mixed.finditer(plain)]
-    return _masked(text, spans)
+        lone = [*known.alone.finditer(plain), *known.before.finditer(plain)]
+        spans = [match.span("secret") for match in lone if not _is_other(match["secret"], known)]
+    return spans + [match.span("secret") for match in known.mixed.finditer(plain)]
 
 
-def _other(words: str) -> bool:
-    return any(_patterns().other.fullmatch(word) or _patterns().named.fullmatch(word) for word in words.split())
+def _is_other(words: str, known: _Patterns) -> bool:
+    return any(known.other.fullmatch(word) or known.named.fullmatch(word) for word in words.split())
 
 
-def _whole(plain: str, match: re.Match[str]) -> tuple[int, int]:
+def _whole(plain: str, match: re.Match[str], known: _Patterns) -> tuple[int, int]:
     """The password's words: up to three, more when it is spelled letter by letter, until a mark or a word that ends it."""
     start, end = match.span("secret")
     count, spelled = 1, len(match["secret"]) == 1
-    for word in re.finditer(rf"\s+({_WORD})", plain[end:]):
+    while word := _NEXT_WORD.match(plain, end):
         letter = spelled and len(word[1]) == 1
-        if word.start() != (end - match.end("secret")) or (
-            not letter and (_patterns().stop.match(word[1]) or count >= _MOST_WORDS)
-        ):
+        if not letter and (known.stop.match(word[1]) or count >= _MOST_WORDS):
             break
         count += not letter
-        end = match.end("secret") + word.end()
+        end = word.end()
     return start, end
 
 

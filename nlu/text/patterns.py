@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from nlu.languages import languages
 from nlu.languages.language import SecretWords, fold
@@ -18,19 +17,14 @@ def folded(text: str) -> str:
     return plain if len(plain) == len(text) else fold("".join(each if len(each.lower()) == 1 else "_" for each in text))
 
 
-@lru_cache(maxsize=64)
-def _joined(alternatives: tuple[str, ...]) -> str:
-    return "|".join(_LINE.sub("|", each).strip() for each in alternatives if each)
-
-
-def alternatives(of: Callable[[SecretWords], str]) -> str:
-    """One pattern's alternatives of all languages."""
-    return _joined(tuple(of(each.secrets) for each in languages().values()))
+def alternatives(patterns: Iterable[str]) -> str:
+    """The alternatives of several patterns as one; the patterns may stand on several lines."""
+    return "|".join(_LINE.sub("|", each).strip() for each in patterns if each)
 
 
 def whole_words(of: Callable[[SecretWords], str]) -> re.Pattern[str]:
     """One pattern of all languages, as whole words of folded text."""
-    return re.compile(rf"(?<!\w)(?:{alternatives(of)})(?!\w)")
+    return re.compile(rf"(?<!\w)(?:{alternatives(of(each.secrets) for each in languages().values())})(?!\w)")
 
 
 def words(of: Callable[[SecretWords], Iterable[str]]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 
 from stdnum import luhn
 from stdnum.exceptions import ValidationError
@@ -20,7 +21,7 @@ from stdnum.pl import pesel
 
 from nlu.text.births import BIRTH, birth_dates
 from nlu.text.dictation import Item, Token, gap_joins, items_of, lexicon, says_numbers, tokens_of, without_corrected
-from nlu.text.harmless import Harmless, find_harmless
+from nlu.text.harmless import Harmless, counts_things, find_harmless
 from nlu.text.passwords import PASSWORD, mask_passwords
 from nlu.text.patterns import folded, whole_words, words
 
@@ -34,6 +35,13 @@ _DICTATED_FIGURES = 4
 """So many digits said one by one are being dictated, whatever they are."""
 _LONE = 3
 """So many digits and nothing else are an answer to something: a code, a part of a number."""
+_NEAR = 2
+"""So many words after its name a number may be read as more digits than it seems to have."""
+_AMOUNTS = 8
+"""Fewer digits than these, in whole hundreds with words between, are amounts that are compared."""
+_ASIDES = 5
+"""So many words beside the numbers still leave an utterance a dictation."""
+_OCTETS = 4
 _PART = 3
 """So many digits are part of a dictation that goes on after a break."""
 _BREAK = 3
@@ -67,6 +75,7 @@ class _Reach:
 
 
 _REACH = {Name.STRONG: _Reach(8, 1, 3), Name.CODE: _Reach(6, 1, 3), Name.NUMBER: _Reach(2, 0, 4), Name.HARMLESS: _Reach(1, -1, 0)}
+_SECRETS = (Name.STRONG, Name.CODE)
 _MACHINE_REACH = {Name.STRONG: _Reach(4, -1, 3), Name.CODE: _Reach(4, -1, 4)}
 """What a program writes speaks of codes of its own."""
 
@@ -218,14 +227,29 @@ def _goes_on(read: _Text, run: _Run, following: _Run) -> bool:
     before, after = run.items[-1], following.items[0]
     if _named_between(read, before, after):
         return False
-    if any(read.harmless.maybe(item) for item in (before, after)):
+    if any(read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in (before, after)):
         return False
     secret = read.expected is not None or any(each.name in (Name.STRONG, Name.CODE) for each in read.named)
     if secret and not read.by_machine:
         return gap_joins(read.text, before, after, read.tokens, _NAMED_BREAK)
     dictated = min(run.count, following.count) >= _PART and min(len(run.items), len(following.items)) > 1
     parts = any(each.name is Name.NUMBER for each in read.named) and min(run.count, following.count) >= 2
-    return (dictated or parts) and not read.by_machine and gap_joins(read.text, before, after, read.tokens, _BREAK)
+    return (
+        (dictated or parts or _is_dictation(read))
+        and not read.by_machine
+        and gap_joins(read.text, before, after, read.tokens, _BREAK)
+    )
+
+
+def _is_dictation(read: _Text) -> bool:
+    """A whole utterance of numbers, with few words beside them and none of the numbers counting anything."""
+    if not read.alone or any(
+        item.multiplied or read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in read.items
+    ):
+        return False
+    said = sum(item.last - item.first for item in read.items)
+    strange = _words_between(read, 0, len(read.tokens)) - said
+    return sum(len(item.digits) for item in read.items) >= _LONG_RUN and strange <= min(_ASIDES, said)
 
 
 # ---------------------------------------------------------------- judging
@@ -256,7 +280,7 @@ def _belongs(read: _Text, run: _Run, following: _Run) -> bool:
     before, after = run.items[-1], following.items[0]
     if _named_between(read, before, after):
         return False
-    if any(read.harmless.maybe(item) or _counts_something(read, item) for item in (before, after)):
+    if any(read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in (before, after)):
         return False
     return gap_joins(read.text, before, after, read.tokens, _BREAK)
 
@@ -268,14 +292,6 @@ def _named_between(read: _Text, before: Item, after: Item) -> bool:
     return any(token.word not in fillers for each in between for token in read.tokens[each.first : each.last])
 
 
-def _counts_something(read: _Text, item: Item) -> bool:
-    """A word that is no filler follows without a mark: "dwie karty"."""
-    if item.last >= len(read.tokens) or read.text[item.end : read.tokens[item.last].start].strip():
-        return False
-    word = read.tokens[item.last].word
-    return word not in lexicon().fillers and word not in _links() and word not in lexicon().numbers
-
-
 def _mask(read: _Text, run: _Run) -> str | None:
     """The mask for a run of numbers, or None when it is no personal number."""
     digits = "".join(item.digits for item in without_corrected(run.items, read.tokens))
@@ -284,7 +300,7 @@ def _mask(read: _Text, run: _Run) -> str | None:
         return _kind(read.text[: run.start], digits, is_pesel)
     if all(read.harmless.maybe(item) for item in run.items) or _called_harmless(read, run):
         return None
-    if _long(run):
+    if _long(run) and not _are_amounts(run):
         return _kind(read.text[: run.start], digits, is_pesel)
     figures = sum(item.figures for item in run.items if not item.written)
     return CODE if figures >= _DICTATED_FIGURES or (read.alone and _answers(read, run)) else None
@@ -294,6 +310,12 @@ def _long(run: _Run) -> bool:
     """Digits that are dictated and not one large number said in words ("sto pięćdziesiąt tysięcy")."""
     plain = sum(len(item.digits) for item in run.items if not item.multiplied)
     return plain >= _LONG_RUN or (len(run.items) >= 3 and run.count >= 9)
+
+
+def _are_amounts(run: _Run) -> bool:
+    """ "from four hundred to four fifty"."""
+    apart = any(before.last != after.first for before, after in pairwise(run.items))
+    return apart and run.count <= _AMOUNTS and any(item.round and not item.written for item in run.items)
 
 
 def _answers(read: _Text, run: _Run) -> bool:
@@ -319,10 +341,23 @@ def _directly_named(read: _Text, item: Item) -> bool:
     """The name of a secret stands right beside the number, and no currency after it."""
     if read.by_machine or read.harmless.is_counted(item):
         return False
-    run = _Run((item,))
-    return not _called_harmless(read, run) and any(
-        each.name in (Name.STRONG, Name.CODE) and _is_beside(read, run, each) for each in read.named
-    )
+    run = _piece(read, item)
+    if _called_harmless(read, run):
+        return False
+    if item.first in read.harmless.decimals:  # nobody dictates a machine's address
+        return (read.alone and len(run.items) == _OCTETS) or any(_is_named(read, run, each) for each in read.named)
+    return any(each.name in _SECRETS and _is_beside(read, run, each) for each in read.named)
+
+
+def _piece(read: _Text, item: Item) -> _Run:
+    """The number with those that follow or go before without a word between."""
+    at = read.items.index(item)
+    first = last = at
+    while first and read.items[first - 1].last == read.items[first].first:
+        first -= 1
+    while last + 1 < len(read.items) and read.items[last].last == read.items[last + 1].first:
+        last += 1
+    return _Run(tuple(read.items[first : last + 1]))
 
 
 def _is_beside(read: _Text, run: _Run, named: _Named) -> bool:
@@ -346,9 +381,10 @@ def _is_named(read: _Text, run: _Run, named: _Named) -> bool:
     secret = named.name is not Name.NUMBER
     if secret and not read.by_machine and _is_beside(read, run, named):
         return run.most >= reach.shortest
-    if run.count < reach.shortest or all(read.harmless.maybe(item) for item in run.items):
-        return False
     before = _words_between(read, named.last, run.items[0].first)
+    count = run.most if secret and 0 <= before <= _NEAR else run.count
+    if count < reach.shortest or all(read.harmless.maybe(item) for item in run.items) or (not secret and _are_amounts(run)):
+        return False
     after = _words_between(read, run.items[-1].last, named.first)
     return 0 <= before <= reach.before or (0 <= after <= reach.after and _linked(read, run, named))
 
@@ -358,7 +394,7 @@ def _linked(read: _Text, run: _Run, named: _Named) -> bool:
     between = read.tokens[run.items[-1].last : named.first]
     if named.name is Name.NUMBER:
         return bool(between) and between[0].word in _links()
-    return any(token.word in _links() for token in between) or len(between) <= 1
+    return not between or any(token.word in _links() for token in between)
 
 
 def _words_between(read: _Text, first: int, last: int) -> int:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from nlu.languages import languages
 from nlu.languages.language import fold
-from nlu.text.births import BIRTH, birth_dates
+from nlu.text.births import BIRTH, birth_dates, names_birth
 from nlu.text.dictation import items_of, lexicon, tokens_of
 from nlu.text.passwords import PASSWORD, announces_password
-from nlu.text.patterns import whole_words, words
+from nlu.text.patterns import words
 from nlu.text.redact import CODE, Name, names_in, redact
 
 _TURNS = 3
@@ -64,7 +64,7 @@ class TurnRedaction:
 
     def _after(self, text: str, masked: str) -> _Expected:
         named = max((name for name, _, _ in names_in(text) if name in _STRENGTH), key=lambda name: _STRENGTH[name], default=None)
-        birth = whole_words(lambda each: each.birth).search(fold(text)) is not None and BIRTH not in masked
+        birth = names_birth(text) and BIRTH not in masked
         password = announces_password(text) and PASSWORD not in masked
         figure = _figures(text) == 1
         if named or birth or password:

@@ -161,7 +161,7 @@ def forget() -> None:
     nlu.text.dictation._taken_back.cache_clear()
     nlu.text.harmless._known.cache_clear()
     nlu.text.births._known.cache_clear()
-    nlu.text.passwords._patterns.cache_clear()
+    nlu.text.passwords._languages.cache_clear()
     nlu.text.redact._name_patterns.cache_clear()
     nlu.text.redact._links.cache_clear()
     nlu.understanding.entities._money.cache_clear()
