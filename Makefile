@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile rasa rasa-serve lock lock-rasa licences clean apt
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-secrets rasa rasa-serve lock lock-rasa licences clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -65,6 +65,10 @@ bench-hostile: install
 
 bench-nlu: install
 	$(BIN)/python -m bench.nlu $(DATA) $(if $(ONLY),--only $(ONLY)) $(if $(RASA),--rasa $(RASA))
+
+# how many secrets dictated at random are masked, by kind and way, and how many harmless numbers are lost
+bench-secrets: install
+	$(BIN)/python -m bench.secrets $(if $(COUNT),--count $(COUNT))
 
 # Rasa in an environment of its own (Python 3.10): trained on our data, started, tested against; rasa-serve leaves it running
 rasa: install

@@ -196,6 +196,7 @@ LANGUAGE = Language(
             lead=r"(?:my|the|ok|okay|so|and|yes|well|here|its|online|bank|banking|secret|old|new|current|here s|um|uh|er)",
             between=r"(?:(?:for|to|on|in) (?:the |my |your )?\w+(?: bank(?:ing)?)?|there|i (?:use|have|set)|that i (?:use|have|set)|set)",
             said=r"(?:is|was|s|should be|would be|goes|reads|equals)",
+            telling=r"tell|telling|give|giving|say|read|spell|here s|heres|here",
             changed=r"(?:set|changed|made|reset|put)",
             changed_to=r"to|as",
             hedge=r"(?:i think|i believe|like|simply|just|um|uh|er|erm|well|maybe|probably|the word|called|spelled|now|still|currently|actually|literally)",

@@ -121,6 +121,8 @@ class PasswordWords:
     """What may stand between the name and what says it ("hasło do aplikacji to …")."""
     said: str
     """What joins the name to the password: "is", "to", "brzmi"."""
+    telling: str
+    """Words with which one says that the password comes next: "podam", "I'll tell"."""
     changed: str
     """What stands before the name where the password follows a preposition: "zmieniłam hasło na", "set my password to"."""
     changed_to: str

@@ -313,6 +313,7 @@ LANGUAGE = Language(
             lead=r"(?:moje|moja|moj|to|no|tak|a|i|wiec|podaje|podam|prosze|ok|dobra|dobrze|mam|to moje|nasze|stare|nowe|obecne|y+|e+|eee|ale|bo|za|moim|jako)",
             between=r"(?:(?:do|na|w|od|dla) \w+(?: (?:mobilnej|internetowej|internetowego|banku|mojej|mojego))?|ktore (?:mam|ustawil[ae]?m)|takie|mam|ustawil[ae]?m|zmienil[ae]?m)",
             said=r"(?:to|brzmi|jest|bylo|mam|ustawil[ae]?m|mialo byc|zmienil[ae]?m na|ustawil[ae]?m na|na to|takie)",
+            telling=r"pod[aą]\w+|podaje|powiem|mowie|dyktuj\w+|podyktuj\w+|przeliteruj\w+|literuj\w+|mam|oto",
             changed=r"(?:zmieni|ustawi|wpisa|poda|mia|da|zrobi|ma)\w{0,2}[lm](?:em|am)?",
             changed_to=r"na|jako",
             hedge=r"(?:chyba|zaraz|to|jest|po prostu|cos jak|jakos|no|y+|e+|eee|slowo|jak|taki|taka|takie|zwykly|zwykle|wlasnie|teraz|nadal|wciaz|ze|moment|moje)",

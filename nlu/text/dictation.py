@@ -156,7 +156,9 @@ def items_of(text: str, tokens: Sequence[Token]) -> list[Item]:
     words = ["0" if _letter_zero(text, tokens, at) else token.word for at, token in enumerate(tokens)]
     meant = [None if token.digits else known.numbers.get(word) for token, word in zip(tokens, words, strict=True)]
     for at, word in enumerate(words):
-        if word in known.doubtful and not any(_is_number(tokens, meant, near) for near in range(at - _NEAR, at + _NEAR + 1)):
+        twice = word in known.doubtful and word in (*words[max(0, at - 1) : at], *words[at + 1 : at + 2])
+        near = range(at - _NEAR, at + _NEAR + 1)
+        if word in known.doubtful and not twice and not any(_is_number(tokens, meant, place) for place in near):
             meant[at] = None
     found = [
         Item(

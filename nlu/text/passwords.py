@@ -57,7 +57,7 @@ def _patterns(words: PasswordWords) -> _Patterns:
         re.compile(rf"(?<!\w)(?:{of(words.changed)})\s+(?:\w+\s+)?{name}\s+(?:{of(words.changed_to)})\s+(?P<secret>{_WORD})"),
         re.compile(
             rf"(?:^|[,.;:!?]\s*)(?:(?:{of(words.lead)})\s+)*{name}{_MARKS}{{1,4}}"
-            rf"(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*(?=$|[,.;!?])"
+            rf"(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*(?=$|[,.;!?](?:\s|$))"
         ),
         re.compile(
             rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,!?–—-]?\s+(?:{of(words.said)}|thats|that's)\s+"
@@ -66,14 +66,17 @@ def _patterns(words: PasswordWords) -> _Patterns:
         re.compile(rf"{name}[^<>]{{0,40}}?\s(?P<secret>(?=[^\s<>]*[a-z])(?=[^\s<>]*[\d!@#$%^&*_])[^\s,;<>]{{4,}})"),
         re.compile(rf"(?:{of(words.other)}|{of(words.said)}|{of(words.hedge)})(?!\w)"),
         re.compile(rf"(?:{of(words.stop)})$"),
-        re.compile(rf"(?:{name})(?:{between})?{_MARKS}*(?:{joins})?{hedges}{_MARKS}*$"),
+        re.compile(
+            rf"(?:{joins}{hedges}{_MARKS}*$"
+            rf"|^(?:.*(?<!\w)(?:{of(words.telling)})(?!\w).*|(?:(?:{of(words.lead)})\s+)*){name}(?:{between})?{_MARKS}*$)"
+        ),
     )
 
 
 def announces_password(text: str) -> bool:
     """Whether the utterance ends where the password would follow ("a moje hasło to")."""
     plain = folded(text)
-    return any(each.announced.search(plain) for each in _languages())
+    return any(each.named.search(plain) and each.announced.search(plain) for each in _languages())
 
 
 def mask_passwords(text: str) -> str:
@@ -112,7 +115,7 @@ def _whole(plain: str, match: re.Match[str], known: _Patterns) -> tuple[int, int
 
 def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     out, position = "", 0
-    for start, end in sorted(spans):
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if start >= position:
             out += text[position:start] + PASSWORD
             position = end

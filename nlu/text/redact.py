@@ -315,7 +315,8 @@ def _long(run: _Run) -> bool:
 def _are_amounts(run: _Run) -> bool:
     """ "from four hundred to four fifty"."""
     apart = any(before.last != after.first for before, after in pairwise(run.items))
-    return apart and run.count <= _AMOUNTS and any(item.round and not item.written for item in run.items)
+    zeros = any(item.digits.startswith("0") for item in run.items)
+    return apart and not zeros and run.count <= _AMOUNTS and any(item.round and not item.written for item in run.items)
 
 
 def _answers(read: _Text, run: _Run) -> bool:
@@ -370,7 +371,7 @@ def _is_beside(read: _Text, run: _Run, named: _Named) -> bool:
 def _named(read: _Text, run: _Run) -> bool:
     """What is said before or after the number makes it a secret."""
     if read.expected is not None and run.count >= _LONE:
-        return not all(read.harmless.maybe(item) for item in run.items) or read.alone
+        return not all(read.harmless.elsewhere(item) for item in run.items)
     return not _called_harmless(read, run) and any(_is_named(read, run, each) for each in read.named)
 
 
@@ -379,9 +380,9 @@ def _is_named(read: _Text, run: _Run, named: _Named) -> bool:
     if reach is None or named.name is Name.HARMLESS:
         return False
     secret = named.name is not Name.NUMBER
-    if secret and not read.by_machine and _is_beside(read, run, named):
-        return run.most >= reach.shortest
     before = _words_between(read, named.last, run.items[0].first)
+    if secret and (before == 0 or (reach.after >= 0 and _is_beside(read, run, named))):
+        return run.most >= reach.shortest
     count = run.most if secret and 0 <= before <= _NEAR else run.count
     if count < reach.shortest or all(read.harmless.maybe(item) for item in run.items) or (not secret and _are_amounts(run)):
         return False

@@ -12,12 +12,15 @@ from nlu.languages import languages
 from nlu.languages.language import fold
 from nlu.text.births import BIRTH, birth_dates, names_birth
 from nlu.text.dictation import items_of, lexicon, tokens_of
+from nlu.text.harmless import find_harmless
 from nlu.text.passwords import PASSWORD, announces_password
-from nlu.text.patterns import words
+from nlu.text.patterns import folded, words
 from nlu.text.redact import CODE, Name, names_in, redact
 
 _TURNS = 3
 """What was named is expected for so many turns of the caller."""
+_CHOICES = 2
+"""So many digits, a turn each, can be choices from menus."""
 _PASSWORD_WORDS = 3
 _STRENGTH: Mapping[Name, int] = {Name.STRONG: 3, Name.CODE: 2, Name.NUMBER: 1}
 
@@ -30,8 +33,8 @@ class _Expected:
     birth: bool = False
     password: bool = False
     turns: int = 0
-    figure: bool = False
-    """The turn before was one digit and nothing else."""
+    figures: int = 0
+    """So many turns before were one digit and nothing else."""
 
 
 class TurnRedaction:
@@ -58,7 +61,7 @@ class TurnRedaction:
             for start, end in reversed(birth_dates(text, expected=True)):
                 text = text[:start] + BIRTH + text[end:]
         masked = redact(text, expected=expected.name, alone=True)
-        if masked == text and expected.name is not None and _is_part(text, expected.figure):
+        if masked == text and expected.name is not None and _is_part(text, expected.figures):
             return CODE
         return masked
 
@@ -66,27 +69,31 @@ class TurnRedaction:
         named = max((name for name, _, _ in names_in(text) if name in _STRENGTH), key=lambda name: _STRENGTH[name], default=None)
         birth = names_birth(text) and BIRTH not in masked
         password = announces_password(text) and PASSWORD not in masked
-        figure = _figures(text) == 1
+        said = _figures(text)
+        figures = self._expected.figures + 1 if said == 1 else 0
         if named or birth or password:
-            return _Expected(named, birth, password, _TURNS, figure)
-        if masked != text or _figures(text):  # the number may go on
-            return _Expected(self._expected.name or Name.NUMBER, turns=_TURNS, figure=figure)
-        left = self._expected.turns - 1
-        return replace(self._expected, turns=left, figure=False) if left > 0 else _Expected()
+            return _Expected(named, birth, password, _TURNS)
+        if masked != text or said > 1:  # the number may go on
+            return _Expected(self._expected.name or Name.NUMBER, turns=_TURNS, figures=figures)
+        left = self._expected.turns - (said != 1)
+        return replace(self._expected, turns=left, figures=figures) if left > 0 else _Expected()
 
 
 def _figures(text: str) -> int:
-    """How many digits are said, when nothing but a number is said; else 0."""
+    """How many digits are said, when nothing but a number is said, and no time of day; else 0."""
     tokens = tokens_of(text)
     items = items_of(text, tokens)
+    harmless = find_harmless(text, folded(text), tokens, items)
+    if any(harmless.elsewhere(item) for item in items):
+        return 0
     taken = {at for item in items for at in range(item.first, item.last)}
     rest = (token.word for at, token in enumerate(tokens) if at not in taken)
     return sum(len(item.digits) for item in items) if items and all(word in lexicon().fillers for word in rest) else 0
 
 
-def _is_part(text: str, after_figure: bool) -> bool:
-    """Two digits and nothing else; a single one, which could choose from a menu, only after another."""
-    return _figures(text) >= (1 if after_figure else 2)
+def _is_part(text: str, before: int) -> bool:
+    """Two digits and nothing else; single ones, which could choose from a menu, only where several came one after the other."""
+    return _figures(text) >= (1 if before >= _CHOICES else 2)
 
 
 def _is_password(text: str) -> bool:
