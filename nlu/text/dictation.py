@@ -72,7 +72,7 @@ def lexicon() -> _Lexicon:
     numbers = {word: entry for word, entry in numbers.items() if word not in zeros}
     return _Lexicon(
         numbers,
-        frozenset(word for word, entry in numbers.items() if entry.alone),
+        frozenset(word for word, entry in numbers.items() if entry.alone) | zeros,
         repeats,
         frozenset().union(*(each.secrets.times for each in known)),
         zeros,

@@ -47,7 +47,7 @@ def _patterns(words: PasswordWords) -> _Patterns:
     def of(pattern: str) -> str:
         return alternatives((pattern,))
 
-    name = rf"(?<!\w)(?:{of(words.name)})(?!\w)"
+    name = rf"(?<![\w<])(?:{of(words.name)})(?!\w)"
     joins = rf"(?:(?<!\w)(?:{of(words.said)})(?!\w)|[:=])"
     hedges = rf"(?:{_MARKS}*(?<!\w)(?:{of(words.hedge)})(?!\w))*"
     between = rf"(?:\s+(?:{of(words.between)}))*"

@@ -24,7 +24,7 @@ def alternatives(patterns: Iterable[str]) -> str:
 
 def whole_words(of: Callable[[SecretWords], str]) -> re.Pattern[str]:
     """One pattern of all languages, as whole words of folded text."""
-    return re.compile(rf"(?<!\w)(?:{alternatives(of(each.secrets) for each in languages().values())})(?!\w)")
+    return re.compile(rf"(?<![\w<])(?:{alternatives(of(each.secrets) for each in languages().values())})(?!\w)")
 
 
 def words(of: Callable[[SecretWords], Iterable[str]]) -> frozenset[str]:

@@ -399,8 +399,8 @@ def _linked(read: _Text, run: _Run, named: _Named) -> bool:
 
 
 def _words_between(read: _Text, first: int, last: int) -> int:
-    """How many words that mean something stand between two places; -1 when the second is not behind the first."""
-    if last < first:
+    """How many words that mean something stand between two places; -1 when the second is not behind the first, or a mask between."""
+    if last < first or any(not token.word for token in read.tokens[first:last]):
         return -1
     fillers, links = lexicon().fillers, _links()
     return sum(token.word not in fillers and token.word not in links for token in read.tokens[first:last])
