@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences clean apt
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences clean apt bench-secrets
 
 demo: install
 	$(BIN)/voicebot demo
@@ -69,6 +69,9 @@ bench-nlu: install
 # simulated callers, thousands of a language: CALLS=500 SEED=7 for fewer and others
 bench-talk: install
 	$(BIN)/python -m bench.talk $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+# how many secrets dictated at random are masked, by kind and way, and how many harmless numbers are lost
+bench-secrets: install
+	$(BIN)/python -m bench.secrets $(if $(COUNT),--count $(COUNT))
 
 # Rasa in an environment of its own (Python 3.10): trained on our data, started, tested against; rasa-serve leaves it running
 rasa: install

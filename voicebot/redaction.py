@@ -118,9 +118,12 @@ class Redaction:
         position = 0
         for match in (_MACHINE if self.by_machine else _OURS).finditer(text):
             whole = self.keep_numbers or not match[0].startswith("+")
-            pieces += (redact(text[position : match.start()]), match[0] if whole else shorten(match[0]))
+            pieces += (
+                redact(text[position : match.start()], by_machine=self.by_machine),
+                match[0] if whole else shorten(match[0]),
+            )
             position = match.end()
-        return "".join((*pieces, redact(text[position:])))
+        return "".join((*pieces, redact(text[position:], by_machine=self.by_machine)))
 
     def identifier(self, value: str) -> str:
         """A name or an id that a machine made: it must be found again. A telephone number in it is one all the same."""

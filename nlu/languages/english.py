@@ -10,6 +10,7 @@ from nlu.languages.language import (
     Language,
     MatterPatterns,
     NumberWord,
+    PasswordWords,
     SecretWords,
     Slot,
     TurnWords,
@@ -111,6 +112,10 @@ def _words() -> Iterator[tuple[str, NumberWord]]:
         yield word, NumberWord(value, Slot.TIMES)
     for word, value in _SLANG_TIMES.items():
         yield word, NumberWord(value, Slot.TIMES, alone=False)
+    for value, word in enumerate(_DIGITS):
+        for plural in (word + ("es" if word.endswith(("o", "x")) else "s"), word + "s"):
+            yield plural, NumberWord(value, Slot.DIGIT, figure=True)
+    yield "noughts", NumberWord(0, Slot.DIGIT, figure=True)
     yield "half", NumberWord(0, Slot.HALF)
     for word in ("and", "a"):
         yield word, NumberWord(0, Slot.JOIN, alone=False)
@@ -156,13 +161,52 @@ LANGUAGE = Language(
         r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)",
     ),
     secrets=SecretWords(
-        strong=frozenset("pin cvv cvc cvv2 cvc2 password passcode pincode".split()),
-        codes=frozenset("code blik otp token".split()),
-        fillers=frozenset("a e no to then and um uh er em dash dot space plus minus".split()),
-        password=r"password",
-        password_said=r"is\b",
-        repeats={"double": 2, "triple": 3},
-        currencies=r"eur|usd|gbp|chf|pln|dollar|pound|quid|grand",
+        strong=r"""(?<!without )(?<!without a )(?<!without my )(?:m|e|tele)?pins?(?:code)?|pin (?:code|number)|cv[vc]2?s?|c ?v ?[vc]|see vee (?:vee|see)|csc|passcodes?|passwords?|passphrase|
+        security (?:code|number|digits?)|(?:on|from|off) the back|back of (?:the|my|your) card|digits?|(?:three|four|six) (?:numbers|figures)""",
+        codes=r"(?<!without )(?<!without a )codes?|otp|token|secret|one time|verification",
+        numbers=r"""numbers?|no|nr|accounts?|card|cards|customer|client|id|ids|pesel|phone|mobile|cell|telephone|login|user ?name|passport|iban|blik|
+        ending|ends|ended|starts|starting|begins""",
+        harmless=r"(?:qr|square) codes?|country codes?|post ?codes?|postal codes?|zip(?: codes?)?|error\W{1,3}codes?|codes? error|area codes?|(?:house|flat|room|flight|door|street|branch) number",
+        birth=r"born|birth(?:day|date|days)?|d ?o ?b",
+        fillers=frozenset(
+            """a e no to then and um uh er em dash dot space plus minus hyphen slash comma full stop point next after that again followed by the rest
+            last lastly finally first start starts ends end ending with it its is at so are be was ok okay right yes yeah well now here comes goes like just another
+            finishing finishes finish ended digits also more sorry wait hang on hold i mean rather make actually correction let me see check think was think's that's lets""".split()
+        ),
+        corrections=frozenset("no sorry wait actually rather mean correction".split()),
+        links=frozenset(
+            """is are was were my the that thats this its it for as a your his her own new old current of to s his mine in our be would should
+            called secret full card bank""".split()
+        ),
+        repeats={"double": 2, "doubled": 2, "twice": 2, "triple": 3, "treble": 3, "quadruple": 4},
+        times=frozenset({"times"}),
+        zeros=frozenset({"o", "oh"}),
+        currencies=r"eur|euros?|usd|gbp|chf|pln|dollars?|pounds?|quid|bucks?|grand|z[lł]|zlot(?:y|ys|ies)|francs?|cents?|pence|pennies|k|hryvnias?",
+        units=r"""percent|per ?cent|digits?|characters?|points?|days?|weeks?|months?|years?|hours?|minutes?|mins?|seconds?|times|people|persons?|payments?|instal?lments?|
+        miles?|km|kilomet\w+|met(?:re|er)s?|pieces?|pages?|transactions?|transfers?|customers|oclock|am|pm|a m|p m""",
+        things=r"""cards?|accounts?|loans?|child\w*|kids|attempts?|tries|texts?|letters?|phones?|others?|items?|things|machines?|emails?|calls?|parcels?|shops?|
+        products?|statements?|documents?|savings|daughters?|sons?|different|new|more""",
+        amounts=r"""amounts?|took|take|limits?|loans?|mortgage|balance|pay|paid|paying|payments?|transfer\w*|sen[dt]|withdr[ae]w\w*|costs?|charged?|worth|spen[dt]|owed?|
+        borrow\w*|deposit\w*|nearly|most|least|rate|price|fee|bill""",
+        hours=frozenset("at from until till by around about before after since between past".split()),
+        years=frozenset("in since year of from during until".split()),
+        streets=r"street|st|road|rd|avenue|ave|lane|flat|house|apartment|room|building|floor|drive|square",
+        passwords=PasswordWords(
+            name=r"pass ?words?|pass ?phrase",
+            lead=r"(?:my|the|ok|okay|so|and|yes|well|here|its|online|bank|banking|secret|old|new|current|here s|um|uh|er)",
+            between=r"(?:(?:for|to|on|in) (?:the |my |your )?\w+(?: bank(?:ing)?)?|there|i (?:use|have|set)|that i (?:use|have|set)|set)",
+            said=r"(?:is|was|s|should be|would be|goes|reads|equals)",
+            telling=r"tell|telling|give|giving|say|read|spell|here s|heres|here",
+            changed=r"(?:set|changed|made|reset|put)",
+            changed_to=r"to|as",
+            hedge=r"(?:i think|i believe|like|simply|just|um|uh|er|erm|well|maybe|probably|the word|called|spelled|now|still|currently|actually|literally)",
+            other=r"""not|no|wrong|right|correct|incorrect|fine|ok|okay|good|bad|invalid|valid|expired|expiring|forgotten|lost|gone|blocked|locked|old|new|too|
+            rejected|refused|accepted|changed|leaked|stolen|hacked|saved|written|needed|required|reset|disabled|known|exposed|compromised|the|a|an|my|your|in|on|at|
+            to|from|for|with|by|being|been|what|where|why|how|when|asked|asking|never|always|only|also|very|so|out|up|down|weak|strong|short|long|working|it|that|
+            this|there|they|he|she|we|you|i|still|already|safe|different|same|case|something|everything|nothing|open|log|access|get|change|enter|do|be|somebody|
+            someone|everyone|anyone|online|everywhere|off|of|as|does|doesnt|doesn|did|didn|isn|wasn|has|had|have|sent|used|given|please|reset|works|and|or|but|field|page|manager|box|screen|prompt|policy|change""",
+            stop=r"and|but|or|because|so|please|thanks|thank|i|it|is|not|for|with|that|which|can|could|do|does|did|when|if|then|you|now|on|in|at|my|to",
+        ),
     ),
     turns=TurnWords(
         unfinished=frozenset(

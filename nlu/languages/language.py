@@ -41,6 +41,8 @@ class NumberWord:
     """It counts places ("piąty") and ends the number."""
     alone: bool = True
     """It may start a number (slang like "kafli" may not)."""
+    figure: bool = False
+    """It names the figure itself ("piątka", "fives"): after a count it is said so often ("dwie piątki" is 55)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +110,72 @@ class MatterPatterns:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretWords:
-    """What personal numbers are called, and what stands between their digits. Words are folded."""
+class PasswordWords:
+    """How a password that is a word is told. All are patterns of folded words."""
 
-    strong: frozenset[str]
-    """Names of short secrets: three digits after one are masked."""
-    codes: frozenset[str]
-    """Names of codes: four digits after one are masked."""
+    name: str
+    """Names of a password, in every case."""
+    lead: str
+    """What may stand before the name where only the password follows it ("moje hasło kotek")."""
+    between: str
+    """What may stand between the name and what says it ("hasło do aplikacji to …")."""
+    said: str
+    """What joins the name to the password: "is", "to", "brzmi"."""
+    telling: str
+    """Words with which one says that the password comes next: "podam", "I'll tell"."""
+    changed: str
+    """What stands before the name where the password follows a preposition: "zmieniłam hasło na", "set my password to"."""
+    changed_to: str
+    """That preposition."""
+    hedge: str
+    """Words before the password that are none of it: "chyba", "I think"."""
+    other: str
+    """Words that begin something else than a password: "hasło jest błędne", "password is wrong"."""
+    stop: str
+    """Words that end a password of several words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWords:
+    """What personal numbers are called, and what stands between and around their digits. Words and patterns are folded."""
+
+    strong: str
+    """A pattern of names of short secrets (PIN, CVV): three digits beside one are masked, far or near."""
+    codes: str
+    """A pattern of names of codes: three digits that a person says beside one are masked."""
+    numbers: str
+    """A pattern of names of long numbers and of their parts: four digits right beside one are masked."""
+    harmless: str
+    """A pattern of names of numbers that are no secret, though they sound like one: "kod pocztowy", "error code"."""
+    birth: str
+    """A pattern of words for being born: the date beside one is masked."""
     fillers: frozenset[str]
-    """Words that people say between the digits of one number."""
-    password: str
-    """A pattern that matches the names of a password."""
-    password_said: str
-    """A pattern of what stands between such a name and the password ("is", "to", …)."""
+    """Words that people say between the digits of one number, or between a number and its name."""
+    corrections: frozenset[str]
+    """Fillers that take back the digit before: "nie, sześć"."""
+    links: frozenset[str]
+    """Words between a number and the name that comes after it: "to mój", "is my"."""
     repeats: Mapping[str, int]
     """Words that say the next digit several times."""
+    times: frozenset[str]
+    """Words between a count and the digit that is said so often: "trzy razy zero"."""
+    zeros: frozenset[str]
+    """Words that are a zero only beside another digit: "six oh one"."""
     currencies: str
-    """A pattern of words after a number that make it an amount."""
+    """A pattern of whole words after a number that make it an amount."""
+    units: str
+    """A pattern of whole words after a number that make it a count, a share or a span of time."""
+    things: str
+    """A pattern of things that callers count: a number before one goes on in no other number."""
+    amounts: str
+    """A pattern of words before a number that make it an amount without a currency."""
+    hours: frozenset[str]
+    """Words before a time of day."""
+    years: frozenset[str]
+    """Words before or after a year."""
+    streets: str
+    """A pattern of words before or after the number of a house."""
+    passwords: PasswordWords
 
 
 @dataclass(frozen=True, slots=True)

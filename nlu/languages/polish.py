@@ -10,6 +10,7 @@ from nlu.languages.language import (
     Language,
     MatterPatterns,
     NumberWord,
+    PasswordWords,
     SecretWords,
     Slot,
     TurnWords,
@@ -93,15 +94,15 @@ _NEGATED_NOUN = r"nie (?P<negated>(?:\S+ ){1,3}?)(?:tylko|lecz) (?P<kept>.+)"
 
 _DIGIT_FORMS = {
     0: "zero zera zeru zerem zerze zerko",
-    1: "jeden jedna jedno jednego jednej jednemu jednym jedną jedynka jedynkę",
-    2: "dwa dwie dwaj dwóch dwu dwóm dwom dwoma dwiema dwoje dwojga dwójka dwójkę",
-    3: "trzy trzej trzech trzem trzema troje trojga trójka trójkę",
-    4: "cztery czterej czterech czterem czterema czworo czworga czwórka czwórkę",
-    5: "pięć pięciu pięcioma pięcioro piątka piątkę",
-    6: "sześć sześciu sześcioma sześcioro szóstka szóstkę",
-    7: "siedem siedmiu siedmioma siedmioro siódemka siódemkę",
-    8: "osiem ośmiu ośmioma ośmioro ósemka ósemkę",
-    9: "dziewięć dziewięciu dziewięcioma dziewięcioro dziewiątka dziewiątkę",
+    1: "jeden jedna jedno jednego jednej jednemu jednym jedną",
+    2: "dwa dwie dwaj dwóch dwu dwóm dwom dwoma dwiema dwoje dwojga",
+    3: "trzy trzej trzech trzem trzema troje trojga",
+    4: "cztery czterej czterech czterem czterema czworo czworga",
+    5: "pięć pięciu pięcioma pięcioro",
+    6: "sześć sześciu sześcioma sześcioro",
+    7: "siedem siedmiu siedmioma siedmioro",
+    8: "osiem ośmiu ośmioma ośmioro",
+    9: "dziewięć dziewięciu dziewięcioma dziewięcioro",
 }
 _TEEN_STEMS = (
     "dziesię",
@@ -132,6 +133,15 @@ _HUNDRED_FORMS = {
     800: "osiemset ośmiuset",
     900: "dziewięćset dziewięciuset",
 }
+_FIGURE_STEMS = {
+    1: "jedyn", 2: "dwój", 3: "trój", 4: "czwór", 5: "piąt", 6: "szóst", 7: "siódem", 8: "ósem", 9: "dziewiąt", 10: "dziesiąt",
+    11: "jedenast", 12: "dwunast", 13: "trzynast", 14: "czternast", 15: "piętnast", 16: "szesnast", 17: "siedemnast",
+    18: "osiemnast", 19: "dziewiętnast", 20: "dwudziest", 30: "trzydziest", 40: "czterdziest", 50: "pięćdziesiąt",
+    60: "sześćdziesiąt", 70: "siedemdziesiąt", 80: "osiemdziesiąt", 90: "dziewięćdziesiąt",
+}  # fmt: skip
+"""Names of the figures themselves: "piątka", "dwunastka"."""
+_FIGURE_ENDINGS = "ka ki ce kę ką ko ek kom kami kach eczka eczkę eczki eczek".split()
+_FRIDAY = "piątek"  # and the fives: only a count tells
 _TIMES_FORMS = {
     1_000: "tysiąc tysiąca tysiącowi tysiącem tysiącu tysiące tysięcy tysiącom tysiącami tysiącach tysiak tysiaka tysiaki tysiaków tys",
     1_000_000: "milion miliona milionowi milionem milionie miliony milionów milionom milionami mln",
@@ -181,6 +191,15 @@ def _cardinals() -> Iterator[tuple[str, NumberWord]]:
             yield word, NumberWord(value, Slot.TEN)
 
 
+def _figures() -> Iterator[tuple[str, NumberWord]]:
+    for value, stem in _FIGURE_STEMS.items():
+        for ending in _FIGURE_ENDINGS:
+            word = stem + ending
+            yield word, NumberWord(value, _slot(value), alone=word != _FRIDAY, figure=True)
+    for word in "zera zer zerom zerami zerach zerka zerek".split():
+        yield word, NumberWord(0, Slot.DIGIT, figure=True)
+
+
 def _multipliers() -> Iterator[tuple[str, NumberWord]]:
     for alone, forms in ((True, _TIMES_FORMS), (False, _SLANG_TIMES)):
         for value, words in forms.items():
@@ -201,7 +220,9 @@ def _ordinals() -> Iterator[tuple[str, NumberWord]]:
             yield stem + ending, NumberWord(value, _slot(value), ordinal=True)
 
 
-_NUMBER_WORDS: dict[str, NumberWord] = {fold(word): entry for word, entry in [*_ordinals(), *_multipliers(), *_cardinals()]}
+_NUMBER_WORDS: dict[str, NumberWord] = {
+    fold(word): entry for word, entry in [*_ordinals(), *_multipliers(), *_cardinals(), *_figures()]
+}
 
 # ---------------------------------------------------------------- the language
 
@@ -244,15 +265,67 @@ LANGUAGE = Language(
         r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnosnie|dotyczac\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)",
     ),
     secrets=SecretWords(
-        strong=frozenset("pin pinu pinem pinie piny cvv cvc cvv2 cvc2 haslo hasla haslem hasle".split()),
-        codes=frozenset("kod kodu kodem kody blik blika blikiem blikowi otp token".split()),
+        strong=r"""(?<!bez )(?:tele|m|e)?-?pin(?:u|em|ie|y|ow|ami|om|ik\w*|kod\w*)?|[ck][vw][vwc]2?\w{0,3}|c ?v ?[vc]|ce ?(?:fal|fau|wu|vau|v) ?(?:fal|fau|wu|vau|v|ce)|
+        si ?vi ?(?:vi|si)|hasl\w{0,4}|telekod\w{0,3}|zabezpieczaj\w+|trzycyfrow\w+|czterocyfrow\w+|z tylu|z (?:drugiej|tylnej) strony|na (?:odwrocie|tyle)|
+        z odwrot\w+|cyf(?:ra|ry|rami|rach|er|erki|erek|re|rek)""",
+        codes=r"(?<!bez )kod(?:u|em|zie|y|ow|ami|om|zik\w*)?|otp|token\w{0,3}|szyfr\w{0,3}|autoryzacyjn\w+|weryfikacyjn\w+|szesciocyfrow\w+|jednorazow(?:y|ego|ym|emu)",
+        numbers=r"""nume(?:r|ru|rem|rze|ry|row|rek|rkiem|rka|rami)|nr|pesel\w{0,3}|dow[oó]d\w{0,3}|paszport\w{0,3}|klient\w{0,4}|identyfikator\w{0,3}|id|
+        login\w{0,3}|telefon\w{0,3}|komork\w{1,3}|kont[oa]|rachun\w+|koncow\w+|konczy\w*|zaczyna\w*|kart[aye]|karcie|blik\w{0,4}|iban\w{0,3}|regon\w{0,3}|nip\w{0,3}""",
+        harmless=r"""kod\w{0,2} (?:pocztow|bled|kreskow|kierunkow|swift)\w*|
+        bl[ae]d\w*(?: \w+)? kod\w{0,2}|nume\w{1,3} (?:domu|mieszkania|pokoju|lotu|budynku|lokalu|drzwi|mieszkaniow\w+|oddzialu|biletu)""",
+        birth=r"urodz\w+|przysz\w+ na swiat",
         fillers=frozenset(
-            "i a y yy yyy e ee eee em no to tak potem dalej nastepnie teraz kropka kreska myslnik minus spacja przecinek razy".split()
+            """i a y yy yyy e ee eee no to tak potem dalej nastepnie teraz kropka kreska kreseczka myslnik minus spacja przecinek plus razy pauza
+            kolejne kolejny kolejna kolejno nastepne nastepna nastepny pozniej znowu znow jeszcze raz na koncu koncu koniec poczatku poczatek najpierw
+            ostatnie ostatnia ostatni wreszcie mam jest sa bedzie idzie leci tez oraz dwukropek ukosnik slash lamane przez jedziemy zaczyna konczy sie od
+            koncowka koncowki koncowke zamyka zakonczone zakonczona po tym dalsze pierwsze reszta druga trzecia czesc wiec wlasnie jakos chyba nie przepraszam znaczy pomylka pomylilem pomylilam wroc jednak zle poprawka
+            poprawiam sorry raczej inaczej moment chwila chwile zaraz momencik cyfra cyfry numer pani pan prosze dobra dobrze ok okej gdzies tu tutaj
+            juz widze o ile wiem pamietam dobrze ze ktore ktory taki takie taka mowie powiem podaje czytam zapisuje""".split()
         ),
-        password=r"has[łl]o(?:\s+do\s+\w+)?",
-        password_said=r"to\b|brzmi\b|jest\b|mam\b",
-        repeats={},
-        currencies=r"zł|zl\b|pln|eur|usd|gbp|chf|dolar|funt|frank|grosz|gr\b|tys|mln|proc",
+        corrections=frozenset(
+            "nie przepraszam znaczy pomylka pomylilem pomylilam wroc zle poprawka poprawiam sorry raczej".split()
+        ),
+        links=frozenset(
+            """to jest byl byla bylo moj moja moje mojego mojej swoj taki taka takie mam ten ta te pin-u nowy nowa nowe stary pelny caly jako za
+            ustawilem ustawilam dostalem dostalam przyszedl wlasnie jest jakis chyba numerem mi brzmi ma mial miec byc do od w przyszlo przyslaliscie sa""".split()
+        ),
+        repeats=dict.fromkeys(
+            "podwojne podwojna podwojny podwojnie podwojnego podwojnej podwojnym podwojnych dwukrotnie dwukrotne dubel".split(), 2
+        )
+        | dict.fromkeys("potrojne potrojna potrojny potrojnie potrojnego potrojnej potrojnym trzykrotnie trzykrotne".split(), 3)
+        | dict.fromkeys("poczworne poczworna poczworny poczwornie czterokrotnie".split(), 4),
+        times=frozenset({"razy"}),
+        zeros=frozenset(),
+        currencies=r"""zl|zlot(?:y|e|ych|ego|ym|ymi|emu|owk\w+|owek|owkami)|zlocisz\w+|pln|polskich|euro|eur|ojro|usd|gbp|chf|uah|czk|dolar(?:y|a|ow|om|ami|ach)?|
+        dolc\w+|bak(?:s|sy|sow)|funt(?:y|a|ow|om|ami|ach)?|fran(?:ki|kow|kom|kami|kach)|koron\w?|hrywn\w?|hrywien|grosz(?:e|y|om|ami|ach)|gr|
+        tys|tysi\w*|mln|milion\w*|mld|kola|kol|kafl\w+|stow\w*""",
+        units=r"""proc|procent\w*|cyf\w+|znak\w*|punkt\w*|dni|dzien|dnia|dniach|dniami|tygod\w+|tydzien|miesi\w+|lat|lata|latach|rok|roku|roczn\w+|godz\w*|minut\w*|min|sekund\w*|razy|osob\w*|
+        sztuk\w*|rat|raty|ratach|transakcj\w+|przelew\w*|kilomet\w+|km|met\w+|kilo\w*|stron\w*|klient(?:ow|ami)|godzin\w*|zdan|pozycj\w+""",
+        things=r"""kart\w*|kont\w*|rachun\w+|umow\w*|lokat\w*|dziec\w*|cork\w*|syn\w*|bankomat\w*|wnios\w+|sms\w*|prob\w*|telefon\w*|dokument\w*|blok\w*|produkt\w*|
+        polis\w*|haker\w*|konsultant\w*|kolejn\w+|innych|inne|roznych|zeszlym|sklep\w*|list\w*|paczk\w*|oddzial\w*|firm\w*|kredyt\w*|pozyczk\w*""",
+        amounts=r"""kwot\w+|limi\w+|kredy\w+|pozyczk\w+|sald\w+|wplac\w+|wplat\w+|wyplac\w+|wyplat\w+|przel[aeo]\w+|zaplac\w+|plac\w+|koszt\w+|rat[aey]|wynos\w+|
+        pobra\w+|pobier\w+|sciag\w+|okolo|prawie|ponad|dlug\w*|wysl\w+|policz\w+|kurs\w*|faktur\w+|rachunek na|zeszl\w+|najwyzej|najmniej|cen[aey]|oplat\w+""",
+        hours=frozenset("o od do po przed okolo kolo godzina godzinie godziny godzine miedzy".split()),
+        years=frozenset("w od z do rok roku r roczek lat".split()),
+        streets=r"ul|ulic\w+|al|alej\w+|os|osiedl\w+|pl|plac\w*|mieszkan\w+|mieszkam|lokal\w*|dom\w{0,2}|blok\w{0,2}|pok[oó]j\w*|pietr\w+|budyn\w+|m|adres\w*",
+        passwords=PasswordWords(
+            name=r"hasl(?:o|a|em|u|e)",
+            lead=r"(?:moje|moja|moj|to|no|tak|a|i|wiec|podaje|podam|prosze|ok|dobra|dobrze|mam|to moje|nasze|stare|nowe|obecne|y+|e+|eee|ale|bo|za|moim|jako)",
+            between=r"(?:(?:do|na|w|od|dla) \w+(?: (?:mobilnej|internetowej|internetowego|banku|mojej|mojego))?|ktore (?:mam|ustawil[ae]?m)|takie|mam|ustawil[ae]?m|zmienil[ae]?m)",
+            said=r"(?:to|brzmi|jest|bylo|mam|ustawil[ae]?m|mialo byc|zmienil[ae]?m na|ustawil[ae]?m na|na to|takie)",
+            telling=r"pod[aą]\w+|podaje|powiem|mowie|dyktuj\w+|podyktuj\w+|przeliteruj\w+|literuj\w+|mam|oto",
+            changed=r"(?:zmieni|ustawi|wpisa|poda|mia|da|zrobi|ma)\w{0,2}[lm](?:em|am)?",
+            changed_to=r"na|jako",
+            hedge=r"(?:chyba|zaraz|to|jest|po prostu|cos jak|jakos|no|y+|e+|eee|slowo|jak|taki|taka|takie|zwykly|zwykle|wlasnie|teraz|nadal|wciaz|ze|moment|moje)",
+            other=r"""nie|bled\w*|zle|zla|poprawn\w+|niepoprawn\w+|nieprawidl\w+|prawidl\w+|zablokowan\w+|za|zbyt|w|z|na|do|od|o|i|a|ok|okej|dobre|dobra|niewazne|wazne|stare|nowe|
+            zapisan\w+|zapomnian\w+|wyga[sś]\w+|wyciek\w+|dziala\w*|problem\w*|to|jest|moje|ktor\w+|co|jak\w*|gdzie|czy|po|juz|tez|takie samo|inne|inn\w+|jednorazow\w+|
+            tymczasow\w+|startow\w+|maskowan\w+|trudn\w+|latw\w+|slab\w+|siln\w+|kr[oó]t\w+|dlug\w+|potrzebn\w+|znan\w+|zmien\w+|zmiana|ustaw\w+|odzysk\w+|
+            reset\w*|zapom\w+|zapam\w+|pami\w+|musi|moze|mozna|trzeba|chce\w*|wpis\w+|poda\w+|znam|zna|ma|mam|mial\w*|mi|sie|ja|ty|on|ona|ono|oni|wy|my|wam|mu|jej|im|
+            ktos|cos|nikt|telefoniczn\w+|internetow\w+|mobiln\w+|glown\w+|przez|bo|ale|tylko|wiec|odrzuc\w+|przyszl\w*|nic|wszystko|prosze|dziekuje|bezpieczn\w+|ten|ta|te|tam|
+            tu|tutaj|teraz|aktywn\w+|nieaktywn\w+|aktualn\w+|wymagan\w+|prywatn\w+|podejrzan\w+|skradzion\w+|komu\w*|wszedzie|zawsze|nigdy|u|kod|kodu|kody|kodem|pin|pinu|pinem|albo|lub|oraz|czyli|
+            raz|dwa|trzy|ok|pan|pani|panu|panem|bank|banku|konto|konta|aplikacj\w+|login|loginu|sms|smsa|sms-a|smsem|jedno|jakby|stron\w+|telefon\w*|komput\w+|infolini\w+|poczt\w+|mail\w*|apce|kartce|pomoc\w*|podstawie|niezgodn\w+|zgadza|wchodzi|pasuje|natychmiast|skad|kiedy|dlaczego""",
+            stop=r"i|a|ale|bo|nie|oraz|czy|z|do|na|w|prosze|dziekuje|ze|jak|ktore|albo|lub|to|jest|wiec|mam|chce|moze|ale|sie|zeby|gdy|od|przez|dla",
+        ),
     ),
     turns=TurnWords(
         unfinished=frozenset(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nlu.languages import languages
 from nlu.languages.language import NumberWord, Slot, fold
 
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
+_DIGITS = re.compile(r"\d{1,18}(?:[.,]\d{1,9})?")
 _DIGIT_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)", re.IGNORECASE)
 _SHORTEST_DICTATION = 3
 """So many single digits in a row are one dictated number; fewer are said separately ("dwa trzy dni")."""
@@ -49,7 +49,7 @@ def table(lang: str) -> WordTable:
 def find_numbers(words: Sequence[str], lang: str) -> list[SpokenNumber]:
     """Numbers said in these words, left to right, in words or digits."""
     known = table(lang)
-    singles = list(_scan(words, [known.get(fold(word)) for word in words]))
+    singles = list(scan(words, [known.get(fold(word)) for word in words]))
     return _join_dictated(singles)
 
 
@@ -67,7 +67,8 @@ def numbers_to_digits(text: str, lang: str) -> str:
     return " ".join(out + words[position:])
 
 
-def _scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[SpokenNumber]:
+def scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[SpokenNumber]:
+    """Numbers as they are said one by one, left to right; `found` is what each word means as a number, of one language or several."""
     position = 0
     while position < len(words):
         number: SpokenNumber | None

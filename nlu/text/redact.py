@@ -1,278 +1,409 @@
 """Personal numbers out of text, before anything is stored, logged or shown: `redact` is the stage everything written passes.
 
-Masked, however they are spaced, punctuated or spelled out: PESEL, payment cards (Luhn), IBAN and NRB accounts, phone numbers, BLIK
-and other codes of six digits, identity documents, any run of six digits or more, and shorter secrets named as such ("pin 1234",
-"hasło to kotek"). Kept: dates, times, amounts, IPv4 addresses, UUIDs, decimals. In doubt the number goes.
+Numbers are read first (`nlu.text.dictation`), however they are spaced, punctuated or dictated; those that are plainly something else
+(amounts, dates, hours, addresses, counts: `nlu.text.harmless`) are set aside; the others are judged by what they could be (PESEL,
+card by Luhn, account, phone, a run of six digits or more) and by what is said before and after them ("pin", "kod z tyłu karty").
+In doubt the number goes.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import pairwise
 
 from stdnum import luhn
 from stdnum.exceptions import ValidationError
 from stdnum.pl import pesel
 
-from nlu.languages import languages
-from nlu.languages.language import Slot, fold
+from nlu.text.births import BIRTH, birth_dates
+from nlu.text.dictation import Item, Token, gap_joins, items_of, lexicon, says_numbers, tokens_of, without_corrected
+from nlu.text.harmless import Harmless, counts_things, find_harmless
+from nlu.text.passwords import PASSWORD, mask_passwords
+from nlu.text.patterns import folded, whole_words, words
 
 PESEL, CARD, ACCOUNT, PHONE = "<pesel>", "<card>", "<account>", "<phone>"
-CODE, DOCUMENT, DIGITS, PASSWORD = "<code>", "<document>", "<digits>", "<password>"
+CODE, DOCUMENT, DIGITS = "<code>", "<document>", "<digits>"
+__all__ = ["ACCOUNT", "BIRTH", "CARD", "CODE", "DIGITS", "DOCUMENT", "PASSWORD", "PESEL", "PHONE", "Name", "redact"]
 
 _LONG_RUN = 6
 """So many digits in a row are personal unless they are plainly something else."""
-_SHORT_SECRET = 3
-_CODE_WORD_REACH = 4
-"""A secret's name is looked for so many words before the digits."""
-_WIDEST_GAP = 4
-"""So many marks between two digits still leave them one number; spaces do not count."""
-_DICTATED_WORDS = 4
-"""So many digits spelled one word each are being dictated, whatever they are."""
+_DICTATED_FIGURES = 4
+"""So many digits said one by one are being dictated, whatever they are."""
+_LONE = 3
+"""So many digits and nothing else are an answer to something: a code, a part of a number."""
+_NEAR = 2
+"""So many words after its name a number may be read as more digits than it seems to have."""
+_AMOUNTS = 8
+"""Fewer digits than these, in whole hundreds with words between, are amounts that are compared."""
+_ASIDES = 5
+"""So many words beside the numbers still leave an utterance a dictation."""
+_OCTETS = 4
+_PART = 3
+"""So many digits are part of a dictation that goes on after a break."""
+_BREAK = 3
+"""So many words that have nothing to do with it may break a dictation in two."""
+_NAMED_BREAK = 5
+"""The same where a secret is named."""
 
-_CYRILLIC_DIGITS = {
-    "ноль": 0, "нуль": 0, "один": 1, "одна": 1, "два": 2, "дві": 2, "две": 2, "три": 3, "чотири": 4, "четыре": 4, "пять": 5, "шість": 6,
-    "шесть": 6, "сім": 7, "семь": 7, "вісім": 8, "восемь": 8, "девять": 9,
-}  # fmt: skip
-_TOKEN = re.compile(r"\d+|[^\W\d_]+")
-_KEPT = re.compile(
-    r"""(?:\d{1,2}[.\-/ ]\d{1,2}[.\-/ ](?:19|20)\d\d(?:,?[ ]\d\d:\d\d)?           # day month year, with a time or without
-    |(?:19|20)\d\d-\d\d-\d\d(?:[ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?       # ISO 8601
-    |\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[+-]\d\d:?\d\d)?                         # time
-    |\d[.,]\d{1,9}|\d{1,3}[.,]\d{1,2}                                         # decimals
-    |(?:(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])\.){3}(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])(?::\d{1,5})?)""",  # IPv4, port
-    re.X,
-)
-_AMOUNT = re.compile(r"\d{1,9}(?:[.,]\d{1,2})?|\d{1,3}(?:[ .,\u00a0\u202f]\d{3}){1,2}(?:[.,]\d{1,2})?")
-_CURRENCY_BEFORE = re.compile(r"(?:£|€|\$|\bpln|\beur|\busd|\bgbp|\bchf)\s?$", re.I)
-_UUID = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-zA-Z])")
+_ANY_DIGIT = re.compile(r"\d")
 _DOCUMENT_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2,3}[ -]?$")
 _COUNTRY_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2} ?$")
 _PLUS = re.compile(r"\+\s?$")
-_ANY_DIGIT = re.compile(r"\d")
-_TRIM = ",.;:!?()-"
 _PREFIXES = {DOCUMENT: _DOCUMENT_PREFIX, ACCOUNT: _COUNTRY_PREFIX, PHONE: _PLUS}
 
 
+class Name(StrEnum):
+    """What a number is called."""
+
+    STRONG = "strong"  # PIN, CVV
+    CODE = "code"
+    NUMBER = "number"  # of a card, a customer, a telephone
+    HARMLESS = "harmless"  # a postal code, a house
+
+
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """What all languages together say around personal numbers: callers mix them, and a log knows no language."""
+class _Reach:
+    """How far from its name a number is taken for it, in words that are neither fillers nor links; and its fewest digits."""
 
-    numbers: Mapping[str, tuple[int, Slot]]
-    """Folded number word → its value and slot; ordinals, halves and slang say no digits of a personal number."""
-    repeats: Mapping[str, int]
-    fillers: frozenset[str]
-    strong: frozenset[str]
-    codes: frozenset[str]
-    currency_after: re.Pattern[str]
-    names_password: re.Pattern[str]
-    said_password: re.Pattern[str]
+    before: int
+    after: int
+    shortest: int
 
 
-@lru_cache(maxsize=1)
-def _words() -> _Words:
-    known = list(languages().values())
-    secrets = [each.secrets for each in known]
-    slots = {Slot.DIGIT, Slot.TEEN, Slot.TEN, Slot.HUNDRED, Slot.TIMES}
-    numbers = {
-        word: (entry.value, entry.slot)
-        for each in known
-        for word, entry in each.number_words.items()
-        if entry.slot in slots and not entry.ordinal and entry.alone
-    }
-    passwords = "|".join(each.password for each in secrets)
-    said = "|".join(each.password_said for each in secrets)
-    return _Words(
-        numbers | {word: (value, Slot.DIGIT) for word, value in _CYRILLIC_DIGITS.items()} | {"oh": (0, Slot.DIGIT)},
-        {word: times for each in secrets for word, times in each.repeats.items()},
-        frozenset().union(*(each.fillers for each in secrets)),
-        frozenset().union(*(each.strong for each in secrets)),
-        frozenset().union(*(each.codes for each in secrets)),
-        re.compile(rf"\s{{0,3}}(?:{'|'.join(each.currencies for each in secrets)}|%|£|€|\$|ms\b)", re.I),
-        re.compile(passwords, re.I),
-        re.compile(rf"(?P<lead>\b(?:{passwords})\s*(?:{said}|[:=])\s*)(?P<secret>[^\s,.;<>]+)", re.I),
-    )
+_REACH = {Name.STRONG: _Reach(8, 1, 3), Name.CODE: _Reach(6, 1, 3), Name.NUMBER: _Reach(2, 0, 4), Name.HARMLESS: _Reach(1, -1, 0)}
+_SECRETS = (Name.STRONG, Name.CODE)
+_MACHINE_REACH = {Name.STRONG: _Reach(4, -1, 3), Name.CODE: _Reach(4, -1, 4)}
+"""What a program writes speaks of codes of its own."""
 
 
-class _Token(NamedTuple):
-    """A run of digits (`digits` in ASCII) or a folded word; `spoken` is the value and slot of a number word."""
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A name that was said, and its tokens (`last` is exclusive)."""
 
-    start: int
-    end: int
-    word: str
-    digits: str = ""
-    spoken: tuple[int, Slot] | None = None
-
-
-class _Run(NamedTuple):
-    """Tokens that may be one personal number, and where they start among all tokens."""
-
-    tokens: tuple[_Token, ...]
+    name: Name
     first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text, read."""
+
+    text: str
+    plain: str
+    tokens: Sequence[Token]
+    items: Sequence[Item]
+    named: Sequence[_Named]
+    harmless: Harmless
+    expected: Name | None
+    alone: bool
+    by_machine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Numbers that may be parts of one."""
+
+    items: tuple[Item, ...]
 
     @property
     def start(self) -> int:
-        return self.tokens[0].start
+        return self.items[0].start
 
     @property
     def end(self) -> int:
-        return self.tokens[-1].end
+        return self.items[-1].end
 
     @property
-    def in_digits(self) -> bool:
-        return all(token.digits for token in self.tokens)
+    def count(self) -> int:
+        return sum(len(item.digits) for item in self.items)
+
+    @property
+    def most(self) -> int:
+        """How many digits it can stand for."""
+        return sum(item.most for item in self.items)
 
 
-@dataclass(slots=True)
-class _Cardinal:
-    """One number as dictated: "six hundred and one" is 601, three digits. `smallest` is what may still be added below."""
+def redact(text: str, *, expected: Name | None = None, alone: bool = False, by_machine: bool = False) -> str:
+    """`text` with personal numbers masked. Pure, idempotent, never raises; some 20 µs for a short line without numbers.
 
-    digits: str
-    value: int = 0
-    smallest: int = 0
-    multiplied: bool = False
-
-
-def redact(text: str) -> str:
-    """`text` with personal numbers masked. Pure, idempotent, never raises; some 5 µs for a short line without numbers."""
-    if _words().names_password.search(text):
-        text = _words().said_password.sub(lambda match: match["lead"] + PASSWORD, text)
-    if not _ANY_DIGIT.search(text) and not _spells_digits(text):
+    `expected` is what was named in the turn before; `alone`: the text is a whole utterance, so that a number with nothing around it
+    answers something; `by_machine`: a program wrote it, not a person.
+    """
+    text = mask_passwords(text)
+    if not (_ANY_DIGIT.search(text) or says_numbers(text)) and not birth_dates(text):
         return text
-    tokens = list(_tokens(text))
+    masks = [(start, end, BIRTH) for start, end in birth_dates(text)]
+    read = _read(text, expected, alone, by_machine)
+    for run, mask in _judged(read):
+        if not any(start < run.end and run.start < end for start, end, _ in masks):
+            masks.append((run.start, run.end, mask))
+    return _with(text, sorted(masks))
+
+
+def _with(text: str, masks: Sequence[tuple[int, int, str]]) -> str:
     out: list[str] = []
     position = 0
-    for run in _runs(text, tokens):
-        mask = _mask(text, run, tokens)
-        if mask:
-            out += [
-                _PREFIXES[mask].sub("", text[position : run.start]) if mask in _PREFIXES else text[position : run.start],
-                mask,
-            ]
-            position = run.end
-    return "".join([*out, text[position:]]) if out else text
+    for start, end, mask in masks:
+        before = text[position:start]
+        out += (_PREFIXES[mask].sub("", before) if mask in _PREFIXES else before, mask)
+        position = end
+    return "".join((*out, text[position:]))
 
 
-def _spells_digits(text: str) -> bool:
-    count = 0
-    numbers = _words().numbers
-    for word in fold(text).split():
-        if word in numbers or word.strip(_TRIM) in numbers:
-            count += 1
-            if count >= _SHORT_SECRET:
-                return True
-    return False
+# ---------------------------------------------------------------- reading
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    opaque = [match.span() for match in _UUID.finditer(text)] if "-" in text else []
-    known, repeat = _words(), 1
-    for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        raw = match[0]
-        if any(first <= start < last for first, last in opaque) or text[start - 1 : start] == "<":
-            yield _Token(start, end, "")
-        elif raw[0].isdecimal():
-            yield _Token(start, end, raw, "".join(str(unicodedata.decimal(character)) for character in raw))
+@lru_cache(maxsize=1)
+def _name_patterns() -> tuple[tuple[Name, re.Pattern[str]], ...]:
+    return (
+        (Name.HARMLESS, whole_words(lambda each: each.harmless)),
+        (Name.STRONG, whole_words(lambda each: each.strong)),
+        (Name.CODE, whole_words(lambda each: each.codes)),
+        (Name.NUMBER, whole_words(lambda each: each.numbers)),
+    )
+
+
+@lru_cache(maxsize=1)
+def _links() -> frozenset[str]:
+    return words(lambda each: each.links)
+
+
+def names_in(text: str) -> Iterator[tuple[Name, int, int]]:
+    """What numbers are called in this text, and where; of names that overlap the surest counts."""
+    plain = folded(text)
+    taken: list[tuple[int, int]] = []
+    for name, pattern in _name_patterns():
+        for match in pattern.finditer(plain):
+            start, end = match.span()
+            if not any(first < end and start < last for first, last in taken):
+                taken.append((start, end))
+                yield name, start, end
+
+
+def _read(text: str, expected: Name | None, alone: bool, by_machine: bool) -> _Text:
+    plain = folded(text)
+    tokens = tokens_of(text)
+    items = items_of(text, tokens)
+    named = []
+    for name, start, end in names_in(text):
+        within = [at for at, token in enumerate(tokens) if start <= token.start < end]
+        if within:
+            named.append(_Named(name, within[0], within[-1] + 1))
+    return _Text(text, plain, tokens, items, named, find_harmless(text, plain, tokens, items), expected, alone, by_machine)
+
+
+def _runs(read: _Text) -> Iterator[_Run]:
+    """Numbers that belong together: said without a break, and then dictations that a few words break."""
+    tight: list[_Run] = []
+    for item in read.items:
+        run = tight[-1] if tight else None
+        goes_on = bool(run and run.items and run.items[-1].last == item.first and read.harmless.surely(run.items[-1]))
+        if (
+            read.harmless.surely(item)
+            and not _directly_named(read, item)
+            and not (goes_on and not read.harmless.is_counted(item))
+        ):
+            tight.append(_Run(()))
+        elif run and run.items and gap_joins(read.text, run.items[-1], item, read.tokens, 0):
+            tight[-1] = _Run((*run.items, item))
         else:
-            word = fold(raw)
-            spoken = known.numbers.get(word)
-            for _ in range(repeat if spoken and spoken[1] is Slot.DIGIT else 1):
-                yield _Token(start, end, word, spoken=spoken)
-            repeat = known.repeats.get(word, 1)
+            tight.append(_Run((item,)))
+    joined: list[_Run] = []
+    for run in tight:
+        if joined and joined[-1].items and run.items and _goes_on(read, joined[-1], run):
+            joined[-1] = _Run((*joined[-1].items, *run.items))
+        else:
+            joined.append(run)
+    return (run for run in joined if run.items)
 
 
-def _runs(text: str, tokens: Sequence[_Token]) -> Iterator[_Run]:
-    """Number tokens that follow each other, with spaces, a few marks or one filler between them."""
-    run: list[_Token] = []
-    first = 0
-    for index, token in enumerate(tokens):
-        if token.digits or token.spoken:
-            if run and not _joined(text, tokens, run[-1], index):
-                yield _Run(tuple(run), first)
-                run = []
-            if not run:
-                first = index
-            run.append(token)
-    if run:
-        yield _Run(tuple(run), first)
-
-
-def _joined(text: str, tokens: Sequence[_Token], before: _Token, index: int) -> bool:
-    previous = tokens[index - 1]
-    if previous is not before and not (previous.word in _words().fillers and tokens[index - 2] is before):
+def _goes_on(read: _Text, run: _Run, following: _Run) -> bool:
+    """A dictation that was broken off goes on."""
+    before, after = run.items[-1], following.items[0]
+    if _named_between(read, before, after):
         return False
-    gap = text[before.end : tokens[index].start]
-    return gap == " " or ("@" not in gap and len("".join(gap.split())) <= _WIDEST_GAP)
+    if any(read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in (before, after)):
+        return False
+    secret = read.expected is not None or any(each.name in (Name.STRONG, Name.CODE) for each in read.named)
+    if secret and not read.by_machine:
+        return gap_joins(read.text, before, after, read.tokens, _NAMED_BREAK)
+    dictated = min(run.count, following.count) >= _PART and min(len(run.items), len(following.items)) > 1
+    parts = any(each.name is Name.NUMBER for each in read.named) and min(run.count, following.count) >= 2
+    return (
+        (dictated or parts or _is_dictation(read))
+        and not read.by_machine
+        and gap_joins(read.text, before, after, read.tokens, _BREAK)
+    )
 
 
-def _mask(text: str, run: _Run, tokens: Sequence[_Token]) -> str | None:
-    """The mask for a run of number tokens, or None when it is no personal number."""
-    said = _cardinals(run.tokens)
-    digits = "".join(one.digits for one in said)
+def _is_dictation(read: _Text) -> bool:
+    """A whole utterance of numbers, with few words beside them and none of the numbers counting anything."""
+    if not read.alone or any(
+        item.multiplied or read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in read.items
+    ):
+        return False
+    said = sum(item.last - item.first for item in read.items)
+    strange = _words_between(read, 0, len(read.tokens)) - said
+    return sum(len(item.digits) for item in read.items) >= _LONG_RUN and strange <= min(_ASIDES, said)
+
+
+# ---------------------------------------------------------------- judging
+
+
+def _judged(read: _Text) -> Iterator[tuple[_Run, str]]:
+    """Every run that is masked, with the numbers beside it that a few strange words part from it."""
+    runs = list(_runs(read))
+    masks = [_mask(read, run) for run in runs]
+    at = 0
+    while at < len(runs):
+        run, mask, last = runs[at], masks[at], at
+        while (
+            last + 1 < len(runs)
+            and (mask or masks[last + 1])
+            and not read.by_machine
+            and _belongs(read, runs[last], runs[last + 1])
+        ):
+            last += 1
+            run, mask = _Run((*run.items, *runs[last].items)), mask or masks[last]
+        if mask:
+            yield run, mask
+        at = last + 1
+
+
+def _belongs(read: _Text, run: _Run, following: _Run) -> bool:
+    """Of two runs one of which is a secret: the other is a part of it, too short to be known by itself."""
+    before, after = run.items[-1], following.items[0]
+    if _named_between(read, before, after):
+        return False
+    if any(read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in (before, after)):
+        return False
+    return gap_joins(read.text, before, after, read.tokens, _BREAK)
+
+
+def _named_between(read: _Text, before: Item, after: Item) -> bool:
+    """Another number is named between the two; what only says where in a number one is ("końcówka", "ending") is no such name."""
+    fillers = lexicon().fillers
+    between = (each for each in read.named if before.last <= each.first < after.first)
+    return any(token.word not in fillers for each in between for token in read.tokens[each.first : each.last])
+
+
+def _mask(read: _Text, run: _Run) -> str | None:
+    """The mask for a run of numbers, or None when it is no personal number."""
+    digits = "".join(item.digits for item in without_corrected(run.items, read.tokens))
     is_pesel = len(digits) == 11 and _valid_pesel(digits)
-    shortest = _shortest_secret(tokens, run.first)
-    if not is_pesel and shortest is None and _plainly_harmless(text, run, digits):
+    if is_pesel or _named(read, run):
+        return _kind(read.text[: run.start], digits, is_pesel)
+    if all(read.harmless.maybe(item) for item in run.items) or _called_harmless(read, run):
         return None
-    if is_pesel or (len(digits) >= _LONG_RUN and _personal(said)):
-        return _kind(text[: run.start], digits, is_pesel)
-    if shortest is not None and len(digits) >= shortest:
-        return CODE
-    return CODE if sum(len(one.digits) == 1 for one in said) >= _DICTATED_WORDS else None
+    if _long(run) and not _are_amounts(run):
+        return _kind(read.text[: run.start], digits, is_pesel)
+    figures = sum(item.figures for item in run.items if not item.written)
+    return CODE if figures >= _DICTATED_FIGURES or (read.alone and _answers(read, run)) else None
 
 
-def _personal(said: Sequence[_Cardinal]) -> bool:
+def _long(run: _Run) -> bool:
     """Digits that are dictated and not one large number said in words ("sto pięćdziesiąt tysięcy")."""
-    plain = sum(len(one.digits) for one in said if not one.multiplied)
-    return plain >= _LONG_RUN or (len(said) >= 3 and sum(len(one.digits) for one in said) >= 9)
+    plain = sum(len(item.digits) for item in run.items if not item.multiplied)
+    return plain >= _LONG_RUN or (len(run.items) >= 3 and run.count >= 9)
 
 
-def _plainly_harmless(text: str, run: _Run, digits: str) -> bool:
-    if not run.in_digits:
+def _are_amounts(run: _Run) -> bool:
+    """ "from four hundred to four fifty"."""
+    apart = any(before.last != after.first for before, after in pairwise(run.items))
+    zeros = any(item.digits.startswith("0") for item in run.items)
+    return apart and not zeros and run.count <= _AMOUNTS and any(item.round and not item.written for item in run.items)
+
+
+def _answers(read: _Text, run: _Run) -> bool:
+    """There is nothing beside the number but fillers: it answers something. What could be an amount is none."""
+    if run.count < _LONE or (len(run.items) == 1 and (run.items[0].round or _large(run.items[0]))):
         return False
-    span = text[run.start : run.end]
-    if _KEPT.fullmatch(span):
-        return True
-    money = _words().currency_after.match(text, run.end) or _CURRENCY_BEFORE.search(text[max(0, run.start - 5) : run.start])
-    return bool(money and len(digits) <= 11 and _AMOUNT.fullmatch(span))
+    rest = [*read.tokens[: run.items[0].first], *read.tokens[run.items[-1].last :]]
+    known = lexicon()
+    return all(token.word in known.fillers or token.word in _links() or token.word in known.repeats for token in rest)
 
 
-def _shortest_secret(tokens: Sequence[_Token], first: int) -> int | None:
-    """How many digits make a secret here, by the words before: 3 after "pin", 4 after "kod"; None without such a word."""
-    near = {token.word for token in tokens[max(0, first - _CODE_WORD_REACH) : first]}
-    if near & _words().strong:
-        return _SHORT_SECRET
-    return _SHORT_SECRET + 1 if near & _words().codes else None
+def _large(item: Item) -> bool:
+    return item.multiplied and item.digits.endswith("0")
 
 
-def _cardinals(tokens: Sequence[_Token]) -> list[_Cardinal]:
-    said: list[_Cardinal] = []
-    for token in tokens:
-        if token.digits:
-            said.append(_Cardinal(token.digits))
-        elif token.spoken is not None:
-            _say(said, *token.spoken)
-    return said
+def _called_harmless(read: _Text, run: _Run) -> bool:
+    return run.count <= _LONG_RUN and any(
+        each.name is Name.HARMLESS and 0 <= _words_between(read, each.last, run.items[0].first) <= 1 for each in read.named
+    )
 
 
-def _say(said: list[_Cardinal], value: int, slot: Slot) -> None:
-    """Add a number word to the number being dictated where it fits, else begin another."""
-    current = said[-1] if said else None
-    if slot is Slot.TIMES and current is not None and current.digits != "0" and not current.multiplied:
-        current.value = int(current.digits[:9]) * value
-        current.multiplied, current.smallest = value >= 1000, value
-    elif current is not None and 0 < value < current.smallest and slot is not Slot.TIMES:
-        current.value += value
-        current.smallest = {Slot.HUNDRED: 100, Slot.TEN: 10}.get(slot, 0)
-    else:
-        smallest = {Slot.HUNDRED: 100, Slot.TEN: 10, Slot.TIMES: value}.get(slot, 0)
-        said.append(_Cardinal(str(value), value, smallest, slot is Slot.TIMES and value >= 1000))
-        return
-    current.digits = str(current.value)
+def _directly_named(read: _Text, item: Item) -> bool:
+    """The name of a secret stands right beside the number, and no currency after it."""
+    if read.by_machine or read.harmless.is_counted(item):
+        return False
+    run = _piece(read, item)
+    if _called_harmless(read, run):
+        return False
+    if item.first in read.harmless.decimals:  # nobody dictates a machine's address
+        return (read.alone and len(run.items) == _OCTETS) or any(_is_named(read, run, each) for each in read.named)
+    return any(each.name in _SECRETS and _is_beside(read, run, each) for each in read.named)
+
+
+def _piece(read: _Text, item: Item) -> _Run:
+    """The number with those that follow or go before without a word between."""
+    at = read.items.index(item)
+    first = last = at
+    while first and read.items[first - 1].last == read.items[first].first:
+        first -= 1
+    while last + 1 < len(read.items) and read.items[last].last == read.items[last + 1].first:
+        last += 1
+    return _Run(tuple(read.items[first : last + 1]))
+
+
+def _is_beside(read: _Text, run: _Run, named: _Named) -> bool:
+    """Nothing but fillers and links stands between the number and the name."""
+    before = _words_between(read, named.last, run.items[0].first)
+    after = _words_between(read, run.items[-1].last, named.first)
+    return before == 0 or (after == 0 and _linked(read, run, named))
+
+
+def _named(read: _Text, run: _Run) -> bool:
+    """What is said before or after the number makes it a secret."""
+    if read.expected is not None and run.count >= _LONE:
+        return not all(read.harmless.elsewhere(item) for item in run.items)
+    return not _called_harmless(read, run) and any(_is_named(read, run, each) for each in read.named)
+
+
+def _is_named(read: _Text, run: _Run, named: _Named) -> bool:
+    reach = (_MACHINE_REACH if read.by_machine else _REACH).get(named.name)
+    if reach is None or named.name is Name.HARMLESS:
+        return False
+    secret = named.name is not Name.NUMBER
+    before = _words_between(read, named.last, run.items[0].first)
+    if secret and (before == 0 or (reach.after >= 0 and _is_beside(read, run, named))):
+        return run.most >= reach.shortest
+    count = run.most if secret and 0 <= before <= _NEAR else run.count
+    if count < reach.shortest or all(read.harmless.maybe(item) for item in run.items) or (not secret and _are_amounts(run)):
+        return False
+    after = _words_between(read, run.items[-1].last, named.first)
+    return 0 <= before <= reach.before or (0 <= after <= reach.after and _linked(read, run, named))
+
+
+def _linked(read: _Text, run: _Run, named: _Named) -> bool:
+    """A name after the number needs words that link them ("to mój", "is my"), or, for a secret, nothing between."""
+    between = read.tokens[run.items[-1].last : named.first]
+    if named.name is Name.NUMBER:
+        return bool(between) and between[0].word in _links()
+    return not between or any(token.word in _links() for token in between)
+
+
+def _words_between(read: _Text, first: int, last: int) -> int:
+    """How many words that mean something stand between two places; -1 when the second is not behind the first, or a mask between."""
+    if last < first or any(not token.word for token in read.tokens[first:last]):
+        return -1
+    fillers, links = lexicon().fillers, _links()
+    return sum(token.word not in fillers and token.word not in links for token in read.tokens[first:last])
 
 
 def _kind(before: str, digits: str, is_pesel: bool) -> str:
@@ -286,9 +417,9 @@ def _kind(before: str, digits: str, is_pesel: bool) -> str:
     if count in (6, 7) and _DOCUMENT_PREFIX.search(before):
         return DOCUMENT
     national = digits.removeprefix("00").removeprefix("48")
-    if len(national) == 9 or _PLUS.search(before):
+    if len(national) == 9 or (_PLUS.search(before) and count > _LONG_RUN):
         return PHONE
-    return CODE if count == _LONG_RUN else DIGITS
+    return CODE if count <= _LONG_RUN else DIGITS
 
 
 def _valid_pesel(digits: str) -> bool:

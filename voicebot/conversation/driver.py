@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import assert_never
 
 import structlog
@@ -32,6 +33,8 @@ from dialogs.events import (
     StopRecording,
     Wait,
 )
+from nlu.text.redact import redact
+from nlu.text.turns import TurnRedaction
 from nlu.types import Hypothesis
 from voicebot.conversation.facts import FactQueue, Reports
 from voicebot.conversation.handing_over import HandingOver
@@ -100,6 +103,7 @@ class CallDriver(Reports):
         self._silence = SilenceTimer(self._facts.put)
         self._handing_over = HandingOver(hand_over, self._facts.put)
         self._conditions = LiveConditions(settings.conditions)
+        self._told = TurnRedaction()
         self._listen = Listen(language=settings.language)
         self._keys: CollectKeys | None = None
         self._speaking: dict[str, Say] = {}
@@ -239,13 +243,13 @@ class CallDriver(Reports):
     async def _on_recognised(self, fact: Recognised) -> None:
         text = fact.recognition.text
         if not fact.final:
-            self._journal.note("partial", text=text)
+            self._journal.note("partial", text=self._told.look(text))
             return
         self._caller_talks = False
         bot_paused, self._bot_paused = self._bot_paused, False
         ignored = self._why_ignored(fact)
         if ignored is not None:
-            self._journal.note("ignored", text=text, why=ignored)
+            self._journal.note("ignored", text=self._told.look(text), why=ignored)
             if bot_paused:
                 await self._stage.resume_speaking()
             self._await_answer()
@@ -264,6 +268,9 @@ class CallDriver(Reports):
         hypotheses = [Hypothesis(reading.text, reading.confidence) for reading in recognition.readings if reading.text.strip()]
         if not hypotheses:
             return Heard(text="")
+        told = self._told.redact(hypotheses[0].text)
+        if told != redact(hypotheses[0].text):  # only the turns before tell that it is a secret: it goes no further
+            hypotheses = [replace(hypotheses[0], text=told)]
         try:
             async with asyncio.timeout(self._settings.understand_s):
                 understanding = await self._understand(hypotheses, self._listen.language)

@@ -369,3 +369,28 @@ async def test_opting_out_of_the_recording_reaches_the_stage() -> None:
     driver.key("0")
     await asyncio.wait_for(driver.run(), 5)
     assert "stop_recording" in room.log
+
+
+async def test_a_secret_that_only_the_turn_before_names_is_told_to_nobody() -> None:
+    """Neither to understanding, nor to the dialogue, nor to the journal; a partial result least of all."""
+    seen: list[str] = []
+
+    async def understands(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        seen.extend(one.text for one in hypotheses)
+        return await understood(hypotheses, language)
+
+    def answer(event: Event) -> list[Action]:
+        return [HangUp("done")] if isinstance(event, Heard) and event.text != "podam kod cvv" else []
+
+    journal = Journal("c1", started=datetime.now(UTC))
+    driver, _, conversation = house(greet_then(answer), understand=understands, journal=journal)
+    running = asyncio.create_task(driver.run())
+    driver.recognised(heard("podam kod cvv"))
+    driver.recognised(Recognised(Recognition((Reading("siedem trzy", 0.5),)), final=False, over_bot=False))
+    readings = (Reading("siedem trzy dziewięć", 0.9), Reading("siedem trzydzieści dziewięć", 0.1))
+    driver.recognised(Recognised(Recognition(readings), final=True, over_bot=False, speech_s=1.0))
+    await running
+    said = [event.text for event in conversation.events if isinstance(event, Heard)]
+    assert said == ["podam kod cvv", "<code>"]
+    assert seen == said
+    assert "siedem" not in repr(journal.lines)

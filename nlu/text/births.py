@@ -1,0 +1,90 @@
+"""Dates of birth: a date beside "urodzony", "date of birth". Any other date stays readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nlu.languages import languages
+from nlu.text.dictation import Token, tokens_of
+from nlu.text.patterns import folded, whole_words
+
+BIRTH = "<birth>"
+
+_REACH = 7
+"""A date is looked for so many words from the word for being born."""
+_INSIDE = frozenset("roku rok r of the w in on dnia dzien miesiac miesiaca month day year a i and tysiac".split())
+_SPOKEN = 3
+"""So many number words are more than an age."""
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    born: re.Pattern[str]
+    numbers: frozenset[str]
+    """Words that say a day, a month by its number, or a year."""
+    ordinals: frozenset[str]
+    months: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def _known() -> _Words:
+    known = languages().values()
+    entries = [each for language in known for each in language.number_words.items()]
+    return _Words(
+        whole_words(lambda each: each.birth),
+        frozenset(word for word, entry in entries if entry.alone or entry.ordinal),
+        frozenset(word for word, entry in entries if entry.ordinal),
+        frozenset(word for each in known for word in each.dates.months.replace("|", " ").split()),
+    )
+
+
+def names_birth(text: str) -> bool:
+    """Whether a birth is spoken of."""
+    return _known().born.search(folded(text)) is not None
+
+
+def birth_dates(text: str, expected: bool = False) -> list[tuple[int, int]]:
+    """Where dates of birth stand in the text, as places of characters. `expected`: one was asked for, so any date is one."""
+    named = [match.span() for match in _known().born.finditer(folded(text))]
+    if not named and not expected:
+        return []
+    tokens = tokens_of(text)
+    places = [at for at, token in enumerate(tokens) if any(start <= token.start < end for start, end in named)]
+    return [
+        (tokens[first].start, tokens[last - 1].end)
+        for first, last in _dates(tokens)
+        if expected or any(min(abs(first - place), abs(last - place)) <= _REACH for place in places)
+    ]
+
+
+def _dates(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Runs of tokens that can be a date: two numbers or more, a month with one, or a year."""
+    numbers, months = _known().numbers, _known().months
+    found: list[tuple[int, int]] = []
+    at = 0
+    while at < len(tokens):
+        if not (tokens[at].digits or tokens[at].word in numbers or tokens[at].word in months):
+            at += 1
+            continue
+        first, last = at, at + 1
+        while at < len(tokens) and (tokens[at].digits or tokens[at].word in numbers | months | _INSIDE):
+            at += 1
+            if tokens[at - 1].word not in _INSIDE:
+                last = at
+        said = [token for token in tokens[first:last] if token.word not in _INSIDE]
+        if said and _can_be_date(said):
+            found.append((first, last))
+    return found
+
+
+def _can_be_date(said: Sequence[Token]) -> bool:
+    """Enough for a day and a month, or for a year; an age is not."""
+    known = _known()
+    names = any(token.word in known.months or token.word in known.ordinals for token in said)
+    figures = sum(bool(token.digits) for token in said)
+    year = any(_YEAR.fullmatch(token.digits) or len(token.digits) in (6, 8) for token in said)
+    return year or len(said) >= _SPOKEN or (len(said) > 1 and (names or figures > 1))
