@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences clean apt bench-secrets
+.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
