@@ -23,7 +23,8 @@ _UNIT_FOLDER = Path("/etc/systemd/system")
 _EXECUTABLE = "/opt/voicebot/bin/voicebot"
 _NEW = ".new"
 _MARK = "# installed by voicebot; sha256 of what follows: "
-_BELOW_1024 = "AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+_CAPABILITY_LISTS = ("AmbientCapabilities=", "CapabilityBoundingSet=")
+_BELOW_1024 = "CAP_NET_BIND_SERVICE"
 _PRIVILEGED = 1024
 
 
@@ -173,7 +174,8 @@ def unit_text(name: str, executable: Path, ports: Sequence[int]) -> str:
     """A unit as shipped, for this executable. The right to ports below 1024 is in it only where one is asked for."""
     text = _shipped(name).replace(_EXECUTABLE, str(executable))
     if any(0 < port < _PRIVILEGED for port in ports) and name == UNITS[0]:
-        text = text.replace("CapabilityBoundingSet=", _BELOW_1024)
+        for given in _CAPABILITY_LISTS:
+            text = text.replace(given, f"{given}{_BELOW_1024} ")
     return text
 
 
