@@ -21,7 +21,7 @@ from voicebot.config.settings import Voices as VoiceSettings
 from voicebot.prompts.speaking import Speaker
 from voicebot.prompts.warming import Pace, likely_says
 from voicebot.tasks import cancelled
-from voicebot.understanding.service import UnderstandingService, load_understanding
+from voicebot.understanding.service import UnderstandingService, open_understanding
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +48,8 @@ async def open_engines(
 ) -> Engines:
     """Load everything; `stack` closes it. Raises PackError. A recogniser that cannot be loaded is logged and left out."""
     progress("loading the classifier (the first time it is trained)")
-    understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+    understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
     stack.push_async_callback(understanding.close)
-    await understanding.start()
     progress("loading the recognisers")
     recognisers = await asyncio.to_thread(_recognisers, settings)
     for recogniser in {id(one): one for one in recognisers.values()}.values():

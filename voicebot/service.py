@@ -15,6 +15,7 @@ from audio.vad import VoiceActivity, shared_session
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.config.settings import Settings
+from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.sip.endpoint import SipEndpoint
@@ -32,7 +33,7 @@ from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
 from voicebot.shared_services import count_parts, open_shared, store_parts
 from voicebot.stores import Stores
-from voicebot.understanding.service import load_understanding
+from voicebot.understanding.service import open_understanding
 
 log = structlog.get_logger(__name__)
 
@@ -43,16 +44,11 @@ LOCAL_LIMITS = HttpLimits(max_connections=16, max_per_address=16, header_s=2, bo
 LOCAL_MOST_PER_S = 200.0
 """Connections, with one request each: a flood from this machine must not take the calls' processor."""
 
-LAST_WORDS_S = 15.0
-"""How long a caller may take to be told that they are put through, at shutdown."""
-
 
 @dataclass(slots=True)
 class ServiceState:
-    """What the service is running with, as /health tells it."""
+    """What became of reloading, as /health/running tells it beside the version of the bundle."""
 
-    bundle: str
-    """The version of the bundle in force."""
     attempts: int = 0
     """To reload, that are over, since the start."""
     reloads: int = 0
@@ -68,7 +64,6 @@ class Service:
     """The running service."""
 
     settings: Settings
-    bundle: Bundle
     stores: Stores
     call_services: CallServices
     calls: CallServer
@@ -80,6 +75,11 @@ class Service:
     state: ServiceState
     parts: list[Part]
     """What health looks at; whoever starts something beside the calls adds it."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """In force for calls that begin now."""
+        return self.callbacks.bundle
 
     @property
     def healthy(self) -> bool:
@@ -109,7 +109,6 @@ class Service:
         self.state.attempts += 1
         self.state.reloads += 1
         self.state.needs_restart = needs_restart(self.settings, settings)
-        self.state.bundle = self.bundle.version
         log.info("reloaded", bundle=self.bundle.version, needs_restart=", ".join(self.state.needs_restart))
 
     def reload_failed(self, error: Exception) -> None:
@@ -120,8 +119,7 @@ class Service:
     async def _reload(self, settings: Settings) -> None:
         await prepare(settings)
         bundle = await asyncio.to_thread(load_bundle, settings.bundle)
-        understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
-        await understanding.start()
+        understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
         speaker = self.call_services.speaker.of(bundle)
         await speaker.warm(WARM_RATES)
         self.callbacks.use(bundle)
@@ -129,7 +127,6 @@ class Service:
         self.call_services = replace(self.call_services, session=session, speaker=speaker, recording_dir=_recording_dir(settings))
         self.calls.use(self.call_services)
         self.sip.let_in(settings.sip.peers, settings.sip.trusted)
-        self.bundle = bundle
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, and let those under way end, for so long at most. Callers who are left then are told and handed to
@@ -190,12 +187,12 @@ async def open_service(
             await asyncio.gather(callbacks.count(), look())
             return metrics.render()
 
-        state = ServiceState(bundle.version)
-        app = health_app(parts, figures, lambda: asdict(state))
+        state = ServiceState()
+        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)})
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
-        yield Service(settings, bundle, stores, call_services, calls, endpoints, sip, callbacks, address, state, parts)
+        yield Service(settings, stores, call_services, calls, endpoints, sip, callbacks, address, state, parts)
 
 
 def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:

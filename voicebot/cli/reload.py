@@ -37,8 +37,7 @@ def reload(
             )
         console.print("… checking the bundle and training what is new", style="dim")
         check(settings)
-        host = settings.health.host
-        client = httpx.Client(base_url=f"http://{f'[{host}]' if ':' in host else host}:{settings.health.port}", trust_env=False)
+        client = httpx.Client(base_url=settings.health.url, trust_env=False)
         before = _running(client)
         os.kill(pid, signal.SIGHUP)
         console.print("… the service takes it", style="dim")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import typer
@@ -16,6 +17,7 @@ from rich.console import Console
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config
 from voicebot.errors import ConfigError, code_of
+from voicebot.hosts import uri_host
 from voicebot.notify import READY, STOPPING, beat, notify, reloading
 from voicebot.process import pid_file
 from voicebot.tasks import cancelled
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WEB_START_S = 60.0
-LAST_WORDS_S = 20.0
 
 
 def serve(config: Config = None) -> None:
@@ -49,22 +50,18 @@ def serve(config: Config = None) -> None:
 async def _serve(config: Path | None) -> None:
     from voicebot.config.loading import load_settings
     from voicebot.endpoints.sip.ports import check_free
-    from voicebot.health.report import Part
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
     from voicebot.service import open_service
-    from voicebot.web.process import WebProcess, child_settings
     from voicebot.web.service import open_listeners
 
     settings = load_settings(config)
     configure_logs(level=settings.log.level, format=settings.log.format)
     raise_file_limit()
     console = Console(stderr=True)
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     starting = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: starting.cancel() if starting is not None else None)
+    _at_the_end(lambda: starting.cancel() if starting is not None else None)
     wanted = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, wanted.set)  # one that comes during the start is answered after it
     async with AsyncExitStack() as stack:
@@ -76,42 +73,62 @@ async def _serve(config: Path | None) -> None:
         service = await stack.enter_async_context(
             open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim"))
         )
-        web = None
-        if listeners is not None:
-            web = WebProcess(child_settings(settings, state_url=service.stores.url, health=service.health), listeners)
-            service.parts.append(Part("web", web.trouble))
-            stack.push_async_callback(web.close)
-            web.start()
-            console.print("… starting the web process", style="dim")
-            if not await web.ready(WEB_START_S):
-                console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
+        web = await _web(console, service, listeners, stack) if listeners is not None else None
         _announce(console, service, listeners)
         notify(READY)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
         stack.enter_context(pid_file(settings.state.data_dir))
-        waiting = {
-            asyncio.create_task(stop.wait()),
-            asyncio.create_task(service.died()),
-            asyncio.create_task(_reload_when(wanted, config, service, web)),
-        }
-        beating = asyncio.create_task(beat(lambda: service.healthy))
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        await cancelled(*waiting)
-        notify(STOPPING)
-        if not service.healthy:
-            console.print("an endpoint cannot go on: this process must be replaced", style="red")
-        console.print(
-            f"stopping: no new calls, up to {settings.limits.drain_s:.0f} s for the live ones; then they are put through"
-        )
+        stack.push_async_callback(cancelled, asyncio.create_task(beat(lambda: service.healthy)))
+        await _until_stopped(service, _reload_when(wanted, config, service, web))
         code = 0 if service.healthy else 1
-        draining = [service.drain(settings.limits.drain_s)]
-        if web is not None:
-            draining.append(web.drain(settings.limits.drain_s + LAST_WORDS_S))
-        await asyncio.gather(*draining)
-        await cancelled(beating)
+        if code:
+            console.print("an endpoint cannot go on: this process must be replaced", style="red")
+        await _drain(console, service, web)
     if code:
         raise typer.Exit(code)
+
+
+def _at_the_end(do: Callable[[], object]) -> None:
+    """What Ctrl-C and SIGTERM do from now on."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, do)
+
+
+async def _web(console: Console, service: Service, listeners: Listeners, stack: AsyncExitStack) -> WebProcess:
+    """The web process, started; the calls do not wait for it for long."""
+    from voicebot.health.report import Part
+    from voicebot.web.process import WebProcess, child_settings
+
+    settings = child_settings(service.settings, state_url=service.stores.url, health=service.health)
+    web = WebProcess(settings, listeners)
+    service.parts.append(Part("web", web.trouble))
+    stack.push_async_callback(web.close)
+    web.start()
+    console.print("… starting the web process", style="dim")
+    if not await web.ready(WEB_START_S):
+        console.print("the web process is not up yet: see the log; calls are taken", style="yellow")
+    return web
+
+
+async def _until_stopped(service: Service, reloads: Coroutine[Any, Any, None]) -> None:
+    """Until a signal to stop, or until an endpoint cannot go on."""
+    stop = asyncio.Event()
+    _at_the_end(stop.set)
+    waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(service.died()), asyncio.create_task(reloads)}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancelled(*waiting)
+
+
+async def _drain(console: Console, service: Service, web: WebProcess | None) -> None:
+    drain_s = service.settings.limits.drain_s
+    notify(STOPPING)
+    console.print(f"stopping: no new calls, up to {drain_s:.0f} s for the live ones; then they are put through")
+    draining = [service.drain(drain_s)]
+    if web is not None:
+        draining.append(web.drain(drain_s))
+    await asyncio.gather(*draining)
 
 
 async def _reload_when(wanted: asyncio.Event, config: Path | None, service: Service, web: WebProcess | None) -> None:
@@ -129,6 +146,7 @@ async def _reload_when(wanted: asyncio.Event, config: Path | None, service: Serv
 
 async def _reload(config: Path | None, service: Service, web: WebProcess | None) -> None:
     from voicebot.config.loading import load_settings
+    from voicebot.web.process import child_settings
 
     try:
         settings = await asyncio.to_thread(load_settings, config)
@@ -137,13 +155,13 @@ async def _reload(config: Path | None, service: Service, web: WebProcess | None)
         raise
     await service.reload(settings)
     if web is not None:
-        await web.reload(settings)
+        await web.reload(child_settings(settings, state_url=service.stores.url, health=service.health))
 
 
 def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:
     (host, port), settings = service.sip.address, service.settings
-    console.print(f"SIP   listening on {host}:{port} ({', '.join(settings.sip.transports)})")
-    console.print(f"      call sip:{settings.sip.user}@{host}:{port}")
+    console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
+    console.print(f"      call sip:{settings.sip.user}@{uri_host(host)}:{port}")
     if not settings.sip.peers:
         console.print("      nobody may call yet: name the networks of your PBX or softphone in sip.peers", style="yellow")
     if listeners is not None:
@@ -152,10 +170,11 @@ def _announce(console: Console, service: Service, listeners: Listeners | None) -
         console.print(f"API   listening on {_url(scheme, listeners.api)} ({kept})")
         if settings.web.chat.enabled:
             console.print(f"chat  on {_url(scheme, listeners.chat or listeners.api)}/chat")
-    console.print(f"local health and metrics on http://{service.health[0]}:{service.health[1]}/health/ready and /metrics")
+    health_host, health_port = service.health
+    console.print(f"local health and metrics on http://{uri_host(health_host)}:{health_port}/health/ready and /metrics")
     console.print(f"bundle {service.bundle.version}; stop with Ctrl-C")
 
 
 def _url(scheme: str, listener: socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{uri_host(host)}:{port}"

@@ -32,6 +32,7 @@ from voicebot.chat.settings import ChatSettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
+from voicebot.hosts import uri_host
 from voicebot.http.settings import HttpLimits, Tls
 from voicebot.understanding.settings import NluSettings
 
@@ -120,6 +121,11 @@ class Health(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8081
+
+    @property
+    def url(self) -> str:
+        """Where the calls' process answers."""
+        return f"http://{uri_host(self.host)}:{self.port}"
 
 
 class Web(Section):

@@ -31,3 +31,6 @@ class Limits(BaseModel):
 
 
 DEFAULTS = Limits()
+
+LAST_WORDS_S = 15.0
+"""How long whoever is left may take to be told that they are put through, when the service stops."""

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voicebot.errors import ConfigError
+from voicebot.hosts import family_of
 from voicebot.http.acceptor import Acceptor
 from voicebot.http.connections import HttpProtocol, Refused
 from voicebot.http.settings import HttpLimits, Tls
@@ -33,9 +34,8 @@ flood of handshakes that never end cost 900 MB."""
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
     """A listening socket. `setting` names the section with `host` and `port`. Raises ConfigError when it cannot listen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family_of(host), backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"{setting} cannot listen on {host}:{port}: {error.strerror}. "

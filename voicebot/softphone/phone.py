@@ -15,7 +15,8 @@ from baresip import Account, BaresipError, Call, Config, Event, Runtime, StackEv
 from baresip._native import lib
 
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES
-from voicebot.endpoints.sip.ports import free_port, uri_host
+from voicebot.endpoints.sip.ports import free_port
+from voicebot.hosts import uri_host
 from voicebot.softphone.script import CallScript
 
 log = logging.getLogger(__name__)

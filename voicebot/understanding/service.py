@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,13 @@ def load_understanding(settings: NluSettings, languages: Sequence[str]) -> Under
         return UnderstandingService(None, local=None, keywords=keywords, languages=languages)
     rasa = _rasa(settings, local, languages) if settings.backend == "rasa" else None
     return UnderstandingService(rasa or in_process(local), local=local, keywords=keywords, languages=languages, rasa=rasa)
+
+
+async def open_understanding(settings: NluSettings, languages: Sequence[str]) -> UnderstandingService:
+    """As `load_understanding`, without holding up the loop, and started. Close it when it is not needed. Raises PackError."""
+    understanding = await asyncio.to_thread(load_understanding, settings, languages)
+    await understanding.start()
+    return understanding
 
 
 def _rasa(settings: NluSettings, local: Classifier, languages: Sequence[str]) -> RasaBackend:

@@ -1,5 +1,5 @@
-"""The child of `WebProcess`: reads its settings from standard input, at first and whenever they change, serves on the sockets it
-was given, and ends with its parent.
+"""The child of `WebProcess`. Standard input tells it the numbers of its sockets in the first line, its settings in the next, and
+again whenever they change. It ends with its parent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 import structlog
 
@@ -27,13 +27,12 @@ log = structlog.get_logger(__name__)
 _MOST_ORDER_OCTETS = 1_000_000
 
 
-async def run(order: dict[str, Any]) -> None:
+async def run(numbers: Mapping[str, int], settings: Settings) -> None:
     """Serve until told to stop by SIGTERM, or until the parent is gone."""
-    settings = Settings.model_validate(order["settings"])
     configure_logs(level=settings.log.level, format=settings.log.format)
     raise_file_limit()
     give_way()  # the calls cannot wait for a processor: a frame is due every 20 ms
-    sockets = {name: socket.socket(fileno=number) for name, number in order["sockets"].items()}
+    sockets = {name: socket.socket(fileno=number) for name, number in numbers.items()}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -59,7 +58,7 @@ async def _read_orders(orders: asyncio.StreamReader, web: WebService, stop: asyn
     stop.set()
 
 
-def _first_line() -> bytes:
+def _line() -> bytes:
     """Octet by octet: what follows is for the loop."""
     line = bytearray()
     while (octet := os.read(0, 1)) not in (b"", b"\n"):
@@ -69,7 +68,7 @@ def _first_line() -> bytes:
 
 def _main() -> int:
     try:
-        asyncio.run(run(json.loads(_first_line())))
+        asyncio.run(run(json.loads(_line()), Settings.model_validate_json(_line())))
     except Exception as error:
         if code_of(error).startswith("python."):
             raise

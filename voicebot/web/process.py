@@ -13,12 +13,14 @@ import structlog
 from pydantic import Secret
 
 from voicebot.config.settings import Settings
+from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.tasks import cancelled
 from voicebot.web.service import Listeners
 
 log = structlog.get_logger(__name__)
 
 PROGRAM = (sys.executable, "-m", "voicebot.web")
+READY = b"ready"
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _STAYED_UP_S = 60.0
@@ -29,7 +31,7 @@ class WebProcess:
     """Keeps one web process running. The sockets are ours: while it is started anew they stay open, and customers wait."""
 
     def __init__(self, settings: Settings, listeners: Listeners, *, program: Sequence[str] = PROGRAM) -> None:
-        """`settings` are what the child gets: with the addresses of the state server and of the calls' local socket."""
+        """`settings` are what the child gets, see `child_settings`."""
         self._settings = settings
         self._listeners = listeners
         self._program = program
@@ -37,7 +39,6 @@ class WebProcess:
         self._watching: asyncio.Task[None] | None = None
         self._stopping = False
         self._ready = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self.restarts = 0
 
     @property
@@ -50,13 +51,12 @@ class WebProcess:
         self._watching = asyncio.create_task(self._watch(), name="web-process")
 
     async def reload(self, settings: Settings) -> None:
-        """Let chats that begin from now on go by these settings, which are checked. A child that starts anew begins with them."""
-        self._settings = child_settings(settings, like=self._settings)
-        child = self._child
-        if child is not None and child.stdin is not None and child.returncode is None:
-            with contextlib.suppress(OSError):
-                child.stdin.write(self._settings.as_json().encode() + b"\n")
-                await child.stdin.drain()
+        """Let chats that begin from now on go by these settings, which are checked and come from `child_settings`. A child that
+        starts anew begins with them.
+        """
+        self._settings = settings
+        if self._child is not None and self._child.returncode is None:
+            await _tell(self._child, settings.as_json())
 
     def trouble(self) -> str | None:
         """Why nobody is served, for health; None while somebody is."""
@@ -77,7 +77,7 @@ class WebProcess:
         if child is not None and child.returncode is None:
             child.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(child.wait(), seconds + _STOP_S)
+                await asyncio.wait_for(child.wait(), seconds + LAST_WORDS_S + _STOP_S)
 
     async def close(self) -> None:
         """End the child, gently if it lets us; harmless when it has ended."""
@@ -119,13 +119,8 @@ class WebProcess:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
-            if child.stdin is None or child.stdout is None:  # never: both are pipes
-                return await child.wait()
-            order = {"settings": json.loads(self._settings.as_json()), "sockets": sockets}
-            child.stdin.write(json.dumps(order).encode() + b"\n")
-            with contextlib.suppress(OSError):
-                await child.stdin.drain()
-            while line := await child.stdout.readline():
+            await _tell(child, json.dumps(sockets), self._settings.as_json())
+            while child.stdout is not None and (line := await child.stdout.readline()):
                 if line.strip() == READY:
                     self._ready.set()
             return await child.wait()
@@ -135,24 +130,25 @@ class WebProcess:
             raise
 
 
-READY = b"ready"
+async def _tell(child: asyncio.subprocess.Process, *lines: str) -> None:
+    """Write to its standard input. A child that is gone is started anew, and told then."""
+    if child.stdin is not None:
+        with contextlib.suppress(OSError):
+            child.stdin.writelines(f"{line}\n".encode() for line in lines)
+            await child.stdin.drain()
 
 
 def child_settings(
     settings: Settings,
     *,
-    state_url: str | None = None,
-    health: tuple[str, int] | None = None,
-    like: Settings | None = None,
+    state_url: str,
+    health: tuple[str, int],
 ) -> Settings:
-    """The settings of the child: those of the parent, with where the parent is; or where an earlier child was told that it is."""
-    secret = Secret(state_url) if state_url is not None else None
-    if like is not None:
-        secret, health = like.state.redis_url, (like.health.host, like.health.port)
-    host, port = health or (settings.health.host, settings.health.port)
+    """The settings of the child: those of the parent, with the addresses of the state server and of the calls' local socket."""
+    host, port = health
     return settings.model_copy(
         update={
-            "state": settings.state.model_copy(update={"redis_url": secret}),
+            "state": settings.state.model_copy(update={"redis_url": Secret(state_url)}),
             "health": settings.health.model_copy(update={"host": host, "port": port}),
         }
     )

@@ -17,6 +17,7 @@ import structlog
 from dialogs.data.bundle import load_bundle
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.config.settings import Settings
+from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.kept import Kept
@@ -28,12 +29,11 @@ from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
-from voicebot.understanding.service import UnderstandingService, load_understanding
+from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
 
 log = structlog.get_logger(__name__)
 
-LAST_WORDS_S = 15.0
 _ASK_CALLS_S = 1.0
 
 
@@ -79,8 +79,7 @@ class WebService:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
         bundle = await asyncio.to_thread(load_bundle, settings.bundle)
         if self.chat is not None:
-            understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
-            await understanding.start()
+            understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
             services = self.chat.services
             self.chat.services = replace(services, session=replace(services.session, bundle=bundle, understanding=understanding))
         self.callbacks.use(bundle)
@@ -118,11 +117,10 @@ async def open_web(
         chat = None
         if settings.web.chat.enabled:
             if understanding is None:
-                understanding = await asyncio.to_thread(load_understanding, settings.nlu, bundle.prompts.languages)
+                understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
-                await understanding.start()
             chat = _chat(settings, shared.session(understanding, sinks))
-        asking = httpx.AsyncClient(base_url=_calls_url(settings), timeout=_ASK_CALLS_S, trust_env=False)
+        asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         # anybody may ask for the health: the calls' process must not be asked as often
         calls_trouble = Kept(lambda: _calls_trouble(asking), KEPT_S)
@@ -180,11 +178,6 @@ async def _token(settings: Settings, stores: Stores) -> str:
 def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[HttpServer]) -> None:
     metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
     metrics.read_from("voicebot_http_connections", lambda: sum(server.connections for server in servers))
-
-
-def _calls_url(settings: Settings) -> str:
-    host = settings.health.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.health.port}"
 
 
 async def _calls_trouble(client: httpx.AsyncClient) -> Trouble:

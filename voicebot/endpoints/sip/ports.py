@@ -6,18 +6,14 @@ import socket
 from collections.abc import Sequence
 
 from voicebot.endpoints.errors import EndpointError
+from voicebot.hosts import family_of
 
 _TRIES = 50
 
 
-def uri_host(host: str) -> str:
-    """An IP address as URIs and the stack's settings want it: IPv6 in brackets (RFC 3986, 3.2.2)."""
-    return f"[{host}]" if ":" in host else host
-
-
 def free_port(host: str) -> int:
     """A port free for UDP and TCP on `host`, as is the one above it (where the stack listens for TLS). Raises EndpointError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = family_of(host)
     for _ in range(_TRIES):
         with socket.socket(family, socket.SOCK_DGRAM) as first:
             first.bind((host, 0))
@@ -39,7 +35,7 @@ def _is_free(family: socket.AddressFamily, kind: socket.SocketKind, address: tup
 
 def check_free(host: str, port: int, transports: Sequence[str]) -> None:
     """Raises EndpointError when the port is taken. The stack itself would say so only after everything else has been loaded."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = family_of(host)
     wanted = {"udp": (socket.SOCK_DGRAM, port), "tcp": (socket.SOCK_STREAM, port), "tls": (socket.SOCK_STREAM, port + 1)}
     for transport in transports if port else ():
         kind, number = wanted[transport]

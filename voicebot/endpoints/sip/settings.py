@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
-from voicebot.endpoints.sip.ports import uri_host
+from voicebot.hosts import uri_host
 
 Transport = Literal["udp", "tcp", "tls"]
 MediaEncryption = Literal["none", "srtp", "srtp-mand", "dtls_srtp"]
