@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nlu.languages import languages
 from nlu.model.heads import Matrix
 from nlu.model.scorer import Scored, Scorer
 from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.text.acts import SpokenAct, find_act
+from nlu.text.denial import Denial, refers, scoped
 from nlu.text.normalise import normalise
 from nlu.text.redact import redact
-from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+from nlu.types import AGENT, LIFE_DANGER, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
 from nlu.understanding.entities import Lexicon, find_entities
 from nlu.understanding.foreign import ForeignSpeech, LanguageGuesser, find_foreign
 from nlu.understanding.keywords import KeywordUnderstander
@@ -22,6 +24,9 @@ from nlu.understanding.policy import Policy, Verdict
 
 _RANKED = 5
 _SURE_ACT = 0.5
+
+
+_NEVER_DENIED = ACT_LABELS | {OUT_OF_SCOPE, AGENT, LIFE_DANGER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,29 @@ _NOT_IN_IT = -1.1
 """A matter with a lower SVM margin in the uncut utterance is none of the two."""
 _MARKED_BONUS = 0.3
 """How much surer, as an SVM margin, a plain cut must look than a marked one to be preferred."""
+_DENIED_MARGIN, _SURELY_DENIED_MARGIN = -0.45, -0.8
+"""Words denied name a matter when the margin head is so sure of it, at least; the second after an opening that denies any matter."""
+_DENIED_TOO = 0.3
+"""A matter of the same branch whose margin is so close below the first is denied with it ("nie zastrzegać": no card, no document)."""
+_DENIED_BELIEF = 0.05
+"""Share of belief kept for a matter that was denied."""
+_SURE_AFTER_ALL = 0.5
+"""A matter this likely by what was left of the utterance is meant, though something of its kind was denied ("not lost, stolen")."""
+_SHORT_OF_THINGS = 4
+"""What a denial leaves of so few words may be about the thing denied: "nie zastrzegać karty, tylko wymienić"."""
+_CONTRAST_ALONE = 0.5
+"""How far what a denial leaves is believed beside the same words with the things denied."""
 _LIKE_NOTHING = 0.5
 """Share of belief kept for an utterance that the gate finds like nothing that was taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one reading leaves to be classified, with the things denied where it may be about them, and the intents denied."""
+
+    text: str
+    with_things: str | None = None
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +124,85 @@ class Classifier:
         return replace(answer, text=text, entities=find_entities(text, spoken_in, self._lexicons[spoken_in]))
 
     def _matter(self, hypotheses: Sequence[Hypothesis], act: SpokenAct | None, lang: str) -> Understanding:
-        readings = [(text, one.confidence) for one in hypotheses if (text := self._content(one.text, act, lang))]
+        scorer = self.scorers[lang]
+        said = self._said(hypotheses[0].text, act, lang, scorer)
+        if said.denied and not said.text:
+            return replace(self._no_matter(hypotheses[0].text, Act.DENY, lang), denied=said.denied)
+        if said.denied:  # another reading may have lost the "not"
+            readings = [(text, 1.0) for text in (said.text, said.with_things) if text]
+        else:
+            readings = [(text, one.confidence) for one in hypotheses if (text := self._content(one.text, act, lang))]
         if not readings:
             return self._no_matter(hypotheses[0].text, None, lang)
-        scorer = self.scorers[lang]
         texts = [text for text, _ in readings]
         cut = self._likeliest(texts[0], lang, scorer)
         scored = scorer.score([*texts, *(cut.parts if cut is not None else ())])  # all in one go: embedding has a price a call
-        matter = self._fused(scored[: len(texts)], [confidence for _, confidence in readings], scorer)
+        if said.denied:
+            matter, said = self._contrasted(said, scored[: len(texts)], scorer)
+        else:
+            matter = self._fused(scored[: len(texts)], [confidence for _, confidence in readings], scorer)
         if matter.top.intent == AGENT and (about := asked_about(texts[0], lang)):
             matter = self._named_matter(matter, about, scorer)
         second = None
         if cut is not None:
             matter, second = self._two_matters(matter, cut, [self._fused([one], [1.0], scorer) for one in scored[len(texts) :]])
-        ranking = self.policy.temper(matter.ranking, readings[0][1])
+        if second in said.denied:
+            second = None
+        ranking = self.policy.temper(matter.ranking, hypotheses[0].confidence if said.denied else readings[0][1])
         ranking = self._heed_keywords(ranking, readings[0][0], lang)
         verdict = self.policy.decide(ranking)
-        if act is not None and act.rest and not act.sure:
+        if act is not None and act.rest and not act.sure and not said.denied:
             verdict = _at_most_confirm(verdict)
-        return self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
+        answer = self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
+        return replace(answer, denied=tuple(one for one in said.denied if one != answer.intent))
+
+    def _said(self, text: str, act: SpokenAct | None, lang: str, scorer: Scorer) -> _Said:
+        """The content of a reading without what is denied in it, when that names a matter."""
+        found = scoped(text, lang)
+        named = {one: names for one in found.denials if (names := self._named(one, lang, scorer))}
+        content = self._content(text, act, lang)
+        if not named:
+            return _Said(content)
+        denied = tuple(dict.fromkeys(name for names in named.values() for name in names))
+        left = normalise(found.without(tuple(named)), lang)
+        alone = find_act(left, lang)
+        if not left or (alone is not None and not alone.rest):
+            return self._denial_alone(content, denied, scorer)
+        things = " ".join(one.things for one in named if one.things)
+        about_them = len(left.split()) <= _SHORT_OF_THINGS or refers(left, lang)
+        return _Said(left, normalise(f"{things} {left}", lang) if things and about_them else None, denied)
+
+    def _named(self, denial: Denial, lang: str, scorer: Scorer) -> tuple[str, ...]:
+        """The matters that words denied name, none where they name none."""
+        words = languages()[lang].denials
+        margins = dict(zip(scorer.model.classes, map(float, scorer.margins(normalise(denial.said, lang))), strict=True))
+        if denial.how in words.event:
+            margins = {name: margin for name, margin in margins.items() if self.pack.is_emergency(name)}
+        top = max(margins, key=lambda name: margins[name], default=OUT_OF_SCOPE)
+        least = _SURELY_DENIED_MARGIN if denial.how in words.sure else _DENIED_MARGIN
+        if top in _NEVER_DENIED or margins[top] < least:
+            return ()
+        near = (name for name, margin in margins.items() if margin >= max(least, margins[top] - _DENIED_TOO))
+        return (top, *(name for name in near if name != top and self._branch(name) == self._branch(top)))
+
+    def _branch(self, intent: str) -> str:
+        found = self.pack.intents.get(intent)
+        return found.branch if found is not None and intent not in _NEVER_DENIED else ""
+
+    def _denial_alone(self, content: str, denied: tuple[str, ...], scorer: Scorer) -> _Said:
+        """A denial and nothing else, unless the whole of it is surely a matter of its own ("nie chcę płacić za kartę")."""
+        whole = self._fused(scorer.score([content]), [1.0], scorer) if content else None
+        if whole is not None and whole.top.intent not in (OUT_OF_SCOPE, *denied) and whole.top.confidence >= _SURE_AFTER_ALL:
+            return _Said(content)
+        return _Said("", None, denied)
+
+    def _contrasted(self, said: _Said, scored: Sequence[Scored], scorer: Scorer) -> tuple[_Matter, _Said]:
+        """What a denial leaves, with little belief in what was denied, and the matters that are denied for good."""
+        alone = self._fused(scored[:1], [1.0], scorer)
+        if alone.top.intent in said.denied and alone.top.confidence >= _SURE_AFTER_ALL:
+            return alone, replace(said, denied=tuple(one for one in said.denied if one != alone.top.intent))
+        both = self._fused(scored, [_CONTRAST_ALONE, 1 - _CONTRAST_ALONE][: len(scored)], scorer)
+        return _doubting(both, said.denied), said
 
     def _heed_keywords(self, ranking: list[RankedIntent], text: str, lang: str) -> list[RankedIntent]:
         """The ranking, where an emergency whose keywords are said is plausible at least: so it is asked about."""
@@ -222,6 +308,14 @@ def _matter(by_class: Mapping[str, float]) -> _Matter:
     matters[OUT_OF_SCOPE] = matters.get(OUT_OF_SCOPE, 0.0) + sum(acts.values())
     ranking = sorted((RankedIntent(name, share) for name, share in matters.items()), key=lambda one: -one.confidence)
     return _Matter(tuple(ranking), acts)
+
+
+def _doubting(matter: _Matter, denied: Sequence[str]) -> _Matter:
+    """The matter with little belief left in what was denied; what is taken goes to the others."""
+    kept = {one.intent: one.confidence * (_DENIED_BELIEF if one.intent in denied else 1.0) for one in matter.ranking}
+    whole = sum(kept.values()) or 1.0
+    ranking = sorted((RankedIntent(name, share / whole) for name, share in kept.items()), key=lambda one: -one.confidence)
+    return _Matter(tuple(ranking), matter.acts)
 
 
 def _sure(cut: Cut) -> _Sure:
