@@ -139,17 +139,18 @@ _DENIALS = DenialWords(
         "being": r"(?:no ,? ?)?(?:its|it is|this is|thats) not|(?:it|this) isnt",
         "event": rf"(?:i|we|they|it)? ?(?:havent|hasnt|have not|has not|didnt|did not|wasnt|was not|isnt|is not|not|nobody|no one)(?: been)?"
         rf"(?= (?:my |me )?{_LOST_OR_STOLEN}(?!\S))",
-        "request": r"(?:im|i am|were|we are) not(?= \w+ing(?!\S))",
+        "request": r"(?:im|i am|were|we are) not(?= (?:clos|open|block|cancel|report|complain|disput|apply|transferr|send|chang|order|withdraw|borrow|"
+        r"repay|pay|sav|invest|tak|end|leav|resign|updat|renew)ing(?!\S))",
         "command": r"(?:(?:no|please|so|and|but|just) ,? ?)*(?<!i )(?<!we )(?<!they )(?<!you )(?<!ones )(?<!it )(?:dont|do not)"
         r"(?= (?:block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|transfer|replace|issue|report)(?!\S))",
         "no_need": r"(?:(?:theres|there is|so|its) )?(?:no need|not necessary)(?: (?:to|for))?",
         "instead": r"instead of|rather than|without(?= \w+ing(?!\S))",
         "and_not": r"(?:and|but) not",
-        "thing": r"(?:no ,? ?)?not(?! (?:my fault|me|sure|working|there|right|yet|enough|able|been|at|only|even|know\w*|mine|recogni\w+|happy|have)(?!\S))",
+        "thing": r"(?:no ,? ?)?not(?! (?:my fault|me|sure|working|there|right|yet|enough|able|been|at|only|even|know\w*|mine|recogni\w+|happy|have|do|did|done|make|made|buy\w*|bought)(?!\S))",
     },
     sure=frozenset({"wish", "about", "request", "command", "no_need"}),
     event=frozenset({"event"}),
-    given_up=frozenset({"wish", "being", "this"}),
+    given_up=frozenset({"wish"}),
     needs_contrast=frozenset({"thing", "being"}),
     ends=r"but|just|only|simply|rather|because|i|im|id|ive|its|please|wheres|where|how|when|what|whats|whether|instead|first|which|and id|so",
     contrast=r"but|just|only|simply|rather|instead|so",
@@ -194,8 +195,13 @@ LANGUAGE = Language(
         cuts_marked=r"""(?:and |oh and |oh )?(?:also|another thing|besides|on top of that|while im at it|while youre at it|while im on|secondly|second thing|
         the other thing|separately|after that|then|plus)|as well as|oh and|and (?:i|id|im|we|wed|could|can|please|how|what|wheres|where|when|get|make|my)""",
         cuts_plain=r"and|but|so|or|first",
+        joins="and plus",
         about=r"(?:talk|speak|chat|through|someone|somebody|human|person|agent|adviser|advisor|representative)"
         r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)",
+        opens=r"(?:(?:hello|hi|hiya|good morning|good afternoon|good evening|yes|well|so|um|right|i|im|id|ive|its|it is|just|have|got|had|a|an|the|quick|need|"
+        r"want|like|some|calling|ringing|phoning|to|sorry|excuse me)\s+)*(?:about|regarding|concerning|in regard to|with regards to|to do with|in connection with|"
+        r"(?:question|query|enquiry|problem|issue|trouble|matter|help|something|ask)(?: (?:about|regarding|concerning|with|on|wrong with|to do with))?)",
+        empty="my mine our the a an this that these those it is its please yes well just some any with about of for to hello hi thanks your bank",
     ),
     denials=_DENIALS,
     secrets=SecretWords(

@@ -105,8 +105,14 @@ class MatterPatterns:
     """Words that say that something else follows."""
     cuts_plain: str
     """Conjunctions at which two matters may part."""
+    joins: str
+    """Words between two things that share a verb, separated by spaces."""
     about: str
     """A request for a human about something, with the group `matter`."""
+    opens: str
+    """How people begin before they name the matter ("ja w sprawie")."""
+    empty: str
+    """Words beside the name of a thing that tell nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)

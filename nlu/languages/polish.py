@@ -232,9 +232,9 @@ _LOST_OR_STOLEN = r"(?:zgubi|zagubi|ukrad|skrad|okrad|zgine|zagine|straci|przepa
 _REQUESTED = r"(?:zamyk|zastrzeg|sklad|zglasz|zaklad|wysyl|wyplac|wplac|zmieni|otwier|zamawi|sprzed)a(?:m|my)|(?:reklam|blok|rezygn|kup)uje|biore"
 _DENIALS = DenialWords(
     opens={
-        "wish": rf"{_NO} (?:chce|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|musicie|trzeba|musi pani|musi pan|"
+        "wish": rf"{_NO} (?:chce(?! (?:sie|mi|mnie|go|jej)(?!\S))|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|musicie|trzeba|musi pani|musi pan|"
         r"interesuj\w+ mnie|potrzeba)(?: (?:tu|zeby|zadn\w+|niczego|nic|teraz|na razie|tez|brac|robic))*",
-        "wish_after": r"(?:mnie )nie interesuj\w+",
+        "wish_after": r"mnie nie interesuj\w+",
         "about": rf"{_NO} (?:(?:chodzi|chodzilo|idzie)(?: mi| tu)*(?: o| ze)?|(?:dzwonie|pytam|mowie|prosze)(?: (?:w sprawie|w kwestii|o|z|odnosnie))?|"
         r"w sprawie|o|odnosnie)(?: (?:zadn\w+|to|o))*",
         "this": r"to nie (?:jest|byla?|bylo)(?: (?:zadn\w+|wcale))*",
@@ -297,8 +297,16 @@ LANGUAGE = Language(
         cuts_marked=r"""(?:a |i |no i )?(?:poza tym|przy okazji|do tego|dodatkowo|druga sprawa|drugie|po drugie|oprocz tego|od razu|jednoczesnie|rownoczesnie|jeszcze|
         takze|potem|nastepnie|pozniej|osobno)|oraz|plus|jak rowniez|a w ogole|i chcial\w+|i chce|i prosze|i czy|a chce|no i|a i""",
         cuts_plain=r"i|a|ale|tylko ze|najpierw",
+        joins="i oraz plus ani tez",
         about=r"(?:porozmawiac|rozmawiac|pogadac|pomowic|rozmowy|rozmowe|polacz\w*|przelacz\w*|konsultant\w*|doradc\w*|kims|kogos|czlowiek\w*|pracownik\w*)"
         r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnosnie|dotyczac\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)",
+        opens=r"(?:(?:dzien dobry|dobry wieczor|dobry|witam|halo|prosze pani|prosze pana|prosze|no|bo|tak|wiec|ja|my|chcial\w+(?: bym)?|dzwonie|zwracam sie|mam|"
+        r"taka|takie|taki|jedna|jedno|krotka|krotkie|szybkie|panie|pani|przepraszam)\s+)*(?:w sprawie|w kwestii|w temacie|odnosnie|dotyczace|dotyczy|"
+        r"chodzi(?: mi)?(?: o)?|(?:sprawa|pytanie|prosba|problem|klopot|temat|kwestia)(?: (?:odnosnie|dotyczac\w+|w sprawie|w kwestii|na temat|co do|o|z|ze|jest z))?|"
+        r"cos (?:z|ze|nie tak z)|zapytac (?:o|odnosnie|w sprawie)|porozmawiac o|o|z|ze)",
+        empty="""mój moja moje mojego mojej mojemu moim moją moich moimi swój swoje swoją swojej swoim ten ta to te tego tej tą tę tym jakiś jakieś jakaś
+        proszę poproszę no to tak jest mam pani pan państwa u was was wasz wasza wasze bank banku bankowe do od co z ze w o mi nasz nasza nasze
+        dzień dobry halo witam dziękuję""",
     ),
     denials=_DENIALS,
     secrets=SecretWords(

@@ -17,6 +17,7 @@ from nlu.text.normalise import canonical, mended
 
 _PAUSE = re.compile(r"(?:[,;:.!?]|\s[-–—])(?=\s|$)")
 _MARK = " , "
+_THING_WORDS = 2
 _LONGEST = 9
 """A scope of more words is a story, not a denial."""
 
@@ -61,6 +62,7 @@ class _Patterns:
     verb: re.Pattern[str]
     clause: re.Pattern[str]
     given_up: frozenset[str]
+    event: frozenset[str]
     needs_contrast: frozenset[str]
 
 
@@ -103,7 +105,15 @@ def _denial(spoken: str, folded: str, opening: re.Match[str], patterns: _Pattern
         return None
     after = patterns.contrast.match(folded, end)
     things = spoken[min(verb.end(), end) if verb else start : end]
-    return Denial(spoken[start:end].strip(), " ".join(things.split()), opening.start(), after.end() if after else end, how)
+    said = spoken[start:end].strip()
+    if how in patterns.event and not things.strip():  # "karty nie zgubiłam": the thing came before
+        said = f"{_thing_before(spoken[: opening.start()])} {said}".strip()
+    return Denial(said, " ".join(things.split()), opening.start(), after.end() if after else end, how)
+
+
+def _thing_before(spoken: str) -> str:
+    """The words just before a denial, up to a pause."""
+    return " ".join(spoken.rpartition(",")[2].split()[-_THING_WORDS:])
 
 
 def _word_end(folded: str, start: int) -> int:
@@ -132,5 +142,6 @@ def _patterns(lang: str) -> _Patterns | None:
         verb=re.compile(rf"(?:{words.verb})(?:\s+|$)"),
         clause=re.compile(rf"(?<!\S)(?:{words.clause})(?!\S)"),
         given_up=words.given_up,
+        event=words.event,
         needs_contrast=words.needs_contrast,
     )
