@@ -155,7 +155,9 @@ _DENIALS = DenialWords(
     ends=r"but|just|only|simply|rather|because|i|im|id|ive|its|please|wheres|where|how|when|what|whats|whether|instead|first|which|and id|so",
     contrast=r"but|just|only|simply|rather|instead|so",
     still_wanted=r"any more|anymore|any longer|longer|this|that|these|those|pay|paying|have|keep|stay|receive|get|wait|be|live|lose|recogni\w+|authori\w+|yet",
-    verb=r"(?:my |me )?(?:to )?(?:\w+ing|" + _LOST_OR_STOLEN + r"|block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|"
+    verb=r"(?:my |me )?(?:to )?(?:\w+ing|"
+    + _LOST_OR_STOLEN
+    + r"|block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|"
     r"transfer|replace|issue|report|complain|borrow|save|invest|withdraw|repay|unlock|check|dispute)",
     pronouns=frozenset("it its it'll itll one ones them they that".split()),
     clause=r"i|im|ive|it|its|is|was|has|have|did|didnt|isnt|wont|cant|not",

@@ -255,7 +255,11 @@ _DENIALS = DenialWords(
     r"dlaczego|skad|skladam|najpierw|jade|jestem|wystarczy|ja|ona|on",
     contrast=r"tylko|lecz|ale|natomiast|raczej|a|wrecz przeciwnie|po prostu|no|to",
     still_wanted=r"juz|wiecej|dluzej|te|ta|tego|tej|tych|ten|moj\w*|swoj\w*|placic|miec|dostawac|zeby|zebyscie|tracic|czekac|zyc|byc|zna\w+|wiedziec|dalo",
-    verb=r"(?:sie )?(?:mi |mnie )*(?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj|" + _REQUESTED + "|" + _LOST_OR_STOLEN + ")",
+    verb=r"(?:sie )?(?:mi |mnie )*(?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj|"
+    + _REQUESTED
+    + "|"
+    + _LOST_OR_STOLEN
+    + ")",
     pronouns=frozenset("ona on ono jej ja go je nia niej nim nich ich jego ta te ten to tamta tamto".split()),
     clause=r"\w+(?:l|la|lo|li|lem|lam)|nie|sie|mi|mnie|jest|czekam|prosze|chcac|\w+(?:ac|ic|yc)",
 )

@@ -99,7 +99,7 @@ def _denial(spoken: str, folded: str, opening: re.Match[str], patterns: _Pattern
     how = opening.lastgroup or ""
     if not words or len(words) > _LONGEST:
         return None
-    if how in patterns.given_up and patterns.still_wanted.search(folded, opening.start(), end):
+    if how in patterns.given_up and patterns.still_wanted.search(folded, opening.start(), verb.end() if verb else end):
         return None
     if how in patterns.needs_contrast and closing is None:
         return None

@@ -39,16 +39,20 @@ class BareWords:
         return " ".join(self._lemmas.of(word) for word in words)
 
 
-def bare(text: str, lang: str) -> str:
+def opened(text: str, lang: str) -> str:
     """A normalised text without what only opens it ("dzień dobry ja w sprawie konta" is "konta"), when little is left; else the text."""
     patterns = _patterns(lang)
-    if patterns is None:
+    opening = patterns[0].match(fold(text)) if patterns is not None else None
+    rest = text[opening.end() :] if opening else ""
+    return rest if 0 < len(rest.split()) <= _LONGEST else text
+
+
+def bare(text: str, lang: str) -> str:
+    """An `opened` text of few words without those that tell nothing beside a thing ("moje konto" is "konto")."""
+    patterns, words = _patterns(lang), opened(text, lang).split()
+    if patterns is None or len(words) > _LONGEST:
         return text
-    opens, empty = patterns
-    opening = opens.match(fold(text))
-    rest = text[opening.end() :] if opening else text
-    words = [word for word in rest.split() if fold(word) not in empty]
-    return " ".join(words) if 0 < len(words) <= _LONGEST else text
+    return " ".join(word for word in words if fold(word) not in patterns[1])
 
 
 def read_ambiguous(path: Path, pack: Pack) -> dict[str, dict[str, tuple[str, ...]]]:

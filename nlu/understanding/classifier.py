@@ -16,7 +16,7 @@ from nlu.text.denial import Denial, refers, scoped
 from nlu.text.normalise import normalise
 from nlu.text.redact import redact
 from nlu.types import AGENT, LIFE_DANGER, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
-from nlu.understanding.bare import BareWords, bare, read_ambiguous
+from nlu.understanding.bare import BareWords, bare, opened, read_ambiguous
 from nlu.understanding.entities import Lexicon, find_entities
 from nlu.understanding.foreign import ForeignSpeech, LanguageGuesser, find_foreign
 from nlu.understanding.keywords import KeywordUnderstander
@@ -145,7 +145,7 @@ class Classifier:
             readings = [(text, one.confidence) for one in hypotheses if (text := self._content(one.text, act, lang))]
         if not readings:
             return self._no_matter(hypotheses[0].text, None, lang)
-        texts = [bare(text, lang) for text, _ in readings]
+        texts = [opened(text, lang) for text, _ in readings]
         cut = self._likeliest(texts[0], lang, scorer)
         scored = scorer.score([*texts, *(cut.parts if cut is not None else ())])  # all in one go: embedding has a price a call
         if said.denied:
@@ -172,10 +172,18 @@ class Classifier:
 
     def _guarded(self, verdict: Verdict, text: str, lang: str, denied: Sequence[str]) -> Verdict:
         """The verdict, where a bare thing is named: a choice of what it may be about; and no emergency for one word without a question."""
-        choices = tuple(one for one in self._bare[lang].choices(text) if one not in denied)
+        things = bare(text, lang)
+        choices = tuple(one for one in self._bare[lang].choices(things) if one not in denied)
         if len(choices) > 1:
-            return replace(verdict, decision=Decision.CHOOSE, intent=choices[0], choices=choices, confidence=1 / len(choices), why="the word names several matters")
-        if verdict.decision is Decision.ACCEPT and self.pack.is_emergency(verdict.intent) and len(text.split()) == 1:
+            return replace(
+                verdict,
+                decision=Decision.CHOOSE,
+                intent=choices[0],
+                choices=choices,
+                confidence=1 / len(choices),
+                why="the word names several matters",
+            )
+        if verdict.decision is Decision.ACCEPT and self.pack.is_emergency(verdict.intent) and len(things.split()) <= 1:
             return replace(verdict, decision=Decision.CONFIRM, why="one word is no story of an emergency")
         return verdict
 
@@ -292,7 +300,10 @@ class Classifier:
             found = {urgent for part in parts if (urgent := self._urgent(part, scorer))}
             if len(found) > 1:
                 first, second = sorted(found, key=order.index)
-                rest = [RankedIntent(whole.top.intent if one.intent == first else one.intent, one.confidence) for one in whole.ranking[1:]]
+                rest = [
+                    RankedIntent(whole.top.intent if one.intent == first else one.intent, one.confidence)
+                    for one in whole.ranking[1:]
+                ]
                 return _Matter((RankedIntent(first, whole.top.confidence), *rest), whole.acts), second
         return whole, None
 

@@ -67,8 +67,14 @@ def test_danger_comes_before_any_other_emergency() -> None:
     assert KEYWORDS.emergency("ukradli mi kartę i mąż nie oddycha", "pl") == LIFE_DANGER
 
 
-@pytest.mark.parametrize(("written", "told"), [("pl: nie oddycha\n", "is not a list"), ("pl:\n  - '!polis'\n", "asks for nothing"),
-                                               ("pl:\n  - 'nie (oddycha'\n", "is not made of stems")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("pl: nie oddycha\n", "is not a list"),
+        ("pl:\n  - '!polis'\n", "asks for nothing"),
+        ("pl:\n  - 'nie (oddycha'\n", "is not made of stems"),
+    ],
+)
 def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, written: str, told: str) -> None:
     path = tmp_path / "danger.yml"
     path.write_text(written, encoding="utf-8")
