@@ -144,11 +144,11 @@ _DENIALS = DenialWords(
         "command": r"(?:(?:no|please|so|and|but|just) ,? ?)*(?<!i )(?<!we )(?<!they )(?<!you )(?<!ones )(?<!it )(?:dont|do not)"
         r"(?= (?:block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|transfer|replace|issue|report)(?!\S))",
         "no_need": r"(?:(?:theres|there is|so|its) )?(?:no need|not necessary)(?: (?:to|for))?",
-        "instead": r"instead of|rather than|without(?= \w+ing(?!\S))",
+        "instead": r"instead of|rather than",
         "and_not": r"(?:and|but) not",
         "thing": r"(?:no ,? ?)?not(?! (?:my fault|me|sure|working|there|right|yet|enough|able|been|at|only|even|know\w*|mine|recogni\w+|happy|have|do|did|done|make|made|buy\w*|bought)(?!\S))",
     },
-    sure=frozenset({"wish", "about", "request", "command", "no_need"}),
+    sure=frozenset({"wish", "about", "request", "no_need"}),
     event=frozenset({"event"}),
     given_up=frozenset({"wish"}),
     needs_contrast=frozenset({"thing", "being"}),

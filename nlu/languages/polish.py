@@ -235,19 +235,19 @@ _DENIALS = DenialWords(
         "wish": rf"{_NO} (?:chce(?! (?:sie|mi|mnie|go|jej)(?!\S))|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|musicie|trzeba|musi pani|musi pan|"
         r"interesuj\w+ mnie|potrzeba)(?: (?:tu|zeby|zadn\w+|niczego|nic|teraz|na razie|tez|brac|robic))*",
         "wish_after": r"mnie nie interesuj\w+",
-        "about": rf"{_NO} (?:(?:chodzi|chodzilo|idzie)(?: mi| tu)*(?: o| ze)?|(?:dzwonie|pytam|mowie|prosze)(?: (?:w sprawie|w kwestii|o|z|odnosnie))?|"
+        "about": rf"{_NO} (?:(?:chodzi|chodzilo)(?: mi| tu)*(?: o| ze)?|(?:dzwonie|pytam|mowie|prosze)(?: (?:w sprawie|w kwestii|o|z|odnosnie))?|"
         r"w sprawie|o|odnosnie)(?: (?:zadn\w+|to|o))*",
         "this": r"to nie (?:jest|byla?|bylo)(?: (?:zadn\w+|wcale))*",
         "being": rf"{_NO} (?:jest|byl|byla|bylo|sa)(?: (?:to|zadn\w+|wcale))*",
         "event": rf"(?:{_NO}|nikt(?: \w+){{0,2}} nie)(?=(?: mi| mnie| sie| mam)* {_LOST_OR_STOLEN})",
         "request": rf"{_NO}(?= (?:sie )?(?:{_REQUESTED})(?!\S))",
-        "command": rf"(?<!moge )(?<!mozna )(?<!moze )(?<!zeby ){_NO}(?= (?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj)(?!\S))",
-        "instead": r"zamiast|bez(?= \w+nia(?!\S))",
+        "command": rf"(?<!moge )(?<!mozna )(?<!moze )(?<!zeby ){_NO}(?! (?:potrzebowac|chciec|miec|moc|wiedziec|dzialac|byc|pamietac|rozumiec|widziec|umiec|rozlacz\w+)(?!\S))(?= (?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj)(?!\S))",
+        "instead": r"zamiast",
         "and_not": r"a nie(?! (?:przepraszam|sorry|tylko|\w+lem|\w+lam|ma|moge|mam|dziala|wiem)(?!\S))",
-        "thing": rf"{_NO}(?! (?:dziala\w*|moge|mozna|mam|mamy|ma|wiem|umiem|da|daje|dalo|jest|bylo|pamietam|widze|znam|rozumiem|dostal\w*|ja|wchodzi|chodzi|"
+        "thing": rf"{_NO}(?! (?:dziala\w*|moge|moze\w*|moga|mog\w+|chce|musi\w*|powinn\w*|wolno|mozna|mam|mamy|ma|wiem|umiem|da|daje|dalo|jest|bylo|pamietam|widze|znam|rozumiem|dostal\w*|ja|wchodzi|chodzi|"
         r"przyszl\w*|doszl\w*|wplyn\w*|moj\w*|tak|wiadomo|zna|pozwala|przechodzi|idzie|tylko|ale|a|no|nie|czekaj|przepraszam|sorry|\w+l|\w+la|\w+li|\w+lem|\w+lam)(?!\S))",
     },
-    sure=frozenset({"wish", "wish_after", "about", "request", "command"}),
+    sure=frozenset({"wish", "wish_after", "about", "request"}),
     event=frozenset({"event"}),
     given_up=frozenset({"wish", "being", "this"}),
     needs_contrast=frozenset({"thing", "being"}),
