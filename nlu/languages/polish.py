@@ -232,8 +232,9 @@ _LOST_OR_STOLEN = r"(?:zgubi|zagubi|ukrad|skrad|okrad|zgine|zagine|straci|przepa
 _REQUESTED = r"(?:zamyk|zastrzeg|sklad|zglasz|zaklad|wysyl|wyplac|wplac|zmieni|otwier|zamawi|sprzed)a(?:m|my)|(?:reklam|blok|rezygn|kup)uje|biore"
 _DENIALS = DenialWords(
     opens={
-        "wish": rf"{_NO} (?:chce(?! (?:sie|mi|mnie|go|jej)(?!\S))|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|musicie|trzeba|musi pani|musi pan|"
-        r"interesuj\w+ mnie|potrzeba)(?: (?:tu|zeby|zadn\w+|niczego|nic|teraz|na razie|tez|brac|robic))*",
+        "wish": rf"{_NO} (?:chce(?! (?:sie|mi|mnie|go|jej)(?!\S))|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|"
+        r"interesuj\w+ mnie)(?: (?:tu|zeby|zadn\w+|niczego|nic|teraz|na razie|tez|brac|robic))*",
+        "no_need": rf"{_NO} (?:musicie|trzeba|potrzeba|musi pani|musi pan)(?: (?:mi|juz|nic|niczego))*",
         "wish_after": r"mnie nie interesuj\w+",
         "about": rf"{_NO} (?:(?:chodzi|chodzilo)(?: mi| tu)*(?: o| ze)?|(?:dzwonie|pytam|mowie|prosze)(?: (?:w sprawie|w kwestii|o|z|odnosnie))?|"
         r"w sprawie|o|odnosnie)(?: (?:zadn\w+|to|o))*",
@@ -247,7 +248,7 @@ _DENIALS = DenialWords(
         "thing": rf"{_NO}(?! (?:dziala\w*|moge|moze\w*|moga|mog\w+|chce|musi\w*|powinn\w*|wolno|mozna|mam|mamy|ma|wiem|umiem|da|daje|dalo|jest|bylo|pamietam|widze|znam|rozumiem|dostal\w*|ja|wchodzi|chodzi|"
         r"przyszl\w*|doszl\w*|wplyn\w*|moj\w*|tak|wiadomo|zna|pozwala|przechodzi|idzie|tylko|ale|a|no|nie|czekaj|przepraszam|sorry|\w+l|\w+la|\w+li|\w+lem|\w+lam)(?!\S))",
     },
-    sure=frozenset({"wish", "wish_after", "about", "request"}),
+    sure=frozenset({"wish", "wish_after", "no_need", "about", "request"}),
     event=frozenset({"event"}),
     given_up=frozenset({"wish", "being", "this"}),
     needs_contrast=frozenset({"thing", "being"}),

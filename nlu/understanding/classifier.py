@@ -61,6 +61,8 @@ _DENIED_BELIEF = 0.05
 """Share of belief kept for a matter that was denied."""
 _SURE_AFTER_ALL = 0.5
 """A matter this likely by what was left of the utterance is meant, though something of its kind was denied ("not lost, stolen")."""
+_SHORT_STORY = 6
+"""Of an emergency told in so few words, a keyword of what happened is said; more words tell it in ways that no list knows."""
 _SURELY_ITS_OWN = 0.9
 """A denial with nothing after it is a matter of its own when the whole of it is this likely one that was not denied."""
 _SHORT_OF_THINGS = 4
@@ -183,9 +185,18 @@ class Classifier:
                 confidence=1 / len(choices),
                 why="the word names several matters",
             )
-        if verdict.decision is Decision.ACCEPT and self.pack.is_emergency(verdict.intent) and len(things.split()) <= 1:
-            return replace(verdict, decision=Decision.CONFIRM, why="one word is no story of an emergency")
+        if (
+            verdict.decision is Decision.ACCEPT
+            and self.pack.is_emergency(verdict.intent)
+            and self._tells_nothing(text, things, lang)
+        ):
+            return replace(verdict, decision=Decision.CONFIRM, why="no word of what happened")
         return verdict
+
+    def _tells_nothing(self, text: str, things: str, lang: str) -> bool:
+        """Whether a few words name a thing that emergencies befall, and not what befell it: one word, or none of the keywords."""
+        words = len(things.split())
+        return words <= 1 or (words <= _SHORT_STORY and not self._keywords.tells_what_happened(text, lang))
 
     def _said(self, text: str, act: SpokenAct | None, lang: str, scorer: Scorer) -> _Said:
         """The content of a reading without what is denied in it, when that names a matter."""

@@ -29,6 +29,8 @@ from nlu.understanding.foreign import find_foreign
 BACKEND = "keywords"
 _CONFIRMED, _CHOSEN = 0.6, 0.4
 _MOST_CHOICES = 3
+_THING_AND_EVENT = 2
+"""Groups of a rule that says what happened to what."""
 _MOST_WORDS = 80
 """Of a longer utterance the rest is not read: a caller who talks on has said what it is about by then."""
 _STEM = re.compile(r"[!=]?[^\W_]+")
@@ -114,6 +116,12 @@ class KeywordUnderstander:
         stems = self._languages.get(lang)
         first = next(iter(self._offered(stems.scores(text)) if stems else []), None)
         return first if first in self._emergencies else None
+
+    def tells_what_happened(self, text: str, lang: str) -> bool:
+        """Whether the keywords of an emergency are a thing and what befell it, not the thing alone."""
+        stems = self._languages.get(lang)
+        scores = stems.scores(text) if stems else {}
+        return self._life_in_danger(text) or any(scores.get(name, 0) >= _THING_AND_EVENT for name in self._emergencies)
 
     def _life_in_danger(self, text: str) -> bool:
         return self._danger is not None and self._danger.heard(text)

@@ -171,6 +171,14 @@ def test_one_word_is_never_an_emergency_without_a_question(classifier: Classifie
     assert understood(classifier, text)[1] is not Decision.ACCEPT
 
 
+@pytest.mark.parametrize(
+    "text", ["przyniosę jutro paszport", "gdzie okazać dowód osobisty do wglądu", "zeskanować dokument", "naładuj kartę"]
+)
+def test_a_thing_to_which_nothing_happened_is_no_emergency_without_a_question(classifier: Classifier, text: str) -> None:
+    intent, decision, _ = understood(classifier, text)
+    assert decision is not Decision.ACCEPT or intent not in ("card_block", "document_block")
+
+
 @pytest.mark.parametrize("text", ["ukradli mi paszport i kartę", "kartę i dowód mi ukradli", "zginęła mi karta oraz dowód"])
 def test_two_emergencies_that_share_their_words_are_both_kept_the_card_first(classifier: Classifier, text: str) -> None:
     found = classifier.understand([Hypothesis(text)], "pl")
