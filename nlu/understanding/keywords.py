@@ -118,9 +118,13 @@ class KeywordUnderstander:
         return first if first in self._emergencies else None
 
     def tells_what_happened(self, text: str, lang: str) -> bool:
-        """Whether the keywords of an emergency are a thing and what befell it, not the thing alone."""
+        """Whether the keywords of an emergency are a thing and what befell it, not the thing alone; so for all that is known where a
+        language has no keywords.
+        """
         stems = self._languages.get(lang)
-        scores = stems.scores(text) if stems else {}
+        if stems is None:
+            return True
+        scores = stems.scores(text)
         return self._life_in_danger(text) or any(scores.get(name, 0) >= _THING_AND_EVENT for name in self._emergencies)
 
     def _life_in_danger(self, text: str) -> bool:
