@@ -16,6 +16,7 @@ import numpy as np
 import nlu
 from bench.nlu_measures import calibration_error
 from nlu.pack.pack import ACT_LABELS, BANK_PACK, Pack
+from nlu.tools.contrast import measure_contrast
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, Understanding
 from nlu.understanding.classifier import Classifier
 
@@ -50,6 +51,9 @@ class CallersFigures:
     outside_not_accepted: float
     emergencies: float
     emergencies_offered: float
+    emergencies_first: float
+    false_alarms: float
+    contrast: float
     acts: float
     ece: float
     train_s: float
@@ -65,6 +69,9 @@ class CallersFigures:
         yield "not accepted, of out of scope", f"{self.outside_not_accepted:.1%}"
         yield "emergencies accepted or confirmed as one", f"{self.emergencies:.1%}"
         yield "… or offered among two or three", f"{self.emergencies_offered:.1%}"
+        yield "… or likeliest of all matters", f"{self.emergencies_first:.1%}"
+        yield "false alarms: no emergency, accepted as one", f"{self.false_alarms:.2%}"
+        yield "denials and corrections understood (lines of their own)", f"{self.contrast:.1%}"
         yield "dialogue acts found", f"{self.acts:.1%}"
         yield "calibration error (ECE), bank matters", f"{self.ece:.3f}"
         yield "training, s", f"{self.train_s:.1f}"
@@ -78,6 +85,8 @@ class CallersFigures:
         yield f"{name} rejected, at most", 100 * self.rejected, 8
         yield f"{name} out of scope not accepted", 100 * self.outside_not_accepted, 85
         yield f"{name} emergencies", 100 * self.emergencies, 99
+        yield f"{name} false alarms, at most", 100 * self.false_alarms, 0.5
+        yield f"{name} denials and corrections", 100 * self.contrast, 93
         yield f"{name} training s", self.train_s, 15
         yield f"{name} one utterance p95 ms", self.p95_ms, 6
 
@@ -113,7 +122,8 @@ def measure_callers(lang: str, semantic: bool, tell: Tell) -> CallersFigures:
         spent = time.perf_counter() - began
     lines = read_callers(CALLERS[lang])
     found, times = understand_all(classifier, lines, lang, lambda share: tell(0.7 + 0.3 * share, "understanding"))
-    return summarise(lang, lines, found, spent, times, classifier.pack)
+    contrast = measure_contrast(classifier.pack, classifier, lang)
+    return summarise(lang, lines, found, spent, times, classifier.pack, contrast.right if contrast else 0.0)
 
 
 def understand_all(
@@ -130,13 +140,20 @@ def understand_all(
 
 
 def summarise(
-    lang: str, lines: Sequence[Line], found: Sequence[Understanding], train_s: float, times: Sequence[float], pack: Pack
+    lang: str,
+    lines: Sequence[Line],
+    found: Sequence[Understanding],
+    train_s: float,
+    times: Sequence[float],
+    pack: Pack,
+    contrast: float = 0.0,
 ) -> CallersFigures:
-    """The figures of answers `found` to `lines`."""
+    """The figures of answers `found` to `lines`; `contrast` is the share of denials and corrections understood."""
     matters = [(line, one) for line, one in zip(lines, found, strict=True) if line.meant in pack.intents]
     outside = [one for line, one in zip(lines, found, strict=True) if line.meant == OUT_OF_SCOPE]
     acts = [(line, one) for line, one in zip(lines, found, strict=True) if line.meant in ACT_LABELS]
     emergencies = [one for line, one in matters if pack.is_emergency(line.meant)]
+    ordinary = [one for line, one in zip(lines, found, strict=True) if not pack.is_emergency(line.meant)]
     accepted = [(line, one) for line, one in matters if one.decision is Decision.ACCEPT]
     decisions = Counter(one.decision for _, one in matters)
     right = np.array([line.is_meant(first_matter([r.intent for r in one.ranking])) for line, one in matters])
@@ -155,6 +172,9 @@ def summarise(
         outside_not_accepted=_share([one.decision is not Decision.ACCEPT for one in outside]),
         emergencies=_share([_heard_as_emergency(pack, one) for one in emergencies]),
         emergencies_offered=_share([_heard_as_emergency(pack, one) or _offers_emergency(pack, one) for one in emergencies]),
+        emergencies_first=_share([pack.is_emergency(first_matter([r.intent for r in one.ranking])) for one in emergencies]),
+        false_alarms=_share([one.decision is Decision.ACCEPT and pack.is_emergency(one.intent) for one in ordinary]),
+        contrast=contrast,
         acts=_share([one.act is not None and one.act.value == line.meant for line, one in acts]),
         ece=calibration_error(confidence, right),
         train_s=train_s,

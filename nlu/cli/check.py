@@ -14,6 +14,7 @@ from nlu.cli.options import AsJson, Cache, Language, PackFolder, Semantic, loade
 
 if TYPE_CHECKING:
     from nlu.pack.pack import Pack
+    from nlu.tools.contrast import Contrast
     from nlu.tools.held_out import Judged
 
 On = Annotated[
@@ -47,13 +48,18 @@ def check(
             from nlu.tools.report_html import html_page
 
             write(html, html_page([report], f"Understanding, {lang}: {chosen.root.name}"))
+        contrast = contrasted(chosen, lang, cache, semantic)
         if as_json:
-            print(json.dumps(asdict(report), ensure_ascii=False, indent=2))
+            told = asdict(report) | {"contrast": None if contrast is None else asdict(contrast)}
+            print(json.dumps(told, ensure_ascii=False, indent=2))
         else:
             from nlu.cli.options import terminal
             from nlu.tools.report_text import text_report
 
             terminal().print(text_report(report, pairs=pairs))
+            if contrast is not None:
+                shares = f"{contrast.right:.1%} understood, {contrast.silently_wrong:.1%} silently wrong"
+                print(f"denials and corrections: {shares}, of {contrast.count} lines kept apart")
             if html is not None:
                 print(f"written: {html}")
 
@@ -78,6 +84,16 @@ def judgements(
         scorers = loaded(pack, lang, cache, semantic, tell).scorers
         classifier = Classifier(pack, scorers, ranked=ALL_RANKED)
         return judge(examples, classifier, lang, tell), f"on {on.name}"
+
+
+def contrasted(pack: Pack, lang: str, cache: Path | None, semantic: bool | None) -> Contrast | None:
+    """The trained model on the pack's denials and corrections; None when it has none. Raises NluError."""
+    from nlu.tools.contrast import contrast_file, measure_contrast
+
+    if not contrast_file(pack, lang).is_file():
+        return None
+    with progress("denials and corrections") as tell:
+        return measure_contrast(pack, loaded(pack, lang, cache, semantic, tell), lang)
 
 
 def write(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nlu.languages.language import (
     ActWords,
     DateWords,
+    DenialWords,
     Language,
     MatterPatterns,
     NumberWord,
@@ -123,6 +124,45 @@ def _words() -> Iterator[tuple[str, NumberWord]]:
 
 _NUMBER_WORDS: dict[str, NumberWord] = dict(_words())
 
+# ---------------------------------------------------------------- denials
+
+_LOST_OR_STOLEN = r"(?:lost|lose|losing|stolen|stole|been stolen|missing|nicked|taken|took|hacked|cheated|conned|robbed|scammed)"
+_DOING = r"(?:really |actually |here |just )*"
+_DENIALS = DenialWords(
+    opens={
+        "wish": rf"(?:no ,? ?)?(?:i|we) (?:do not|dont|didnt|did not|wont|wouldnt|never) {_DOING}(?:want|need|wish|mean|intend|plan)(?: you)?(?: to)?"
+        r"(?: (?:any|a|an|the|do|make|take|have|get))*",
+        "about": rf"(?:no ,? ?)?(?:(?:im|i am|were|its|it is|thats|this is|this) not|it isnt|this isnt|isnt|not) {_DOING}"
+        r"(?:(?:calling|ringing|phoning|asking|looking|interested|after|talking|enquiring|to do with) ?(?:about|for|to|in|with)?|about|a question of)"
+        r"(?: (?:any|a|an|the|my|making|getting))*",
+        "this": r"(?:no ,? ?)?(?:(?:its|it is|this is|thats) not|(?:it|this) isnt)(?: (?:a|an|any))",
+        "being": r"(?:no ,? ?)?(?:its|it is|this is|thats) not|(?:it|this) isnt",
+        "event": rf"(?:i|we|they|it)? ?(?:havent|hasnt|have not|has not|didnt|did not|wasnt|was not|isnt|is not|not|nobody|no one)(?: been)?"
+        rf"(?= (?:my |me )?{_LOST_OR_STOLEN}(?!\S))",
+        "request": r"(?:im|i am|were|we are) not(?= (?:clos|open|block|cancel|report|complain|disput|apply|transferr|send|chang|order|withdraw|borrow|"
+        r"repay|pay|sav|invest|tak|end|leav|resign|updat|renew)ing(?!\S))",
+        "command": r"(?:(?:no|please|so|and|but|just) ,? ?)*(?<!i )(?<!we )(?<!they )(?<!you )(?<!ones )(?<!it )(?:dont|do not)"
+        r"(?= (?:block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|transfer|replace|issue|report)(?!\S))",
+        "no_need": r"(?:(?:theres|there is|so|its) )?(?:no need|not necessary)(?: (?:to|for))?",
+        "instead": r"instead of|rather than",
+        "and_not": r"(?:and|but) not",
+        "thing": r"(?:no ,? ?)?not(?! (?:my fault|me|sure|working|there|right|yet|enough|able|been|at|only|even|know\w*|mine|recogni\w+|happy|have|do|did|done|make|made|buy\w*|bought)(?!\S))",
+    },
+    sure=frozenset({"wish", "about", "request", "no_need"}),
+    event=frozenset({"event"}),
+    given_up=frozenset({"wish"}),
+    needs_contrast=frozenset({"thing", "being"}),
+    ends=r"but|just|only|simply|rather|because|i|im|id|ive|its|please|wheres|where|how|when|what|whats|whether|instead|first|which|and id|so",
+    contrast=r"but|just|only|simply|rather|instead|so",
+    still_wanted=r"any more|anymore|any longer|longer|this|that|these|those|pay|paying|have|keep|stay|receive|get|wait|be|live|lose|recogni\w+|authori\w+|yet",
+    verb=r"(?:my |me )?(?:to )?(?:\w+ing|"
+    + _LOST_OR_STOLEN
+    + r"|block|cancel|close|freeze|stop|lock|open|send|order|change|lower|raise|break|renew|"
+    r"transfer|replace|issue|report|complain|borrow|save|invest|withdraw|repay|unlock|check|dispute)",
+    pronouns=frozenset("it its it'll itll one ones them they that".split()),
+    clause=r"i|im|ive|it|its|is|was|has|have|did|didnt|isnt|wont|cant|not",
+)
+
 # ---------------------------------------------------------------- the language
 
 LANGUAGE = Language(
@@ -157,9 +197,15 @@ LANGUAGE = Language(
         cuts_marked=r"""(?:and |oh and |oh )?(?:also|another thing|besides|on top of that|while im at it|while youre at it|while im on|secondly|second thing|
         the other thing|separately|after that|then|plus)|as well as|oh and|and (?:i|id|im|we|wed|could|can|please|how|what|wheres|where|when|get|make|my)""",
         cuts_plain=r"and|but|so|or|first",
+        joins="and plus",
         about=r"(?:talk|speak|chat|through|someone|somebody|human|person|agent|adviser|advisor|representative)"
         r"(?:\s\S+){0,5}?\s(?:about|regarding|concerning|on the subject of|in connection with)\s(?P<matter>\S.*)",
+        opens=r"(?:(?:hello|hi|hiya|good morning|good afternoon|good evening|yes|well|so|um|right|i|im|id|ive|its|it is|just|have|got|had|a|an|the|quick|need|"
+        r"want|like|some|calling|ringing|phoning|to|sorry|excuse me)\s+)*(?:about|regarding|concerning|in regard to|with regards to|to do with|in connection with|"
+        r"(?:question|query|enquiry|problem|issue|trouble|matter|help|something|ask)(?: (?:about|regarding|concerning|with|on|wrong with|to do with))?)",
+        empty="my mine our the a an this that these those it is its please yes well just some any with about of for to hello hi thanks your bank",
     ),
+    denials=_DENIALS,
     secrets=SecretWords(
         strong=r"""(?<!without )(?<!without a )(?<!without my )(?:m|e|tele)?pins?(?:code)?|pin (?:code|number)|cv[vc]2?s?|c ?v ?[vc]|see vee (?:vee|see)|csc|passcodes?|passwords?|passphrase|
         security (?:code|number|digits?)|(?:on|from|off) the back|back of (?:the|my|your) card|digits?|(?:three|four|six) (?:numbers|figures)""",
@@ -216,7 +262,7 @@ LANGUAGE = Language(
         nods=frozenset("ok|okay|right|sure|yeah|i see|uh huh|no".split("|")),
     ),
     fillers=frozenset("um umm ummm uh uuh uhm uhh er err erm ah ahm hm hmm hmmm aaa aa eh".split()),
-    corrections=r"no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake",
+    corrections=r"i mean no|hang on no|oh no wait|no hang on|no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake",
     not_corrected=frozenset("the that it".split()),
     common_words=frozenset(
         """the is are was were i've ive i'm im have has had want need would could can't cant don't dont my please hello help lost stolen card account money

@@ -105,8 +105,42 @@ class MatterPatterns:
     """Words that say that something else follows."""
     cuts_plain: str
     """Conjunctions at which two matters may part."""
+    joins: str
+    """Words between two things that share a verb, separated by spaces."""
     about: str
     """A request for a human about something, with the group `matter`."""
+    opens: str
+    """How people begin before they name the matter ("ja w sprawie")."""
+    empty: str
+    """Words beside the name of a thing that tell nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenialWords:
+    """How a matter is denied, and what ends the denial. Patterns are folded and fit whole words."""
+
+    opens: Mapping[str, str]
+    """Patterns of what opens a denial, by name; the most telling first."""
+    needs_contrast: frozenset[str]
+    """Openings that deny nothing unless something is set against them ("not the card but the app")."""
+    sure: frozenset[str]
+    """Openings that deny whatever matter follows them."""
+    event: frozenset[str]
+    """Openings that deny that something happened: what they deny is an emergency or nothing."""
+    given_up: frozenset[str]
+    """Openings to which `still_wanted` applies."""
+    ends: str
+    """What ends the words denied, beside a pause."""
+    contrast: str
+    """Words between what is denied and what is wanted, which say nothing themselves."""
+    still_wanted: str
+    """Words that make a denial the matter itself: who does not want *this* card *any more* has one to give up."""
+    verb: str
+    """The verb that a denial may begin with; what follows it is the thing that the contrast may be about."""
+    pronouns: frozenset[str]
+    """Words that stand for a thing named elsewhere."""
+    clause: str
+    """Words that only a clause of its own has: where they come without a pause, the denial ended before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +237,7 @@ class Language:
     acts: ActWords
     dates: DateWords
     matters: MatterPatterns
+    denials: DenialWords
     secrets: SecretWords
     turns: TurnWords
     fillers: frozenset[str]

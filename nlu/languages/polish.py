@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from nlu.languages.language import (
     ActWords,
     DateWords,
+    DenialWords,
     Language,
     MatterPatterns,
     NumberWord,
@@ -224,6 +225,46 @@ _NUMBER_WORDS: dict[str, NumberWord] = {
     fold(word): entry for word, entry in [*_ordinals(), *_multipliers(), *_cardinals(), *_figures()]
 }
 
+# ---------------------------------------------------------------- denials
+
+_NO = r"(?<!znaczy )(?:(?:ja|to|no|ale|prosze|wcale|tak|absolutnie|jednak|juz) ){0,3}(?:nie ,? ?)?nie"
+_LOST_OR_STOLEN = r"(?:zgubi|zagubi|ukrad|skrad|okrad|zgine|zagine|straci|przepad|wlam|oszuk|polkn)\w*"
+_REQUESTED = r"(?:zamyk|zastrzeg|sklad|zglasz|zaklad|wysyl|wyplac|wplac|zmieni|otwier|zamawi|sprzed)a(?:m|my)|(?:reklam|blok|rezygn|kup)uje|biore"
+_DENIALS = DenialWords(
+    opens={
+        "wish": rf"{_NO} (?:chce(?! (?:sie|mi|mnie|go|jej)(?!\S))|chcemy|chcial\w+(?: bym)?|potrzebuj\w+|zamierzam\w*|planuje\w*|mam zamiaru|"
+        r"interesuj\w+ mnie)(?: (?:tu|zeby|zadn\w+|niczego|nic|teraz|na razie|tez|brac|robic))*",
+        "no_need": rf"{_NO} (?:musicie|trzeba|potrzeba|musi pani|musi pan)(?: (?:mi|juz|nic|niczego))*",
+        "wish_after": r"mnie nie interesuj\w+",
+        "about": rf"{_NO} (?:(?:chodzi|chodzilo)(?: mi| tu)*(?: o| ze)?|(?:dzwonie|pytam|mowie|prosze)(?: (?:w sprawie|w kwestii|o|z|odnosnie))?|"
+        r"w sprawie|o|odnosnie)(?: (?:zadn\w+|to|o))*",
+        "this": r"to nie (?:jest|byla?|bylo)(?: (?:zadn\w+|wcale))*",
+        "being": rf"{_NO} (?:jest|byl|byla|bylo|sa)(?: (?:to|zadn\w+|wcale))*",
+        "event": rf"(?:{_NO}|nikt(?: \w+){{0,2}} nie)(?=(?: mi| mnie| sie| mam)* {_LOST_OR_STOLEN})",
+        "request": rf"{_NO}(?= (?:sie )?(?:{_REQUESTED})(?!\S))",
+        "command": rf"(?<!moge )(?<!mozna )(?<!moze )(?<!zeby ){_NO}(?! (?:potrzebowac|chciec|miec|moc|wiedziec|dzialac|byc|pamietac|rozumiec|widziec|umiec|rozlacz\w+)(?!\S))(?= (?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj)(?!\S))",
+        "instead": r"zamiast",
+        "and_not": r"a nie(?! (?:przepraszam|sorry|tylko|\w+lem|\w+lam|ma|moge|mam|dziala|wiem)(?!\S))",
+        "thing": rf"{_NO}(?! (?:dziala\w*|moge|moze\w*|moga|mog\w+|chce|musi\w*|powinn\w*|wolno|mozna|mam|mamy|ma|wiem|umiem|da|daje|dalo|jest|bylo|pamietam|widze|znam|rozumiem|dostal\w*|ja|wchodzi|chodzi|"
+        r"przyszl\w*|doszl\w*|wplyn\w*|moj\w*|tak|wiadomo|zna|pozwala|przechodzi|idzie|tylko|ale|a|no|nie|czekaj|przepraszam|sorry|\w+l|\w+la|\w+li|\w+lem|\w+lam)(?!\S))",
+    },
+    sure=frozenset({"wish", "wish_after", "no_need", "about", "request"}),
+    event=frozenset({"event"}),
+    given_up=frozenset({"wish", "being", "this"}),
+    needs_contrast=frozenset({"thing", "being"}),
+    ends=r"tylko|lecz|ale|natomiast|raczej|a|bo|wrecz|po prostu|chce|chcial\w+|chodzi|potrzebuj\w+|wole|wolal\w+|mam|pytam|czy|ile|jak|gdzie|kiedy|"
+    r"dlaczego|skad|skladam|najpierw|jade|jestem|wystarczy|ja|ona|on",
+    contrast=r"tylko|lecz|ale|natomiast|raczej|a|wrecz przeciwnie|po prostu|no|to",
+    still_wanted=r"juz|wiecej|dluzej|te|ta|tego|tej|tych|ten|moj\w*|swoj\w*|placic|miec|dostawac|zeby|zebyscie|tracic|czekac|zyc|byc|zna\w+|wiedziec|dalo",
+    verb=r"(?:sie )?(?:mi |mnie )*(?:\w+ac|\w+ic|\w+yc|\w+ec|\w+ajcie|\w+ujcie|\w+aj|\w+uj|"
+    + _REQUESTED
+    + "|"
+    + _LOST_OR_STOLEN
+    + ")",
+    pronouns=frozenset("ona on ono jej ja go je nia niej nim nich ich jego ta te ten to tamta tamto".split()),
+    clause=r"\w+(?:l|la|lo|li|lem|lam)|nie|sie|mi|mnie|jest|czekam|prosze|chcac|\w+(?:ac|ic|yc)",
+)
+
 # ---------------------------------------------------------------- the language
 
 LANGUAGE = Language(
@@ -261,9 +302,18 @@ LANGUAGE = Language(
         cuts_marked=r"""(?:a |i |no i )?(?:poza tym|przy okazji|do tego|dodatkowo|druga sprawa|drugie|po drugie|oprocz tego|od razu|jednoczesnie|rownoczesnie|jeszcze|
         takze|potem|nastepnie|pozniej|osobno)|oraz|plus|jak rowniez|a w ogole|i chcial\w+|i chce|i prosze|i czy|a chce|no i|a i""",
         cuts_plain=r"i|a|ale|tylko ze|najpierw",
+        joins="i oraz plus ani tez",
         about=r"(?:porozmawiac|rozmawiac|pogadac|pomowic|rozmowy|rozmowe|polacz\w*|przelacz\w*|konsultant\w*|doradc\w*|kims|kogos|czlowiek\w*|pracownik\w*)"
         r"(?:\s\S+){0,5}?\s(?:o|w sprawie|na temat|odnosnie|dotyczac\w*|w kwestii|w temacie|od)\s(?P<matter>\S.*)",
+        opens=r"(?:(?:dzien dobry|dobry wieczor|dobry|witam|halo|prosze pani|prosze pana|prosze|no|bo|tak|wiec|ja|my|chcial\w+(?: bym)?|dzwonie|zwracam sie|mam|"
+        r"taka|takie|taki|jedna|jedno|krotka|krotkie|szybkie|panie|pani|przepraszam)\s+)*(?:w sprawie|w kwestii|w temacie|odnosnie|dotyczace|dotyczy|"
+        r"chodzi(?: mi)?(?: o)?|(?:sprawa|pytanie|prosba|problem|klopot|temat|kwestia)(?: (?:odnosnie|dotyczac\w+|w sprawie|w kwestii|na temat|co do|o|z|ze|jest z))?|"
+        r"cos (?:z|ze|nie tak z)|zapytac (?:o|odnosnie|w sprawie)|porozmawiac o|o|z|ze)",
+        empty="""mój moja moje mojego mojej mojemu moim moją moich moimi swój swoje swoją swojej swoim ten ta to te tego tej tą tę tym jakiś jakieś jakaś
+        proszę poproszę no to tak jest mam pani pan państwa u was was wasz wasza wasze bank banku bankowe do od co z ze w o mi nasz nasza nasze
+        dzień dobry halo witam dziękuję""",
     ),
+    denials=_DENIALS,
     secrets=SecretWords(
         strong=r"""(?<!bez )(?:tele|m|e)?-?pin(?:u|em|ie|y|ow|ami|om|ik\w*|kod\w*)?|[ck][vw][vwc]2?\w{0,3}|c ?v ?[vc]|ce ?(?:fal|fau|wu|vau|v) ?(?:fal|fau|wu|vau|v|ce)|
         si ?vi ?(?:vi|si)|hasl\w{0,4}|telekod\w{0,3}|zabezpieczaj\w+|trzycyfrow\w+|czterocyfrow\w+|z tylu|z (?:drugiej|tylnej) strony|na (?:odwrocie|tyle)|
@@ -339,10 +389,10 @@ LANGUAGE = Language(
     fillers=frozenset(
         "yyy yy y eee ee eeee e em emm eem hm hmm hmmm mhm yhm ymm ehm ekhm yyyy aaa aa eh ech eeem hyy yym no_więc".split()
     ),
-    corrections=r"to znaczy nie|tzn nie|znaczy nie|znaczy się nie|a nie przepraszam|nie przepraszam|przepraszam nie|albo nie|nie jednak|ale nie jednak|"
+    corrections=r"a nie sorry|nie sorry|sorry nie|nie czekaj|chwila nie|stop nie|oj nie|nie no|to znaczy nie|tzn nie|znaczy nie|znaczy się nie|a nie przepraszam|nie przepraszam|przepraszam nie|albo nie|nie jednak|ale nie jednak|"
     r"a właściwie nie|czekaj nie|wróć|cofam|pomyliłem się|pomyliłam się|źle mówię|źle powiedziałem|źle powiedziałam",
     not_corrected=frozenset(
-        "mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było".split()
+        "nie to jak co mogę mam wiem działa ma da mogłem mogłam dostałem dostałam przyszedł przyszła widzę chcę jest było".split()
     ),
     common_words=frozenset(
         """nie się jest czy jak mam chcę chciałbym chciałabym proszę dzień dobry konto kartę karta karty mi moje moja mój mnie że ale tylko już jeszcze bardzo

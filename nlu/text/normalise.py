@@ -9,6 +9,7 @@ import unicodedata
 from functools import lru_cache
 
 from nlu.languages import languages
+from nlu.languages.language import fold
 
 _NOT_SPEECH = re.compile(r"[^\w\s<>%]|_", re.UNICODE)
 _SPACES = re.compile(r"\s+")
@@ -17,16 +18,25 @@ _BROKEN_WORD = re.compile(r"\b(\w{1,8})(?:-|…|\.{2,})\s*(?=\1)", re.IGNORECASE
 _LONGEST_REPETITION = 4
 
 _LEAST_AFTER_CORRECTION = 1
+_SHORT_CORRECTION = 2
+"""So many words may take the place of others; more stand for themselves."""
 
 
 @lru_cache(maxsize=1)
 def _corrections() -> tuple[re.Pattern[str], frozenset[str]]:
     """Self-corrections, and words that go on after one ("znaczy nie mogę" corrects nothing), of all languages: callers mix."""
     known = languages().values()
+    phrases = "|".join(each.corrections for each in known).replace(" ", " (?:, )?")
     return (
-        re.compile(rf"\b(?:{'|'.join(each.corrections for each in known)})\b"),
+        re.compile(rf"\b(?:{phrases})\b"),
         frozenset().union(*(each.not_corrected for each in known)),
     )
+
+
+@lru_cache(maxsize=1)
+def _verbs() -> re.Pattern[str]:
+    """Words that are verbs by their form, in any language; folded."""
+    return re.compile("|".join(each.denials.verb for each in languages().values()))
 
 
 def canonical(text: str) -> str:
@@ -42,18 +52,36 @@ def normalise(text: str, lang: str) -> str:
     known = languages().get(lang)
     fillers = known.fillers if known is not None else frozenset()
     words = [word for word in words if word not in fillers] or words
-    return " ".join(_once(_corrected(_once(words))))
+    return " ".join(_once(mended(_once(words))))
 
 
-def _corrected(words: list[str]) -> list[str]:
-    """What follows the last self-correction, if anything does."""
+def mended(words: list[str]) -> list[str]:
+    """The words as their speaker mended them: "zastrzec kartę, to znaczy nie, dowód" is "zastrzec dowód". Lone commas may be among them.
+
+    A long afterthought stands for itself; a short one takes the place of what it is like: from the word it repeats on, a verb of
+    the last verb, other words of as many at the end.
+    """
     sentence = " ".join(words)
     corrections, not_corrected = _corrections()
     for match in reversed(list(corrections.finditer(sentence))):
-        after = sentence[match.end() :].split()
-        if len(after) >= _LEAST_AFTER_CORRECTION and after[0] not in not_corrected and match.start():
-            return after
+        before, after = _no_commas(sentence[: match.start()]), _no_commas(sentence[match.end() :])
+        if before and len(after) >= _LEAST_AFTER_CORRECTION and after[0] not in not_corrected:
+            return sentence[match.end() :].strip(" ,").split() if len(after) > _SHORT_CORRECTION else _put_right(before, after)
     return words
+
+
+def _no_commas(sentence: str) -> list[str]:
+    return sentence.replace(",", " ").split()
+
+
+def _put_right(before: list[str], after: list[str]) -> list[str]:
+    if after[0] in before:
+        return [*before[: len(before) - 1 - before[::-1].index(after[0])], *after]
+    verbs = _verbs()
+    if len(after) == 1 and verbs.fullmatch(fold(after[0])):
+        last = next((at for at in range(len(before) - 1, -1, -1) if verbs.fullmatch(fold(before[at]))), None)
+        return after if last is None else [*before[:last], *after, *before[last + 1 :]]
+    return [*before[: max(0, len(before) - len(after))], *after]
 
 
 def _once(words: list[str]) -> list[str]:

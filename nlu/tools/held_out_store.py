@@ -47,7 +47,7 @@ def held_out(
 
 def _version(pack: Pack, lang: str, model: str, count: int) -> str:
     digest = hashlib.sha256(f"{model} {count}".encode())
-    data = [pack.root / "costs.yml", pack.root / "keywords.yml"]
+    data = [pack.root / name for name in ("costs.yml", "keywords.yml", "danger.yml", "ambiguous.yml")]
     program = sorted(Path(nlu.__file__).parent.rglob("*.py"))
     for path in (*data, *program):
         digest.update(path.read_bytes() if path.is_file() else b"\0")
@@ -86,6 +86,7 @@ def _understanding(entry: dict[str, Any]) -> Understanding:
             "ranking": tuple(RankedIntent(intent, share) for intent, share in entry["ranking"]),
             "act": Act(entry["act"]) if entry["act"] else None,
             "choices": tuple(entry["choices"]),
+            "denied": tuple(entry["denied"]),
             "entities": tuple(Entity(**one) for one in entry["entities"]),
         }
     )

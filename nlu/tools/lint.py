@@ -17,6 +17,8 @@ from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.pack.rasa_yaml import Example, read_file
 from nlu.tools.lint_rules import balance, labels, personal_data, repetition, wrong_language
 from nlu.types import OUT_OF_SCOPE
+from nlu.understanding.bare import read_ambiguous
+from nlu.understanding.danger import read_danger
 from nlu.understanding.keywords import read_keywords
 
 
@@ -77,6 +79,8 @@ def _check_settings(pack: Pack, lang: str, complaints: list[Complaint]) -> None:
         lambda: pack.costs,
         lambda: pack.named_things(lang),
         lambda: read_keywords(pack.root / "keywords.yml", frozenset(pack.intents)),
+        lambda: read_danger(pack.root / "danger.yml"),
+        lambda: read_ambiguous(pack.root / "ambiguous.yml", pack),
     )
     for check in checks:
         try:

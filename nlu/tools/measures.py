@@ -95,6 +95,10 @@ class Report:
     """Of all utterances, the share accepted as something else."""
     emergencies_heard: float
     """Of emergencies, the share accepted, confirmed or offered as an emergency."""
+    emergencies_first: float
+    """Of emergencies, the share with an emergency likeliest of all matters."""
+    false_alarms: float
+    """Of what is no emergency, the share accepted as one: put through to an emergency queue without a question."""
     calibration_error: float
     coverage: float
     """Share of utterances that can be acted on at 97 % precision, the most confident first."""
@@ -119,6 +123,7 @@ def measure(judged: Sequence[Judged], pack: Pack, lang: str, how: str) -> Report
     coverage, confidence = _coverage(matters or judged)
     accepted = [one for one in judged if one.found.decision is Decision.ACCEPT]
     emergencies = [one for one in judged if pack.is_emergency(one.meant)]
+    ordinary = [one for one in judged if not pack.is_emergency(one.meant)]
     bins = _bins(matters or judged)
     return Report(
         language=lang,
@@ -132,6 +137,8 @@ def measure(judged: Sequence[Judged], pack: Pack, lang: str, how: str) -> Report
         accepted_right=_share(accepted, [one for one in accepted if one.right]),
         silently_wrong=_share(judged, [one for one in judged if one.silently_wrong]),
         emergencies_heard=_share(emergencies, [one for one in emergencies if _heard(one, pack)]),
+        emergencies_first=_share(emergencies, [one for one in emergencies if pack.is_emergency(_likeliest(one))]),
+        false_alarms=_share(ordinary, [one for one in ordinary if _alarm(one, pack)]),
         calibration_error=_calibration_error(bins),
         coverage=coverage,
         coverage_confidence=confidence,
@@ -195,6 +202,14 @@ def _queue(intent: str, pack: Pack) -> str:
 
 def _heard(one: Judged, pack: Pack) -> bool:
     return one.found.decision is not Decision.REJECT and any(map(pack.is_emergency, one.offered))
+
+
+def _likeliest(one: Judged) -> str:
+    return next((ranked.intent for ranked in one.found.ranking if ranked.intent != OUT_OF_SCOPE), OUT_OF_SCOPE)
+
+
+def _alarm(one: Judged, pack: Pack) -> bool:
+    return one.found.decision is Decision.ACCEPT and pack.is_emergency(one.found.intent)
 
 
 def _coverage(judged: Sequence[Judged]) -> tuple[float, float]:

@@ -35,6 +35,8 @@ def figures(report: Report) -> Iterator[tuple[str, str, str]]:
     yield "accepted, right queue", f"{report.queue_accuracy:.1%}", "of accepted ones"
     yield "silently wrong", f"{report.silently_wrong:.1%}", "of all, accepted as something else"
     yield "emergencies heard", f"{report.emergencies_heard:.1%}", "accepted, confirmed or offered as an emergency"
+    yield "emergencies first", f"{report.emergencies_first:.1%}", "an emergency is likeliest of all matters"
+    yield "false alarms", f"{report.false_alarms:.2%}", "of what is no emergency, accepted as one without a question"
     yield "calibration error", f"{report.calibration_error:.3f}", "mean distance of confidence from truth (ECE)"
     above = f"of bank matters, those above confidence {math.floor(1000 * report.coverage_confidence) / 1000:.3f}"
     yield f"coverage at {PRECISION:.0%}", f"{report.coverage:.1%}", above

@@ -22,12 +22,15 @@ from nlu.pack.rasa_yaml import load_document
 from nlu.text.acts import find_act
 from nlu.text.normalise import canonical
 from nlu.text.redact import redact
-from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+from nlu.types import AGENT, LIFE_DANGER, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
+from nlu.understanding.danger import read_danger
 from nlu.understanding.foreign import find_foreign
 
 BACKEND = "keywords"
 _CONFIRMED, _CHOSEN = 0.6, 0.4
 _MOST_CHOICES = 3
+_THING_AND_EVENT = 2
+"""Groups of a rule that says what happened to what."""
 _MOST_WORDS = 80
 """Of a longer utterance the rest is not read: a caller who talks on has said what it is about by then."""
 _STEM = re.compile(r"[!=]?[^\W_]+")
@@ -84,6 +87,7 @@ class KeywordUnderstander:
         self._emergencies = frozenset(name for name, intent in pack.intents.items() if intent.emergency)
         self._order = {name: place for place, name in enumerate(pack.intents)}
         rules = read_keywords(pack.root / "keywords.yml", frozenset(pack.intents))
+        self._danger = read_danger(pack.root / "danger.yml") if LIFE_DANGER in pack.intents else None
         self._languages = {lang: _Stems(found) for lang, found in rules.items()}
 
     def understand(self, hypotheses: Sequence[Hypothesis], lang: str) -> Understanding:
@@ -106,13 +110,32 @@ class KeywordUnderstander:
         return replace(answer, language=foreign.language, act=answer.act or Act.LANGUAGE)
 
     def emergency(self, text: str, lang: str) -> str | None:
-        """The emergency whose keywords are said, if one is: the safety net under a classifier."""
+        """The emergency whose keywords are said, if one is: the safety net under a classifier. Life in danger comes first."""
+        if self._life_in_danger(text):
+            return LIFE_DANGER
         stems = self._languages.get(lang)
         first = next(iter(self._offered(stems.scores(text)) if stems else []), None)
         return first if first in self._emergencies else None
 
+    def tells_what_happened(self, text: str, lang: str) -> bool:
+        """Whether the keywords of an emergency are a thing and what befell it, not the thing alone; so for all that is known where a
+        language has no keywords.
+        """
+        stems = self._languages.get(lang)
+        if stems is None:
+            return True
+        scores = stems.scores(text)
+        return self._life_in_danger(text) or any(scores.get(name, 0) >= _THING_AND_EVENT for name in self._emergencies)
+
+    def _life_in_danger(self, text: str) -> bool:
+        return self._danger is not None and self._danger.heard(text)
+
     def _answer(self, safe: str, readings: Iterable[str], lang: str) -> Understanding:
-        """What the first reading that names a matter says."""
+        """What the first reading that names a matter says; life in danger in any reading comes before."""
+        readings = list(readings)
+        if any(map(self._life_in_danger, readings)):
+            ranking = _ranking([LIFE_DANGER], _CONFIRMED)
+            return Understanding(safe, LIFE_DANGER, _CONFIRMED, Decision.CONFIRM, ranking, backend=BACKEND)
         stems = self._languages.get(lang)
         scores: dict[str, int] = next((found for text in readings if (found := stems.scores(text))), {}) if stems else {}
         matters = self._offered(scores)

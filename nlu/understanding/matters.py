@@ -7,6 +7,7 @@ match them (letter for letter, so places stay the same).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,6 +48,19 @@ def possible_cuts(text: str, lang: str) -> list[Cut]:
             if min(len(part.split()) for part in parts) >= _LEAST_WORDS:
                 found.setdefault(match.start(), Cut(parts, marked))
     return list(found.values())
+
+
+def shared_cuts(text: str, lang: str) -> Iterator[tuple[str, str]]:
+    """Readings of two things that share their other words: "ukradli mi dowód i kartę" is "ukradli mi dowód" and "ukradli mi kartę"."""
+    known = languages().get(lang)
+    if known is None:
+        return
+    words = text.split()
+    joins = frozenset(known.matters.joins.split())
+    for at in range(1, len(words) - 1):
+        if fold(words[at]) in joins:
+            before, after = words[:at], words[at + 1 :]
+            yield " ".join([*before, *after[1:]]), " ".join([*before[:-1], *after])
 
 
 def asked_about(text: str, lang: str) -> str | None:

@@ -108,11 +108,13 @@ class Policy:
             return 0.0
         if meant == OUT_OF_SCOPE:
             return max(costs.accepted_out_of_scope, costs.false_emergency if self.is_emergency(taken) else 0.0)
+        missed = self._exception(meant).missed
+        if missed is not None and self.is_emergency(meant):
+            return missed  # not even another emergency, or the same queue, will do
         if self._queue(taken) == self._queue(meant):
             return costs.same_queue
         if self.is_emergency(meant):
             return costs.same_queue * 2 if self.is_emergency(taken) else costs.missed_emergency
-        missed = self._exception(meant).missed
         wrong = costs.wrong_queue if missed is None else missed
         return max(wrong, costs.false_emergency) if self.is_emergency(taken) else wrong
 

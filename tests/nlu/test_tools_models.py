@@ -315,3 +315,16 @@ def test_what_is_known_is_not_embedded_again() -> None:
     assert encoder.encode(["karta", "saldo", "karta", "limit na"]).tolist() == [[50], [5], [50], [8]]
     assert encoder.encode(["karta"]).tolist() == [[50]]
     assert asked == ["saldo", "limit na"]
+
+
+def test_a_denial_counts_as_understood_only_when_nothing_denied_is_done_or_offered() -> None:
+    from nlu.tools.contrast import understood
+
+    def judged(decision: Decision, intent: str, denied: tuple[str, ...], choices: tuple[str, ...] = ()) -> Judged:
+        example = Example("nie chcę zastrzegać", "deny", Path("x.yml"), 1)
+        return Judged(example, Understanding("", intent, 1.0, decision, (), choices=choices, denied=denied))
+
+    assert understood(judged(Decision.REJECT, OUT_OF_SCOPE, ("card_block",)))
+    assert not understood(judged(Decision.REJECT, OUT_OF_SCOPE, ()))
+    assert not understood(judged(Decision.CHOOSE, "balance", ("card_block",), ("balance", "card_block")))
+    assert not understood(judged(Decision.ACCEPT, "balance", ("card_block",)))

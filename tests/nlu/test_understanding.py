@@ -18,14 +18,17 @@ from nlu.understanding.classifier import Classifier
 from nlu.understanding.loading import load
 from nlu.understanding.matters import asked_about
 
-LABELS = ("card_block", "balance", "mortgage", "transfer", "agent", "out_of_scope", "affirm", "deny")
+LABELS = (
+    *("card_block", "document_block", "card_issue", "card_limits_pin", "balance", "mortgage", "transfer"),
+    *("agent", "out_of_scope", "affirm", "deny"),
+)
 
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     """A small pack cut from the shipped one, trained without embeddings: real data, two seconds."""
     root = tmp_path_factory.mktemp("pack")
-    for name in ("intents.yml", "costs.yml", "keywords.yml"):
+    for name in ("intents.yml", "costs.yml", "keywords.yml", "danger.yml", "ambiguous.yml"):
         (root / name).write_text((BANK_PACK / name).read_text(encoding="utf-8"), encoding="utf-8")
     (root / "pl").mkdir()
     for label in LABELS:
@@ -131,6 +134,61 @@ def test_two_matters_are_both_kept_the_urgent_one_first(
 ) -> None:
     found = classifier.understand([Hypothesis(text)], "pl")
     assert (found.intent, found.second) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("text", "denied", "intent"),
+    [
+        ("nie chcę zastrzegać swojego plastiku, wolę zmienić PIN", "card_block", "card_limits_pin"),
+        ("nie dzwonię w sprawie hipoteki tylko o saldo pytam", "mortgage", "balance"),
+        ("hipoteki nie chcę brać", None, None),
+        ("proszę nie blokować karty", "card_block", "out_of_scope"),
+    ],
+)
+def test_what_is_denied_is_not_done_and_is_told(
+    classifier: Classifier, text: str, denied: str | None, intent: str | None
+) -> None:
+    found = classifier.understand([Hypothesis(text)], "pl")
+    assert found.intent not in found.denied
+    assert denied is None or denied in found.denied
+    assert intent is None or found.intent == intent
+
+
+def test_an_emergency_that_was_not_denied_is_not_lost_with_what_was(classifier: Classifier) -> None:
+    found = classifier.understand([Hypothesis("nie pytam o saldo ukradli mi portfel z kartą w tramwaju")], "pl")
+    assert found.intent == "card_block"
+    assert found.decision is not Decision.REJECT
+
+
+@pytest.mark.parametrize("text", ["karta", "ja w sprawie karty", "mam problem z kartą", "moja karta"])
+def test_a_word_for_several_matters_is_a_choice(classifier: Classifier, text: str) -> None:
+    found = classifier.understand([Hypothesis(text)], "pl")
+    assert (found.decision, found.choices) == (Decision.CHOOSE, ("card_issue", "card_limits_pin", "card_block"))
+
+
+@pytest.mark.parametrize("text", ["zastrzeżenie", "kradzież", "portmonetka", "dowód"])
+def test_one_word_is_never_an_emergency_without_a_question(classifier: Classifier, text: str) -> None:
+    assert understood(classifier, text)[1] is not Decision.ACCEPT
+
+
+@pytest.mark.parametrize(
+    "text", ["przyniosę jutro paszport", "gdzie okazać dowód osobisty do wglądu", "zeskanować dokument", "naładuj kartę"]
+)
+def test_a_thing_to_which_nothing_happened_is_no_emergency_without_a_question(classifier: Classifier, text: str) -> None:
+    intent, decision, _ = understood(classifier, text)
+    assert decision is not Decision.ACCEPT or intent not in ("card_block", "document_block")
+
+
+@pytest.mark.parametrize("text", ["ukradli mi paszport i kartę", "kartę i dowód mi ukradli", "zginęła mi karta oraz dowód"])
+def test_two_emergencies_that_share_their_words_are_both_kept_the_card_first(classifier: Classifier, text: str) -> None:
+    found = classifier.understand([Hypothesis(text)], "pl")
+    assert (found.intent, found.second) == ("card_block", "document_block")
+
+
+def test_life_in_danger_is_asked_about_though_no_model_was_taught_it(classifier: Classifier) -> None:
+    found = classifier.understand([Hypothesis("dziadek przestał oddychać")], "pl")
+    assert found.decision is not Decision.REJECT
+    assert "life_danger" in (found.intent, *found.choices)
 
 
 @pytest.mark.parametrize(
