@@ -41,8 +41,8 @@ class Desks:
         clock: Callable[[], float] = time.time,
         pause: Callable[[], Awaitable[None]] = _every_second,
     ) -> None:
-        """Not `enabled`: chats go to nobody, ever. A desk that says nothing for `lease_s` is gone. `clock` counts leases: it is the
-        machine's own, in seconds, since all processes must agree on it. `pause` waits until the next reading is due.
+        """Not `enabled`: chats go to nobody, ever. A desk that says nothing for `lease_s` is gone. `clock` counts leases: it is
+        the machine's own, in seconds, since all processes must agree on it. `pause` waits until the next reading is due.
         """
         self._shared = shared
         self._enabled = enabled
@@ -65,7 +65,7 @@ class Desks:
         await cancelled(task)
 
     async def here(self, desk: str, queues: Iterable[str]) -> None:
-        """This desk takes chats of these queues, and of no others. Raises StateError."""
+        """Note that a desk takes chats of these queues, and of no others. Raises StateError."""
         until, taken = self._clock() + self._lease, frozenset(queues)
 
         async def write(redis: Redis) -> None:
@@ -82,10 +82,10 @@ class Desks:
         await self._shared.ask(write)
         await self.refresh()
 
-    async def refresh(self) -> None:
-        """Read now. Never raises."""
+    async def refresh(self) -> bool:
+        """Read now; False when it cannot be read. Never raises."""
         if not self._enabled:
-            return
+            return True
 
         async def read(redis: Redis) -> list[str]:
             return cast("list[str]", await redis.zrangebyscore(_DESKS, self._clock(), "+inf"))
@@ -93,8 +93,10 @@ class Desks:
         try:
             members = await self._shared.ask(read)
         except StateError:
-            members = []
+            self.queues = frozenset()
+            return False
         self.queues = frozenset(member.partition(" ")[2] for member in members)
+        return True
 
     async def _read_forever(self) -> None:
         while True:

@@ -40,7 +40,8 @@ def new_token() -> str:
     return secrets.token_urlsafe(_TOKEN_OCTETS)
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -88,7 +89,7 @@ class HandedChat:
 
     def is_customer(self, token: str) -> bool:
         """Whether who has this token is its customer."""
-        return hmac.compare_digest(_hash(token), self.resume)
+        return hmac.compare_digest(hash_of(token), self.resume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ return 1
 
 
 class HandedChats:
-    """All chats that were handed over, in all processes. Everything but `tell` raises StateError when the server cannot be asked."""
+    """All chats that were handed over, in all processes. What has to ask the state server raises StateError while it is away."""
 
     def __init__(self, shared: SharedState, relay: Relay, *, lease_s: float = 15.0, resume_s: float = 60.0) -> None:
         """`lease_s`: an agent who is heard nothing of has lost the chat. `resume_s`: so long a customer may be away."""
@@ -331,7 +332,7 @@ class HandedChats:
 
             self._shared.write_later(_INDEX, forget)
         there = [look for look in looks if look.chat is not None and look.customer]
-        return sorted(there, key=lambda look: (-look.chat.priority, look.chat.since) if look.chat else (0, datetime.max))
+        return sorted(there, key=_urgency)
 
     async def _look(self, refs: Iterable[str]) -> list[Look]:
         wanted = list(refs)
@@ -344,7 +345,7 @@ class HandedChats:
                     pipeline.get(agent)
                     pipeline.exists(customer)
                     pipeline.llen(kept)
-                return cast("list[Any]", await pipeline.execute())
+                return await pipeline.execute()
 
         answers = await self._shared.ask(read)
         return [_seen(*answers[at : at + 4]) for at in range(0, len(answers), 4)]
@@ -374,6 +375,10 @@ def heard(message: str) -> Told | None:
     except (WireError, ValueError) as error:
         _log.warning("what was told of a chat cannot be read", code=code_of(error))
         return None
+
+
+def _urgency(look: Look) -> tuple[int, float]:
+    return (-look.chat.priority, look.chat.since.timestamp()) if look.chat is not None else (0, 0.0)
 
 
 def _message(ref: str, told: Told) -> str:
@@ -424,4 +429,3 @@ def as_shown(look: Look, now: datetime) -> dict[str, Any]:
         "taken": look.agent is not None,
         "handoff": f"/api/handoffs/{chat.ref}",
     }
-
