@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,11 +22,12 @@ from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Hypothesis, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
 from voicebot.chat.desks import Desks
-from voicebot.chat.handed import HandedChats, Told
+from voicebot.chat.handed import ChatError, HandedChats, Told
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.chat.settings import ChatSettings
 from voicebot.chat.talk import TalkServices
 from voicebot.conversation.session import SessionServices
+from voicebot.errors import StateError
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.service import HandOffService
@@ -97,14 +99,20 @@ class Bank:
     async def answer_all(self) -> None:
         """An agent who takes every chat at once and ends it; runs until cancelled."""
         while True:
-            for look in await self.chats.everywhere():
-                if look.chat is not None and look.agent is None:
-                    await self.chats.take(look.chat.ref, "a-claim-of-the-test", "Anna")
-                    await self.chats.tell(look.chat.ref, Told("taken", "agent"))
-                    async with asyncio.timeout(10):
-                        await self._until_met(look.chat.ref)
-                    await self.chats.end(look.chat.ref, "agent")
+            with contextlib.suppress(
+                StateError, ChatError
+            ):  # the machine is slow, or the customer has gone: the next look may do
+                for look in await self.chats.everywhere():
+                    if look.chat is not None and look.agent is None:
+                        await self._answer(look.chat.ref)
             await asyncio.sleep(0.02)
+
+    async def _answer(self, ref: str) -> None:
+        await self.chats.take(ref, "a-claim-of-the-test", "Anna")
+        await self.chats.tell(ref, Told("taken", "agent"))
+        async with asyncio.timeout(10):
+            await self._until_met(ref)
+        await self.chats.end(ref, "agent")
 
     async def _until_met(self, ref: str) -> None:
         """Wait until the customer was told who came, or is gone."""
