@@ -19,6 +19,7 @@ from voicebot.tasks import cancelled
 
 _DESKS = f"{PREFIX}chat-desks"
 _READ_EVERY_S = 1.0
+_MOST_FAILURES = 3
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,8 @@ def _every_second() -> Awaitable[None]:
 
 
 class Desks:
-    """Read in the background, so that no conversation waits for it. While the state server is away nobody is there: a chat could
-    not be handed over.
+    """Read in the background, so that no conversation waits for it. When the state server has not answered some times in a row
+    nobody is there: a chat could not be handed over.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Desks:
         self._clock = clock
         self._pause = pause
         self._reading: asyncio.Task[None] | None = None
+        self._failures = 0
         self.queues: frozenset[str] = frozenset()
         """Those with a desk."""
 
@@ -93,8 +95,11 @@ class Desks:
         try:
             members = await self._shared.ask(read)
         except StateError:
-            self.queues = frozenset()
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self.queues = frozenset()
             return False
+        self._failures = 0
         self.queues = frozenset(member.partition(" ")[2] for member in members)
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 TERMINATOR = "#"
 _SEPARATORS = str.maketrans("", "", " -+().")
 _MOST_LINES = 200
+_PUT_AGAIN_S = (0.1, 0.3, 0.6)
 
 
 class ChatSession:
@@ -330,7 +331,7 @@ class ChatSession:
         )
         lines = tuple(self._lines)
         try:
-            await self._server.services.talks.chats.put(chat, lines, owner)
+            await self._put(chat, lines, owner)
         except StateError as error:
             log.warning("a chat could not be handed over", code=error.code, ref=chat.ref, queue=chat.queue)
             await self._show_hotline()
@@ -350,6 +351,16 @@ class ChatSession:
         for line in written_meanwhile:
             await talk.say(line.text)
         return await self._see_through(talk)
+
+    async def _put(self, chat: HandedChat, lines: Sequence[Line], owner: str) -> None:
+        """Raises StateError. A server that is slow for a moment is no reason to send a customer away."""
+        for pause in (*_PUT_AGAIN_S, None):
+            try:
+                return await self._server.services.talks.chats.put(chat, lines, owner)
+            except StateError:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
 
     async def _see_through(self, talk: Talk) -> TransferOutcome:
         if self._stopping:

@@ -99,9 +99,7 @@ class Bank:
     async def answer_all(self) -> None:
         """An agent who takes every chat at once and ends it; runs until cancelled."""
         while True:
-            with contextlib.suppress(
-                StateError, ChatError
-            ):  # the machine is slow, or the customer has gone: the next look may do
+            with contextlib.suppress(StateError, ChatError):  # a slow machine, a customer who left
                 for look in await self.chats.everywhere():
                     if look.chat is not None and look.agent is None:
                         await self._answer(look.chat.ref)

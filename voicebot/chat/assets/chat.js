@@ -225,6 +225,7 @@
 
   const onMessage = {
     bot: (message) => {
+      if (talk) stopTalking(); // nobody came, and the assistant says what else can be done
       speak(message.lang);
       show("bot", message.text, message.lang);
     },
@@ -296,6 +297,12 @@
     talk = null;
     agent = "";
     stored((store) => store.removeItem(KEPT));
+  }
+
+  function stopTalking() {
+    forgetTalk();
+    setShortcuts();
+    tell("");
   }
 
   function keptTalk() {
