@@ -315,7 +315,7 @@ async def test_an_emergency_with_nobody_there_shows_the_number_at_once(
                 before = len(customer.got)
                 await (customer.say(words) if words else customer.key("9"))
                 told = await customer.until("hotline")
-                assert [message["type"] for message in customer.got[before:]] == ["hotline"]
+                assert not [message for message in customer.got[before:] if message["type"] == "bot"]
                 assert told["number"] == {"pl": "+48225550100", "en": "+48225550103"}[lang]
                 assert told["shown"].replace(" ", "") == told["number"]
                 assert await customer.until_closed() == 1000
