@@ -80,7 +80,10 @@ class RunningService:
 
     @asynccontextmanager
     async def customer(self, lang: str = "pl") -> AsyncIterator[Customer]:
-        """Somebody in the chat."""
+        """Somebody in the chat of a bank with a desk."""
+        assert self.web.chat is not None
+        services = self.web.chat.services
+        await services.talks.desks.here("desk-1", services.session.bundle.queues)
         assert self.web.chat_address is not None
         host, port = self.web.chat_address
         async with connect(f"ws://{host}:{port}/chat/ws?lang={lang}", origin=f"http://{host}:{port}") as socket:  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -195,6 +196,8 @@ class HandedChats:
         self._lease_ms = int(lease_s * 1000)
         self._resume_ms = int(resume_s * 1000)
         self._life_ms = self._resume_ms + int(OVER_S * 1000)
+        self.counted: list[tuple[tuple[str], float]] = []
+        """Chats that wait, by queue, as last counted."""
 
     @property
     def lease_s(self) -> float:
@@ -333,6 +336,15 @@ class HandedChats:
             self._shared.write_later(_INDEX, forget)
         there = [look for look in looks if look.chat is not None and look.customer]
         return sorted(there, key=_urgency)
+
+    async def count(self, queues: Iterable[str]) -> None:
+        """Count those that wait, for `counted`. Never raises."""
+        try:
+            looks = await self.everywhere()
+        except StateError:
+            return
+        waiting = Counter(look.chat.queue for look in looks if look.chat is not None and look.agent is None)
+        self.counted = [((queue,), float(waiting[queue])) for queue in sorted({*queues, *waiting})]
 
     async def _look(self, refs: Iterable[str]) -> list[Look]:
         wanted = list(refs)

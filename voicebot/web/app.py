@@ -74,8 +74,13 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))
     look = count_parts(parts.metrics, parts.health)
 
+    async def count_chats() -> None:
+        if parts.chat is not None:
+            services = parts.chat.services
+            await services.talks.chats.count(services.session.bundle.queues)
+
     async def count() -> None:
-        await asyncio.gather(parts.callbacks.count(), look())
+        await asyncio.gather(parts.callbacks.count(), look(), count_chats())
 
     app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count, kept_s=parts.health_kept_s))
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")

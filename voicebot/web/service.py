@@ -203,6 +203,7 @@ async def _token(settings: Settings, stores: Stores) -> str:
 
 def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[HttpServer]) -> None:
     metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
+    metrics.read_from("voicebot_chats_waiting", lambda: chat.services.talks.chats.counted if chat is not None else [])
     metrics.read_from("voicebot_chat_agents", lambda: chat.agents if chat is not None else 0)
     metrics.read_from("voicebot_http_connections", lambda: sum(server.connections for server in servers))
 

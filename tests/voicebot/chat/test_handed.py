@@ -174,6 +174,17 @@ async def test_the_most_urgent_chat_comes_first(bank: Bank) -> None:
         assert [each["ref"] for each in some] == [ordinary["ref"]]
 
 
+async def test_chats_that_wait_are_a_figure_for_every_queue(bank: Bank) -> None:
+    """Also where none wait; one that has an agent does not."""
+    bank.metrics.read_from("voicebot_chats_waiting", lambda: bank.chats.counted)
+    async with bank.customer() as first, bank.customer() as second, bank.api() as api:
+        await hand_over(first)
+        await bank.chats.take((await hand_over(second))["ref"], "a-claim-of-the-test", "Anna")
+        told = (await api.get("/metrics")).text.splitlines()
+    assert 'voicebot_chats_waiting{process="web",queue="payments"} 1.0' in told
+    assert 'voicebot_chats_waiting{process="web",queue="mortgage"} 0.0' in told
+
+
 async def test_an_agent_sends_the_chat_on_to_another_queue(bank: Bank) -> None:
     """Its place is kept; the next agent reads what was written before. A queue without people, or none at all, is refused."""
     async with bank.customer() as customer:
