@@ -354,13 +354,14 @@ class ChatSession:
 
     async def _put(self, chat: HandedChat, lines: Sequence[Line], owner: str) -> None:
         """Raises StateError. A server that is slow for a moment is no reason to send a customer away."""
-        for pause in (*_PUT_AGAIN_S, None):
+        for pause in _PUT_AGAIN_S:
             try:
-                return await self._server.services.talks.chats.put(chat, lines, owner)
+                await self._server.services.talks.chats.put(chat, lines, owner)
             except StateError:
-                if pause is None:
-                    raise
                 await asyncio.sleep(pause)
+            else:
+                return
+        await self._server.services.talks.chats.put(chat, lines, owner)
 
     async def _see_through(self, talk: Talk) -> TransferOutcome:
         if self._stopping:

@@ -72,7 +72,7 @@ async def test_the_desk_sees_who_waits_and_an_agent_and_the_customer_write(bank:
             claim = await agent.take("Anna Kowalska")
             [shown] = agent.of("chat")
             assert shown["story"]["words"] == "nie działa mi blik"
-            assert [line["text"] for line in shown["lines"] if line["who"] == "you"][0] == "nie działa mi blik"
+            assert next(line["text"] for line in shown["lines"] if line["who"] == "you") == "nie działa mi blik"
             assert CARD not in json.dumps(shown)
             assert (await customer.until("agent"))["name"] == "Anna Kowalska"
             assert (await api.get("/api/chats")).json()["chats"][0]["taken"]
@@ -639,14 +639,19 @@ async def test_nobody_without_the_token_is_an_agent(bank: Bank, token: str) -> N
             assert refused.value.response.status_code in (401, 403)
 
 
-@pytest.mark.parametrize("ref", ["x" * 32, "short", "..%2F..%2Fswitches"])
-async def test_a_chat_that_is_none_is_told_to_be_over(bank: Bank, ref: str) -> None:
-    """Or refused where it cannot even be one."""
-    try:
-        async with bank.agent(ref) as agent:
-            assert (await agent.until("over"))["how"] == "unknown"
-    except (InvalidStatus, Exception) as refused:
-        assert ref != "x" * 32, refused
+async def test_a_chat_that_is_none_is_told_to_be_over(bank: Bank) -> None:
+    """As one that was, long ago."""
+    async with bank.agent("x" * 32) as agent:
+        assert (await agent.until("over"))["how"] == "unknown"
+        assert await agent.until_closed() == 1000
+
+
+@pytest.mark.parametrize("ref", ["short", "..%2F..%2Fswitches", "x" * 65])
+async def test_what_can_be_no_reference_is_refused(bank: Bank, ref: str) -> None:
+    """Before the WebSocket is open."""
+    with pytest.raises(InvalidStatus):
+        async with bank.agent(ref):
+            pass
 
 
 async def test_what_an_agent_sends_that_makes_no_sense_changes_nothing(bank: Bank) -> None:
