@@ -23,7 +23,7 @@ from voicebot.chat.agent_messages import (
     parse_agent_message,
 )
 from voicebot.chat.connection import POLICY_VIOLATION, SERVICE_RESTART, close, send_json
-from voicebot.chat.handed import ChatError, ChatOver, HandedChat, Look, NotYours, Told, as_shown, heard, new_token
+from voicebot.chat.handed import ChatError, ChatOver, HandedChat, Look, NotYours, Told, as_shown, heard, new_token, patiently
 from voicebot.chat.limits import MessageBudget
 from voicebot.chat.messages import MessageRefused
 from voicebot.chat.server import ChatServer
@@ -88,11 +88,11 @@ class AgentSession:
     async def _show(self) -> bool:
         """What the agent must know before they write the first word; False when there is nothing to show."""
         try:
-            look = await self._talks.chats.look(self._ref)
+            look = await patiently(lambda: self._talks.chats.look(self._ref))
             if look.chat is None:
                 await self._send({"type": "over", "how": look.over or "unknown"})
                 return False
-            lines = await self._talks.chats.lines(self._ref)
+            lines = await patiently(lambda: self._talks.chats.lines(self._ref))
         except StateError:
             await self._send({"type": "error", "code": "state_away"})
             return False

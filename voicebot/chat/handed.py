@@ -6,14 +6,15 @@ What is kept of the words is redacted. The words themselves only pass through, s
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -25,11 +26,13 @@ from voicebot.redaction import redact_text
 from voicebot.state.relay import CHANNEL, Relay
 from voicebot.state.shared import PREFIX, SharedState
 
+T = TypeVar("T")
 Side = Literal["customer", "agent"]
 
 OVER_S = 120.0
 """So long it is known of a chat that it is over, and how."""
 _TOKEN_OCTETS = 24
+_AGAIN_S = (0.1, 0.3, 0.6)
 _MOST_LINES = 5000
 _INDEX = f"{PREFIX}chats"
 
@@ -39,6 +42,19 @@ _log = structlog.get_logger(__name__)
 def new_token() -> str:
     """A secret that cannot be guessed: who has it is the customer, or the agent, of one chat."""
     return secrets.token_urlsafe(_TOKEN_OCTETS)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer, asked for again some times: a state server that is slow for a moment is no reason to send anybody away.
+
+    Raises StateError.
+    """
+    for pause in _AGAIN_S:
+        try:
+            return await ask()
+        except StateError:
+            await asyncio.sleep(pause)
+    return await ask()
 
 
 def hash_of(token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from dialogs import Dialog
 from dialogs.events import CallStarted, Conditions, HandOff, HandOffResult, Say
 from voicebot.chat.connection import SERVICE_RESTART, CustomerConnection
 from voicebot.chat.desks import without_people
-from voicebot.chat.handed import HandedChat, Line, hash_of, new_token
+from voicebot.chat.handed import HandedChat, Line, hash_of, new_token, patiently
 from voicebot.chat.hotline import hotline_message
 from voicebot.chat.idle import IdleWatch
 from voicebot.chat.messages import CameBack, LanguageChosen, Left, Message, Pressed, Said, StillHere, Typing
@@ -42,7 +42,6 @@ log = structlog.get_logger(__name__)
 TERMINATOR = "#"
 _SEPARATORS = str.maketrans("", "", " -+().")
 _MOST_LINES = 200
-_PUT_AGAIN_S = (0.1, 0.3, 0.6)
 
 
 class ChatSession:
@@ -331,7 +330,8 @@ class ChatSession:
         )
         lines = tuple(self._lines)
         try:
-            await self._put(chat, lines, owner)
+            chats = self._server.services.talks.chats
+            await patiently(lambda: chats.put(chat, lines, owner))
         except StateError as error:
             log.warning("a chat could not be handed over", code=error.code, ref=chat.ref, queue=chat.queue)
             await self._show_hotline()
@@ -351,17 +351,6 @@ class ChatSession:
         for line in written_meanwhile:
             await talk.say(line.text)
         return await self._see_through(talk)
-
-    async def _put(self, chat: HandedChat, lines: Sequence[Line], owner: str) -> None:
-        """Raises StateError. A server that is slow for a moment is no reason to send a customer away."""
-        for pause in _PUT_AGAIN_S:
-            try:
-                await self._server.services.talks.chats.put(chat, lines, owner)
-            except StateError:
-                await asyncio.sleep(pause)
-            else:
-                return
-        await self._server.services.talks.chats.put(chat, lines, owner)
 
     async def _see_through(self, talk: Talk) -> TransferOutcome:
         if self._stopping:

@@ -17,6 +17,7 @@ from tests.voicebot.chat.bank import NIGHT, Bank, Customer, open_bank
 from tests.voicebot.state.servers import StateServer, back
 from voicebot.chat.handed import ChatOver
 from voicebot.chat.settings import ChatSettings
+from voicebot.errors import StateUnavailable
 from voicebot.state.shared import SharedState
 
 CARD = "4111 1111 1111 1111"
@@ -622,6 +623,33 @@ async def test_a_state_server_that_forgot_everything_ends_the_chat_with_the_numb
         await customer.until("hotline")
         with pytest.raises(ChatOver):
             await bank.chats.take(handed["ref"], "x" * 20, "Anna")
+
+
+async def test_a_state_server_that_is_slow_for_a_moment_sends_neither_side_away(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hand-off, and the agent's look at it, are tried again."""
+    asked: list[str] = []
+
+    def slow_once(name: str) -> None:
+        real = getattr(bank.chats, name)
+
+        async def ask(*given: Any) -> Any:
+            asked.append(name)
+            if asked.count(name) == 1:
+                raise StateUnavailable("slow")
+            return await real(*given)
+
+        monkeypatch.setattr(bank.chats, name, ask)
+
+    slow_once("put")
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        slow_once("lines")
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+    assert asked[:2] == ["put", "put"]
+    assert asked.count("lines") > 1
 
 
 # ---------------------------------------------------------------- those who do not mean well
