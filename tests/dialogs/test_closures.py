@@ -78,6 +78,16 @@ def test_an_overflow_closed_while_it_is_announced_is_passed_over(bundle: Bundle)
     assert [action.queue for action in actions if isinstance(action, HandOff)] == ["general"]
 
 
+def test_a_queue_closed_while_it_was_being_called_is_offered_a_callback_and_not_the_next_queue(bundle: Bundle) -> None:
+    """Whoever refused closed for good: nobody is sent from queue to queue."""
+    call = Call(bundle).hears(means("mortgage"))
+    call.dialog.handle(_heard(call._speaking.pop(0)), call._now)
+    call.dialog.handle(closure("mortgage"), call._now)
+    actions = call.dialog.handle(HandOffResult(False, "mortgage", "unanswered"), call._now)
+    assert call.dialog.state.step == "closed"
+    assert not [action for action in actions if isinstance(action, HandOff)]
+
+
 def _heard(mark: str) -> PromptFinished:
     return PromptFinished(mark)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tests.voicebot.chat.bank import Customer
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import utc_now
 from voicebot.engines import Engines
+from voicebot.errors import StateError
 from voicebot.prompts.speaking import Speaker
 from voicebot.records.journal import Line
 from voicebot.service import Service
@@ -80,7 +82,11 @@ class RunningService:
 
     @asynccontextmanager
     async def customer(self, lang: str = "pl") -> AsyncIterator[Customer]:
-        """Somebody in the chat."""
+        """Somebody in the chat of a bank with a desk."""
+        assert self.web.chat is not None
+        services = self.web.chat.services
+        with contextlib.suppress(StateError):
+            await services.talks.desks.here("desk-1", services.session.bundle.queues)
         assert self.web.chat_address is not None
         host, port = self.web.chat_address
         async with connect(f"ws://{host}:{port}/chat/ws?lang={lang}", origin=f"http://{host}:{port}") as socket:  # type: ignore[arg-type]

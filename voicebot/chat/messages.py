@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 KEYS = frozenset("0123456789*#")
 _LANGUAGE = re.compile(r"[a-z]{2}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+TYPING = '{"type":"typing"}'
+"""As the page writes it: it comes often, and costs nothing to read."""
 
 
 class MessageRefused(ValueError):
@@ -50,20 +53,27 @@ class Left:
     """The customer ended the chat."""
 
 
-Message = Said | Pressed | LanguageChosen | StillHere | Left
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The customer is writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """The customer lost the connection, or loaded the page anew, and is back in a chat that was handed over."""
+
+    ref: str
+    token: str
+
+
+Message = Said | Pressed | LanguageChosen | StillHere | Left | Typing | CameBack
 
 
 def parse_message(raw: str, max_chars: int) -> Message:
     """The message in this JSON object. Raises MessageRefused."""
-    try:
-        fields = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise MessageRefused("bad_message", "not JSON") from error
-    if not isinstance(fields, dict):
-        raise MessageRefused("bad_message", "not a JSON object")
-    match fields:
+    match json_object(raw):
         case {"type": "say", "text": str(text)}:
-            return Said(_line(text, max_chars))
+            return Said(one_line(text, max_chars))
         case {"type": "key", "key": str(key)} if key in KEYS:
             return Pressed(key)
         case {"type": "language", "language": str(language)} if _LANGUAGE.fullmatch(language):
@@ -72,11 +82,26 @@ def parse_message(raw: str, max_chars: int) -> Message:
             return StillHere()
         case {"type": "bye"}:
             return Left()
+        case {"type": "typing"}:
+            return Typing()
+        case {"type": "resume", "ref": str(ref), "token": str(token)} if _TOKEN.fullmatch(ref) and _TOKEN.fullmatch(token):
+            return CameBack(ref, token)
     raise MessageRefused("bad_message", 'send {"type": "say", "text": …}, {"type": "key", "key": …} or {"type": "bye"}')
 
 
-def _line(text: str, max_chars: int) -> str:
-    """One line without what cannot be seen: control and format characters, halves of surrogate pairs."""
+def json_object(raw: str) -> dict[str, object]:
+    """The fields of a JSON object. Raises MessageRefused."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise MessageRefused("bad_message", "not JSON") from error
+    if not isinstance(fields, dict):
+        raise MessageRefused("bad_message", "not a JSON object")
+    return fields
+
+
+def one_line(text: str, max_chars: int) -> str:
+    """One line without what cannot be seen: control and format characters, halves of surrogate pairs. Raises MessageRefused."""
     if len(text) > max_chars:
         raise MessageRefused("too_long", f"at most {max_chars} characters")
     spaced = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in text)

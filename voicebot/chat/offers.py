@@ -48,6 +48,20 @@ def read_out(bundle: Bundle, state: CallState) -> frozenset[str]:
     return frozenset({option}) if option else frozenset()
 
 
+def announcements(bundle: Bundle) -> frozenset[str]:
+    """The prompts that say that the customer is put through to a human, without the tags of their variants."""
+    says = bundle.flow.says
+    spoken = [says.try_other, says.too_long, says.expected_wait, says.second_kept]
+    spoken += [prompt for step in bundle.flow.steps.values() if isinstance(step, Connect) for prompt in step.announce]
+    return frozenset(prompt.partition(".")[0] for prompt in spoken if prompt)
+
+
+def label_of(bundle: Bundle, state: CallState, key: str, when: datetime) -> str:
+    """What the customer chose with this key, as the agent reads it; the key itself where nothing is offered under it."""
+    chosen = next((choice for choice in choices(bundle, state, when) if choice.key == key), None)
+    return (chosen.label or chosen.name or key) if chosen is not None else key
+
+
 def _of_question(bundle: Bundle, state: CallState, step: Question, when: datetime) -> tuple[Choice, ...]:
     if step.option is not None:
         named = [_label(bundle, f"matter.{intent}", state, when) for intent in state.candidates]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from starlette.websockets import WebSocket
+
 from voicebot.chat.settings import ChatSettings
+from voicebot.chat.talk import Talk, TalkServices
 from voicebot.conversation.session import SessionServices
 
 LINE = "chat"
@@ -19,6 +23,8 @@ class ChatServices:
     """What every chat shares, beside what all conversations share (`session`)."""
 
     session: SessionServices
+    talks: TalkServices
+    """What it takes to hand a chat over."""
     without: tuple[str, ...] = ()
     """What is out of order ("classifier")."""
     keeps_words: bool = True
@@ -37,11 +43,28 @@ class LiveChat(Protocol):
         ...
 
     def put_through_now(self, why: str) -> None:
-        """The customer must go to the default queue now."""
+        """The customer must go to the default queue now; whoever was handed over already is told to come back elsewhere."""
+        ...
+
+    @property
+    def talk(self) -> Talk | None:
+        """The chat with an agent, or the wait for one; None before and after."""
+        ...
+
+    async def serve_again(self, socket: WebSocket) -> None:
+        """The customer is back on this socket; comes back when the chat is over."""
         ...
 
     def give_way(self) -> None:
         """End: the customer has not begun, and another needs the place."""
+        ...
+
+
+class Agent(Protocol):
+    """An agent's connection to one chat."""
+
+    def stop(self) -> None:
+        """The process stops: the desk may come back to another one."""
         ...
 
 
@@ -52,6 +75,7 @@ class ChatServer:
         self.services = services
         self.settings = settings or ChatSettings()
         self._live: set[LiveChat] = set()
+        self._agents: set[Agent] = set()
         self._draining = False
         self._none_left = asyncio.Event()
         self._none_left.set()
@@ -101,6 +125,29 @@ class ChatServer:
         self.leave(chat)
         return True
 
+    @contextlib.contextmanager
+    def agent(self, agent: Agent) -> Iterator[None]:
+        """An agent is connected while the context lasts."""
+        self._agents.add(agent)
+        try:
+            yield
+        finally:
+            self._agents.discard(agent)
+
+    @property
+    def agents(self) -> int:
+        """Agents connected to this process."""
+        return len(self._agents)
+
+    def talk(self, ref: str) -> Talk | None:
+        """The talk under this reference, if this process has its customer."""
+        return next((chat.talk for chat in self._live if chat.talk is not None and chat.talk.chat.ref == ref), None)
+
+    def find(self, ref: str, token: str) -> LiveChat | None:
+        """The chat of this customer, if this process has it."""
+        mine = (chat for chat in self._live if chat.talk is not None and chat.talk.chat.ref == ref)
+        return next((chat for chat in mine if chat.talk is not None and chat.talk.chat.is_customer(token)), None)
+
     def stop_taking(self) -> None:
         """Let nobody in from now on."""
         self._draining = True
@@ -121,4 +168,6 @@ class ChatServer:
         """The service stops: whoever is left is told and handed to the default queue."""
         for chat in tuple(self._live):
             chat.put_through_now("shutdown")
+        for agent in tuple(self._agents):
+            agent.stop()
         await self.drain(within_s)

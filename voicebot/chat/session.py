@@ -3,80 +3,104 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
+import secrets
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import structlog
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
 from audio.types import Reading, Recognition
 from caller_id.types import Caller
 from dialogs import Dialog
-from dialogs.events import HandOff, HandOffResult, Say
-from voicebot.chat.limits import MessageBudget
-from voicebot.chat.messages import LanguageChosen, Left, Message, MessageRefused, Pressed, Said, StillHere, parse_message
+from dialogs.events import CallStarted, Conditions, HandOff, HandOffResult, Say
+from voicebot.chat.connection import SERVICE_RESTART, CustomerConnection
+from voicebot.chat.desks import without_people
+from voicebot.chat.handed import HandedChat, Line, hash_of, new_token, patiently
+from voicebot.chat.hotline import hotline_message
+from voicebot.chat.idle import IdleWatch
+from voicebot.chat.messages import CameBack, LanguageChosen, Left, Message, Pressed, Said, StillHere, Typing
+from voicebot.chat.offers import label_of
 from voicebot.chat.server import ChatServer
 from voicebot.chat.stage import ChatStage, PatientConversation
+from voicebot.chat.talk import How, Talk
 from voicebot.conversation.driver import CallDriver
-from voicebot.conversation.rescue import TEXTS
+from voicebot.conversation.rescue import ANNOUNCE, TEXTS
 from voicebot.conversation.session import CHAT, Session
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
-from voicebot.http.places import client_of
+from voicebot.errors import StateError
 from voicebot.logs import call_logged
+from voicebot.redaction import redact_text
 from voicebot.state.caller_memory import Remembered
 from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
-SEND_TIMEOUT_S = 10.0
 TERMINATOR = "#"
-POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _SEPARATORS = str.maketrans("", "", " -+().")
-
-
-class ChatParty:
-    """The customer as hand-off sees them: there is no leg to transfer, the record is what the agent takes over."""
-
-    def __init__(self, chat_id: str) -> None:
-        self.offer = CallOffer(call_ref=f"chat:{chat_id}", from_uri="", to_uri="")
-
-    async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
-        """Taken over as soon as the record is kept."""
-        return TransferOutcome(ok=True, reason="chat")
+_MOST_LINES = 200
 
 
 class ChatSession:
-    """Holds one chat. `run` returns when it is over; its record is kept by then."""
+    """Holds one chat, with the bot and with the agent after it. `run` returns when it is over; its record is kept by then."""
 
     def __init__(self, socket: WebSocket, server: ChatServer, language: str | None) -> None:
         services = server.services
-        self._socket = socket
         self._server = server
         self._limits = server.settings
         self._language = language if language in server.languages else None
         self._session = Session(services.session, CHAT, caller=Caller(), line=server.line)
-        self._party = ChatParty(self.chat_id)
-        self._budget = MessageBudget(self._limits.max_messages_per_minute)
+        self._connection = CustomerConnection(socket, self._limits)
+        self.offer = CallOffer(call_ref=f"chat:{self.chat_id}", from_uri="", to_uri="")
         self._dialog = Dialog(services.session.bundle, call_id=self.chat_id)
-        self._stage = ChatStage(self._dialog, self._send, clock=services.session.clock, settings=self._limits)
+        self._stage = ChatStage(
+            self._dialog, self._send, clock=services.session.clock, settings=self._limits, there=self._is_there
+        )
         self._driver = self._new_driver()
         self._stage.drive(self._driver)
-        self._heard_at = time.monotonic()
+        self._idle = IdleWatch(self._limits, warn=self._warn_idle, over=self._idle_over)
         self._spoke = False
-        self.address = client_of(socket.client.host if socket.client else "")
+        self._lines: list[Line] = []
+        self._talk: Talk | None = None
+        self._handing: HandOff | None = None
+        self._in_vain: set[str] = set()
+        self._hotline_shown = False
+        self._stopping = False
+        self._moved = False
+        self.address = self._connection.address
+
+    # ------------------------------------------------------------------ see `LiveChat`
 
     @property
     def silent_since(self) -> float | None:
         """See `LiveChat`."""
-        return None if self._spoke else self._heard_at
+        return None if self._spoke else self._idle.heard_at
 
     def give_way(self) -> None:
         """See `LiveChat`."""
         self._driver.hung_up("idle")
+
+    def put_through_now(self, why: str) -> None:
+        """See `LiveChat`."""
+        self._stopping = True
+        if self._talk is not None:
+            self._talk.move()
+        else:
+            self._driver.put_through_now(why)
+
+    @property
+    def talk(self) -> Talk | None:
+        """See `LiveChat`."""
+        return self._talk
+
+    async def serve_again(self, socket: WebSocket) -> None:
+        """See `LiveChat`."""
+        await self._connection.serve_until_over(socket)
+
+    # ------------------------------------------------------------------ the whole
 
     @property
     def chat_id(self) -> str:
@@ -98,7 +122,7 @@ class ChatSession:
                 max_call_s=self._limits.max_chat_s,
                 understand_s=shared.understand_s,
                 clock=shared.clock,
-                conditions=shared.conditions,
+                conditions=self._conditions,
             ),
         )
 
@@ -112,89 +136,119 @@ class ChatSession:
                 broke = True
                 log.exception("a chat could not be held", code="chat.failed")
                 self._session.journal.note("error", code="chat.failed", error=type(error).__name__)
-                outcome = await self._session.hold_rescue(self._driver.language, speak=self._say_last, hand_over=self._hand_over)
+                outcome = await self._rescue()
             finally:
                 self._stage.close()
                 # whoever sent nothing had no conversation: a machine that opens sockets must not fill the records
                 self._session.close(outcome, words=not self._stage.words_dropped, kept=self._spoke or broke)
-            await self._send({"type": "ended", "reason": outcome})
+            if not self._moved:
+                await self._send({"type": "ended", "reason": outcome})
 
     async def _converse(self) -> str:
-        services = self._server.services
         self._session.begin(self._language or self._server.languages[0])
-        started = self._session.started(
-            language=self._language, recorded=services.keeps_words, without=services.without, remembered=Remembered()
-        )
-        helpers = (asyncio.create_task(self._read()), asyncio.create_task(self._watch_idle()))
+        helpers = (asyncio.create_task(self._read()), asyncio.create_task(self._idle.run()))
         try:
-            self._driver.start(started)
+            self._driver.start(self._started())
             await self._driver.run()
         finally:
             await cancelled(*helpers)
         return self._driver.outcome
 
-    def put_through_now(self, why: str) -> None:
-        """The customer must go to the default queue now."""
-        self._driver.put_through_now(why)
+    async def _rescue(self) -> str:
+        """The conversation of last resort, in which the customer can still write to an agent, and leave."""
+        reading = asyncio.create_task(self._read())
+        try:
+            return await self._session.hold_rescue(self._driver.language, speak=self._say_last, hand_over=self._hand_over)
+        finally:
+            await cancelled(reading)
+
+    def _started(self) -> CallStarted:
+        services = self._server.services
+        started = self._session.started(
+            language=self._language, recorded=services.keeps_words, without=services.without, remembered=Remembered()
+        )
+        return replace(started, conditions=self._for_chat(started.conditions))
 
     async def hang_up(self) -> None:
         """Close the connection; harmless when it is closed already."""
-        if self._socket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
-                await self._socket.close()
+        await self._connection.close(*((SERVICE_RESTART, "come back") if self._moved else ()))
+
+    # ------------------------------------------------------------------ who is there
+
+    def _conditions(self) -> Conditions:
+        return self._for_chat(self._server.services.session.conditions())
+
+    def _for_chat(self, conditions: Conditions) -> Conditions:
+        shared = self._server.services.session
+        there = self._server.services.talks.desks.queues - self._in_vain
+        return without_people(conditions, shared.bundle, there, since=self._session.journal.started, now=shared.clock())
+
+    def _is_there(self, queue: str) -> bool:
+        return queue in self._server.services.talks.desks.queues and queue not in self._in_vain
+
+    async def _show_hotline(self) -> None:
+        """Once: the number to call, where nobody is there to write to, or waiting may be too long."""
+        message = hotline_message(self._dialog.bundle, self._driver.language)
+        if message is not None and not self._hotline_shown:
+            self._hotline_shown = True
+            await self._send(message)
 
     # ------------------------------------------------------------------ from the customer
 
     async def _read(self) -> None:
-        """Take messages until the connection ends."""
+        """Take messages until the customer leaves, or is away for too long."""
         try:
             while True:
-                frame = await self._socket.receive()
-                if frame["type"] == "websocket.disconnect":
+                async for message in self._connection.messages():
+                    self._idle.heard()
+                    self._spoke = True
+                    await self._take(message)
+                if self._talk is None or not await self._returns(self._talk):
                     break
-                if not await self._take_frame(frame.get("text")):
-                    break
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the connection went away while being read
         except Exception:
             log.exception("a chat's messages cannot be read", code="chat.failed")
+        if self._talk is not None:
+            self._talk.gone()
         self._driver.hung_up("customer")
 
-    async def _take_frame(self, raw: str | None) -> bool:
-        """Take one message; False when the connection was closed because too many came."""
-        if not self._budget.take(time.monotonic()):
-            if self._budget.abusive:
-                with contextlib.suppress(RuntimeError):
-                    await self._socket.close(POLICY_VIOLATION, "too many messages")
-                return False
-            await self._send({"type": "error", "code": "too_many"})
-            return True
-        try:
-            if raw is None:
-                raise MessageRefused("bad_message", "not text")
-            message = parse_message(raw, self._limits.max_message_chars)
-        except MessageRefused as refused:
-            await self._send({"type": "error", "code": refused.code, "detail": str(refused)})
-            return True
-        self._heard_at = time.monotonic()
-        self._spoke = True
-        self._take(message)
-        return True
+    async def _returns(self, talk: Talk) -> bool:
+        """Whether a customer who was handed over and lost the connection is back in time."""
+        if not self._connection.replaced:
+            await talk.away()
+        back = await self._connection.comes_back(self._limits.resume_s)
+        if back:
+            await talk.back()
+        return back
 
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
+        if self._talk is not None:
+            if isinstance(message, Said):
+                self._keep_line("you", message.text)
+            await take_in_talk(self._talk, message)
+            if not isinstance(message, Left):
+                return
         match message:
             case Said(text):
+                self._keep_line("you", text)
                 self._say(text)
             case Pressed(key):
+                self._keep_line(
+                    "you", label_of(self._dialog.bundle, self._dialog.state, key, self._server.services.session.clock())
+                )
                 self._driver.key(key)
             case LanguageChosen(language):
                 phrase = self._phrase_for(language)
                 if phrase:
                     self._say(phrase)
-            case StillHere():
+            case StillHere() | Typing() | CameBack():
                 pass
             case Left():
                 self._driver.hung_up("customer")
+
+    def _keep_line(self, who: Literal["bot", "you"], text: str, language: str = "") -> None:
+        """For the agent, redacted."""
+        if len(self._lines) < _MOST_LINES:
+            self._lines.append(Line(who, redact_text(text), language))
 
     def _say(self, text: str) -> None:
         """Words; or keys, when a number is being asked for or a single key was written."""
@@ -214,42 +268,120 @@ class ChatSession:
         written = phrases.get(self._dialog.state.language, ())
         return written[0] if written and language != self._dialog.state.language else None
 
-    async def _watch_idle(self) -> None:
-        """Ask a customer who went quiet whether they are still there; without an answer the chat ends."""
-        warned_for = 0.0
-        while True:
-            quiet = time.monotonic() - self._heard_at
-            if quiet >= self._limits.idle_s:
-                self._session.journal.note("idle", seconds=round(quiet))
-                self._driver.hung_up("idle")
-                return
-            left = self._limits.idle_s - quiet
-            if left <= self._limits.idle_warning_s and warned_for != self._heard_at:
-                warned_for = self._heard_at
-                await self._send({"type": "idle", "seconds": round(left)})
-            until_warning = left - self._limits.idle_warning_s
-            await asyncio.sleep(max(0.01, until_warning if until_warning > 0 else left))
+    async def _warn_idle(self, left: float) -> None:
+        await self._send({"type": "idle", "seconds": round(left)})
+
+    def _idle_over(self, quiet: float) -> None:
+        self._session.journal.note("idle", seconds=round(quiet))
+        if self._talk is not None:
+            self._talk.gone()
+        self._driver.hung_up("idle")
 
     # ------------------------------------------------------------------ to the customer
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        """Send one message. A customer who is gone, or does not read, has left."""
-        if self._socket.application_state is not WebSocketState.CONNECTED:
-            return
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._socket.send_json(dict(message))
-        except (TimeoutError, RuntimeError, WebSocketDisconnect, OSError):
+        """Send one message. A customer who is gone, or does not read, has left, unless they may still come back."""
+        if message["type"] == "bot":
+            self._keep_line("bot", message["text"], message["lang"])
+        if not await self._connection.send(message) and self._talk is None:
             self._driver.hung_up("gone")
+        target = self._dialog.state.target
+        if message["type"] == "options" and target is not None and not target.open and not self._is_there(target.queue):
+            await self._show_hotline()
 
     async def _say_last(self, say: Say) -> None:
         """The words of the conversation of last resort, without the stage."""
         for prompt in say.prompts:
+            if prompt.id == ANNOUNCE and not self._is_there(self._dialog.bundle.default_queue):
+                continue  # nobody is told that they are put through to nobody
             text = TEXTS.get((prompt.id, say.language)) or TEXTS[(prompt.id, "pl")]
             await self._send({"type": "bot", "text": text, "lang": say.language})
 
+    # ------------------------------------------------------------------ to the agent
+
     async def _hand_over(self, action: HandOff) -> HandOffResult:
-        result = await self._session.hand_over(action, self._party)
-        if result.ok and action.kind == "transfer":
-            await self._send({"type": "handed_over", "queue": result.queue, "ref": self._session.hand_off_ref})
-        return result
+        if action.kind != "transfer":
+            return await self._session.hand_over(action, self)
+        spec = self._dialog.bundle.queues.get(action.queue)
+        if (spec is not None and spec.emergency) or not self._is_there(action.queue):
+            await self._show_hotline()
+        if not self._is_there(action.queue):
+            self._session.journal.note("nobody_there", queue=action.queue)
+            return HandOffResult(ok=False, queue=action.queue, reason=How.NOBODY.value)
+        self._handing = action
+        return await self._session.hand_over(action, self)
+
+    async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
+        """See `voicebot.handoff.service.Transferable`: lasts until the agent has ended the chat, or nobody came."""
+        action = self._handing
+        if action is None:
+            return TransferOutcome(ok=False, reason=How.FAILED.value)
+        token, owner = new_token(), f"{self.chat_id}-{secrets.token_hex(4)}"
+        chat = HandedChat(
+            ref=target.ref,
+            call_id=self.chat_id,
+            queue=target.queue,
+            priority=action.priority,
+            language=action.language,
+            intent=action.intent,
+            since=self._server.services.session.clock(),
+            resume=hash_of(token),
+            keeps_words=self._server.services.keeps_words and not self._stage.words_dropped,
+        )
+        lines = tuple(self._lines)
+        try:
+            chats = self._server.services.talks.chats
+            await patiently(lambda: chats.put(chat, lines, owner))
+        except StateError as error:
+            log.warning("a chat could not be handed over", code=error.code, ref=chat.ref, queue=chat.queue)
+            await self._show_hotline()
+            return TransferOutcome(ok=False, reason=How.FAILED.value)
+        talk = Talk(
+            chat,
+            self._server.services.talks,
+            self._connection,
+            owner=owner,
+            note=self._session.journal.note,
+            seen=len(lines),
+            changed=self._talk_changed,
+        )
+        written_meanwhile = self._lines[len(lines) :]
+        self._talk, self._idle.excused = talk, True
+        await self._send({"type": "handed_over", "queue": chat.queue, "ref": chat.ref, "resume": token})
+        for line in written_meanwhile:
+            await talk.say(line.text)
+        return await self._see_through(talk)
+
+    async def _see_through(self, talk: Talk) -> TransferOutcome:
+        if self._stopping:
+            talk.move()
+        try:
+            how = await talk.run()
+        finally:
+            self._talk, self._idle.excused = None, False
+            self._idle.heard()
+        self._moved = how is How.ELSEWHERE
+        if how in (How.NOBODY, How.UNANSWERED, How.FAILED):
+            self._in_vain.add(talk.chat.queue)
+            await self._show_hotline()
+            return TransferOutcome(ok=False, reason=how.value)
+        if self._moved:
+            await self._send({"type": "moving"})
+        return TransferOutcome(ok=talk.talked or self._moved, reason=how.value)
+
+    def _talk_changed(self) -> None:
+        self._idle.heard()
+        self._idle.excused = self._talk is not None and self._talk.agent is None
+
+
+async def take_in_talk(talk: Talk, message: Message) -> None:
+    """What the customer does while they wait for an agent, or have one."""
+    match message:
+        case Said(text):
+            await talk.say(text)
+        case Typing():
+            await talk.typing()
+        case Left():
+            talk.leave()
+        case Pressed() | LanguageChosen() | StillHere() | CameBack():
+            pass

@@ -40,6 +40,19 @@ class ChatSettings(BaseModel):
     keys_held_s: Seconds = 20.0
     """How long an announcement that can still be answered stands before the customer is handed over."""
 
+    agents: bool = True
+    """The bank's agent desk takes chats over (/api/chats). False: customers are offered the telephone, a callback, a message."""
+    desk_s: Annotated[float, Field(ge=5, le=600)] = 30.0
+    """A desk that says nothing for so long is gone, and its queues take no chats."""
+    agent_wait_s: Seconds = 300.0
+    """So long a customer waits for an agent; then they are told that nobody came, and what else can be done."""
+    agent_lease_s: Annotated[float, Field(ge=1, le=120)] = 15.0
+    """The chat of an agent whose process is heard nothing of for so long is given back to its queue."""
+    resume_s: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """A customer who waits for an agent, or has one, may lose the connection for so long."""
+    max_agent_message_chars: Annotated[int, Field(ge=50, le=4000)] = 2000
+    max_agent_messages_per_minute: Annotated[int, Field(ge=1, le=600)] = 60
+
     @model_validator(mode="after")
     def _warned_before_the_end(self) -> ChatSettings:
         if self.idle_warning_s >= self.idle_s:

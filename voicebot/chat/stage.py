@@ -11,9 +11,10 @@ from typing import Any
 from dialogs import Dialog
 from dialogs.engine.state import Phase
 from dialogs.events import Action, CollectKeys, Event, Listen, Say, Wait
-from voicebot.chat.offers import choices, read_out
+from voicebot.chat.offers import announcements, choices, read_out
 from voicebot.chat.settings import ChatSettings
 from voicebot.chat.wording import written_say
+from voicebot.conversation import rescue
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.stage import Conversation
 
@@ -23,8 +24,18 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class ChatStage:
     """One customer's side of the screen; see `voicebot.conversation.stage.Stage`."""
 
-    def __init__(self, dialog: Dialog, send: Send, *, clock: Callable[[], datetime], settings: ChatSettings) -> None:
+    def __init__(
+        self,
+        dialog: Dialog,
+        send: Send,
+        *,
+        clock: Callable[[], datetime],
+        settings: ChatSettings,
+        there: Callable[[str], bool] = lambda queue: True,
+    ) -> None:
+        """`there` tells whether anybody takes the chats of a queue: nobody is told that they are put through to nobody."""
         self._dialog = dialog
+        self._there = there
         self._send = send
         self._clock = clock
         self._settings = settings
@@ -49,15 +60,27 @@ class ChatStage:
     async def say(self, say: Say) -> None:
         """Send the text. It counts as heard at once; one that offers keys stands for a while, so that they can be chosen."""
         bundle, state = self._dialog.bundle, self._dialog.state
-        text = written_say(bundle, say, self._clock(), without=read_out(bundle, state))
+        unkept = self._promised_in_vain(say)
+        text = written_say(bundle, say, self._clock(), without=read_out(bundle, state) | unkept)
         if text:
             await self._send({"type": "bot", "text": text, "lang": say.language})
-        announced = state.phase is Phase.ANNOUNCING and say.mark == state.mark and say.barge_in
+        announced = state.phase is Phase.ANNOUNCING and say.mark == state.mark and say.barge_in and not unkept
         if announced and choices(bundle, state, self._clock()):
             loop = asyncio.get_running_loop()
             self._held[say.mark] = loop.call_later(self._settings.keys_held_s, self._heard, say.mark, True)
         else:
             self._heard(say.mark, finished=True)
+
+    def _promised_in_vain(self, say: Say) -> frozenset[str]:
+        """The prompts that announce a human where nobody takes the chats: they are left out, and what follows is the truth."""
+        bundle, target = self._dialog.bundle, self._dialog.state.target
+        queue = bundle.default_queue if target is None or say.mark == rescue.ANNOUNCE else target.queue
+        if self._there(queue):
+            return frozenset()
+        announcing = announcements(bundle)
+        return frozenset(
+            prompt.id for prompt in say.prompts if prompt.id.partition(".")[0] in announcing or prompt.id == rescue.ANNOUNCE
+        )
 
     async def stop_speaking(self) -> None:
         """What stands is cut short: the customer answered."""

@@ -62,7 +62,7 @@ class TokenRequired:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with the token."""
-        if scope["type"] == "http" and self._guarded(scope["path"]) and not self._has_token(scope):
+        if scope["type"] in ("http", "websocket") and self._guarded(scope["path"]) and not self._has_token(scope):
             self._refused("no_token")
             headers = {"WWW-Authenticate": "Bearer"}
             await _refuse(scope, receive, send, 401, "send the header Authorization: Bearer <token>", headers)

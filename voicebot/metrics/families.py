@@ -226,6 +226,35 @@ FAMILIES: Mapping[str, Family] = {
             wrong="Many at web.chat.max_chat_s: customers go in circles; look at their records.",
             bounds=_LENGTH,
         ),
+        _gauge(
+            "voicebot_chats_waiting",
+            "Chats that wait for an agent, by queue (all processes).",
+            "queue",
+            wrong="Rising: too few agents take chats, or a desk says that it is there and takes none.",
+        ),
+        _histogram(
+            "voicebot_chat_wait_seconds",
+            "From the hand-off of a chat to the agent who took it.",
+            wrong="Near web.chat.agent_wait_s: more agents are needed, or customers are told that nobody came.",
+            bounds=_STEERING,
+        ),
+        _gauge(
+            "voicebot_chat_agents", "Agents' connections to chats in this process.", wrong="At 0 all day: no desk is connected."
+        ),
+        _counter(
+            "voicebot_chat_talks_total",
+            "Chats that were handed over and ended, by how, and whether an agent was there.",
+            "how",
+            "talked",
+            wrong="unanswered, nobody: customers waited in vain; failed: look at the state server, and for chat.* in the log.",
+        ),
+        _counter(
+            "voicebot_chat_given_back_total",
+            "Chats that went back to a queue, by why.",
+            "why",
+            wrong="Many by connection: the desk's connections break; look at the proxy between.",
+            known=("connection", "agent", "transfer"),
+        ),
         _counter(
             "voicebot_http_refused_total",
             "Connections and requests refused by the web process, by reason.",

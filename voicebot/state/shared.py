@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
+from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import DataError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
@@ -101,6 +101,10 @@ class SharedState:
             raise StateUnavailable(f"the state server does not answer: {type(error).__name__}") from error
         self._answered()
         return answer
+
+    def listener(self) -> PubSub:
+        """A connection of its own for what is published; whoever asks for it closes it."""
+        return self._redis.pubsub()
 
     async def _within_deadline(self, question: Callable[[Redis], Awaitable[T]]) -> T:
         """The answer, or TimeoutError. The question has a task of its own: the client's timeouts cancel the task they run in, and

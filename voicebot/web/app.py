@@ -30,7 +30,7 @@ from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, figures, handoffs, switches
+from voicebot.web import callbacks, calls, chats, figures, handoffs, switches
 from voicebot.web.problems import Problem, refuse_invalid
 
 
@@ -74,14 +74,21 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))
     look = count_parts(parts.metrics, parts.health)
 
+    async def count_chats() -> None:
+        if parts.chat is not None:
+            services = parts.chat.services
+            await services.talks.chats.count(services.session.bundle.queues)
+
     async def count() -> None:
-        await asyncio.gather(parts.callbacks.count(), look())
+        await asyncio.gather(parts.callbacks.count(), look(), count_chats())
 
     app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count, kept_s=parts.health_kept_s))
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
+    if parts.chat is not None:
+        app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
     if parts.chat is not None and with_chat:
         app.include_router(chat_routes(parts.chat))
     return app

@@ -15,7 +15,10 @@ import httpx
 import structlog
 
 from dialogs.data.bundle import load_bundle
+from voicebot.chat.desks import Desks
+from voicebot.chat.handed import HandedChats
 from voicebot.chat.server import ChatServer, ChatServices
+from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
@@ -27,6 +30,7 @@ from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
+from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
 from voicebot.understanding.service import UnderstandingService, open_understanding
@@ -119,7 +123,8 @@ async def open_web(
             if understanding is None:
                 understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
-            chat = _chat(settings, shared.session(understanding, sinks))
+            talks = await _talks(settings, stores, metrics, stack, clock)
+            chat = _chat(settings, shared.session(understanding, sinks), talks)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         # anybody may ask for the health: the calls' process must not be asked as often
@@ -158,10 +163,29 @@ def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) ->
     return {"limits": settings.web.limits, "proxies": settings.web.proxies, "tls": tls, "refused": parts.refused}
 
 
-def _chat(settings: Settings, session: SessionServices) -> ChatServer:
+async def _talks(
+    settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack, clock: Callable[[], datetime]
+) -> TalkServices:
+    """What it takes to hand chats over to agents, in whatever process their connections are."""
+    chat, relay = settings.web.chat, Relay(stores.shared)
+    desks = Desks(stores.shared, enabled=chat.agents, lease_s=chat.desk_s)
+    for part in (relay, desks):
+        await part.start()
+        stack.push_async_callback(part.close)
+    return TalkServices(
+        HandedChats(stores.shared, relay, lease_s=chat.agent_lease_s, resume_s=chat.resume_s),
+        desks,
+        metrics,
+        wait_of=lambda queue: stores.conditions.snapshot.waits(clock()).get(queue),
+        longest_wait_s=chat.agent_wait_s,
+    )
+
+
+def _chat(settings: Settings, session: SessionServices, talks: TalkServices) -> ChatServer:
     """The text channel: the same conversation, understanding, hand-off and records as the calls have."""
     services = ChatServices(
         session=session,
+        talks=talks,
         without=() if session.understanding.has_classifier else ("classifier",),
         keeps_words=settings.recording.records("chat"),
     )
@@ -177,6 +201,8 @@ async def _token(settings: Settings, stores: Stores) -> str:
 
 def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[HttpServer]) -> None:
     metrics.read_from("voicebot_live_chats", lambda: len(chat) if chat is not None else 0)
+    metrics.read_from("voicebot_chats_waiting", lambda: chat.services.talks.chats.counted if chat is not None else [])
+    metrics.read_from("voicebot_chat_agents", lambda: chat.agents if chat is not None else 0)
     metrics.read_from("voicebot_http_connections", lambda: sum(server.connections for server in servers))
 
 

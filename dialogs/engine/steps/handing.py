@@ -120,8 +120,11 @@ def take_result(turn: Turn, result: HandOffResult) -> str | None:
 
 
 def _try_another(turn: Turn, result: HandOffResult) -> str | None:
-    """The overflow queue, then the default queue, then an apology."""
+    """The overflow queue, then the default queue, then an apology. A queue that was closed meanwhile is what its route says."""
     state, bundle = turn.state, turn.bundle
+    can_ask = "voice" not in state.without and not over_limit(turn)
+    if can_ask and state.target and state.target.route and routing.closed_since(turn):
+        return state.target.route
     failed = state.target.queue if state.target else result.queue
     state.refused.append(failed)
     turn.tried(f"refused:{failed}")

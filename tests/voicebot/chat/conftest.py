@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.voicebot.chat.bank import Bank, open_bank
-from tests.voicebot.state.servers import server, shared
+from tests.voicebot.state.servers import other, server, shared
 from voicebot.state.shared import SharedState
 
-__all__ = ["bank", "server", "shared"]
+__all__ = ["bank", "other", "server", "shared"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SHOTS = os.environ.get("CHAT_SCREENSHOTS")
+"""A folder for pictures of the page, for a person to look at."""
 PHONE, DESKTOP = (360, 740), (1280, 800)
 
 
@@ -103,7 +106,7 @@ async def test_a_conversation_by_keyboard_alone_reaches_the_right_queue(page: Pa
     await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
     await tab_to(page, "Card trouble or a new card", back=True)
     await page.keyboard.press("Space")
-    await expect(page.get_by_role("status")).to_have_text("The conversation has been passed on to an advisor.")
+    await expect(page.get_by_role("status")).to_have_text("The advisor has ended the conversation. Thank you.")
     await expect(page.get_by_role("button", name="Start again")).to_be_focused()
     assert "Putting you through" in await log.inner_text()
     await bank.until_empty()
@@ -118,7 +121,7 @@ async def test_an_emergency_is_two_keystrokes_away(page: Page) -> None:
     await page.keyboard.press("Enter")
     await tab_to(page, "Blocking a card", back=True)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status")).to_have_text("The conversation has been passed on to an advisor.")
+    await expect(page.get_by_role("status")).to_have_text("The advisor has ended the conversation. Thank you.")
 
 
 async def test_the_site_around_the_page_learns_of_the_hand_over(page: Page, bank: Bank) -> None:
@@ -257,6 +260,118 @@ async def test_a_quiet_customer_stays_with_one_button(browser: Browser, shared: 
         await tab_to(page, "Yes, I'm here")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+        await page.close()
+
+
+@pytest.fixture
+async def staffed(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
+    """A bank whose agents are the test."""
+    async with open_bank(shared, tmp_path, answered=False) as opened:
+        yield opened
+
+
+async def waiting_page(browser: Browser, bank: Bank, locale: str = "en-GB", width: int = 320) -> tuple[Page, str]:
+    """A customer on a small telephone who waits for an agent; the reference."""
+    page = await browser.new_page(base_url=bank.origin, locale=locale, viewport={"width": width, "height": 640})
+    await page.emulate_media(reduced_motion="reduce")  # half faded in, words have too little contrast
+    await open_chat(page)
+    await page.get_by_role("textbox").fill("my blik does not work" if locale.startswith("en") else "nie działa mi blik")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text(
+        "waiting for an advisor" if locale.startswith("en") else "Czekają Państwo"
+    )
+    (look,) = await bank.chats.everywhere()
+    assert look.chat is not None
+    return page, look.chat.ref
+
+
+async def fits(page: Page) -> bool:
+    """Nothing needs sideways scrolling."""
+    return bool(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize(
+    ("locale", "joined"), [("en-GB", "You are now talking to Anna <b>."), ("pl", "Rozmawia z Państwem: Anna <b>.")]
+)
+async def test_waiting_and_writing_with_an_agent_at_320_pixels(browser: Browser, staffed: Bank, locale: str, joined: str) -> None:
+    """Who came, what they write, that they are writing, and the end; the shortcuts that lead nowhere are gone."""
+    page, ref = await waiting_page(browser, staffed, locale)
+    found = await violations(page)
+    assert await page.locator("#shortcuts [data-key]:visible").count() == 0
+    async with staffed.agent(ref) as agent:
+        await agent.take("Anna <b>")
+        await expect(page.get_by_role("status")).to_have_text(joined)
+        await agent.send("typing")
+        await expect(page.get_by_role("status")).to_contain_text("Anna <b> ")
+        await agent.send("say", text="<img src=x> How can I help?")
+        await expect(page.locator(".turn.agent .words")).to_have_text("<img src=x> How can I help?")
+        await expect(page.locator(".turn.agent .who")).to_have_text("Anna <b>")
+        await page.get_by_role("textbox").type("It does not work")
+        await agent.until("typing")
+        await page.keyboard.press("Enter")
+        assert (await agent.until("say"))["text"] == "It does not work"
+        found += await violations(page)
+        assert await fits(page)
+        await page.screenshot(path=f"{SHOTS}/agent-{locale}.png") if SHOTS else None
+        await agent.send("end")
+        await expect(page.locator("#restart")).to_be_visible()
+    assert found == []
+    await page.close()
+
+
+async def test_a_page_that_is_loaded_anew_is_in_the_same_conversation(browser: Browser, staffed: Bank) -> None:
+    """While the customer waits and with the agent; after the end it begins anew."""
+    page, ref = await waiting_page(browser, staffed)
+    await page.reload()
+    await expect(page.get_by_role("status")).to_contain_text("waiting for an advisor")
+    await expect(page.get_by_role("log")).to_contain_text("my blik does not work")
+    async with staffed.agent(ref) as agent:
+        await agent.take()
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+        await page.reload()
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+        await page.get_by_role("textbox").fill("still here")
+        await page.keyboard.press("Enter")
+        assert (await agent.until("say"))["text"] == "still here"
+        await agent.send("end")
+        await expect(page.get_by_role("status")).to_have_text("The advisor has ended the conversation. Thank you.")
+    await page.reload()
+    await expect(page.get_by_role("log").locator(".turn")).to_have_count(1)
+    await page.close()
+
+
+async def test_an_agent_who_is_lost_is_said_and_the_customer_may_leave(browser: Browser, staffed: Bank) -> None:
+    """By keyboard, with the way back to a new conversation."""
+    page, ref = await waiting_page(browser, staffed)
+    async with staffed.agent(ref) as agent:
+        await agent.take()
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+    await expect(page.get_by_role("status")).to_contain_text("The connection to the advisor broke.")
+    await tab_to(page, "End the chat")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Start again")).to_be_focused()
+    await page.close()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "pl"])
+async def test_an_emergency_with_nobody_there_is_one_tap_from_the_hotline(
+    browser: Browser, shared: SharedState, tmp_path: Path, locale: str
+) -> None:
+    """A link that dials, large enough, named, and still there when the chat has ended."""
+    async with open_bank(shared, tmp_path, desk=False) as bank:
+        page = await browser.new_page(base_url=bank.origin, locale=locale, viewport={"width": 320, "height": 640})
+        await page.emulate_media(reduced_motion="reduce")
+        await open_chat(page)
+        await page.locator("#shortcuts .urgent").click()
+        await expect(page.locator("#restart")).to_be_visible()
+        link = page.locator("#hotline a")
+        await expect(link).to_have_attribute("href", f"tel:{'+48225550100' if locale == 'pl' else '+48225550103'}")
+        box = await link.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
+        assert await fits(page)
+        assert await violations(page) == []
+        await page.screenshot(path=f"{SHOTS}/nobody-{locale}.png") if SHOTS else None
         await page.close()
 
 

@@ -32,6 +32,7 @@ LIMITS = {
     "voicebot_call_seconds": longest(Limits, "max_call_s"),
     "voicebot_steering_seconds": max(longest(Limits, "max_call_s"), longest(ChatSettings, "max_chat_s")),
     "voicebot_chat_seconds": longest(ChatSettings, "max_chat_s"),
+    "voicebot_chat_wait_seconds": longest(ChatSettings, "agent_wait_s"),
     "voicebot_understand_seconds": longest(Limits, "understand_s"),
     "voicebot_recogniser_seconds": FINISH_DEADLINE_S,
     "voicebot_response_seconds": FINISH_DEADLINE_S + longest(Limits, "understand_s"),

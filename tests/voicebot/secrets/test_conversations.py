@@ -319,6 +319,8 @@ async def test_without_redaction_the_same_is_found_everywhere(
             await customer.key("9")
             await customer.key("1")
             await customer.until("handed_over")
+            await customer.send("bye")
+            await customer.until_closed()
         await flushed(service)
         state = await service.service.stores.shared.ask(cast("Callable[[Redis], Awaitable[dict[str, bytes]]]", state_of))
         places = {**files_under(tmp_path), **state, "journals": json.dumps(service.journals).encode()}

@@ -89,6 +89,10 @@ async def test_a_chat_in_the_web_process_is_put_through_when_it_is_stopped(tmp_p
         async with httpx.AsyncClient(base_url=f"http://{host}", headers=AUTH, trust_env=False) as client:
             assert (await client.get("/chat")).status_code == 200
             assert (await client.get("/api/calls")).status_code == 404
+        api = f"http://127.0.0.1:{listeners.api.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=api, headers=AUTH, trust_env=False, timeout=60) as client:
+            at_work = {"desk": "desk-1", "queue": ["card_emergency", "general"]}
+            assert (await client.get("/api/chats", params=at_work)).json()["queues"] == ["card_emergency", "general"]
         async with connect(f"ws://{host}/chat/ws?lang=pl", origin=f"http://{host}") as socket:  # type: ignore[arg-type]
             customer = Customer(socket)
             await customer.until("options")

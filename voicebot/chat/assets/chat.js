@@ -2,6 +2,9 @@
 "use strict";
 
 (() => {
+  const KEPT = "chat";
+  const MOST_TRIES = 12;
+  const ELSEWHERE = 4001; // the same customer is connected again in another window
   const byId = (id) => document.getElementById(id);
   const allTexts = JSON.parse(byId("texts").textContent);
   const log = byId("log");
@@ -13,7 +16,14 @@
   let over = true;
   let saidSomething = false;
   let statusName = "connecting";
+  let statusValues = {};
   let digits = false;
+  let hotline = null; // what to call: {number, shown}
+  let talk = null; // a chat that was handed over: {ref, token}
+  let agent = ""; // the name of whoever has it
+  let tries = 0;
+  let typedAt = 0;
+  let typingShown = 0;
 
   const text = (name) => allTexts[language][name] ?? "";
 
@@ -31,19 +41,37 @@
     if (log.scrollHeight <= log.clientHeight) log.lastElementChild?.scrollIntoView({ block: "nearest" });
   }
 
-  function show(who, words, lang) {
+  function show(who, words, lang, name = "") {
     const turn = element("div", `turn ${who}`);
-    turn.append(element("span", "who", text(who)));
+    turn.append(element("span", "who", name || text(who)));
     const said = element("p", "words", words);
-    said.lang = lang;
+    if (lang) said.lang = lang;
     turn.append(said);
     log.append(turn);
     scrollToEnd();
   }
 
+  const filled = (name, values) =>
+    Object.entries(values).reduce((said, [key, value]) => said.replace(`{${key}}`, () => value), text(name));
+
   function tell(name, values = {}) {
     statusName = name;
-    status.textContent = Object.entries(values).reduce((said, [key, value]) => said.replace(`{${key}}`, value), text(name));
+    statusValues = values;
+    status.textContent = filled(name, values);
+  }
+
+  function tellHowItStands() {
+    if (agent) tell("joined", { name: agent });
+    else if (talk) tell(talk.minutes ? "waiting_minutes" : "waiting", { minutes: talk.minutes ?? "" });
+    else tell("");
+  }
+
+  function showHotline() {
+    const link = byId("hotline").querySelector("a");
+    byId("hotline").hidden = !hotline;
+    if (!hotline) return;
+    link.href = `tel:${hotline.number}`;
+    link.textContent = filled("hotline", { number: hotline.shown });
   }
 
   function speak(newLanguage) {
@@ -59,7 +87,8 @@
       if (link.lang === language) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    if (status.textContent) tell(statusName);
+    if (status.textContent) tell(statusName, statusValues);
+    showHotline();
     labelField();
   }
 
@@ -94,10 +123,16 @@
     scrollToEnd();
   }
 
+  // What leads to a human or to the menu leads nowhere once a human is being called.
+  function setShortcuts() {
+    byId("shortcuts").hidden = over;
+    for (const button of document.querySelectorAll("#shortcuts [data-key]")) button.hidden = talk !== null;
+  }
+
   function setOver(isOver) {
     over = isOver;
     byId("form").hidden = over;
-    byId("shortcuts").hidden = over;
+    setShortcuts();
     byId("again").hidden = !over;
     byId("still-there").hidden = true;
   }
@@ -106,8 +141,11 @@
     if (over) return;
     const focusIsLost = document.activeElement !== document.body && !log.contains(document.activeElement);
     clearChoices();
+    forgetTalk();
     setOver(true);
     tell(name);
+    socket?.close();
+    socket = null;
     if (focusIsLost) byId("restart").focus();
     scrollToEnd();
   }
@@ -130,8 +168,8 @@
 
   function say(words) {
     saidSomething = true;
-    tell("");
-    show("you", words, language);
+    tellHowItStands();
+    show("you", words, talk ? "" : language);
     clearChoices();
     send({ type: "say", text: words });
   }
@@ -145,6 +183,12 @@
     else tell("empty");
   });
 
+  field.addEventListener("input", () => {
+    if (!agent || Date.now() - typedAt < 3000) return;
+    typedAt = Date.now();
+    socket?.readyState === WebSocket.OPEN && socket.send('{"type":"typing"}');
+  });
+
   for (const button of document.querySelectorAll("#shortcuts [data-key]")) {
     button.addEventListener("click", () => press(button.dataset.key, button.textContent));
   }
@@ -156,13 +200,15 @@
 
   byId("still-here").addEventListener("click", () => {
     send({ type: "still_here" });
-    tell("");
+    tellHowItStands();
     byId("still-there").hidden = true;
     field.focus();
   });
 
   byId("restart").addEventListener("click", () => {
     log.replaceChildren();
+    hotline = null;
+    showHotline();
     open();
     field.focus();
   });
@@ -179,6 +225,7 @@
 
   const onMessage = {
     bot: (message) => {
+      if (talk) stopTalking(); // nobody came, and the assistant says what else can be done
       speak(message.lang);
       show("bot", message.text, message.lang);
     },
@@ -188,35 +235,134 @@
       offer(message.choices);
     },
     handed_over: (message) => {
-      end("handed_over");
+      keepTalk({ ref: message.ref, token: message.resume });
       document.dispatchEvent(new CustomEvent("chat:handed-over", { detail: { queue: message.queue, ref: message.ref } }));
     },
+    waiting: (message) => {
+      agent = "";
+      if (talk) talk.minutes = message.minutes;
+      if (statusName !== "agent_left" || message.minutes) tellHowItStands();
+    },
+    agent: (message) => {
+      agent = message.name;
+      tellHowItStands();
+    },
+    agent_says: (message) => {
+      show("agent", message.text, "", agent);
+      tellHowItStands();
+    },
+    typing: () => {
+      tell("typing", { name: agent });
+      clearTimeout(typingShown);
+      typingShown = setTimeout(() => statusName === "typing" && tellHowItStands(), 6000);
+    },
+    agent_left: () => {
+      agent = "";
+      tell("agent_left");
+    },
+    history: (message) => {
+      log.replaceChildren();
+      for (const line of message.lines) show(line.who, line.text, line.language);
+    },
+    hotline: (message) => {
+      hotline = message;
+      showHotline();
+    },
+    moving: () => {},
     idle: (message) => {
       tell("idle", { minutes: Math.max(1, Math.round(message.seconds / 60)) });
       byId("still-there").hidden = false;
     },
-    error: (message) => (message.code === "full" ? end("full") : tell(message.code)),
-    ended: (message) => end(message.reason === "idle" ? "idle_end" : "ended"),
+    error: (message) => {
+      if (message.code === "full") end("full");
+      else if (message.code === "over") end("talk_lost");
+      else if (message.code !== "try_again") tell(message.code);
+    },
+    ended: (message) => end(ENDS[message.reason] ?? "ended"),
   };
+  const ENDS = { idle: "idle_end", handed_over: "talk_over", unanswered: "unanswered" };
+
+  // ---------------------------------------------------------------- a chat that was handed over survives a lost connection
+
+  // The token is forgotten with the window: a later visitor of the same computer must not find the conversation.
+  function keepTalk(handed) {
+    talk = handed;
+    tries = 0;
+    clearChoices();
+    setShortcuts();
+    stored((store) => store.setItem(KEPT, JSON.stringify(handed)));
+  }
+
+  function forgetTalk() {
+    talk = null;
+    agent = "";
+    stored((store) => store.removeItem(KEPT));
+  }
+
+  function stopTalking() {
+    forgetTalk();
+    setShortcuts();
+    tell("");
+  }
+
+  function keptTalk() {
+    try {
+      return JSON.parse(stored((store) => store.getItem(KEPT)) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  // A browser may refuse to store anything; then a page that is loaded anew begins anew.
+  function stored(use) {
+    try {
+      return use(window.sessionStorage);
+    } catch {
+      return null;
+    }
+  }
+
+  function lost(code) {
+    if (code === ELSEWHERE) forgetTalk();
+    if (!talk || tries >= MOST_TRIES) {
+      end(code === ELSEWHERE ? "elsewhere" : "lost");
+      return;
+    }
+    tell("reconnecting");
+    setTimeout(connect, Math.min(8000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
+    tries += 1;
+  }
 
   function open() {
-    saidSomething = false;
+    saidSomething = talk !== null;
     digits = false;
     labelField();
     setOver(false);
     tell("connecting");
+    connect();
+  }
+
+  function connect() {
+    if (over) return;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const connection = new WebSocket(`${scheme}//${location.host}/chat/ws?lang=${encodeURIComponent(language)}`);
+    const query = talk ? "resume" : `lang=${encodeURIComponent(language)}`;
+    const connection = new WebSocket(`${scheme}//${location.host}/chat/ws?${query}`);
     socket = connection;
-    connection.addEventListener("open", () => tell(""));
+    connection.addEventListener("open", () => {
+      tell("");
+      if (talk) connection.send(JSON.stringify({ type: "resume", ref: talk.ref, token: talk.token }));
+    });
     connection.addEventListener("message", (event) => {
       const message = JSON.parse(event.data);
-      if (connection === socket && Object.hasOwn(onMessage, message.type)) onMessage[message.type](message);
+      if (connection !== socket || !Object.hasOwn(onMessage, message.type)) return;
+      if (message.type === "waiting" || message.type === "agent") tries = 0;
+      onMessage[message.type](message);
     });
-    connection.addEventListener("close", () => {
-      if (connection === socket) end("lost");
+    connection.addEventListener("close", (event) => {
+      if (connection === socket) lost(event.code);
     });
   }
 
+  talk = keptTalk();
   open();
 })();

@@ -1,0 +1,771 @@
+"""A chat that is handed over: the customer waits, an agent takes it, both write; and everything that may go wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.voicebot.chat.bank import NIGHT, Bank, Customer, open_bank
+from tests.voicebot.state.servers import StateServer, back
+from voicebot.chat.handed import ChatOver
+from voicebot.chat.settings import ChatSettings
+from voicebot.errors import StateUnavailable
+from voicebot.state.shared import SharedState
+
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.fixture
+async def bank(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
+    """A bank with a desk whose agents are the test."""
+    async with open_bank(shared, tmp_path, answered=False) as opened:
+        yield opened
+
+
+async def hand_over(customer: Customer, words: str = "nie działa mi blik") -> dict[str, Any]:
+    """The customer is handed over: what they were told."""
+    await customer.until("options")
+    return await (await customer.say(words)).until("handed_over")
+
+
+async def until(condition: Any) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+def stored(folder: Path) -> str:
+    """Everything in the call files."""
+    return "".join(path.read_text() for path in (folder / "files").rglob("*.json"))
+
+
+@asynccontextmanager
+async def come_back(bank: Bank, handed: dict[str, Any], token: str | None = None) -> AsyncIterator[Customer]:
+    """The customer's page connects again, to any process."""
+    async with connect(f"ws://127.0.0.1:{bank.port}/chat/ws?resume", origin=bank.origin) as socket:  # type: ignore[arg-type]
+        customer = Customer(socket)
+        await customer.send("resume", ref=handed["ref"], token=token or handed["resume"])
+        yield customer
+
+
+# ---------------------------------------------------------------- the usual way
+
+
+async def test_the_desk_sees_who_waits_and_an_agent_and_the_customer_write(bank: Bank, tmp_path: Path) -> None:
+    """From the list to the end, with names, typing and the story; the record has it all, redacted."""
+    async with bank.customer() as customer, bank.api() as api:
+        handed = await hand_over(customer)
+        assert (await customer.until("waiting"))["queue"] == "payments"
+        await customer.say(f"moja karta {CARD}")
+        [listed] = (await api.get("/api/chats")).json()["chats"]
+        assert (listed["ref"], listed["queue"], listed["intent"], listed["taken"]) == (handed["ref"], "payments", "blik", False)
+        async with bank.agent(handed["ref"]) as agent:
+            await until(lambda: has_lines(bank, handed["ref"], 4))
+            claim = await agent.take("Anna Kowalska")
+            [shown] = agent.of("chat")
+            assert shown["story"]["words"] == "nie działa mi blik"
+            assert next(line["text"] for line in shown["lines"] if line["who"] == "you") == "nie działa mi blik"
+            assert CARD not in json.dumps(shown)
+            assert (await customer.until("agent"))["name"] == "Anna Kowalska"
+            assert (await api.get("/api/chats")).json()["chats"][0]["taken"]
+            await agent.send("typing")
+            await customer.until("typing")
+            await agent.send("say", text="Dzień dobry, w czym mogę pomóc?")
+            assert (await customer.until("agent_says"))["text"] == "Dzień dobry, w czym mogę pomóc?"
+            await customer.send("typing")
+            await agent.until("typing")
+            await customer.say(f"pesel 44051401359, karta {CARD}")
+            while CARD not in (said := await agent.until("say"))["text"]:
+                pass
+            assert said["text"] == f"pesel 44051401359, karta {CARD}", "what is written live is passed on as it was written"
+            assert len(claim) > 16
+            await agent.send("end")
+            assert (await agent.until("over"))["how"] == "agent"
+        assert (await customer.until("ended"))["reason"] == "handed_over"
+        assert await customer.until_closed() == 1000
+        assert (await api.get("/api/chats")).json()["chats"] == []
+    [summary] = await bank.records_written()
+    assert (summary.outcome, summary.queue) == ("handed_over", "payments")
+    kept = stored(tmp_path)
+    assert "w czym mogę pomóc" in kept
+    assert "1111" not in kept
+    assert "44051401359" not in kept
+
+
+async def has_lines(bank: Bank, ref: str, number: int) -> bool:
+    return (await bank.chats.look(ref)).lines >= number
+
+
+async def test_what_is_kept_of_a_chat_that_lasts_is_redacted_and_forgotten_at_its_end(bank: Bank, shared: SharedState) -> None:
+    """Nothing personal stands in the state server, not even for a moment; after the end nothing at all."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await agent.send("say", text=f"Czy to karta {CARD}?")
+            await agent.until("sent")
+            await customer.say(f"tak, {CARD}")
+            await agent.until("say")
+            lines = await bank.chats.lines(handed["ref"])
+            assert "<" in lines[-1].text
+            assert CARD not in str(lines)
+            await agent.send("end")
+            await agent.until("over")
+        await customer.until_closed()
+
+    async def keys(redis: Any) -> list[str]:
+        return [key async for key in redis.scan_iter(f"*{handed['ref']}*") if "handoff" not in key]
+
+    assert await shared.ask(keys) == [f"voicebot:chat:{handed['ref']}"]
+    assert (await bank.chats.look(handed["ref"])).over == "agent"
+
+
+@pytest.mark.parametrize(("keeps_words", "asked_not"), [(False, False), (True, True)])
+async def test_words_are_kept_only_as_the_line_and_the_customer_want(
+    shared: SharedState, tmp_path: Path, keeps_words: bool, asked_not: bool
+) -> None:
+    """What happened stays in the record, what was written does not."""
+    async with open_bank(shared, tmp_path, answered=False, keeps_words=keeps_words) as bank, bank.customer() as customer:
+        if asked_not:
+            await customer.until("options")
+            await customer.say("bez nagrywania")
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await agent.send("say", text="Tajemnica agenta")
+            await customer.until("agent_says")
+            await customer.say("tajemnica klienta")
+            await agent.until("say")
+            await agent.send("end")
+            await agent.until("over")
+        await customer.until_closed()
+        await bank.records_written()
+    assert "agent_came" in stored(tmp_path)
+    assert "tajemnica" not in stored(tmp_path).lower()
+
+
+async def test_the_customer_is_told_how_long_the_queue_says_it_takes(bank: Bank) -> None:
+    """In whole minutes; and again when that changes."""
+    bank.waits["payments"] = 150.0
+    async with bank.customer() as customer:
+        await hand_over(customer)
+        assert (await customer.until("waiting"))["minutes"] == 3
+        bank.waits["payments"] = 30.0
+        assert (await customer.until("waiting"))["minutes"] == 1
+        del bank.waits["payments"]
+        assert (await customer.until("waiting"))["minutes"] is None
+
+
+async def test_the_most_urgent_chat_comes_first(bank: Bank) -> None:
+    """Then the one that has waited longest; a desk may ask for some of the queues."""
+    async with bank.customer() as first, bank.customer() as second, bank.api() as api:
+        ordinary, urgent = await hand_over(first), await hand_over(second, "zgubiłem kartę")
+        listed = (await api.get("/api/chats")).json()["chats"]
+        assert [each["ref"] for each in listed] == [urgent["ref"], ordinary["ref"]]
+        some = (await api.get("/api/chats", params={"queue": ["payments", "cards"]})).json()["chats"]
+        assert [each["ref"] for each in some] == [ordinary["ref"]]
+
+
+async def test_chats_that_wait_are_a_figure_for_every_queue(bank: Bank) -> None:
+    """Also where none wait; one that has an agent does not."""
+    bank.metrics.read_from("voicebot_chats_waiting", lambda: bank.chats.counted)
+    async with bank.customer() as first, bank.customer() as second, bank.api() as api:
+        await hand_over(first)
+        await bank.chats.take((await hand_over(second))["ref"], "a-claim-of-the-test", "Anna")
+        told = (await api.get("/metrics")).text.splitlines()
+    assert 'voicebot_chats_waiting{process="web",queue="payments"} 1.0' in told
+    assert 'voicebot_chats_waiting{process="web",queue="mortgage"} 0.0' in told
+
+
+async def test_an_agent_sends_the_chat_on_to_another_queue(bank: Bank) -> None:
+    """Its place is kept; the next agent reads what was written before. A queue without people, or none at all, is refused."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        await bank.staff("payments", "cards")
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await agent.send("say", text="Przekażę dalej")
+            await agent.send("transfer", queue="nowhere")
+            assert (await agent.until("error"))["code"] == "unknown_queue"
+            await agent.send("transfer", queue="loans")
+            assert (await agent.until("error"))["code"] == "nobody_there"
+            await agent.send("transfer", queue="cards")
+            assert (await agent.until("given_back"))["queue"] == "cards"
+        while (await customer.until("waiting"))["queue"] != "cards":
+            pass
+        async with bank.agent(handed["ref"]) as other:
+            await other.take("Jan")
+            assert "Przekażę dalej" in [line["text"] for line in other.of("chat")[0]["lines"]]
+            while (await customer.until("agent"))["name"] != "Jan":
+                pass
+
+
+async def test_a_customer_may_leave_while_waiting_and_while_writing(bank: Bank) -> None:
+    """The desk is told, and the chat is in no list."""
+    for taken in (False, True):
+        async with bank.customer() as customer, bank.api() as api:
+            handed = await hand_over(customer)
+            async with bank.agent(handed["ref"]) as agent:
+                if taken:
+                    await agent.take()
+                    await customer.until("agent")
+                await customer.send("bye")
+                await customer.until_closed()
+                assert (await agent.until("over"))["how"] in ("customer", "gone")
+            assert (await api.get("/api/chats")).json()["chats"] == []
+    await bank.until_empty()
+    outcomes = [summary.outcome for summary in await bank.records_written()]
+    assert sorted(outcomes) == ["caller_hung_up", "handed_over"]
+
+
+# ---------------------------------------------------------------- one agent at a time
+
+
+async def test_of_two_agents_one_gets_the_chat(bank: Bank) -> None:
+    """The other is told so, cannot write into it, and gets it when the first gives it back."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as first, bank.agent(handed["ref"]) as second:
+            await second.until("chat")
+            await first.take("Anna")
+            await second.send("say", text="Jestem tu!")
+            assert (await second.until("error"))["code"] == "not_taken"
+            await second.send("take", name="Jan")
+            assert (await second.until("error"))["code"] == "taken"
+            await customer.until("agent")
+            await first.send("give_back")
+            await first.until("given_back")
+            await customer.until("agent_left")
+            await second.send("take", name="Jan")
+            await second.until("taken")
+            assert (await customer.until("agent"))["name"] == "Jan"
+        assert "Jestem tu!" not in json.dumps(customer.got)
+
+
+async def test_many_agents_at_once_and_one_gets_it(bank: Bank) -> None:
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+
+        async def take(number: int) -> bool:
+            try:
+                await bank.chats.take(handed["ref"], f"claim-number-{number:04}", "Anna")
+            except Exception:
+                return False
+            return True
+
+        assert sum(await asyncio.gather(*(take(number) for number in range(20)))) == 1
+
+
+async def test_an_agent_whose_connection_ends_gives_the_chat_back_with_a_word(bank: Bank) -> None:
+    """The customer waits again, in the same chat; what they write meanwhile reaches the next agent."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+        await customer.until("agent_left")
+        await customer.until("waiting")
+        await customer.say("halo, jest tam kto?")
+        await until(lambda: has_lines(bank, handed["ref"], 4))
+        async with bank.agent(handed["ref"]) as other:
+            await other.take("Jan")
+            assert "halo, jest tam kto?" in [line["text"] for line in other.of("chat")[0]["lines"]]
+    assert 'voicebot_chat_given_back_total{why="connection"} 1.0' in bank.metrics.render().splitlines()
+
+
+async def test_an_agent_whose_process_died_loses_the_chat_when_the_lease_ends(shared: SharedState, tmp_path: Path) -> None:
+    """Nobody says goodbye for it."""
+    settings = ChatSettings(agent_lease_s=1)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank, bank.customer() as customer:
+        handed = await hand_over(customer)
+        await bank.chats.take(handed["ref"], "claim-of-a-dead-process", "Anna")
+        await customer.until("agent")
+        await customer.until("agent_left")
+        async with bank.agent(handed["ref"]) as other:
+            await other.take("Jan")
+
+
+async def test_an_agent_who_comes_back_with_the_claim_goes_on(shared: SharedState, tmp_path: Path) -> None:
+    """When the process stopped; with another claim it is somebody else's chat."""
+    async with open_bank(shared, tmp_path, answered=False) as bank, bank.customer() as customer:
+        handed = await hand_over(customer)
+        await bank.chats.take(handed["ref"], "claim-before-the-stop", "Anna")
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.until("chat")
+            await agent.send("take", name="Anna", claim="a-claim-that-is-none")
+            assert (await agent.until("error"))["code"] == "taken"
+            await agent.send("take", name="Anna", claim="claim-before-the-stop")
+            assert (await agent.until("taken"))["claim"] == "claim-before-the-stop"
+            await agent.send("say", text="Już jestem")
+            assert (await customer.until("agent_says"))["text"] == "Już jestem"
+    assert not customer.of("agent_left")
+
+
+# ---------------------------------------------------------------- nobody there
+
+
+@pytest.mark.parametrize("agents", [True, False])
+@pytest.mark.parametrize("lang", ["pl", "en"])
+async def test_an_emergency_with_nobody_there_shows_the_number_at_once(
+    shared: SharedState, tmp_path: Path, agents: bool, lang: str
+) -> None:
+    """And promises nothing: nobody is put through, nothing is blocked."""
+    settings = ChatSettings(agents=agents)
+    async with open_bank(shared, tmp_path, desk=not agents, answered=False, settings=settings, now=NIGHT) as bank:
+        for words in ("zgubiłem kartę", None):
+            async with bank.customer(lang) as customer:
+                await customer.until("options")
+                before = len(customer.got)
+                await (customer.say(words) if words else customer.key("9"))
+                told = await customer.until("hotline")
+                assert not [message for message in customer.got[before:] if message["type"] == "bot"]
+                assert told["number"] == {"pl": "+48225550100", "en": "+48225550103"}[lang]
+                assert told["shown"].replace(" ", "") == told["number"]
+                assert await customer.until_closed() == 1000
+                assert not customer.of("handed_over")
+                said = customer.read.lower()
+                assert "łączę" not in said
+                assert "putting you through" not in said
+                assert "828 828 828" in said
+                assert (await customer.until("ended") if not customer.of("ended") else customer.of("ended")[0])[
+                    "reason"
+                ] == "apology"
+
+
+@pytest.mark.parametrize(("words", "queue"), [("nie działa mi blik", "payments"), ("człowiek", "general")])
+async def test_an_ordinary_matter_with_nobody_there_is_offered_what_can_be_done(
+    shared: SharedState, tmp_path: Path, words: str, queue: str
+) -> None:
+    """The telephone, a callback, or a message: never a transfer to nobody."""
+    async with open_bank(shared, tmp_path, desk=False) as bank, bank.customer() as customer:
+        await customer.until("options")
+        await customer.say(words)
+        offered = await customer.until("options")
+        while not offered["choices"]:
+            await customer.say(words)
+            offered = await customer.until("options")
+        assert [choice["name"] for choice in offered["choices"]] == ["callback", "message", "leave"]
+        assert (await customer.until("hotline"))["number"] == "+48225550100"
+        await customer.key("2")
+        await customer.until("options")
+        await customer.say("proszę o kontakt")
+        await customer.until_closed()
+        assert "łączę" not in customer.read.lower()
+        assert not customer.of("handed_over")
+
+
+async def test_nobody_in_time_is_told_and_what_else_can_be_done_is_offered(shared: SharedState, tmp_path: Path) -> None:
+    """The desk says it is there and takes no chat: the conversation goes on with the assistant."""
+    settings = ChatSettings(agent_wait_s=0.3)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank, bank.customer() as customer:
+        handed = await hand_over(customer)
+        await customer.until("hotline")
+        assert [choice["name"] for choice in (await customer.until("options"))["choices"]] == ["callback", "message", "leave"]
+        assert (await bank.chats.look(handed["ref"])).over == "unanswered"
+        await customer.key("1")
+        await customer.until("options")
+        await customer.say("600 100 200")
+        await customer.until("options")
+        await customer.key("1")
+        await customer.until_closed()
+        [callback] = await bank.callbacks.waiting("payments")
+    assert callback.number == "+48600100200"
+
+
+async def test_when_the_last_desk_goes_home_whoever_waits_is_told(bank: Bank) -> None:
+    """At once, not when the longest wait is over; whoever has an agent keeps them."""
+    async with bank.customer() as waiting, bank.customer() as served:
+        with_agent = await hand_over(served)
+        async with bank.agent(with_agent["ref"]) as agent:
+            await agent.take()
+            await served.until("agent")
+            await hand_over(waiting)
+            await bank.nobody()
+            await waiting.until("hotline")
+            assert [each["name"] for each in (await waiting.until("options"))["choices"]] == ["callback", "message", "leave"]
+            await agent.send("say", text="Jestem nadal")
+            assert (await served.until("agent_says"))["text"] == "Jestem nadal"
+
+
+async def test_an_emergency_nobody_takes_in_time_is_tried_elsewhere_with_the_number_in_view(
+    shared: SharedState, tmp_path: Path
+) -> None:
+    """The number is there from the first moment of the wait."""
+    settings = ChatSettings(agent_wait_s=0.2)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank, bank.customer() as customer:
+        await customer.until("options")
+        await customer.say("zgubiłem kartę")
+        await customer.until("hotline")
+        assert (await customer.until("handed_over"))["queue"] == "card_emergency"
+        assert (await customer.until("handed_over"))["queue"] == "fraud"
+        assert (await customer.until("handed_over"))["queue"] == "general"
+        await customer.until_closed()
+    assert "zastrzeżemy" not in customer.read
+    assert "828 828 828" in customer.read
+
+
+# ---------------------------------------------------------------- lost connections, other processes
+
+
+async def test_a_customer_who_loses_the_connection_comes_back_to_the_same_chat(bank: Bank) -> None:
+    """The agent is told; what was written is on the screen again, and what came meanwhile too."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            await customer.socket.close()
+            await agent.until("away")
+            await agent.send("say", text="Poczekam")
+            await agent.until("sent")
+            async with come_back(bank, handed) as again:
+                history = await again.until("history")
+                assert [line["text"] for line in history["lines"]][-1] == "Poczekam"
+                assert (await again.until("agent"))["name"] == "Anna"
+                await agent.until("back")
+                await again.say("Jestem")
+                assert (await agent.until("say"))["text"] == "Jestem"
+                await agent.send("end")
+                await again.until_closed()
+    [summary] = await bank.records_written()
+    assert summary.outcome == "handed_over"
+
+
+async def test_a_page_that_is_opened_twice_holds_the_chat_once(bank: Bank) -> None:
+    """The newer window has it; the older is told why it has not."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with come_back(bank, handed) as again:
+            await again.until("history")
+            assert await customer.until_closed() == 4001
+            async with bank.agent(handed["ref"]) as agent:
+                await agent.take()
+                await again.until("agent")
+
+
+@pytest.mark.parametrize("token", ["x" * 32, "short", "'; drop"])
+async def test_a_stranger_with_the_reference_is_not_the_customer(bank: Bank, token: str) -> None:
+    """The reference is no secret: it is in the desk's list."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with come_back(bank, handed, token) as stranger:
+            assert await stranger.until_closed() == 1000
+            assert [message.get("code") for message in stranger.got] == ["over"]
+        await customer.say("jestem tu nadal")
+
+
+async def test_a_customer_who_stays_away_is_gone(shared: SharedState, tmp_path: Path) -> None:
+    """The agent is told, and the chat cannot be resumed any more."""
+    settings = ChatSettings(resume_s=0.3)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank:
+        async with bank.customer() as customer:
+            handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            assert (await agent.until("over"))["how"] == "gone"
+        await bank.until_empty()
+        async with come_back(bank, handed) as again:
+            assert (await again.next())["code"] == "over"
+
+
+async def test_customer_and_agent_may_be_in_different_processes(shared: SharedState, other: SharedState, tmp_path: Path) -> None:
+    """Two web processes on one state server."""
+    (tmp_path / "b").mkdir()
+    async with (
+        open_bank(shared, tmp_path, answered=False) as one,
+        open_bank(other, tmp_path / "b", answered=False) as two,
+        one.customer() as customer,
+    ):
+        handed = await hand_over(customer)
+        async with two.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            await customer.say(CARD)
+            assert (await agent.until("say"))["text"] == CARD
+            await agent.send("say", text=CARD)
+            assert (await customer.until("agent_says"))["text"] == CARD
+            await agent.send("end")
+            assert (await customer.until("ended"))["reason"] == "handed_over"
+
+
+async def test_a_process_that_stops_sends_customer_and_agent_to_another(
+    shared: SharedState, other: SharedState, tmp_path: Path
+) -> None:
+    """Both come back to the chat as it was; each part of it is in a record."""
+    (tmp_path / "b").mkdir()
+    async with open_bank(shared, tmp_path, answered=False) as one, open_bank(other, tmp_path / "b", answered=False) as two:
+        async with one.customer() as customer:
+            handed = await hand_over(customer)
+            async with one.agent(handed["ref"]) as agent:
+                claim = await agent.take()
+                await customer.until("agent")
+                await customer.say("przed zatrzymaniem")
+                await agent.until("say")
+                one.room.stop_taking()
+                await one.room.put_all_through(10)
+                assert await customer.until_closed() == 1012
+                assert await agent.until_closed() == 1012
+        assert customer.got[-1]["type"] == "moving"
+        async with come_back(two, handed) as again, two.agent(handed["ref"]) as same:
+            assert "przed zatrzymaniem" in [line["text"] for line in (await again.until("history"))["lines"]]
+            await same.take(claim=claim)
+            await same.send("say", text="Jesteśmy z powrotem")
+            assert (await again.until("agent_says"))["text"] == "Jesteśmy z powrotem"
+            await again.say("dobrze")
+            assert (await same.until("say"))["text"] == "dobrze"
+            await same.send("end")
+            assert (await again.until("ended"))["reason"] == "handed_over"
+            await again.until_closed()
+        [first], [second] = await one.records_written(), await two.records_written()
+    assert (first.outcome, second.outcome) == ("handed_over", "handed_over")
+    assert first.call_id in stored(tmp_path / "b")
+
+
+async def test_a_process_that_crashed_loses_neither_customer_nor_agent(
+    shared: SharedState, other: SharedState, tmp_path: Path
+) -> None:
+    """It says nothing to anybody; the page comes back to another process by itself."""
+    (tmp_path / "b").mkdir()
+    async with open_bank(shared, tmp_path, answered=False) as one, open_bank(other, tmp_path / "b", answered=False) as two:
+        async with one.customer() as customer:
+            handed = await hand_over(customer)
+            async with two.agent(handed["ref"]) as agent:
+                await agent.take()
+                await customer.until("agent")
+                # as seen from the other process a crash is: the connection ends, and nobody renews anything
+                async with come_back(two, handed) as again:
+                    assert (await again.until("agent"))["name"] == "Anna"
+                    await agent.send("say", text="Halo")
+                    assert (await again.until("agent_says"))["text"] == "Halo"
+                    assert await customer.until_closed() == 1012, "the process before lets the customer go"
+                    await agent.send("end")
+                    await again.until("ended")
+        await one.until_empty()
+
+
+async def test_resuming_when_nobody_answers_in_the_new_process_is_told(
+    shared: SharedState, other: SharedState, tmp_path: Path
+) -> None:
+    """There is no conversation with the bot to fall back on: the number is shown, and a new chat can be begun."""
+    (tmp_path / "b").mkdir()
+    settings = ChatSettings(agent_wait_s=0.5)
+    async with (
+        open_bank(shared, tmp_path, answered=False) as one,
+        open_bank(other, tmp_path / "b", answered=False, settings=settings) as two,
+        one.customer() as customer,
+    ):
+        handed = await hand_over(customer)
+        async with come_back(two, handed) as again:
+            await again.until("hotline")
+            assert (await again.until("ended"))["reason"] == "unanswered"
+
+
+# ---------------------------------------------------------------- the state server
+
+
+async def test_without_the_state_server_nobody_is_handed_over_and_the_truth_is_told(server: StateServer, bank: Bank) -> None:
+    """The number, a callback, a message."""
+    async with bank.customer() as customer:
+        await customer.until("options")
+        server.kill()
+        await until(lambda: away(bank))
+        await customer.say("nie działa mi blik")
+        assert [each["name"] for each in (await customer.until("options"))["choices"]] == ["callback", "message", "leave"]
+        await customer.until("hotline")
+        assert not customer.of("handed_over")
+
+
+async def away(bank: Bank) -> bool:
+    await bank.desks.refresh()
+    return not bank.desks.queues
+
+
+async def test_words_that_cannot_be_passed_on_are_said_to_be_so_and_the_chat_goes_on_later(
+    server: StateServer, shared: SharedState, bank: Bank
+) -> None:
+    """The state server does not answer for a moment: both sides are told, and neither loses the chat."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            server.freeze()
+            try:
+                await customer.say("pierwsze")
+                assert (await customer.until("error"))["code"] == "not_sent"
+                await agent.send("say", text="pierwsze")
+                assert (await agent.until("error"))["code"] == "state_away"
+            finally:
+                server.thaw()
+            await back(shared)
+            await customer.say("drugie")
+            while (await agent.until("say"))["text"] != "drugie":
+                pass
+            await agent.send("say", text="drugie")
+            while (await customer.until("agent_says"))["text"] != "drugie":
+                pass
+
+
+async def test_a_state_server_that_forgot_everything_ends_the_chat_with_the_number(server: StateServer, bank: Bank) -> None:
+    """It is not pretended that somebody still reads."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        await customer.until("waiting")
+        await bank.chats.end(handed["ref"], "nonsense of another version")
+        await customer.until("hotline")
+        with pytest.raises(ChatOver):
+            await bank.chats.take(handed["ref"], "x" * 20, "Anna")
+
+
+async def test_a_state_server_that_is_slow_for_a_moment_sends_neither_side_away(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hand-off, and the agent's look at it, are tried again."""
+    asked: list[str] = []
+
+    def slow_once(name: str) -> None:
+        real = getattr(bank.chats, name)
+
+        async def ask(*given: Any) -> Any:
+            asked.append(name)
+            if asked.count(name) == 1:
+                raise StateUnavailable("slow")
+            return await real(*given)
+
+        monkeypatch.setattr(bank.chats, name, ask)
+
+    slow_once("put")
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        slow_once("lines")
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+    assert asked[:2] == ["put", "put"]
+    assert asked.count("lines") > 1
+
+
+# ---------------------------------------------------------------- those who do not mean well
+
+
+@pytest.mark.parametrize("token", ["", "wrong-token-of-a-stranger"])
+async def test_nobody_without_the_token_is_an_agent(bank: Bank, token: str) -> None:
+    """Refused before the WebSocket is open, whether the chat is there or not."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        for ref in (handed["ref"], "x" * 32):
+            with pytest.raises(InvalidStatus) as refused:
+                async with bank.agent(ref, token=token):
+                    pass
+            assert refused.value.response.status_code in (401, 403)
+
+
+async def test_a_chat_that_is_none_is_told_to_be_over(bank: Bank) -> None:
+    """As one that was, long ago."""
+    async with bank.agent("x" * 32) as agent:
+        assert (await agent.until("over"))["how"] == "unknown"
+        assert await agent.until_closed() == 1000
+
+
+@pytest.mark.parametrize("ref", ["short", "..%2F..%2Fswitches", "x" * 65])
+async def test_what_can_be_no_reference_is_refused(bank: Bank, ref: str) -> None:
+    """Before the WebSocket is open."""
+    with pytest.raises(InvalidStatus):
+        async with bank.agent(ref):
+            pass
+
+
+async def test_what_an_agent_sends_that_makes_no_sense_changes_nothing(bank: Bank) -> None:
+    """As for customers."""
+    bad: list[str | bytes] = [
+        "nonsense",
+        "[" * 50_000,
+        b"\x00",
+        '{"type": "take"}',
+        '{"type": "take", "name": " "}',
+        json.dumps({"type": "take", "name": "A" * 61}),
+        '{"type": "take", "name": "Anna", "claim": 5}',
+        '{"type": "transfer", "queue": "a b"}',
+    ]
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            for message in bad:
+                await agent.socket.send(message)
+                assert (await agent.until("error"))["code"] in ("bad_message", "empty", "too_long")
+            await agent.send("take", name="An\u202ena\u0000 <b>")
+            assert (await customer.until("agent"))["name"] == "Anna <b>"
+            await agent.send("say", text="x" * 2001)
+            assert (await agent.until("error"))["code"] == "too_long"
+
+
+async def test_a_customer_who_floods_an_agent_is_slowed_down_and_then_shown_out_for_good(
+    shared: SharedState, tmp_path: Path
+) -> None:
+    """Typing without end as well."""
+    settings = ChatSettings(max_messages_per_minute=5)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank:
+        for flood in ('{"type":"typing"}', '{"type":"say","text":"a"}'):
+            async with bank.customer() as customer:
+                handed = await hand_over(customer)
+                for _ in range(60):
+                    await customer.socket.send(flood)
+                assert await customer.until_closed() == 1008
+                async with come_back(bank, handed) as again:
+                    await again.until_closed()
+                    assert not again.of("history")
+            await bank.until_empty()
+
+
+async def test_an_agent_who_floods_is_shown_out_and_the_customer_waits_again(shared: SharedState, tmp_path: Path) -> None:
+    settings = ChatSettings(max_agent_messages_per_minute=5)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank, bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            for _ in range(20):
+                await agent.send("say", text="kup teraz")
+            assert await agent.until_closed() == 1008
+        await customer.until("agent_left")
+
+
+async def test_a_huge_message_costs_its_sender_the_connection(bank: Bank) -> None:
+    """The other side keeps the chat."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            await agent.socket.send("x" * 200_000)
+            assert await agent.until_closed() == 1009
+        await customer.until("agent_left")
+
+
+async def test_a_customer_with_an_agent_who_goes_quiet_is_asked_and_then_let_go(shared: SharedState, tmp_path: Path) -> None:
+    """While they wait nothing is expected of them."""
+    settings = ChatSettings(idle_s=0.6, idle_warning_s=0.3)
+    async with open_bank(shared, tmp_path, answered=False, settings=settings) as bank, bank.customer() as customer:
+        handed = await hand_over(customer)
+        await until(lambda: waited(bank, handed["ref"]))
+        assert not customer.of("idle")
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("idle")
+            assert (await agent.until("over"))["how"] == "gone"
+        await customer.until_closed()
+
+
+async def waited(bank: Bank, ref: str) -> bool:
+    """Some looks later the chat still waits."""
+    for _ in range(40):
+        assert (await bank.chats.look(ref)).chat is not None
+        await asyncio.sleep(0.03)
+    return True
