@@ -9,6 +9,8 @@ from typing import Protocol
 
 OUT_OF_SCOPE = "out_of_scope"
 AGENT = "agent"
+LIFE_DANGER = "life_danger"
+"""Life or health in danger now: comes before everything a bank does."""
 
 
 class Decision(StrEnum):
@@ -64,6 +66,7 @@ class Understanding:
 
     `text` is safe to store: personal numbers are masked. `ranking` is best first. `choices` is filled when
     `decision` is CHOOSE; `second` is another matter named in the same breath; `act` is the dialogue act, if any.
+    `denied` holds intents that the caller said are not the matter ("nie chcę zastrzegać karty"); none of them is `intent`.
     `language` is set when the words are of another language than the line's (pl, en, uk, ru). `why` says in a few words what led
     to the decision, for records and screens of operations people.
     """
@@ -76,6 +79,7 @@ class Understanding:
     act: Act | None = None
     choices: tuple[str, ...] = ()
     second: str | None = None
+    denied: tuple[str, ...] = ()
     entities: tuple[Entity, ...] = ()
     language: str | None = None
     backend: str = "local"
