@@ -71,6 +71,8 @@ class Heard:
     final: bool = True
     understanding: Understanding | None = None
     confidence: float = 1.0
+    number: str = field(default="", repr=False)
+    """The digits that were said, while a telephone number is being taken (`Expect.DIGITS`); "" at any other time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +210,18 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class CollectKeys:
-    """Only keys count from now on; each comes as `KeyPressed`, and `Silence` after `timeout_s` without one.
+    """A number is taken from now on; each key comes as `KeyPressed`, and `Silence` after `timeout_s` without one.
 
-    `secret` keys appear in no log and no record, not even their number.
+    `secret` keys appear in no log and no record, not even their number. `by_voice`: the number may be said as well, in
+    `language`, and comes as `Heard` with its digits; otherwise only keys count.
     """
 
     max_digits: int
     timeout_s: float = 4.0
     terminator: str = "#"
     secret: bool = False
+    by_voice: bool = False
+    language: str = "pl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,16 @@ class Authorise:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One entry of the story for the agent. `what`: said, key, silence, not_understood, asked, offered, confirmed, denied,
+    matter, message; `text` are the caller's words (redacted), the key, or the matters' names.
+    """
+
+    what: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HandOff:
     """Put the caller through to `queue`; `HandOffResult` comes back. Highest `priority` is 10, ordinary 0.
 
@@ -270,6 +285,20 @@ class HandOff:
     entities: tuple[tuple[str, str], ...] = field(default=())
     kind: str = "transfer"
     due: str = ""
+    others: tuple[str, ...] = ()
+    """Further matters that the caller named, after `second`."""
+    denied: tuple[str, ...] = ()
+    """Matters that the caller said it is not."""
+    story: tuple[Told, ...] = ()
+    """What was said, asked, offered and answered, oldest first; of a very long call the middle is left out."""
+    wishes: tuple[tuple[str, str], ...] = ()
+    """The caller's wishes: callback_day (ISO 8601), callback_part (morning, afternoon, evening), language, slow…"""
+    bot_s: float = 0.0
+    """How long the caller has been with the bot, in seconds."""
+    segment_by: str = "unknown"
+    """How the segment is known: line, app, number, unknown."""
+    answer_to: str | None = None
+    """The number (E.164) on which an answer to a message is expected."""
 
 
 @dataclass(frozen=True, slots=True)

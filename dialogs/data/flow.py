@@ -95,6 +95,8 @@ class Menu(Spec):
     option: Name
     closing: Name
     help: Name | None = None
+    short: Name | None = None
+    """Said in place of the whole menu to whoever was silent after it."""
     answers: Mapping[str, Name] = {}
     spent: Name
 
@@ -128,7 +130,7 @@ class Connect(Spec):
 
 
 class Collect(Spec):
-    """Take a number by keys."""
+    """Take a number by keys, or by voice when it is no secret."""
 
     kind: Literal["collect"]
     ask: Prompts = Field(max_length=MAX_ASKS)
@@ -245,16 +247,25 @@ class Says(Spec):
     try_other: Name
     too_long: Name
     bad_number: Name
+    no_such_key: Name
+    not_that: Name
+    wish_noted: Name
 
 
 class Flow(Spec):
-    """`flow.yml`. `commands` are set phrases by language that mean one thing wherever they are said."""
+    """`flow.yml`. `commands` are set phrases by language that mean one thing wherever they are said.
+
+    `hints` are named after a command, an option or a matter: an entry is beginnings of words that must all be heard, in any order
+    ("_" joins those that follow one another, "!" is before what must not be heard). `doubts` are of matters, and asked about.
+    """
 
     start: Name
     limits: Limits = Limits()
     patience: Patience = Patience()
     anywhere: Anywhere
     commands: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
+    hints: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
+    doubts: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(default_factory=dict)
     says: Says
     steps: Mapping[str, Step]
 

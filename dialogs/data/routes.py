@@ -181,6 +181,10 @@ class Routes(Spec):
         """The matter is one of the emergencies."""
         return intent is not None and intent in self.matters and self.matters[intent].emergency
 
+    def urgency(self, intent: str) -> int:
+        """The place of a matter in `matters`: of two emergencies the one that stands before the other goes first."""
+        return list(self.matters).index(intent)
+
     def human_queue(self, intent: str) -> str:
         """The queue of the people behind this matter."""
         matter = self.matters[intent]

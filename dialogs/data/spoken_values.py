@@ -11,6 +11,8 @@ KNOWN_VALUES: Mapping[str, str] = {
     "wait": "minutes",
     "opens": "hour",
     "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…
+    "calls": "hour",  # when the callback will be made
+    "calls_day": "prompt",
     "number": "phone",
     "number_digits": "digits",  # the same, read out one by one
     "what": "prompt",  # a menu option's name

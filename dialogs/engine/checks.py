@@ -39,7 +39,7 @@ def holds(name: CheckName, turn: Turn) -> bool:
         case CheckName.APP_CONFIRMATION:
             return _app_confirmation(turn)
         case CheckName.NUMBER_KNOWN:
-            return turn.state.caller.number is not None
+            return (turn.state.number or turn.state.caller.number) is not None
         case CheckName.WANTS_HUMAN:
             return turn.state.wants_human
         case _:

@@ -14,7 +14,7 @@ from dialogs.engine.readings import keys, words
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.routing import queue_for
 from dialogs.engine.state import CallState, Phase, Target
-from dialogs.engine.steps import asking, handing, languages, notices, reactions
+from dialogs.engine.steps import asking, handing, languages, notices, reactions, wishes
 from dialogs.engine.steps import collecting as numbers
 from dialogs.engine.steps.comfort import PREFERENCES
 from dialogs.engine.steps.failures import failed
@@ -78,7 +78,7 @@ class Dialog:
                 self._start(turn, event)
             case Heard():
                 if event.final:
-                    self._answered(turn, lambda step: words.read(self.bundle, state, step, event))
+                    self._heard(turn, event)
             case KeyPressed():
                 self._key(turn, event)
             case Silence():
@@ -109,6 +109,7 @@ class Dialog:
         state, routes = self.state, self.bundle.routes
         if state.phase is not Phase.NEW:
             return
+        state.begun = turn.now
         state.line = event.line if event.line in routes.lines else next(iter(routes.lines))
         line = routes.lines[state.line]
         state.caller, state.channel, state.conditions = event.caller, event.channel, event.conditions
@@ -118,6 +119,7 @@ class Dialog:
         state.without = frozenset(event.without)
         state.language, state.offered_language = languages.choose_at_start(self.bundle, event, state.line)
         state.trusted = event.caller.trust in routes.segment_from and not event.caller.withheld
+        state.line_segment = line.segment is not None
         state.segment = line.segment or (event.caller.segment if state.recognised else state.segment)
         state.notices_due = notices.at_start(self.bundle, recorded=event.recorded)
         turn.decide("start", f"line {state.line}, segment {state.segment.value}, language {state.language}")
@@ -143,6 +145,17 @@ class Dialog:
         if only_urgent and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
             return
         go(turn, reactions.react(turn, answer))
+
+    def _heard(self, turn: Turn, event: Heard) -> None:
+        """Words: noted for the agent, searched for wishes, and then for an answer."""
+        state, step = self.state, self.bundle.flow.steps.get(self.state.step)
+        if state.phase in (Phase.NEW, Phase.HANDING_OFF):
+            return
+        wishes.hear(turn, event)
+        if state.phase is Phase.COLLECTING and isinstance(step, Collect) and event.number:
+            go(turn, numbers.take_number(turn, step, event.number))
+            return
+        self._answered(turn, lambda asked: words.read(self.bundle, state, asked, event))
 
     def _enough(self, turn: Turn, why: str) -> None:
         """The call has gone on for too long: to whoever is being announced, else to someone who is there."""
@@ -241,7 +254,8 @@ class Dialog:
             return [why]  # its result is still to come
         state.phase, state.handed = Phase.HANDING_OFF, handing.TRANSFER
         state.target = Target(queue, bundle.queues[queue].priority, "error")
-        return [why, HandOff(queue, state.target.priority, state.segment.value, state.language, state.suspected, reason="error")]
+        segment = state.segment.value if state.segment_by != handing.UNKNOWN else handing.UNKNOWN
+        return [why, HandOff(queue, state.target.priority, segment, state.language, state.suspected, reason="error")]
 
     def _apology(self) -> list[Action]:
         """The last words before a call ends without a human; nothing in them can fail. None where no voice works."""

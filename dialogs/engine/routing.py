@@ -8,10 +8,9 @@ from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Route
 from dialogs.data.routes import HIGHEST_PRIORITY, SegmentLine
 from dialogs.engine.gate import GateResult, Way, look
+from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.state import CallState, Matter, Target
 from dialogs.engine.turn import Turn
-
-LIKELY = 0.5  # a matter not yet confirmed is told to the agent, and chooses the queue, from this probability
 
 
 def take_route(turn: Turn, step: Route) -> str:
@@ -20,7 +19,8 @@ def take_route(turn: Turn, step: Route) -> str:
     if step.to == "human":
         take_the_likely(state)
     if step.to == "second" and state.second:
-        state.matter, state.second = Matter(state.second, by="second"), None
+        state.matter = Matter(state.second, by="second")
+        state.drop(state.second)
     if step.message and step.to in ("matter", "second") and message_of(turn) and not state.wants_human:
         return step.message
     meant = queue = queue_for(bundle, state, step.to)
@@ -37,8 +37,12 @@ def take_route(turn: Turn, step: Route) -> str:
 
 def take_the_likely(state: CallState) -> None:
     """For whoever goes to a human, a matter asked about and neither confirmed nor denied counts, if it is likely."""
-    if state.matter is None and state.candidate is not None and (state.candidate.confidence or 0) >= LIKELY:
+    if state.candidate is None or (state.candidate.confidence or 0) < LIKELY or state.candidate.intent in state.denied:
+        return
+    if state.matter is None:
         state.matter, state.candidate = state.candidate, None
+    else:
+        state.keep(state.candidate.intent)
 
 
 def queue_for(bundle: Bundle, state: CallState, to: str) -> str:
@@ -95,7 +99,10 @@ def lead_to_one_place(turn: Turn, intents: Sequence[str]) -> bool:
 
 
 def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
-    """What the caller's segment has for itself."""
+    """What the caller's segment has for itself; a firm that calls about private affairs is a customer like others."""
+    line = bundle.routes.segments.get(state.segment)
+    if state.private and line is not None and line.takes != "all":
+        return None
     return bundle.routes.segments.get(state.segment)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from caller_id.types import Authentication, Caller, Segment
-from dialogs.events import Conditions, Prompt
+from dialogs.events import Conditions, Prompt, Told
+
+MOST_TOLD, FIRST_TOLD = 60, 15  # entries of the agent's story: so many in all, and so many from the beginning
+LONGEST_TOLD = 400  # characters of one entry
 
 
 class Phase(StrEnum):
@@ -79,9 +83,15 @@ class CallState:
     candidate: Matter | None = None
     candidates: tuple[str, ...] = ()
     second: str | None = None
+    others: tuple[str, ...] = ()  # further matters after the second
     suspected: str | None = None
     denied: frozenset[str] = frozenset()
     words: str = ""
+    story: list[Told] = field(default_factory=list)
+    wishes: dict[str, str] = field(default_factory=dict)
+    several: bool = False  # more than one matter was announced
+    private: bool = False  # a firm's customer who calls about their own affairs
+    begun: datetime | None = None
     target: Target | None = None
     handed: str = ""  # kind of the hand-off under way: transfer, callback, message
     due: str = ""  # a callback booked for when the queue opens (ISO 8601)
@@ -109,7 +119,39 @@ class CallState:
     notices_said: tuple[tuple[str, str], ...] = ()  # (mark, prompt) under way
     authentication: Authentication = Authentication.NONE
     segment: Segment = Segment.MASS
+    line_segment: bool = False  # the dialled line says it
     trusted: bool = False
+
+    def tell(self, what: str, text: str = "") -> None:
+        """Note for the agent what happened; of a long call the beginning and the end are kept."""
+        if len(self.story) >= MOST_TOLD:
+            del self.story[FIRST_TOLD]
+        self.story.append(Told(what, text[:LONGEST_TOLD]))
+
+    def keep(self, *intents: str | None) -> None:
+        """Keep these matters beside the one that the call is put through for."""
+        main = self.matter.intent if self.matter else None
+        for intent in intents:
+            if intent and intent not in (main, self.second, *self.others):
+                if self.second is None:
+                    self.second = intent
+                else:
+                    self.others = (*self.others, intent)
+
+    def drop(self, *intents: str | None) -> None:
+        """These are no further matters after all: denied, or what the call is about."""
+        left = [intent for intent in (self.second, *self.others) if intent and intent not in intents]
+        self.second, self.others = (left[0] if left else None), tuple(left[1:])
+
+    @property
+    def segment_by(self) -> str:
+        """How the segment is known: "line", "app", "number", or "unknown" when nothing says it."""
+        if self.line_segment:
+            return "line"
+        listed = self.caller.customer_ref is not None or self.caller.segment is not Segment.MASS
+        if not self.recognised or not listed:
+            return "unknown"
+        return "app" if self.authentication is Authentication.APP else "number"
 
     @property
     def ended(self) -> bool:

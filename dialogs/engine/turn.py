@@ -105,11 +105,13 @@ class Turn:
         self.actions.append(Listen(expect, self._patient(seconds), 20.0, self.state.language))
 
     def collect(self, max_digits: int, *, secret: bool = False) -> None:
-        """Speak what was gathered, and take keys only."""
+        """Speak what was gathered, and take a number: by keys, and by voice too unless it is a secret or nothing is heard."""
         self.speak()
         self.state.phase = Phase.COLLECTING
         self.state.digits = ""
-        self.actions.append(CollectKeys(max_digits, self._patient(self.bundle.flow.patience.digits), secret=secret))
+        by_voice = not secret and not self.state.deaf
+        seconds = self._patient(self.bundle.flow.patience.digits)
+        self.actions.append(CollectKeys(max_digits, seconds, secret=secret, by_voice=by_voice, language=self.state.language))
 
     def wait(self) -> None:
         """Speak what was gathered, and give the caller a moment."""

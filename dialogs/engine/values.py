@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dialogs.data.hours import DAYS
+from dialogs.engine.callbacks import callback_time
 from dialogs.engine.state import CallState
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
             return str(max(1, round(seconds / 60)))
         case "opens" | "opens_day":
             return _opening(bundle, state, now, name)
+        case "calls" | "calls_day":
+            return _calling(bundle, state, now, name)
         case "first" | "middle" | "last":
             return f"matter.{_candidate(state, name)}"
         case "number":
@@ -57,6 +60,18 @@ def _dialled(e164: str) -> str:
     return e164.removeprefix("+48") if e164.startswith("+48") else e164.replace("+", "00")
 
 
+def _calling(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
+    """When the callback will be made: the very time that is booked."""
+    due = callback_time(bundle, state, now)
+    if name == "calls":
+        return due.strftime("%H:%M") if due else bundle.routes.callback.not_before.strftime("%H:%M")
+    return _day_name((due.date() - bundle.calendar.local(now).date()).days, due.weekday()) if due else "day.unknown"
+
+
+def _day_name(days_ahead: int, weekday: int) -> str:
+    return {0: "day.today", 1: "day.tomorrow"}.get(days_ahead, f"day.{DAYS[weekday]}")
+
+
 def _opening(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
     queue = state.target.queue if state.target else bundle.default_queue
     opening = bundle.calendar.next_opening(bundle.queues[queue].hours, now)
@@ -64,4 +79,4 @@ def _opening(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
         return opening.at.strftime("%H:%M") if opening else "08:00"
     if opening is None:
         return "day.unknown"
-    return {0: "day.today", 1: "day.tomorrow"}.get(opening.days_ahead, f"day.{DAYS[opening.at.weekday()]}")
+    return _day_name(opening.days_ahead, opening.at.weekday())

@@ -78,13 +78,18 @@ class Expectation(Spec):
     queue: str | None = None
     priority: int | None = None
     kind: Literal["transfer", "callback", "message"] | None = None
-    segment: Segment | None = None
+    segment: Segment | Literal["unknown"] | None = None
     language: str | None = None
     intent: str | None = None
     second: str | None = None
     words: str | None = None
     tried: Prompts = ()
     call_back: str | None = None
+    answer_to: str | None = None
+    others: Prompts = ()
+    denied: Prompts = ()
+    wishes: Mapping[str, str] = Field(default_factory=dict)
+    hears: Prompts = ()
     due: str | None = None
     ends: Literal["handed_over", "done", "goodbye", "apology", "caller"] | None = None
     says: Prompts = ()

@@ -169,17 +169,26 @@ def check(call: Rehearsal, expect: Expectation) -> list[str]:
 
 def _check_hand_off(call: Rehearsal, expect: Expectation) -> list[str]:
     handed = call.hand_off
-    fields = ("queue", "priority", "kind", "segment", "language", "intent", "second", "words", "call_back", "due")
+    fields = ("queue", "priority", "kind", "segment", "language", "intent", "second", "words", "call_back", "answer_to", "due")
     wanted = {name: getattr(expect, name) for name in fields if getattr(expect, name) is not None}
     if not expect.hand_off:
         return [f"nothing was to be handed over, but the call went to {handed.queue}"] if handed else []
     if handed is None:
-        return ["the call was not handed over"] if wanted or expect.tried else []
+        return ["the call was not handed over"] if wanted or expect.tried or expect.hears else []
     failures = [
         f"expected {name} {value!r}, got {getattr(handed, name)!r}"
         for name, value in wanted.items()
         if getattr(handed, name) != value
     ]
+    wishes = dict(handed.wishes)
+    failures += [
+        f"the agent is not told of the wish {name}={value}" for name, value in expect.wishes.items() if wishes.get(name) != value
+    ]
+    failures += [f"{intent} is not kept for the agent" for intent in expect.others if intent not in handed.others]
+    failures += [f"the agent is not told that it is not {intent}" for intent in expect.denied if intent not in handed.denied]
+    said = [told.text for told in handed.story if told.what == "said"]
+    if not _in_order(expect.hears, said):
+        failures.append(f"the agent was to read {list(expect.hears)} in this order, and reads {said}")
     missing = [step for step in expect.tried if step not in handed.tried]
     return failures + ([f"the agent is not told of {missing}, only of {list(handed.tried)}"] if missing else [])
 

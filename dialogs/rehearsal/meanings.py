@@ -5,6 +5,8 @@ Conversation tests use it to say what an utterance means when no classifier is a
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from nlu.types import AGENT, OUT_OF_SCOPE, Act, Decision, RankedIntent, Understanding
 
 ACTS = frozenset(act.value for act in Act)
@@ -13,7 +15,8 @@ CERTAINTY = {Decision.ACCEPT: 0.95, Decision.CONFIRM: 0.6, Decision.CHOOSE: 0.45
 
 
 def parse_meaning(written: str, text: str) -> Understanding:
-    """The understanding these words stand for: an act, a decision, intents, "+ intent" for a second matter, "in xx" a language.
+    """The understanding these words stand for: an act, a decision, intents, "+ intent" for a second matter, "not intent" for one
+    that is denied, "in xx" a language.
 
     Raises ValueError for an empty meaning.
     """
@@ -24,7 +27,8 @@ def parse_meaning(written: str, text: str) -> Understanding:
     decision = next((Decision(word) for word in words if word in DECISIONS), None)
     language = words[words.index("in") + 1] if "in" in words[:-1] else None
     second = words[words.index("+") + 1] if "+" in words[:-1] else None
-    taken = {act, decision, language, second, "in", "+"}
+    denied = tuple(word for before, word in pairwise(words) if before == "not")
+    taken = {act, decision, language, second, "in", "+", "not", *denied}
     intents = [word for word in words if word not in taken]
     if act is Act.AGENT and not intents:
         intents = [AGENT]
@@ -43,6 +47,7 @@ def parse_meaning(written: str, text: str) -> Understanding:
         choices=tuple(intents) if decided is Decision.CHOOSE else (),
         second=second,
         language=language,
+        denied=denied,
         backend="written",
     )
 
@@ -59,6 +64,7 @@ def write_meaning(understanding: Understanding) -> str:
         named.append(understanding.intent)
     elif decision is Decision.REJECT and understanding.act is Act.AGENT:
         named.append(decision.value)
+    named += [word for intent in understanding.denied for word in ("not", intent)]
     if understanding.second:
         named += ["+", understanding.second]
     if understanding.language:

@@ -6,7 +6,7 @@ telephone. Conversation tests, `voicebot talk` and replays made into tests use i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,7 +49,9 @@ class Exchange:
 
 
 class Rehearsal:
-    """One call. `refuse` names the queues whose transfers fail; `confirms` is what the caller's app answers."""
+    """One call. `refuse` names the queues whose transfers fail; `confirms` is what the caller's app answers; `digits_in` finds
+    the digits of a number said aloud, in a text and its language.
+    """
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Rehearsal:
         call_id: str = "rehearsal",
         refuse: Collection[str] = (),
         confirms: bool = True,
+        digits_in: Callable[[str, str], str] | None = None,
     ) -> None:
         self.dialog = Dialog(bundle, call_id=call_id)
         self.exchanges: list[Exchange] = []
@@ -67,6 +70,8 @@ class Rehearsal:
         self._now = at
         self._refuse = refuse
         self._confirms = confirms
+        self._digits_in = digits_in
+        self._takes_number = False
         self._speaking: list[str] = []
         self._interruptible = True
         self._patience_s = 6.0
@@ -150,7 +155,9 @@ class Rehearsal:
     def _hear(self, text: str, understanding: Understanding | None, confidence: float) -> None:
         if understanding is None and self._understander is not None and text.strip():
             understanding = self._understander.understand([Hypothesis(text, confidence)], self._language)
-        self._happen(Heard(understanding.text if understanding else text, understanding=understanding, confidence=confidence))
+        digits = self._digits_in(text, self._language) if self._digits_in and self._takes_number else ""
+        safe = understanding.text if understanding else text
+        self._happen(Heard(safe, understanding=understanding, confidence=confidence, number=digits))
 
     def _happen(self, event: Event) -> None:
         """Give the dialogue an event, and what follows from its actions at once."""
@@ -165,9 +172,9 @@ class Rehearsal:
                 self._speaking.append(action.mark)
                 self._interruptible = action.barge_in
             case Listen():
-                self._patience_s, self._language = action.no_input_s, action.language
+                self._patience_s, self._language, self._takes_number = action.no_input_s, action.language, False
             case CollectKeys():
-                self._patience_s = action.timeout_s
+                self._patience_s, self._takes_number = action.timeout_s, action.by_voice
             case Wait():
                 self._patience_s = action.seconds
             case Authorise():

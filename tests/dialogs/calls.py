@@ -19,6 +19,10 @@ SATURDAY_NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=WARSAW)
 MOBILE = "+48600100200"
 
 
+_ACT_WORDS = {"wait": "chwileczkę", "goodbye": "do widzenia"}
+"""Acts that the dialogue believes only where the words bear them out."""
+
+
 def means(
     intent: str = "out_of_scope",
     decision: str = "accept",
@@ -36,7 +40,7 @@ def means(
     if act is not None and intent == "out_of_scope":
         decision = "reject"
     return Understanding(
-        text=text or f"({act or intent})",
+        text=text or _ACT_WORDS.get(act or "", f"mówię o ({act or intent})"),
         intent=intent,
         confidence=confidence,
         decision=Decision(decision),

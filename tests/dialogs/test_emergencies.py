@@ -20,7 +20,7 @@ def test_the_first_words_that_show_one_go_straight_to_its_queue(
 ) -> None:
     call = Call(bundle, at=at, segment=segment).hears(means(intent))  # type: ignore[arg-type]
     assert call.waits().place == (queue, 10)
-    assert call.handed.segment == segment.value
+    assert call.handed.segment == ("unknown" if segment is Segment.MASS else segment.value)
     assert call.said == ["greeting", "ask_matter", f"connect.{queue}"], "no question and no notice stands between"
 
 
@@ -43,9 +43,6 @@ def test_whoever_does_talk_over_it_is_put_through_at_once(bundle: Bundle) -> Non
         YES,
         NONSENSE,
         AGENT,
-        means(act="wait"),
-        means(act="repeat"),
-        means(act="goodbye"),
         means("card_issue"),
         means("loans", "reject"),
     ],
@@ -58,10 +55,24 @@ def test_a_likely_one_is_asked_about_once_and_only_a_clear_no_stops_it(bundle: B
     assert call.waits().place == ("card_emergency", 10)
 
 
-@pytest.mark.parametrize("key", list("13456789*#0"))
+@pytest.mark.parametrize("key", list("13456789*0"))
 def test_any_key_but_the_one_for_no_means_yes(bundle: Bundle, key: str) -> None:
     call = Call(bundle).hears(means("access_block", "confirm")).presses(key)
     assert bundle.queues[call.waits().handed.queue].emergency
+
+
+@pytest.mark.parametrize("answer", [means(act="repeat"), means(act="wait"), "#"])
+def test_whoever_did_not_hear_the_question_is_asked_it_once_more(bundle: Bundle, answer: object) -> None:
+    call = Call(bundle).hears(means("card_block", "confirm"))
+    for _ in range(2):
+        call.presses(answer) if isinstance(answer, str) else call.hears(answer)  # type: ignore[arg-type]
+    assert call.said.count("confirm_emergency.card_block") == 2
+    assert call.waits().place == ("card_emergency", 10)
+
+
+def test_a_farewell_says_that_it_is_not_urgent(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("card_block", "confirm"), means(act="goodbye", text="a to nie, dziękuję, do widzenia"))
+    assert (call.ended, call.hand_off) == ("goodbye", None)
 
 
 def test_silence_means_yes(bundle: Bundle) -> None:
@@ -95,8 +106,15 @@ def test_what_was_denied_is_not_asked_about_again(bundle: Bundle) -> None:
 
 
 def test_what_was_denied_and_is_then_said_plainly_counts(bundle: Bundle) -> None:
-    call = Call(bundle).hears(means("card_block", "confirm"), NO, means("card_block"))
+    call = Call(bundle).hears(means("card_block", "confirm"), NO, means("card_block", text="o nie, jednak mi ją ukradli"))
     assert call.waits().place == ("card_emergency", 10)
+
+
+def test_the_same_words_again_after_a_no_are_no_new_emergency(bundle: Bundle) -> None:
+    said = means("access_block", "confirm", text="wyrzuca mnie z banku", ranking=(("access_block", 0.6), ("login_help", 0.3)))
+    again = means("access_block", text="wyrzuca mnie z banku", ranking=(("access_block", 0.7), ("login_help", 0.3)))
+    call = Call(bundle).hears(said, NO, again)
+    assert call.waits().place == ("ebanking", 0)
 
 
 def test_one_likely_among_others_is_offered_first_and_picking_another_is_believed(bundle: Bundle) -> None:

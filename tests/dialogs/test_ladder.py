@@ -286,7 +286,7 @@ def test_an_accepted_emergency_is_no_guess_however_it_is_said(bundle: Bundle) ->
     ("answer", "queue", "second"),
     [
         (means("complaint", act="deny"), "complaints", None),
-        (means("complaint"), "complaints", None),
+        (means("complaint"), "complaints", "account_close"),
         (means("complaint", text="i jeszcze reklamacja"), "retention", "complaint"),
         (means("account_close"), "retention", None),
         (YES, "retention", None),
@@ -294,7 +294,9 @@ def test_an_accepted_emergency_is_no_guess_however_it_is_said(bundle: Bundle) ->
     ],
 )
 def test_what_is_said_into_the_announcement(bundle: Bundle, answer: object, queue: str, second: str | None) -> None:
-    """A change of mind is followed, a further matter is kept for the agent, anything else lets the transfer go on."""
+    """A no takes the first matter back, another one is followed and the first is kept, a further one is kept
+    for the agent, anything else lets the transfer go on.
+    """
     call = Call(bundle).hears(means("account_close"), answer).waits()  # type: ignore[arg-type]
     assert (call.handed.queue, call.handed.second) == (queue, second)
 

@@ -52,9 +52,9 @@ def test_a_matter_said_in_english_is_taken_in_english(bundle: Bundle) -> None:
     assert spoken(call)[-1] == ("en", "connect.mortgage")
 
 
-def test_an_unsure_matter_in_english_asks_again_in_english(bundle: Bundle) -> None:
+def test_an_unsure_matter_in_english_is_asked_about_in_english(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("mortgage", "confirm", language="en", act="language"))
-    assert spoken(call)[-2:] == [("en", "language_switched"), ("en", "ask_matter")]
+    assert spoken(call)[-1] == ("en", "confirm")
 
 
 def test_the_language_changes_in_the_middle_of_a_question(bundle: Bundle) -> None:

@@ -219,7 +219,10 @@ def test_no_question_is_asked_more_than_three_times(start: CallStarted, script: 
 
 
 sure_emergency = st.builds(
-    lambda u, intent: Heard(u.text or "pilne", understanding=replace(u, intent=intent, decision=Decision.ACCEPT, act=None)),
+    lambda u, intent: Heard(
+        f"{u.text} ukradli mi to",
+        understanding=replace(u, text=f"{u.text} ukradli mi to", intent=intent, decision=Decision.ACCEPT, act=None),
+    ),
     understandings,
     st.sampled_from(EMERGENCIES),
 )
@@ -302,7 +305,7 @@ def test_keys_and_words_lead_to_the_same_places(start: CallStarted, at: datetime
     start = replace(start, without=(), preferences=(), last_queue=None, line=line)
     said, pressed = (Rehearsal(BUNDLE, None, at=at) for _ in range(2))
     said.start(start)
-    said.say("(słowa)", means(intent, text="(słowa)"))
+    said.say("(dwa słowa)", means(intent, text="(dwa słowa)"))
     pressed.start(start)
     for key in keys:
         pressed.press(key)

@@ -16,7 +16,11 @@ from tests.dialogs.calls import AGENT, MOBILE, NO, SATURDAY_NIGHT, WARSAW, WEDNE
 TABLE = {
     "ebanking": ("login_help", "app_problem"),
     "cards": ("card_issue", "card_limits_pin", "credit_card"),
-    "accounts": ("transactions", "cash_deposit", "personal_data", "currency_abroad", "fees", "certificates"),
+    "accounts": (
+        *("transactions", "cash_deposit", "personal_data", "currency_abroad", "fees", "certificates"),
+        *("on_behalf", "account_seizure"),
+    ),
+    "general": ("missed_call", "child"),
     "payments": ("transfer", "blik", "standing_order"),
     "sales": ("account_open",),
     "retention": ("account_close",),
@@ -40,7 +44,8 @@ def test_every_matter_has_its_queue_and_the_segments_their_lines(bundle: Bundle,
 
 
 def test_the_taxonomy_is_complete(bundle: Bundle) -> None:
-    answered = {"balance", "branch_atm", "card_block", "fraud_report", "document_block", "access_block"}
+    answered = {"balance", "branch_atm", "call_check", "other_bank", "press", "job", "accessibility"}
+    answered |= {"life_danger", "card_block", "fraud_report", "document_block", "access_block"}
     assert set(bundle.routes.matters) == {intent for intent, _ in MATTERS} | answered
 
 
@@ -174,7 +179,7 @@ def test_a_number_ends_with_the_hash_key_or_a_pause_and_star_gives_up(bundle: Bu
     assert asked().presses("00447700900123#").last_said == ["bad_number", "callback_keys_again"], "a number set aside for films"
     assert asked().presses("00442079460958#").last_said[0] in ("callback_confirm.abroad", "bad_number")
     assert asked().presses("00493012345678").silent().last_said == ["callback_confirm.abroad"]
-    assert asked().presses("5*").last_said == ["leave_message"]
+    assert asked().presses("5*").last_said == ["message_number"]
 
 
 def test_three_numbers_that_cannot_be_called_lead_to_a_message(bundle: Bundle) -> None:
@@ -186,7 +191,7 @@ def test_three_numbers_that_cannot_be_called_lead_to_a_message(bundle: Bundle) -
         .presses("456#")
         .presses("78#")
     )
-    assert call.last_said == ["bad_number", "leave_message"]
+    assert call.last_said == ["bad_number", "message_number"]
 
 
 @pytest.mark.parametrize(

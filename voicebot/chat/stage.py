@@ -134,7 +134,7 @@ class PatientConversation:
             case Listen():
                 return replace(action, no_input_s=self._longer(action.no_input_s))
             case CollectKeys():
-                return replace(action, timeout_s=self._longer(action.timeout_s))
+                return replace(action, timeout_s=self._longer(action.timeout_s), by_voice=False)  # numbers are typed
             case Wait():
                 return replace(action, seconds=self._longer(action.seconds))
         return action

@@ -17,6 +17,7 @@ from dialogs.events import (
     CollectKeys,
     Decided,
     Event,
+    Expect,
     Failed,
     HandOff,
     HandOffResult,
@@ -43,6 +44,7 @@ from voicebot.conversation.live_conditions import LiveConditions
 from voicebot.conversation.rescue import RescueConversation, is_transfer
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.silence import SilenceTimer
+from voicebot.conversation.spoken_number import spoken_digits
 from voicebot.conversation.stage import (
     Backchannel,
     Conversation,
@@ -211,8 +213,12 @@ class CallDriver(Reports):
                 self._await_answer(action.no_input_s)
             case CollectKeys():
                 self._keys = action
-                self._caller_talks = self._bot_paused = False  # the ear is closed: nothing of a turn under way will come
-                await self._stage.listen(None)
+                if action.by_voice:
+                    self._listen = Listen(Expect.DIGITS, action.timeout_s, language=action.language)
+                    await self._stage.listen(self._listen)
+                else:
+                    self._caller_talks = self._bot_paused = False  # the ear is closed: nothing of a turn under way will come
+                    await self._stage.listen(None)
                 self._await_answer(action.timeout_s)
             case Wait():
                 self._await_answer(action.seconds)
@@ -278,10 +284,13 @@ class CallDriver(Reports):
             log.error("understanding failed", code="nlu.failed", error=error)
             self._facts.put(Failed("classifier", "nlu.failed"))
             return Heard(text="", confidence=hypotheses[0].confidence)
-        return Heard(text=understanding.text, understanding=understanding, confidence=hypotheses[0].confidence)
+        number = (
+            spoken_digits(hypotheses[0].text, self._listen.language) if self._keys is not None and self._keys.by_voice else ""
+        )
+        return Heard(understanding.text, understanding=understanding, confidence=hypotheses[0].confidence, number=number)
 
     def _on_speech_started(self, fact: SpeechStarted) -> None:
-        if self._keys is not None:
+        if self._keys is not None and not self._keys.by_voice:
             return  # it began before the ear was closed; its end will not be reported
         self._turns += 1
         self._caller_talks, self._bot_paused = True, fact.over_bot

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from caller_id.types import Authentication, Caller, NumberTrust
-from dialogs.events import HandOff
+from dialogs.events import HandOff, Told
 from dialogs.wire import Codec, Instant
 from voicebot.redaction import redact_text
 
@@ -67,6 +67,20 @@ class HandOffRecord:
     """transfer, callback or message."""
     due: str = ""
     """The earliest time for a callback, ISO 8601; "" for as soon as possible."""
+    others: tuple[str, ...] = ()
+    """Further matters, after `second`."""
+    denied: tuple[str, ...] = ()
+    """Matters that the caller said it is not."""
+    story: tuple[Told, ...] = ()
+    """What was said (redacted), asked, offered and answered, oldest first."""
+    wishes: tuple[tuple[str, str], ...] = ()
+    """The caller's wishes: a time for the callback, a language, slower speech."""
+    bot_s: float = 0.0
+    """How long the caller was with the bot, in seconds."""
+    segment_by: str = "unknown"
+    """How the segment is known: line, app, number, unknown."""
+    answer_to: str | None = None
+    """The number (E.164) on which an answer to a message is expected."""
 
 
 record_codec = Codec(HandOffRecord)
@@ -103,4 +117,11 @@ def make_record(
         call_back=action.call_back,
         kind="callback" if action.call_back is not None else action.kind,
         due=action.due,
+        others=action.others,
+        denied=action.denied,
+        story=tuple(Told(told.what, redact_text(told.text)) for told in action.story),
+        wishes=tuple((name, redact_text(value)) for name, value in action.wishes),
+        bot_s=action.bot_s,
+        segment_by=action.segment_by,
+        answer_to=action.answer_to,
     )

@@ -100,5 +100,5 @@ def wordless(line: Line) -> Line:
             kept = {**understanding, "text": "", "entities": []} if isinstance(understanding, dict) else understanding
             return {**line, "text": "", "understanding": kept}
         case "HandOff":
-            return {**line, "words": "", "entities": []}
+            return {**line, "words": "", "entities": [], "story": []}
     return {**line, "text": ""} if "text" in line else line

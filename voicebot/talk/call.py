@@ -10,6 +10,7 @@ from dialogs.data.bundle import Bundle
 from dialogs.events import CallStarted
 from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
 from nlu.types import Understander
+from voicebot.conversation.spoken_number import spoken_digits
 from voicebot.talk.script import CallerTurn
 
 MOST_SILENCES = 50
@@ -21,7 +22,7 @@ class TextCall:
     def __init__(
         self, bundle: Bundle, understander: Understander | None, *, at: datetime, show: Callable[[Exchange], None]
     ) -> None:
-        self._rehearsal = Rehearsal(bundle, understander, at=at, call_id="talk")
+        self._rehearsal = Rehearsal(bundle, understander, at=at, call_id="talk", digits_in=spoken_digits)
         self._show = show
         self._shown = 0
 

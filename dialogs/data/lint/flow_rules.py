@@ -21,6 +21,7 @@ def check(sources: Sources, flow: Flow, routes: Routes, prompts: PromptBook) -> 
     broken = [*_unknown_steps(sources, flow), *_unknown_names(sources, flow, routes)]
     yield from broken
     yield from _commands(sources, flow, routes)
+    yield from _hints(sources, flow, routes)
     if not broken:
         yield from _unreachable(sources, flow, routes)
         yield from _circles(sources, flow)
@@ -58,10 +59,10 @@ def _unknown_names(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Pro
 
 
 def _unknown_answers(sources: Sources, flow: Flow, name: str, step: Question) -> Iterator[Problem]:
-    known = [*ANSWERS, *flow.commands, *step.keys.values()]
+    known = [*ANSWERS, *flow.commands, *flow.hints, *step.keys.values()]
     for answer in step.answers:
         if answer not in known:
-            fix = f"Give it a key or phrases under commands. {nearest(answer, known)}"
+            fix = f"Give it a key, phrases under commands, or hints. {nearest(answer, known)}"
             yield sources.flow.problem(("steps", name, "answers", answer), f"nothing means '{answer}'", fix)
     for key, option in step.keys.items():
         if option not in step.answers:
@@ -81,6 +82,24 @@ def _commands(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]
                 if phrase != " ".join("".join(c if c.isalnum() else " " for c in phrase.casefold()).split()):
                     fix = "Write it in lower case, words only, one space between"
                     yield sources.flow.problem(("commands", name, language, at), f"'{phrase}' can never be heard like that", fix)
+
+
+def _hints(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
+    """Hints can be heard in every language of the lines, and mean something."""
+    languages = {language for line in routes.lines.values() for language in line.languages}
+    for section, hinted in (("hints", flow.hints), ("doubts", flow.doubts)):
+        for name, by_language in hinted.items():
+            for language in sorted(languages - set(by_language)):
+                fix = f"Add beginnings of words under '{language}'"
+                yield sources.flow.problem((section, name), f"no entries in '{language}'", fix)
+            for language, written in by_language.items():
+                for at, entry in enumerate(written):
+                    if all(stem.startswith("!") for stem in entry.split()):
+                        fix = "Write what must be heard before what must not"
+                        yield sources.flow.problem((section, name, language, at), f"'{entry}' asks for nothing to be heard", fix)
+    for name in flow.doubts:
+        if not routes.is_emergency(name):
+            yield sources.flow.problem(("doubts", name), f"'{name}' is no emergency", "Doubts are for emergencies only")
 
 
 def _unreachable(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:

@@ -196,11 +196,11 @@ def _unused_queues(sources: Sources, routes: Routes, flow: Flow) -> Iterator[Pro
 
 
 def _keys(sources: Sources, routes: Routes) -> Iterator[Problem]:
-    """Everything can be done without speaking."""
+    """Everything can be done without speaking. The key for a human leads to the matters of those who answer everything."""
     by_keys = set(routes.emergency_keys.values())
     by_keys |= {intent for menu in routes.menus.values() for option in menu.values() for intent in option.intents}
     for name in routes.matters:
-        if name not in by_keys:
+        if name not in by_keys and routes.human_queue(name) != routes.default_queue:
             yield sources.routes.problem(("matters", name), "no key leads to this matter", "Add it to a menu")
     below = {option.menu for menu in routes.menus.values() for option in menu.values() if option.menu}
     for name in routes.menus:

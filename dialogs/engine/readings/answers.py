@@ -24,6 +24,7 @@ class Means(StrEnum):
     HELP = "help"
     WAIT = "wait"
     GOODBYE = "goodbye"
+    PERHAPS_DONE = "perhaps_done"  # sounds like an end, and may be anything
     SECURITY = "security"
     MENU = "menu"
     STEP = "step"
@@ -35,6 +36,7 @@ class Means(StrEnum):
 class Answer:
     """One answer. `option` names the option, command, language or menu meant; `correction` says that it began with a no.
 
+    `denied` are matters that the same words say it is not.
     `queue` is set when a menu option stands for several matters of one queue, so no single intent is known.
     """
 
@@ -51,3 +53,4 @@ class Answer:
     queue: str | None = None
     language: str | None = None
     entities: tuple[tuple[str, str], ...] = ()
+    denied: tuple[str, ...] = ()

@@ -15,7 +15,19 @@ MAIN_MENU = "main"
 
 def on_offer(step: Step) -> bool:
     """Keys were read out at this step, so that their names said aloud are answers."""
-    return isinstance(step, Menu) or (isinstance(step, Question) and (bool(step.keys) or step.option is not None))
+    asks = isinstance(step, Question) and (bool(step.keys) or step.option is not None or step.expect is Expect.YES_NO)
+    return isinstance(step, Menu) or asks
+
+
+def everywhere(bundle: Bundle) -> dict[str, Means]:
+    """The keys that mean the same at every step."""
+    own = bundle.routes.keys
+    return {
+        own.emergency: Means.SECURITY,
+        own.human: Means.AGENT,
+        own.main_menu: Means.MENU,
+        own.repeat: Means.REPEAT,
+    }
 
 
 def read(bundle: Bundle, state: CallState, step: Step, key: str) -> Answer:
@@ -23,14 +35,9 @@ def read(bundle: Bundle, state: CallState, step: Step, key: str) -> Answer:
     routes = bundle.routes
     if isinstance(step, Connect) and step.keys and key in routes.emergency_keys:
         return _matters(bundle, (routes.emergency_keys[key],))
-    everywhere = {
-        routes.keys.emergency: Means.SECURITY,
-        routes.keys.human: Means.AGENT,
-        routes.keys.main_menu: Means.MENU,
-        routes.keys.repeat: Means.REPEAT,
-    }
-    if key in everywhere:
-        return Answer(everywhere[key], by="key", option=MAIN_MENU if everywhere[key] is Means.MENU else "")
+    same = everywhere(bundle).get(key)
+    if same is not None:
+        return Answer(same, by="key", option=MAIN_MENU if same is Means.MENU else "")
     if isinstance(step, Question):
         answer = _at_question(bundle, state, step, key)
         if answer is not None:

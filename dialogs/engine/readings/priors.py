@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialogs.data.routes import Routes
 from dialogs.engine.state import CallState
-from nlu.types import Decision, Understanding
+from nlu.types import OUT_OF_SCOPE, Decision, RankedIntent, Understanding
 
 WORTH_ASKING = 0.1  # probability below which a matter is not even one of several
 WORTH_CONFIRMING = 0.2  # probability below which "do you mean…?" nearly always gets a no: better to ask in other words
+
+
+LIKELY = 0.5  # a matter not yet confirmed is told to the agent, and chooses the queue, from this probability
+AS_GOOD_AS_CERTAIN = 0.9  # "…, right?" would be an idle question
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,14 @@ class Weighed:
 
 def weigh(routes: Routes, state: CallState, understood: Understanding) -> Weighed | None:
     """The matter to go on with; None when no routed matter is left. What is certain, and every emergency, stays as it is."""
+    if understood.denied:
+        understood = _without_denied(routes, understood)
     intent, confidence, decision = understood.intent, understood.confidence, understood.decision
     choices = tuple(choice for choice in understood.choices if choice in routes.matters and choice not in state.denied)
     certain = decision is Decision.ACCEPT and intent in routes.matters
+    if decision is Decision.CONFIRM and intent in routes.matters and not routes.is_emergency(intent):
+        certain = confidence > AS_GOOD_AS_CERTAIN and intent not in state.denied
+        decision = Decision.ACCEPT if certain else decision
     if certain and (intent not in state.denied or routes.is_emergency(intent)):
         return Weighed(decision, intent, confidence)
     if certain:  # denied before, and now said plainly: ask, for one of the two was misheard
@@ -37,6 +46,27 @@ def weigh(routes: Routes, state: CallState, understood: Understanding) -> Weighe
     if routes.is_emergency(intent) and intent not in state.denied:
         return Weighed(Decision.CONFIRM, intent, confidence)
     return _best_left(routes, state, understood)
+
+
+def _without_denied(routes: Routes, understood: Understanding) -> Understanding:
+    """What is left of an utterance when what it denies is taken out of it: the rest shares the belief. An emergency that was not
+    worth asking about before does not become one by that.
+    """
+    denied = understood.denied
+    rest = [
+        ranked
+        for ranked in understood.ranking
+        if ranked.intent not in denied and (ranked.confidence >= WORTH_ASKING or not routes.is_emergency(ranked.intent))
+    ]
+    total = sum(ranked.confidence for ranked in rest) or 1.0
+    ranking = tuple(RankedIntent(ranked.intent, ranked.confidence / total) for ranked in rest)
+    if understood.intent not in denied:
+        choices = tuple(choice for choice in understood.choices if choice not in denied)
+        return replace(understood, ranking=ranking, choices=choices)
+    best = ranking[0] if ranking else RankedIntent(OUT_OF_SCOPE, 1.0)
+    return replace(
+        understood, intent=best.intent, confidence=best.confidence, decision=Decision.CONFIRM, choices=(), ranking=ranking
+    )
 
 
 def _by_weight(routes: Routes, state: CallState, understood: Understanding, choices: tuple[str, ...]) -> tuple[str, ...]:

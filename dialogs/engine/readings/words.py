@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Question, Step
+from dialogs.engine.readings import commands
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, Command, find_command, find_urgent
-from dialogs.engine.readings.priors import WORTH_ASKING, WORTH_CONFIRMING, weigh
+from dialogs.engine.readings.hints import heard_in, in_any_language, words_of
+from dialogs.engine.readings.offers import find_offer, without_filler
+from dialogs.engine.readings.priors import LIKELY, WORTH_ASKING, WORTH_CONFIRMING, weigh
 from dialogs.engine.state import CallState, Phase
-from dialogs.events import Heard
+from dialogs.events import Expect, Heard
 from nlu.types import AGENT, Act, Decision, Understanding
 
 ALSO = "also"  # said with a matter: beside the one already known
@@ -27,18 +31,59 @@ _ACTS = {
     Act.AGENT: Means.AGENT,
 }
 _SURE = {Decision.ACCEPT: Means.MATTER, Decision.CONFIRM: Means.UNSURE, Decision.CHOOSE: Means.SEVERAL}
+_ANSWERING = (Act.REPEAT, Act.HELP, Act.WAIT, Act.AGENT, Act.LANGUAGE, Act.GOODBYE)  # acts of their own, whatever they begin with
 
 
 def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
-    """What this utterance means at this step. Emergencies come first, then set phrases, then everything else."""
+    """What this utterance means at this step. A life in danger comes first, then what was offered, then other emergencies, then
+    set phrases, then everything else.
+    """
     understood = heard.understanding
     text = (understood.text if understood else heard.text).strip()
+    hinted = _hinted_matter(bundle, state, words_of(text), text)
+    if hinted is not None:
+        return hinted
     foreign = find_urgent(bundle.routes.languages.urgent, text)
     if foreign is not None:
         return foreign
+    offered = find_offer(bundle, state, step, text)
+    if offered is not None:
+        return replace(offered, by="words", text=text)
     command = find_command(bundle, state, step, text, classified=understood is not None)
     if understood is None:
-        return command.answer if command else Answer(Means.NOTHING, text=text)
+        return _without_classifier(bundle, state, command, text)
+    if command and command.hinted and command.answer.means is Means.OPTION and understood.act is Act.AGENT:
+        command = None  # a human is asked for by name
+    understood = _heed_own_words(bundle, state, step, understood, text)
+    answer = _read_understood(bundle, state, step, understood, command, text)
+    return replace(answer, denied=understood.denied) if understood.denied else answer
+
+
+def _hinted_matter(bundle: Bundle, state: CallState, words: Sequence[str], text: str) -> Answer | None:
+    """A matter known by its hints, with any classifier or none: of another bank's card, or of a life in danger."""
+    routes = bundle.routes
+    for means, hinted in ((Means.EMERGENCY, bundle.flow.hints), (Means.EMERGENCY_UNSURE, bundle.flow.doubts)):
+        for name, hints in hinted.items():
+            if name not in routes.matters:
+                continue
+            urgent = routes.is_emergency(name)
+            if in_any_language(hints, words) if urgent else heard_in(hints.get(state.language, ()), words):
+                if means is Means.EMERGENCY_UNSURE and name in state.denied:
+                    continue
+                return Answer(means if urgent else Means.MATTER, by="hints", text=text, intent=name, confidence=1.0)
+    return None
+
+
+def _without_classifier(bundle: Bundle, state: CallState, command: Command | None, text: str) -> Answer:
+    if command is not None:
+        return command.answer
+    farewell = commands.says_farewell(bundle, state.language, text)
+    return Answer(Means.GOODBYE if farewell else Means.NOTHING, text=text)
+
+
+def _read_understood(
+    bundle: Bundle, state: CallState, step: Step, understood: Understanding, command: Command | None, text: str
+) -> Answer:
     if _says_yes_to_the_question(state, understood):
         return Answer(Means.YES, text=text)
     meant = None if _is_only_content(bundle, step, understood) else _matter(bundle, state, understood, text)
@@ -46,13 +91,78 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
     guess = meant is not None and meant.means is not Means.EMERGENCY and (meant.confidence or 0) < WORTH_CONFIRMING
     if command and command.name in FEELINGS and guess:
         meant = None  # the calm question that follows will tell
-    if meant and (meant.means is Means.EMERGENCY or (meant.means is Means.EMERGENCY_UNSURE and not plain)):
+    names_an_option = plain and command is not None and command.answer.means is Means.OPTION
+    urgent = meant is not None and meant.means is Means.EMERGENCY and not names_an_option
+    if meant and (urgent or (meant.means is Means.EMERGENCY_UNSURE and not plain)):
         return meant
     if command and command.name in BESIDE and meant:
         return replace(meant, option=command.name)
+    likely = meant is not None and (meant.confidence or 0) >= LIKELY
+    if commands.says_farewell(bundle, state.language, text) and not likely:
+        return Answer(Means.GOODBYE, text=text)
     if command and command.name != ALSO and not (meant and _says_more(command, meant)):
         return replace(command.answer, wants_human=command.name == ANGRY and understood.act is Act.AGENT)
     return _with_act(bundle, state, understood, meant, text)
+
+
+def _heed_own_words(bundle: Bundle, state: CallState, step: Step, understood: Understanding, text: str) -> Understanding:
+    """The understanding without acts that the words do not bear out, and with the denials they show."""
+    act, language = understood.act, state.language
+    if act is Act.WAIT and not commands.asks_for_a_moment(bundle, language, text):
+        act = None
+    denied = understood.denied
+    on_table = _on_the_table(state)
+    if on_table and act not in _ANSWERING and commands.denies_plainly(bundle, language, text):
+        act = Act.DENY
+    contrast = act is None and understood.intent in on_table and commands.begins_with_no(bundle, language, text)
+    if contrast and not bundle.routes.is_emergency(understood.intent):
+        act, denied = Act.DENY, (*denied, understood.intent)  # "not open an account": what is named is what it is not
+    if act not in _ANSWERING and _says_no_to_the_urgent(bundle, state, step, understood, text):
+        act = Act.DENY
+    again = understood.intent in state.denied and bundle.routes.is_emergency(understood.intent)
+    if again and _said_before(state, text):
+        denied = (*denied, understood.intent)  # the words whose meaning was denied, once more
+    if act is Act.DENY:
+        named = (understood.intent, *understood.choices)
+        urgent = [intent for intent in on_table if bundle.routes.is_emergency(intent)]
+        if not _denies_blocking(bundle, state, step, denied, text):
+            urgent = [intent for intent in urgent if intent in named]
+        denied = tuple(dict.fromkeys((*denied, *urgent)))
+    if act not in _ANSWERING and _objects(bundle, state, step, understood, text):
+        act = Act.DENY
+        understood = replace(understood, decision=Decision.REJECT) if understood.decision is not Decision.ACCEPT else understood
+    return understood if (act, denied) == (understood.act, understood.denied) else replace(understood, act=act, denied=denied)
+
+
+def _denies_blocking(bundle: Bundle, state: CallState, step: Step, denied: Sequence[str], text: str) -> bool:
+    """A no with words ("nie chcę jej blokować") where something may have to be blocked, whichever they would name alone."""
+    if not (isinstance(step, Question) and step.cautious) or commands.denies_plainly(bundle, state.language, text):
+        return False
+    more = len(commands.content(bundle, state.language, text)) > 1
+    return more and (any(bundle.routes.is_emergency(intent) for intent in denied) or not denied)
+
+
+def _said_before(state: CallState, text: str) -> bool:
+    """These words, but for a no before them, were said earlier in the call (the last entry is the present one)."""
+    spoken = " ".join(words_of(text))
+    earlier = [" ".join(words_of(told.text)) for told in state.story[:-1] if told.what == "said"]
+    return bool(spoken) and any(spoken in before for before in earlier)
+
+
+def _says_no_to_the_urgent(bundle: Bundle, state: CallState, step: Step, understood: Understanding, text: str) -> bool:
+    """A no before other words answers the question whether it is urgent, unless the words themselves speak of that emergency
+    ("I can't find my card").
+    """
+    asked = isinstance(step, Question) and step.cautious and commands.begins_with_no(bundle, state.language, text)
+    ranked = ((one.intent, one.confidence) for one in understood.ranking)
+    spoken_of = [intent for intent, share in (*ranked, (understood.intent, understood.confidence)) if share >= WORTH_ASKING]
+    return asked and not any(intent in _on_the_table(state) and bundle.routes.is_emergency(intent) for intent in spoken_of)
+
+
+def _objects(bundle: Bundle, state: CallState, step: Step, understood: Understanding, text: str) -> bool:
+    """A no with its reason ("no, that's my wife's phone") at a question that asks for yes or no about no matter."""
+    asked = isinstance(step, Question) and step.expect is Expect.YES_NO and not step.cautious and state.candidate is None
+    return asked and understood.decision is not Decision.ACCEPT and commands.begins_with_no(bundle, state.language, text)
 
 
 def _says_more(command: Command, meant: Answer) -> bool:
@@ -60,7 +170,7 @@ def _says_more(command: Command, meant: Answer) -> bool:
     it is certain and they are only a small part ("umowa po angielsku").
     """
     if command.name in FEELINGS:
-        return True
+        return meant.means is not Means.COMMAND  # "you stupid robot" asks nothing about the robot
     return meant.means is Means.MATTER and not command.plain and command.answer.means is not Means.OPTION
 
 
@@ -88,8 +198,12 @@ def _with_act(bundle: Bundle, state: CallState, understood: Understanding, meant
     if wants_human:
         return replace(meant, wants_human=True) if meant and meant.means is Means.MATTER else Answer(Means.AGENT, text=text)
     if act is None or act is Act.LANGUAGE:
-        return meant or Answer(Means.NOTHING, text=text)
-    if meant is None or meant.intent == _on_the_table(state):
+        return meant or Answer(Means.NO if understood.denied else Means.NOTHING, text=text)
+    if act is Act.GOODBYE:  # unmistakable ones have been read before
+        return meant or Answer(Means.PERHAPS_DONE, text=text)
+    if meant is None or (meant.intent in _on_the_table(state) and meant.means is not Means.MATTER):
+        return Answer(_ACTS[act], text=text)
+    if meant.intent == _asked_about(state):
         return Answer(_ACTS[act], text=text)
     if act is Act.DENY:
         return replace(meant, correction=True)
@@ -99,51 +213,81 @@ def _with_act(bundle: Bundle, state: CallState, understood: Understanding, meant
 def _in_other_language(bundle: Bundle, language: str, meant: Answer | None, text: str) -> Answer:
     """A matter said in another language is taken in that language; one that the bot cannot speak goes to its own people."""
     certain = meant is not None and meant.means is Means.MATTER
-    if certain and language not in bundle.routes.languages.short:
-        return replace(meant, language=language) if meant else Answer(Means.NOTHING)
+    if meant is not None and language not in bundle.routes.languages.short:
+        return replace(meant, language=language)
     intent, confidence = (meant.intent, meant.confidence) if certain and meant else (None, None)
     return Answer(Means.LANGUAGE, text=text, option=language, intent=intent, confidence=confidence)
 
 
 def _matter(bundle: Bundle, state: CallState, understood: Understanding, text: str) -> Answer | None:
-    """The matter named, if the bundle has a route for it."""
+    """The matter named, if the bundle has a route for it, or what a command of its name does."""
     if understood.decision is Decision.REJECT:
         return None
+    if understood.intent in bundle.flow.commands and understood.intent not in (AGENT, *understood.denied):
+        return Answer(Means.COMMAND, text=text, option=understood.intent, confidence=understood.confidence)
     weighed = weigh(bundle.routes, state, understood)
     if weighed is None:
         return None
+    second = understood.second if understood.second in bundle.routes.matters else None
     answer = Answer(
         _SURE[weighed.decision],
         text=text,
         intent=weighed.intent,
         confidence=weighed.confidence,
         choices=weighed.choices,
-        second=understood.second if understood.second in bundle.routes.matters else None,
+        second=None if second in understood.denied else second,
         entities=tuple((entity.kind, entity.value) for entity in understood.entities),
         correction=understood.act is Act.DENY,
         wants_human=AGENT in (*understood.choices, understood.second),
     )
-    return _urgent_first(bundle, state, understood, answer)
+    return _urgent_first(bundle, state, understood, answer, text)
 
 
-def _urgent_first(bundle: Bundle, state: CallState, understood: Understanding, answer: Answer) -> Answer | None:
-    """An emergency named first, second or among the choices comes before everything else, unless it is what is being denied."""
+def _urgent_first(bundle: Bundle, state: CallState, understood: Understanding, answer: Answer, text: str) -> Answer | None:
+    """An emergency named first, second or among the choices comes before everything else, unless it is what is being denied. Of
+    two, the more urgent one comes first and the other is kept.
+    """
     routes = bundle.routes
     language = _other_language(bundle, state, understood)
     denies = understood.act is Act.DENY
-    if routes.is_emergency(answer.second) and not routes.is_emergency(answer.intent):
-        urgent = replace(answer, intent=answer.second, second=answer.intent, choices=(), correction=False, language=language)
-        return replace(urgent, means=Means.EMERGENCY)
-    if not routes.is_emergency(answer.intent):
+    named = [intent for intent in (answer.intent, answer.second) if intent]
+    if len(answer.choices) > 1 and all(routes.is_emergency(choice) for choice in answer.choices):
+        named = list(answer.choices)
+        answer = replace(answer, means=Means.MATTER, choices=())
+    urgent = sorted((intent for intent in named if routes.is_emergency(intent)), key=routes.urgency)
+    if not urgent:
         return answer
-    if denies and answer.intent == _on_the_table(state):
+    if denies and answer.intent in _on_the_table(state):
         return None
-    certain = answer.means is Means.MATTER and not denies
-    return replace(answer, means=Means.EMERGENCY if certain else Means.EMERGENCY_UNSURE, language=language)
+    rest = [intent for intent in (*urgent[1:], *named) if intent != urgent[0]]
+    by_second = routes.is_emergency(answer.second) and not routes.is_emergency(answer.intent)
+    certain = (answer.means is Means.MATTER and not denies) or by_second
+    if certain and _only_a_name(bundle, state, text):
+        certain = False
+    return replace(
+        answer,
+        intent=urgent[0],
+        second=rest[0] if rest else None,
+        choices=() if certain or by_second else answer.choices,
+        correction=answer.correction and not by_second,
+        means=Means.EMERGENCY if certain else Means.EMERGENCY_UNSURE,
+        language=language,
+    )
 
 
-def _on_the_table(state: CallState) -> str | None:
-    """The intent being asked about or announced."""
+def _only_a_name(bundle: Bundle, state: CallState, text: str) -> bool:
+    """A single word names a thing, and does not say that something has happened to it. Where it answers a question it may."""
+    return len(without_filler(bundle, state.language, words_of(text))) == 1 and not _on_the_table(state)
+
+
+def _on_the_table(state: CallState) -> frozenset[str]:
+    """The intents being asked about, offered or announced."""
+    asked = _asked_about(state)
+    return frozenset((asked, *state.candidates) if asked else state.candidates)
+
+
+def _asked_about(state: CallState) -> str | None:
+    """The one intent being asked about or announced."""
     if state.phase is Phase.ANNOUNCING and state.matter:
         return state.matter.intent
     return state.candidate.intent if state.candidate else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dialogs.data.flow import MAX_ASKS, Collect, Menu, Question
+from dialogs.data.prompts import ALONE
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.turn import Line, Turn
 from dialogs.events import Expect
@@ -27,6 +28,7 @@ def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
         return _given_up(turn, step)
     state.asked[name] += 1
     state.attempt = state.asked[name]
+    _tell(turn, step)
     if after == "repeat" and _say_again(turn, step):
         pass
     elif isinstance(step, Menu):
@@ -37,12 +39,28 @@ def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
     return None
 
 
+def _tell(turn: Turn, step: Question | Menu) -> None:
+    """Note for the agent what the caller is asked."""
+    state = turn.state
+    if isinstance(step, Menu):
+        state.tell("offered", f"menu {state.menu}")
+    elif step.option is not None:
+        state.tell("offered", ", ".join(state.candidates))
+    elif state.candidate is not None and state.candidate.intent:
+        state.tell("asked", state.candidate.intent)
+    else:
+        state.tell("asked", state.step)
+
+
 def _say_again(turn: Turn, step: Question | Menu) -> bool:
-    """The same words for whoever asked "what?", without the greeting. Asked a second time, the shortest ones (False: they are
-    still to be said).
+    """The same words for whoever asked "what?", without the greeting. Asked a second time, or where the question had been put in
+    more words, the shortest ones (False: they are still to be said).
     """
     state = turn.state
-    if not state.said or (state.asked[f"repeat:{state.step}"] > 1 and isinstance(step, Question) and len(step.ask) > 1):
+    if not state.said:
+        return False
+    again = state.asked[f"repeat:{state.step}"] > 1 or state.worded[_worded_as(turn, step)] > 1
+    if isinstance(step, Question) and again and len(step.ask) > 1:
         return False
     turn.add(_without_opening(turn))
     return True
@@ -73,18 +91,31 @@ def _put_question(turn: Turn, step: Question, after: str) -> None:
         _name_the_keys(turn, step)
     if step.option is not None and not named:
         for place, intent in enumerate(state.candidates, start=1):
-            turn.say(step.option, what=f"matter.{intent}", key=str(place))
+            turn.say(step.option, what=_name(turn, intent), key=str(place))
+
+
+def _name(turn: Turn, intent: str) -> str:
+    """The prompt with a matter's name as it stands alone; the one within a sentence where they are the same."""
+    alone = f"{ALONE}{intent}"
+    return alone if turn.bundle.prompts.has(alone, turn.state.language) else f"matter.{intent}"
 
 
 def _wording(turn: Turn, step: Question, after: str) -> str:
     """The prompt that is due: each answer that is none moves on to the next, and a new thing to ask about starts again."""
-    state = turn.state
-    about = ",".join(state.candidates) if step.option else state.candidate and state.candidate.intent
-    name = f"{state.step}:{about}"
+    state, name = turn.state, _worded_as(turn, step)
     if after == "repeat":
         return step.ask[-1]
     state.worded[name] += after in MOVES_ON
     return step.ask[min(max(state.worded[name], 1), len(step.ask)) - 1]
+
+
+def _worded_as(turn: Turn, step: Question | Menu) -> str:
+    """The name under which a question's wordings are counted: each thing to ask about begins with the first."""
+    state = turn.state
+    if isinstance(step, Menu):
+        return f"{state.step}:{state.menu}"
+    about = ",".join(state.candidates) if step.option else state.candidate and state.candidate.intent
+    return f"{state.step}:{about}"
 
 
 def _name_the_keys(turn: Turn, step: Question) -> None:
@@ -114,6 +145,9 @@ def _read_menu(turn: Turn, step: Menu, after: str) -> None:
     state = turn.state
     if after == "help" and step.help:
         turn.say(step.help)
+    if after == "silence" and step.short:
+        turn.say(step.short, state.menu, "deaf" if state.deaf else None)
+        return
     turn.say(step.intro if state.attempt == 1 else step.again, state.menu, "deaf" if state.deaf else None)
     for key, option in turn.bundle.routes.menus[state.menu].items():
         turn.say(step.option, what=option.say, key=key)
@@ -124,6 +158,7 @@ def no_input(turn: Turn, step: Question | Menu) -> str | None:
     """Silence: ask differently, or go on after too many."""
     state = turn.state
     state.silences += 1
+    state.tell("silence", state.step)
     turn.tried(f"no_input:{state.step}")
     if state.silences >= _allowed(step, turn.bundle.flow.limits.silences):
         turn.decide("spent", f"{state.silences} silences at {state.step}")
@@ -142,6 +177,7 @@ def no_match(turn: Turn, step: Question | Menu) -> str | None:
     """Something was said or pressed that is no answer here."""
     state = turn.state
     state.misses += 1
+    state.tell("not_understood", state.step)
     turn.tried(f"no_match:{state.step}")
     if state.misses >= _allowed(step, turn.bundle.flow.limits.misses):
         turn.decide("spent", f"{state.misses} answers not understood at {state.step}")

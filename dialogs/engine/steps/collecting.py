@@ -30,6 +30,14 @@ def take_key(turn: Turn, step: Collect, key: str) -> str | None:
     return None
 
 
+def take_number(turn: Turn, step: Collect, digits: str) -> str | None:
+    """A number that was said: taken as it is, and read back like one that was typed."""
+    if step.secret:
+        return None
+    turn.state.digits = digits[: step.max_digits + 2]
+    return _ended(turn, step)
+
+
 def take_timeout(turn: Turn, step: Collect) -> str | None:
     """No key came for a while: what was typed is the number; nothing typed is silence."""
     if turn.state.digits:

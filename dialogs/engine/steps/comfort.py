@@ -8,6 +8,7 @@ from dialogs.engine.steps import asking
 from dialogs.engine.turn import Turn
 from dialogs.events import StopRecording
 
+ABOUT_BOT = "about_bot"
 PREFERENCES = ("slow", "patient", "keys")
 
 
@@ -28,7 +29,7 @@ def obey(turn: Turn, command: str) -> str | None:
         return turn.bundle.flow.anywhere.menu
     if command == "wrong_number":
         return turn.bundle.flow.anywhere.goodbye
-    if command == "who":
+    if command == ABOUT_BOT:
         turn.say(says.who)
     elif command == NO_RECORDING:
         stop_recording(turn)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dialogs.data.flow import Connect, Request
 from dialogs.engine import routing
+from dialogs.engine.callbacks import callback_time
 from dialogs.engine.gate import GateResult, Way, look
 from dialogs.engine.routing import aim, known_intent
-from dialogs.engine.state import Phase
+from dialogs.engine.state import CallState, Phase
 from dialogs.engine.turn import Turn
 from dialogs.events import Expect, HandOff, HandOffResult, HangUp
 
 TRANSFER = "transfer"
+UNKNOWN = "unknown"
 
 
 def announce(turn: Turn, step: Connect) -> str | None:
     """Say where the call goes; the hand-off follows when that has been heard. Returns the step to go to instead, if any."""
-    state, target = turn.state, turn.state.target
+    state, target, says = turn.state, turn.state.target, turn.bundle.flow.says
     queue = target.queue if target else turn.bundle.default_queue
     if "voice" in state.without:
         return hand_off(turn)
@@ -24,7 +26,9 @@ def announce(turn: Turn, step: Connect) -> str | None:
         _say_what_belongs_to_it(turn, step, queue)
     else:
         for prompt_id in step.announce:
-            turn.say(prompt_id, queue, language=state.caller_language)
+            turn.say(prompt_id, state.suspected, queue, language=state.caller_language)
+        if state.second and turn.bundle.routes.is_emergency(state.second):
+            turn.say(says.second_kept)
     barge_in = step.barge_in and not over_limit(turn)
     turn.speak(barge_in=barge_in)
     state.phase = Phase.ANNOUNCING
@@ -37,12 +41,20 @@ def _say_what_belongs_to_it(turn: Turn, step: Connect, queue: str) -> None:
     state, says, target = turn.state, turn.bundle.flow.says, turn.state.target
     on_duty = "on_duty" if target and target.on_duty and state.caller_language is None else None
     for prompt_id in step.announce:
-        turn.say(prompt_id, on_duty, queue, language=state.caller_language)
+        turn.say(prompt_id, on_duty, *_about(state), queue, language=state.caller_language)
     worth_saying = target and target.wait_s is not None and target.wait_s >= turn.bundle.routes.announce_wait_from_s
     if worth_saying and not state.wait_told:
         turn.say(says.expected_wait)
     if state.second and state.matter:
         turn.say(says.second_kept)
+
+
+def _about(state: CallState) -> tuple[str, ...]:
+    """What the announcement's wording may depend on: the caller's situation (a death in the family), and the matter."""
+    if state.matter is None:
+        return ()
+    situations = [value for kind, value in state.matter.entities if kind == "situation"]
+    return (*situations, *filter(None, (state.matter.intent,)))
 
 
 def over_limit(turn: Turn) -> bool:
@@ -76,17 +88,16 @@ def _emit(turn: Turn, kind: str) -> None:
     if target is None:
         raise RuntimeError("a hand-off without a target")  # aim() was forgotten: the rescue puts the caller through
     intent, confidence = known_intent(state)
-    opening = turn.bundle.calendar.next_opening(turn.bundle.queues[target.queue].hours, turn.now)
-    closed = not turn.bundle.calendar.is_open(turn.bundle.queues[target.queue].hours, turn.now)
     state.phase = Phase.HANDING_OFF
     state.handed = kind
-    state.due = opening.at.isoformat() if kind == "callback" and closed and opening else ""
+    due = callback_time(turn.bundle, state, turn.now) if kind == "callback" else None
+    state.due = due.isoformat() if due else ""
     turn.decide("handoff", f"{kind} to {target.queue} ({target.reason})", intent, confidence)
     turn.actions.append(
         HandOff(
             queue=target.queue,
             priority=target.priority,
-            segment=state.segment.value,
+            segment=state.segment.value if state.segment_by != "unknown" else UNKNOWN,
             language=state.caller_language or state.language,
             intent=intent,
             confidence=confidence,
@@ -98,8 +109,21 @@ def _emit(turn: Turn, kind: str) -> None:
             entities=state.matter.entities if state.matter else (),
             kind=kind,
             due=state.due,
+            others=state.others,
+            denied=tuple(sorted(state.denied)),
+            story=tuple(state.story),
+            wishes=_wishes(state),
+            bot_s=round((turn.now - state.begun).total_seconds(), 1) if state.begun else 0.0,
+            segment_by=state.segment_by,
+            answer_to=(state.number or state.caller.number) if kind == "message" else None,
         )
     )
+
+
+def _wishes(state: CallState) -> tuple[tuple[str, str], ...]:
+    """What the caller wished for, and how they like to be spoken to."""
+    language = {"language": state.caller_language} if state.caller_language else {}
+    return tuple({**state.wishes, **language, **dict.fromkeys(sorted(state.preferences), "yes")}.items())
 
 
 def take_result(turn: Turn, result: HandOffResult) -> str | None:

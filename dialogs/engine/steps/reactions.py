@@ -8,14 +8,21 @@ from dialogs.data.flow import Collect, Connect, Menu, Question, Step
 from dialogs.engine import routing
 from dialogs.engine.readings import words
 from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.commands import ANGRY, NO_RECORDING
+from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, content
+from dialogs.engine.readings.hints import heard_in, words_of
 from dialogs.engine.readings.keys import MAIN_MENU
+from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.routing import own_line
 from dialogs.engine.state import Matter, Phase
 from dialogs.engine.steps import asking, comfort, emergencies, handing, languages
 from dialogs.engine.turn import Turn
+from dialogs.events import Expect
 
 NONE_OF_THESE = "none_of_these"
+NO_HELP = "no_help"  # the message was none for this caller
+LONGEST_NO = 3  # words of content in a no that is only a no
+BOTH = "both"
+WHICHEVER = "whichever"
 _MATTERS = (Means.MATTER, Means.UNSURE, Means.SEVERAL)
 
 
@@ -24,6 +31,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     state = turn.state
     step = turn.bundle.flow.steps[state.step]
     _keep_words(turn, answer)
+    _remember_denials(turn, answer)
     if answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE):
         return emergencies.shown(turn, step, answer)
     if isinstance(step, Question) and step.cautious:
@@ -43,12 +51,27 @@ def react(turn: Turn, answer: Answer) -> str | None:
     return _anywhere(turn, step, answer)
 
 
+def _remember_denials(turn: Turn, answer: Answer) -> None:
+    """What the caller says it is not, is not done and not offered again."""
+    state = turn.state
+    fresh = [intent for intent in answer.denied if intent not in state.denied]
+    if not answer.denied:
+        return
+    state.denied |= frozenset(answer.denied)
+    state.drop(*answer.denied)
+    if fresh:
+        state.tell("denied", ", ".join(fresh))
+        turn.decide("denied", f"the caller said that it is not {', '.join(fresh)}")
+
+
 def _keep_words(turn: Turn, answer: Answer) -> None:
     """The caller's own words for the agent: those that named a matter, else the first that said anything of it."""
     if not answer.text:
         return
+    state = turn.state
     if answer.means in (*_MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE):
-        turn.state.words = answer.text
+        more = state.words and state.matter is not None and not answer.correction and state.words != answer.text
+        state.words = f"{state.words} / {answer.text}" if more else answer.text
     elif answer.means in (Means.AGENT, Means.LANGUAGE, Means.NOTHING) or answer.option in words.FEELINGS:
         turn.state.words = turn.state.words or answer.text
 
@@ -57,6 +80,9 @@ def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     """Saying again what was asked about means yes; naming one of the candidates means that one."""
     state = turn.state
     if isinstance(step, Question) and step.option is not None:
+        rest = _rest_of_the_choice(turn, answer)
+        if rest is not None:
+            return rest
         named = [intent for intent in (answer.intent, *answer.choices) if intent in state.candidates]
         if named and answer.means in _MATTERS and not answer.correction:
             return Answer(
@@ -71,18 +97,33 @@ def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     return answer
 
 
+def _rest_of_the_choice(turn: Turn, answer: Answer) -> Answer | None:
+    """What is left of the choice when one of it is denied and nothing surer is named instead."""
+    candidates = turn.state.candidates
+    vague = answer.means in (Means.NO, Means.NOTHING) or (answer.means in _MATTERS and (answer.confidence or 0) < LIKELY)
+    rest = tuple(intent for intent in candidates if intent not in answer.denied)
+    if not vague or not rest or len(rest) == len(candidates):
+        return None
+    one = len(rest) == 1 or routing.lead_to_one_place(turn, rest)
+    return Answer(Means.MATTER if one else Means.SEVERAL, text=answer.text, intent=rest[0], choices=() if one else rest)
+
+
 def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
     """The next step if this step names one for the answer; what was learned is kept."""
     if not isinstance(step, Question | Menu | Connect):
         return None
     if isinstance(step, Connect) and answer.option == words.ALSO and answer.intent:
-        turn.state.second = turn.state.second or answer.intent
+        turn.state.keep(answer.intent, answer.second)
         turn.decide("second", "named during the announcement", answer.intent, answer.confidence)
         return None
     if isinstance(step, Connect) and not _changes_mind(turn, answer):
         return None
     name = answer.option if answer.means is Means.OPTION else answer.means.value
     target = step.answers.get(name)
+    if answer.means is Means.PERHAPS_DONE and isinstance(step, Question) and step.expect is Expect.YES_NO:
+        answer, target = replace(answer, means=Means.NO), step.answers.get("no")  # "that's all" to "anything else?"
+    if answer.means is Means.NO and NO_HELP in step.answers and _goes_on(turn, answer):
+        return step.answers[NO_HELP]
     if target is None and isinstance(step, Question) and step.anything and _is_content(answer):
         turn.state.words = answer.text
         return step.anything
@@ -90,6 +131,13 @@ def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
         return None
     learn(turn, answer)
     return target
+
+
+def _goes_on(turn: Turn, answer: Answer) -> bool:
+    """A no that goes on ("no, it's something else, I have…") is no end: the caller still wants something."""
+    words = content(turn.bundle, turn.state.language, answer.text)
+    enough = turn.bundle.flow.hints.get("enough", {}).get(turn.state.language, ())
+    return len(words) > LONGEST_NO and not heard_in(enough, words_of(answer.text))
 
 
 def _changes_mind(turn: Turn, answer: Answer) -> bool:
@@ -122,7 +170,14 @@ def learn(turn: Turn, answer: Answer) -> None:
         _deny(turn)
     match answer.means:
         case Means.MATTER:
+            before = state.matter
+            if state.several:
+                state.keep(*(one for one in state.candidates if one != answer.intent and one not in state.denied))
             state.matter = Matter(answer.intent, answer.confidence, answer.by, answer.entities, answer.queue)
+            state.drop(answer.intent)
+            if before is not None and before.by != "second" and before.intent not in state.denied:
+                state.keep(before.intent)  # named first, and not taken back
+            state.tell("matter", answer.intent or answer.queue or "")
             state.candidate, state.candidates, state.suspected = None, (), None
             turn.decide("accept", f"{answer.by}: {answer.intent or answer.queue}", answer.intent, answer.confidence)
         case Means.UNSURE:
@@ -133,19 +188,29 @@ def learn(turn: Turn, answer: Answer) -> None:
             turn.decide("choose", ", ".join(state.candidates), answer.intent, answer.confidence)
         case Means.YES if state.candidate is not None:
             state.matter, state.candidate, state.candidates = state.candidate, None, ()
+            state.tell("confirmed", state.matter.intent or "")
             turn.decide("accept", "confirmed by the caller", state.matter.intent, state.matter.confidence)
         case Means.NO:
             _deny(turn)
             turn.decide("denied", "the caller said no")
         case Means.OPTION:
             turn.decide("option", answer.option)
-            if answer.option == NONE_OF_THESE:
-                _deny(turn)
+            _take_option(turn, answer.option)
         case _:
             pass
-    if answer.second:
-        state.second = answer.second
+    state.keep(answer.second)
     state.wants_human = state.wants_human or answer.wants_human
+
+
+def _take_option(turn: Turn, option: str) -> None:
+    """What an option of a choice says about the candidates: none of them, both, or whichever."""
+    state = turn.state
+    if option == NONE_OF_THESE:
+        _deny(turn)
+    elif option in (BOTH, WHICHEVER) and state.candidates:
+        first, *rest = state.candidates
+        state.matter, state.candidates = Matter(first, by="chosen"), ()
+        state.keep(*rest)
 
 
 def _deny(turn: Turn) -> None:
@@ -155,7 +220,11 @@ def _deny(turn: Turn) -> None:
     if state.phase is Phase.ANNOUNCING and state.matter:
         refused = [state.matter.intent]
         state.matter = state.target = None
-    state.denied |= {intent for intent in refused if intent}
+    named = [intent for intent in refused if intent]
+    state.denied |= frozenset(named)
+    state.drop(*named)
+    if named:
+        state.tell("denied", ", ".join(named))
     state.candidate, state.candidates = None, ()
     if state.suspected in state.denied:
         state.suspected = None
@@ -233,6 +302,16 @@ def _at_the_question(turn: Turn, step: Step, answer: Answer) -> str | None:
         case Means.WAIT if turn.state.waits < turn.bundle.flow.limits.waits:
             comfort.wait(turn)
             return None
+        case Means.PERHAPS_DONE if isinstance(step, Question) and not turn.state.asked[f"opened:{turn.state.step}"]:
+            turn.state.asked[f"opened:{turn.state.step}"] += 1
+            turn.decide("reask", "it may have been a greeting or an end; asked again")
+            return asking.ask(turn, step, after="resume")
+        case Means.NO | Means.NOTHING if answer.denied:
+            turn.say(turn.bundle.flow.says.not_that)
+            return asking.ask(turn, step, after="resume")
+        case Means.NOTHING if answer.by == "key":
+            turn.say(turn.bundle.flow.says.no_such_key)
+            return asking.no_match(turn, step)
         case _:
             return asking.no_match(turn, step)
 

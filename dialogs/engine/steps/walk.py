@@ -21,6 +21,7 @@ from dialogs.data.flow import (
     Survey,
 )
 from dialogs.engine import routing
+from dialogs.engine.callbacks import kept
 from dialogs.engine.checks import holds
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.state import Phase
@@ -93,6 +94,7 @@ def _message(turn: Turn, step: Message) -> str:
     """Speak the approved message of the matter."""
     prompt_id = routing.message_of(turn)
     if prompt_id is not None:
+        turn.state.tell("message", prompt_id)
         turn.decide("message", prompt_id, *routing.known_intent(turn.state))
         turn.tried(f"message:{prompt_id}")
         turn.say(prompt_id)
@@ -101,7 +103,11 @@ def _message(turn: Turn, step: Message) -> str:
 
 def _farewell(turn: Turn, step: Farewell) -> None:
     for prompt_id in step.tell:
-        turn.say(prompt_id, "emergency" if turn.state.suspected else None, "later" if turn.state.due else None)
+        suspected = turn.state.suspected
+        noted = "no_number" if turn.state.handed == "message" and not holds(CheckName.NUMBER_KNOWN, turn) else None
+        turn.say(prompt_id, suspected, "emergency" if suspected else None, "later" if turn.state.due else None, noted)
+    if turn.state.handed == "callback" and not kept(turn.bundle, turn.state, turn.now):
+        turn.say(turn.bundle.flow.says.wish_noted)
     turn.speak(barge_in=False)
     turn.decide("ended", step.reason, *routing.known_intent(turn.state))
     turn.actions.append(HangUp(step.reason))

@@ -236,7 +236,7 @@ def test_in_a_browser_a_box_shows_all_its_wordings(bundle: Bundle) -> None:
     titles = {
         link.get("{http://www.w3.org/1999/xlink}title") for link in ElementTree.fromstring(svg).iter() if link.tag.endswith("}a")
     }
-    assert any("W czym mogę pomóc?\nSpróbujmy inaczej." in (title or "") for title in titles)
+    assert any("W czym mogę pomóc?\nTo infolinia banku." in (title or "") for title in titles)
 
 
 def test_without_graphviz_it_is_said_how_to_install_it(bundle: Bundle) -> None:

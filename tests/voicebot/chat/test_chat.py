@@ -85,11 +85,11 @@ async def test_a_written_key_is_a_key(bank: Bank) -> None:
 async def test_the_emergency_key_counts_from_the_first_second_and_can_be_made_precise(
     shared: SharedState, tmp_path: Path
 ) -> None:
-    """At night, before anything else: four buttons stand for a while, one of them says what is to be blocked."""
+    """At night, before anything else: five buttons stand for a while, one of them says what it is."""
     async with open_bank(shared, tmp_path, now=NIGHT) as bank, bank.customer() as customer:
         await customer.until("options")
         await customer.key("9")
-        assert [choice["key"] for choice in (await customer.until("options"))["choices"]] == ["1", "2", "3", "4"]
+        assert [choice["key"] for choice in (await customer.until("options"))["choices"]] == ["1", "2", "3", "4", "5"]
         await customer.key("3")
         handed = await customer.until("handed_over")
         record = await bank.handoffs.get(handed["ref"])

@@ -217,4 +217,4 @@ def test_a_configured_directory_takes_the_place_of_the_sample(run: Any, tmp_path
         run("zgubiłem kartę\n", "--config", "voicebot.yml", "--caller", number)[-1]["segment"]
         for number in ("+48601000001", "+48601000009")
     ]
-    assert segments == ["mass", "sme"]
+    assert segments == ["unknown", "sme"]

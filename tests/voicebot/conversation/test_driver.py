@@ -274,6 +274,24 @@ async def test_secret_keys_are_in_no_journal_and_others_are() -> None:
     assert [line["key"] for line in journal.lines if line.get("type") == "KeyPressed"] == ["0"]
 
 
+async def test_a_number_may_be_said_where_the_dialogue_takes_one_and_is_in_no_journal() -> None:
+    def answer(event: Event) -> list[Action]:
+        match event:
+            case CallStarted():
+                return [CollectKeys(15, by_voice=True, language="pl")]
+            case Heard(number="601234567"):
+                return [HangUp("done")]
+            case _:
+                return []
+
+    journal = Journal("c1", started=datetime.now(UTC))
+    driver, _, _ = house(answer, journal=journal)
+    driver.recognised(heard("sześć zero jeden dwa trzy cztery pięć sześć siedem"))
+    await asyncio.wait_for(driver.run(), 5)
+    assert driver.outcome == "done"
+    assert "601234567" not in str(journal.lines)
+
+
 async def test_when_the_dialogue_breaks_the_caller_is_put_through_to_the_default_queue() -> None:
     def answer(event: Event) -> list[Action]:
         raise RuntimeError("a bug")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caller_id.types import Authentication, Caller, NumberTrust
-from dialogs.events import HandOff
+from dialogs.events import HandOff, Told
 from tests.voicebot.state.servers import StateServer, back
 from voicebot.errors import StateUnavailable
 from voicebot.handoff.callbacks import Callback, CallbackStore, callback_for
@@ -164,3 +164,22 @@ def test_only_a_hand_off_with_a_number_becomes_a_callback() -> None:
     assert made.due == datetime(2026, 11, 24, 7, tzinfo=UTC)
     with pytest.raises(ValueError, match="names no number"):
         callback_for(replace(kept, call_back=None))
+
+
+def test_the_agents_story_is_redacted_and_survives_the_way_to_the_screen() -> None:
+    action = HandOff(
+        "cards",
+        others=("fees",),
+        denied=("card_block",),
+        story=(Told("said", "moja karta 4111 1111 1111 1111 nie działa"), Told("asked", "card_issue")),
+        wishes=(("callback_part", "morning"),),
+        bot_s=12.5,
+        segment_by="number",
+        answer_to="+48601234567",
+    )
+    made = record_codec.from_text(record_codec.to_text(record(action)))
+    assert "4111" not in made.story[0].text
+    assert made.story[0].text.startswith("moja karta")
+    assert made.story[1] == Told("asked", "card_issue")
+    assert (made.others, made.denied, made.bot_s) == (("fees",), ("card_block",), 12.5)
+    assert (made.wishes, made.segment_by, made.answer_to) == ((("callback_part", "morning"),), "number", "+48601234567")
