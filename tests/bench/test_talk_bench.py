@@ -171,10 +171,9 @@ def test_whoever_hears_fraud_everywhere_raises_false_alarms_and_does_what_was_de
     assert not any(call.right for call in calls if call.calm and call.counts and call.place == "fraud")
 
 
-def test_whoever_ends_calls_is_seen() -> None:
-    """A goodbye that the caller never said."""
-    calls = held(Always("", Act.GOODBYE))
-    assert sum(call.hung_up for call in calls) > len(calls) / 2
+def test_a_goodbye_that_nobody_said_ends_no_call() -> None:
+    """It is asked about first."""
+    assert not any(call.hung_up for call in held(Always("", Act.GOODBYE)))
 
 
 def test_a_secret_that_is_not_masked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,10 +91,10 @@ class ChatStage:
         """Nothing pauses in writing."""
 
     async def listen(self, listen: Listen | None) -> None:
-        """Show what can be chosen; None: digits are to be typed."""
+        """Show what can be chosen, and whether digits can be typed."""
         offered = choices(self._dialog.bundle, self._dialog.state, self._clock())
         await self._send(
-            {"type": "options", "choices": [asdict(choice) for choice in offered], "digits": listen is None and self.collecting}
+            {"type": "options", "choices": [asdict(choice) for choice in offered], "digits": self.collecting}
         )
 
     async def stop_recording(self) -> None:
