@@ -31,6 +31,16 @@ class Segment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CallRate:
+    """How often a number calls."""
+
+    calls: int
+    """This one too."""
+    within_s: int
+    """Seconds in which they came."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """What is known of the caller when the call starts."""
 
@@ -54,6 +64,17 @@ class Caller:
     """The number that was called: E.164, or the digits of a short code."""
     diverted_from: str | None = None
     """The number that passed the call on to us."""
+    extension: str | None = None
+    """The digits behind a switchboard's number: it is not this caller's alone."""
+    barred: bool = False
+    """The bank has barred the number: the agent is told, and others go before."""
+    too_often: CallRate | None = None
+    """The number calls more often than is usual: the agent is told, and others go before. None when it does not."""
+
+    @property
+    def slowed(self) -> bool:
+        """Whether others go before. Never in an emergency, and nobody is refused."""
+        return self.barred or self.too_often is not None
 
     @property
     def vouched(self) -> bool:

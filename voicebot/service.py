@@ -126,7 +126,7 @@ class Service:
         session = replace(self.call_services.session, bundle=bundle, understanding=understanding)
         self.call_services = replace(self.call_services, session=session, speaker=speaker, recording_dir=_recording_dir(settings))
         self.calls.use(self.call_services)
-        self.sip.let_in(settings.sip.peers, settings.sip.trusted)
+        self.sip.let_in(settings.sip_settings())
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, and let those under way end, for so long at most. Callers who are left then are told and handed to
@@ -216,7 +216,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
 def _sip(settings: Settings, calls: CallServer, stack: AsyncExitStack) -> SipEndpoint:
     directory = customer_directory(settings)
     stack.callback(directory.close)
-    return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory, attestation=settings.customers.attestation)
+    return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

@@ -142,10 +142,10 @@ def test_customers_who_share_a_number_are_kept_told_of_and_not_guessed(database:
     assert report.now.shared == 2
     assert report.shared_lines == ((4, 2), (5, 3))
     with closing(SqliteDirectory(database)) as directory:
-        assert {one.segment for one in directory.look_up("+48600100200")} == {Segment.SME, Segment.SELECT}
-        safe = agreed(directory.look_up("+48600100200"))
+        assert {one.segment for one in directory.find("+48600100200")} == {Segment.SME, Segment.SELECT}
+        safe = agreed(directory.find("+48600100200"))
         assert (safe.segment, safe.language, safe.customer_ref) == (Segment.MASS, "pl", None)
-        assert {one.customer_ref for one in directory.look_up("+48600100201")} == {"A", "B"}
+        assert {one.customer_ref for one in directory.find("+48600100201")} == {"A", "B"}
 
 
 def test_a_row_that_repeats_another_is_counted_and_harmless(database: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_number_of_very_many_customers_is_nobodys(database: Path) -> None:
     report = put(database, [*customers(0, 5), *crowd])
     assert (report.crowded, report.now.numbers) == (len(crowd), 5)
     with closing(SqliteDirectory(database)) as directory:
-        assert directory.look_up("+48221234567") == ()
+        assert directory.find("+48221234567") == ()
 
 
 def test_going_back_and_forth(database: Path) -> None:
@@ -172,13 +172,13 @@ def test_going_back_and_forth(database: Path) -> None:
         roll_back(database)
     put(database, customers(0, 7))
     with closing(SqliteDirectory(database)) as directory:
-        assert directory.look_up("+48600000006")
+        assert directory.find("+48600000006")
         assert roll_back(database).numbers == 3
-        assert directory.look_up("+48600000006") == (), "a running service goes back too"
+        assert directory.find("+48600000006") == (), "a running service goes back too"
         assert (now(database).numbers, now(previous(database)).numbers) == (3, 7)
         assert now(database).taken_back_sha256 == now(previous(database)).sha256
         assert roll_back(database).numbers == 7
-        assert directory.look_up("+48600000006")
+        assert directory.find("+48600000006")
 
 
 def test_going_back_works_when_the_directory_is_gone_or_broken(database: Path) -> None:

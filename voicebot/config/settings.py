@@ -155,7 +155,7 @@ class Customers(Section):
     most_lost: Annotated[int, Field(ge=0)] = 1000
     """An import that takes away more numbers than this must be forced."""
     attestation: bool = False
-    """Whether the Identity header of a call raises the trust in its number."""
+    """Whether the network's verification raises the trust in a number, for `sip.peers`; a trunk has its own `verstat`."""
 
 
 class Log(Section):
@@ -238,6 +238,7 @@ class Settings(BaseSettings):
                 max_call_s=self.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
                 queue_address=self.handoff.address,
                 queue_addresses=self.handoff.addresses,
+                verstat=self.customers.attestation,
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None

@@ -80,7 +80,7 @@ def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
         raise DirectoryError("that is no telephone number. Write it like +48600100200.")
     directory = SqliteDirectory(settings.customers_file)
     try:
-        return directory.look_up(e164)
+        return directory.find(e164)
     finally:
         directory.close()
 
@@ -96,6 +96,6 @@ class SampleCustomers:
             customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)
             self._by_number.setdefault(row.number, []).append(customer)
 
-    def look_up(self, number: str) -> Sequence[Customer]:
-        """See `CustomerDirectory`."""
+    def find(self, number: str) -> Sequence[Customer]:
+        """Every customer with this E.164 number."""
         return self._by_number.get(number, ())

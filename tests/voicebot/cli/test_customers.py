@@ -42,7 +42,7 @@ def used_by_the_service(config: Path, number: str) -> list[Segment]:
     data_dir = config.with_name("data")
     directory = customer_directory(Settings(state={"data_dir": str(data_dir)}))
     try:
-        return [customer.segment for customer in directory.look_up(number)]
+        return [customer.segment for customer in directory.find(number)]
     finally:
         directory.close()
 
@@ -60,14 +60,14 @@ def test_an_import_goes_where_the_service_reads(config: Path, tmp_path: Path) ->
 def test_a_running_service_takes_a_new_import_and_a_rollback(config: Path, tmp_path: Path) -> None:
     """It was started before there were any customers."""
     directory = customer_directory(Settings(state={"data_dir": str(tmp_path / "data")}))
-    assert directory.look_up("+48600100200") == ()
+    assert directory.find("+48600100200") == ()
     assert ran("import", saved(tmp_path, "600100200;sme")).exit_code == 0
-    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    assert directory.find("+48600100200")[0].segment is Segment.SME
     assert ran("import", saved(tmp_path, "600100200;select")).exit_code == 0
-    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    assert directory.find("+48600100200")[0].segment is Segment.SELECT
     result = ran("rollback")
     assert (result.exit_code, result.stdout.startswith("in force again: 1 numbers of customers.csv")) == (0, True)
-    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    assert directory.find("+48600100200")[0].segment is Segment.SME
     directory.close()
 
 
@@ -161,7 +161,7 @@ def test_the_file_of_the_configuration_is_imported_at_start_only_when_it_changed
         with capture_logs() as logs:
             directory = customer_directory(loaded)
         try:
-            known = sum(bool(directory.look_up(f"+486001002{number:02}")) for number in range(40))
+            known = sum(bool(directory.find(f"+486001002{number:02}")) for number in range(40))
         finally:
             directory.close()
         return known, [each["event"] for each in logs]

@@ -90,8 +90,8 @@ class SipTrace(logging.Handler):
         super().__init__(logging.DEBUG)
         self._loop = loop
         self._logger = logging.getLogger(_NATIVE_LOGGER)
-        self._sources: OrderedDict[str, str] = OrderedDict()
-        self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._sources: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
 
     def attach(self) -> None:
@@ -119,17 +119,16 @@ class SipTrace(logging.Handler):
             with contextlib.suppress(RuntimeError):  # the loop is closed: the service has stopped
                 self._loop.call_soon_threadsafe(self._take, message)
 
-    async def source_of(self, call_id: str, timeout_s: float = 0.5) -> str:
-        """The IP address an INVITE came from; "" when the trace does not tell in time."""
-        if call_id in self._sources:
-            return self._sources[call_id]
-        future = self._waiting.setdefault(call_id, self._loop.create_future())
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
-        except TimeoutError:
-            return ""
-        finally:
+    async def sources_of(self, call_id: str, timeout_s: float = 0.5) -> frozenset[str]:
+        """The IP addresses that INVITEs with this Call-ID came from: several, when a second sender has learned it. Empty when the
+        trace does not tell in time.
+        """
+        if call_id not in self._sources:
+            future = self._waiting.setdefault(call_id, self._loop.create_future())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(future), timeout_s)
             self._waiting.pop(call_id, None)
+        return self._sources.get(call_id, frozenset())
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""
@@ -143,12 +142,12 @@ class SipTrace(logging.Handler):
 
     def _take(self, message: SipMessage) -> None:
         if message.method == "INVITE" and message.received and not message.status:
-            self._sources.setdefault(message.call_id, message.source)
+            self._sources[message.call_id] = self._sources.get(message.call_id, frozenset()) | {message.source}
             while len(self._sources) > _CALLS_KEPT:
                 self._sources.popitem(last=False)
             waiting = self._waiting.get(message.call_id)
             if waiting is not None and not waiting.done():
-                waiting.set_result(message.source)
+                waiting.set_result(None)
         for watcher in tuple(self._watchers.get(message.call_id, ())):
             try:
                 watcher(message)
