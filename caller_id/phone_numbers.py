@@ -85,8 +85,8 @@ WITHHELD = TelephoneNumber(NumberKind.WITHHELD)
 
 
 def parse_number(text: str | None, form: NumberForm = POLISH) -> TelephoneNumber:
-    """Read a number in any form a trunk sends: national or international, with 00, + or neither, with punctuation or extension, as
-    tel: or sip: URI or name-addr (RFC 3261, RFC 3966), a short code, or a word that says it is withheld.
+    """Read a number in any form a trunk sends: national or international, with 00, + or neither, with punctuation or an
+    extension, as tel: or sip: URI or name-addr (RFC 3261, RFC 3966), a short code, or a word that says it is withheld.
     """
     named = parse_name_addr(text or "")
     return number_of(named, form) if named is not None else _parse_written(text or "", form)

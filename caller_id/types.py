@@ -81,6 +81,8 @@ class Caller:
         """Whether the number may be taken for the caller's: the network vouches for it, or the app proved who calls.
 
         Only then may anything be stored under the number or read by it: a caller who shows another's number must not change what
-        its owner gets.
+        its owner gets. Nor may one of many behind a switchboard.
         """
+        if self.extension is not None and self.authentication is not Authentication.APP:
+            return False
         return self.number is not None and (self.trust is not NumberTrust.NONE or self.authentication is Authentication.APP)
