@@ -305,6 +305,7 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(database: Path, tmp_path: Pat
                 path.write_bytes(content[:100] + b"x" * (len(content) - 100))
         case "no database":
             new.write_bytes(b"text " * 1000)
+            new.with_name("customers.db.new-wal").unlink()
         case _:
             with closing(sqlite3.connect(new)) as connection, connection:
                 connection.execute("DELETE FROM made WHERE name = 'checkpoint'")

@@ -137,9 +137,7 @@ WRONG: dict[str, Callable[[], Response]] = {
     "a PESEL for a reference": told(NUMBER, {**ENTRY, "customer_ref": "80010112345"}),
     "a card for a reference": told(NUMBER, {**ENTRY, "customer_ref": "4111111111111111"}),
     "a negative tenure": told(NUMBER, {**ENTRY, "tenure_years": -1}),
-    "no number for a tenure": lambda: Response(
-        f'{{"number": "{NUMBER}", "customers": [{{"segment": "sme", "tenure_years": NaN}}]}}'
-    ),
+    "no number for a tenure": lambda: Response(f'{{"number": "{NUMBER}", "customers": [{{"tenure_years": NaN}}]}}'),
     "a long language": told(NUMBER, {**ENTRY, "language": "polish"}),
     "deep nesting": lambda: Response(b"[" * 60_000),
     "no UTF-8": lambda: Response(b'{"number": "\xff\xfe"}'),

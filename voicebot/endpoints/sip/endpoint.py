@@ -26,7 +26,7 @@ from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
-from voicebot.endpoints.sip.trace import SipTrace
+from voicebot.endpoints.sip.trace import Invite, SipTrace
 from voicebot.endpoints.sip.trunks import trunk_of
 from voicebot.tasks import ended
 
@@ -185,13 +185,16 @@ class SipEndpoint:
             await leg.hang_up()
 
     async def _traced(self, offer: CallOffer) -> CallOffer:
-        """The offer with the trunk that its INVITE came from. One that cannot be told is nobody's."""
+        """The offer with the trunk that its INVITE came from, and with headers that stand several times whole: the stack tells
+        only the first of each. An INVITE whose trunk cannot be told is nobody's.
+        """
+        invite = await self._trace.invite(offer.call_ref) if self._trace is not None else Invite()
         trunks = self.settings.all_trunks
-        if len(trunks) == 1:
-            name: str | None = next(iter(trunks))  # the gate lets nobody else in
-        else:
-            name = trunk_of(trunks, await self._trace.sources_of(offer.call_ref)) if self._trace is not None else None
-        return replace(offer, trunk=name, caller_id=trunks[name].caller_id) if name is not None else offer
+        # the gate lets nobody else in
+        name = next(iter(trunks)) if len(trunks) == 1 else trunk_of(trunks, invite.sources)
+        if name is None:
+            return offer
+        return replace(offer, trunk=name, caller_id=trunks[name].caller_id, headers={**offer.headers, **invite.lists})
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""
