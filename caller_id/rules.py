@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Annotated
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from caller_id.phone_numbers import HOME_REGION, NumberForm, NumberStyle
 
@@ -44,7 +44,7 @@ class CallerIdRules(BaseModel):
 
     trusted: bool = True
     """Whether the far end vouches for its headers (RFC 3325, a trust domain). False: only From is read, as a claim."""
-    headers: Annotated[tuple[IdentityHeader, ...], Field(min_length=1)] = tuple(IdentityHeader)
+    headers: tuple[IdentityHeader, ...] = tuple(IdentityHeader)
     """Those that count, the first that holds a number wins."""
     number_format: NumberStyle = NumberStyle.ANY
     """What a number without + and 00 is: national (600100200), international (48600100200), or any: whatever fits."""

@@ -23,7 +23,7 @@ def rules(**given: object) -> CallerIdRules:
 
 
 @given(
-    st.permutations(list(IdentityHeader)), st.integers(1, 3), st.sets(st.sampled_from(["p-asserted-identity", "remote-party-id"]))
+    st.permutations(list(IdentityHeader)), st.integers(0, 3), st.sets(st.sampled_from(["p-asserted-identity", "remote-party-id"]))
 )
 def test_the_first_header_of_the_trunks_order_names_the_caller(order: list[IdentityHeader], most: int, sent: set[str]) -> None:
     """One that does not count is not read at all; From is then a claim."""
@@ -181,9 +181,7 @@ def test_any_text_is_read_in_any_form_without_an_error(text: str, style: NumberS
         parse_number(written, NumberForm("PL", style, tuple(prefixes)))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"country": "XX"}, {"country": "pl"}, {"headers": []}, {"headers": ["to"]}, {"prefixes": ["a"]}, {"x": 1}]
-)
+@pytest.mark.parametrize("wrong", [{"country": "XX"}, {"country": "pl"}, {"headers": ["to"]}, {"prefixes": ["a"]}, {"x": 1}])
 def test_mistakes_in_rules_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         rules(**wrong)

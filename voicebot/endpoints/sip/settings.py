@@ -211,6 +211,7 @@ def _problems(settings: SipSettings) -> list[str]:
         for name, trunk in settings.trunks.items()
         if trunk.caller_id.trusted and any(network.prefixlen == 0 for network in trunk.networks)
     ]
+    found += [f"trunks: {name} has no peers; name its networks" for name, trunk in settings.trunks.items() if not trunk.peers]
     if reserved := RESERVED.intersection(settings.trunks):
         found.append(f"trunks: {min(reserved)} is the name of the short form's; choose another name")
     found += [

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from caller_id.rules import CallerIdRules
 from voicebot.endpoints.sip.peers import Network, parse_networks
@@ -17,7 +17,10 @@ RESERVED = frozenset((TRUSTED, UNTRUSTED))
 
 
 def _network(text: str) -> str:
-    parse_networks((text,))
+    try:
+        parse_networks((text,))
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("peers: ")) from None  # the place is told by whoever reads the settings
     return text
 
 
@@ -26,7 +29,7 @@ class Trunk(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    peers: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Field(min_length=1)]
+    peers: tuple[Annotated[str, AfterValidator(_network)], ...]
     """Networks (CIDR) that its packets come from."""
     caller_id: CallerIdRules = CallerIdRules()
     """How its identity headers are read."""

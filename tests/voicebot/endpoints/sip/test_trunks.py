@@ -152,7 +152,7 @@ def test_an_address_belongs_to_the_narrowest_network_around_it() -> None:
     [
         ({"trunks": {"a": {"peers": ["0.0.0.0/0"]}}}, "trunks: a has a /0, which is everybody"),
         ({"trunks": {"a": {"peers": ["10.0.0.1/8"]}}}, "is no network"),
-        ({"trunks": {"a": {"peers": []}}}, "at least 1"),
+        ({"trunks": {"a": {"peers": []}}}, "trunks: a has no peers"),
         ({"trunks": {"A trunk": {"peers": ["10.0.0.0/8"]}}}, "pattern"),
         ({"trunks": {"peers": {"peers": ["10.0.0.0/8"]}}}, "is the name of the short form's"),
         ({"trunks": {"a": {"peers": ["10.0.0.0/8"]}, "b": {"peers": ["10.0.0.0/8"]}}}, "is in both a and b"),
