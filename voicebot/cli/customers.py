@@ -133,9 +133,14 @@ def lookup(
 
 
 def _not_in_vain(settings: Settings, file: Path) -> None:
-    """Raises ConfigError where the service would replace this import by another file at its next start."""
+    """Raises ConfigError where the service would not use this import, or replace it by another file at its next start."""
     from voicebot.errors import ConfigError
 
+    if settings.customers.crm is not None:
+        raise ConfigError(
+            "customers.crm is set: the service asks the CRM and no imported customers, so this import would be in vain. "
+            "Take customers.crm out of the configuration."
+        )
     named = settings.customers.csv
     if named is not None and named.absolute() != file.absolute():
         raise ConfigError(

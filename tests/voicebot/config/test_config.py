@@ -180,7 +180,7 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
         (
             "sip:\n  trunks:\n    north:\n      peers: [10.0.0.0/8]\n      callerid: {}\n",
             5,
-            "unknown setting. Did you mean caller_id?",
+            "sip.trunks.north.callerid: unknown setting. Did you mean caller_id?",
         ),
         (
             "sip:\n  trunks:\n    north:\n      peers: [10.0.0.0/8]\n      caller_id: {country: PL,\n        headers: [pai]}\n",
