@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.resources import as_file, files
 
 import structlog
@@ -15,6 +16,7 @@ from caller_id.directory import Customer, DirectoryError
 from caller_id.phone_numbers import parse_number
 from caller_id.sqlite_directory import SqliteDirectory
 from voicebot.config.settings import Settings
+from voicebot.identity.crm import CrmDirectory
 
 log = structlog.get_logger(__name__)
 
@@ -73,16 +75,19 @@ def _known(settings: Settings) -> tuple[str, ...]:
     return (status.sha256, status.taken_back_sha256) if status is not None else ()
 
 
-def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
-    """Every customer that the directory has for a number in any usual form. Raises DirectoryError when it is no number."""
+async def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
+    """Every customer that the directory, or the CRM, has for a number in any usual form. Raises DirectoryError."""
     e164 = parse_number(number).e164
     if e164 is None:
         raise DirectoryError("that is no telephone number. Write it like +48600100200.")
-    directory = SqliteDirectory(settings.customers_file)
-    try:
-        return directory.look_up(e164)
-    finally:
-        directory.close()
+    if settings.customers.crm is not None:
+        crm = CrmDirectory(settings.customers.crm)
+        try:
+            return await crm.look_up(e164)
+        finally:
+            await crm.close()
+    with closing(SqliteDirectory(settings.customers_file)) as directory:
+        return directory.find(e164)
 
 
 class SampleCustomers:
@@ -96,6 +101,6 @@ class SampleCustomers:
             customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)
             self._by_number.setdefault(row.number, []).append(customer)
 
-    def look_up(self, number: str) -> Sequence[Customer]:
-        """See `CustomerDirectory`."""
+    def find(self, number: str) -> Sequence[Customer]:
+        """Every customer with this E.164 number."""
         return self._by_number.get(number, ())
