@@ -221,6 +221,7 @@ def test_one_import_at_a_time(database: Path) -> None:
 
 IMPORT_AND_STOP = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 from pathlib import Path
 from caller_id.customer_import import import_customers
 def progress(doing, share):
@@ -251,6 +252,7 @@ def test_an_import_that_is_stopped_leaves_the_old_customers(database: Path, tmp_
 
 IMPORT_AND_STOP_LATE = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 from pathlib import Path
 from caller_id import customer_database
 from caller_id.customer_import import import_customers
