@@ -29,7 +29,9 @@ def kept(bundle: Bundle, state: CallState, now: datetime) -> bool:
     if not {DAY, PART} & set(state.wishes):
         return True
     wished, due = _wished(bundle, state, now), callback_time(bundle, state, now)
-    return wished is not None and due is not None and due.date() == wished.date() and due - wished < timedelta(hours=4)
+    if wished is None or due is None or due.date() != wished.date():
+        return False
+    return PART not in state.wishes or due - wished < timedelta(hours=4)
 
 
 def _wished(bundle: Bundle, state: CallState, now: datetime) -> datetime | None:

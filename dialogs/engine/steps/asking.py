@@ -135,10 +135,11 @@ def _tags(turn: Turn, step: Question, tag: str | None) -> tuple[str | None, ...]
         return (None if state.deaf else {2: "two", 3: "three"}.get(len(state.candidates)),)
     number = state.number or state.caller.number
     abroad = "abroad" if number and not number.startswith("+48") else None
+    situations = [value for kind, value in state.candidate.entities if kind == "situation"] if state.candidate else []
     if target is None:
-        return (tag, abroad)
+        return (*situations, tag, abroad)
     no_figure = "no_figure" if target.wait_s is None else None
-    return (tag, "switched" if target.switched else target.queue, no_figure, abroad)
+    return (*situations, tag, "switched" if target.switched else target.queue, no_figure, abroad)
 
 
 def _read_menu(turn: Turn, step: Menu, after: str) -> None:

@@ -32,6 +32,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     step = turn.bundle.flow.steps[state.step]
     _keep_words(turn, answer)
     _remember_denials(turn, answer)
+    answer = _urgent_of_both(turn, answer)
     if answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE):
         return emergencies.shown(turn, step, answer)
     if isinstance(step, Question) and step.cautious:
@@ -49,6 +50,16 @@ def react(turn: Turn, answer: Answer) -> str | None:
     if state.phase is Phase.ANNOUNCING:
         return _during_announcement(turn, answer)
     return _anywhere(turn, step, answer)
+
+
+def _urgent_of_both(turn: Turn, answer: Answer) -> Answer:
+    """Whoever wants both of a choice with an emergency in it has that emergency, and the other matter beside it."""
+    state, routes = turn.state, turn.bundle.routes
+    urgent = [one for one in state.candidates if routes.is_emergency(one) and one not in state.denied]
+    if answer.option != BOTH or not urgent or state.suspected:
+        return answer
+    state.keep(*(one for one in state.candidates if one != urgent[0]))
+    return replace(answer, means=Means.EMERGENCY, intent=urgent[0], option="")
 
 
 def _remember_denials(turn: Turn, answer: Answer) -> None:
@@ -79,6 +90,8 @@ def _keep_words(turn: Turn, answer: Answer) -> None:
 def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     """Saying again what was asked about means yes; naming one of the candidates means that one."""
     state = turn.state
+    if _is_answered(turn, answer.intent) and answer.means in _MATTERS and answer.second:
+        return replace(answer, means=Means.MATTER, intent=answer.second, second=None, confidence=None, correction=False)
     if isinstance(step, Question) and step.option is not None:
         rest = _rest_of_the_choice(turn, answer)
         if rest is not None:
@@ -95,6 +108,12 @@ def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
         turn.decide("same_place", "whichever it is, the same people answer", answer.intent, answer.confidence)
         return replace(answer, means=Means.MATTER)
     return answer
+
+
+def _is_answered(turn: Turn, intent: str | None) -> bool:
+    """A message has just answered this matter: what is named beside it is what the caller still wants."""
+    step, matter = turn.bundle.flow.steps[turn.state.step], turn.state.matter
+    return isinstance(step, Question) and NO_HELP in step.answers and matter is not None and matter.intent == intent
 
 
 def _rest_of_the_choice(turn: Turn, answer: Answer) -> Answer | None:
