@@ -131,7 +131,8 @@ def test_one_likely_among_others_is_offered_first_and_picking_another_is_believe
     assert Call(bundle).hears(choose).presses("1").waits().place == ("card_emergency", 10)
     assert Call(bundle).hears(choose).presses("2").waits().place == ("cards", 0)
     assert Call(bundle).hears(choose, means("card_issue", "confirm")).waits().place == ("cards", 0)
-    assert Call(bundle).hears(choose).silent().waits().place == ("card_emergency", 10)
+    assert Call(bundle).hears(choose).silent().last_said == ["choose_emergency.two"]
+    assert Call(bundle).hears(choose).silent(2).waits().place == ("card_emergency", 10)
     assert Call(bundle).hears(choose).presses("3").last_said == ["not_emergency", "ask_matter_again"]
 
 

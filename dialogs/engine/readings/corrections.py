@@ -1,4 +1,4 @@
-"""What a no before other words means where something was asked, offered or announced: what it denies, and what it names instead."""
+"""What a no before other words means where something was asked or offered: what it denies, and what it names instead."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ _WORTH_TAKING = 0.35  # probability from which a matter beside a no is what it s
 _MOST_CHOICES = 3
 
 
-def heed_no(
-    bundle: Bundle, state: CallState, understood: Understanding, on_table: Collection[str], text: str
-) -> Understanding:
+def heed_no(bundle: Bundle, state: CallState, understood: Understanding, on_table: Collection[str], text: str) -> Understanding:
     """The understanding with the no it begins with taken for the answer to what was asked.
 
     A denial heard in words that name something else ("nie, o hipoteczny") is what the caller wants; an emergency denied where

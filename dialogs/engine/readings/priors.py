@@ -44,21 +44,19 @@ def weigh(routes: Routes, state: CallState, understood: Understanding) -> Weighe
     if decision is Decision.CHOOSE and len(choices) > 1:
         ordered = _by_weight(routes, state, understood, choices)
         return Weighed(decision, ordered[0], _probability(understood, ordered[0]), ordered)
-    if routes.is_emergency(intent) and intent not in state.denied and confidence >= _least_suspicion(routes, intent):
+    raised_anew = intent not in state.denied or (intent not in understood.denied and confidence >= AS_GOOD_AS_CERTAIN)
+    if routes.is_emergency(intent) and raised_anew:
         return Weighed(Decision.CONFIRM, intent, confidence)
     return _best_left(routes, state, understood)
-
-
-def _least_suspicion(routes: Routes, intent: str) -> float:
-    """From which probability an emergency is asked about: the most urgent one, a life, at the faintest sign."""
-    return WORTH_ASKING if routes.urgency(intent) == 0 else WORTH_CONFIRMING
 
 
 def without(routes: Routes, understood: Understanding, denied: Sequence[str]) -> Understanding:
     """What is left of an utterance when these matters are taken out of it, because it denies them: the rest shares the belief.
     An emergency that was not worth asking about before does not become one by that.
     """
-    if not any(intent in denied for intent in (understood.intent, *understood.choices, *(one.intent for one in understood.ranking))):
+    if not any(
+        intent in denied for intent in (understood.intent, *understood.choices, *(one.intent for one in understood.ranking))
+    ):
         return understood
     rest = [
         ranked

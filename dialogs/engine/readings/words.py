@@ -11,9 +11,9 @@ from dialogs.data.flow import Question, Step
 from dialogs.engine.readings import commands
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, Command, find_command, find_urgent
+from dialogs.engine.readings.corrections import heed_no
 from dialogs.engine.readings.hints import heard_in, in_any_language, words_of
 from dialogs.engine.readings.offers import find_offer, without_filler
-from dialogs.engine.readings.corrections import heed_no
 from dialogs.engine.readings.priors import LIKELY, WORTH_ASKING, WORTH_CONFIRMING, weigh, without
 from dialogs.engine.state import CallState
 from dialogs.events import Expect, Heard
@@ -111,7 +111,9 @@ def _read_understood(
         return replace(meant, option=command.name)
     named = meant is not None and (meant.confidence or 0) >= WORTH_CONFIRMING
     if commands.says_farewell(bundle, state.language, text) and not named:
-        return Answer(Means.PERHAPS_DONE if _says_more_than_farewell(bundle, state, understood, text) else Means.GOODBYE, text=text)
+        return Answer(
+            Means.PERHAPS_DONE if _says_more_than_farewell(bundle, state, understood, text) else Means.GOODBYE, text=text
+        )
     if command and command.name != ALSO and not (meant and _says_more(command, meant)):
         return replace(command.answer, wants_human=command.name == ANGRY and understood.act is Act.AGENT)
     return _with_act(bundle, state, understood, meant, text)
@@ -190,6 +192,8 @@ def _says_no_to_the_urgent(bundle: Bundle, state: CallState, step: Step, underst
 def _objects(bundle: Bundle, state: CallState, step: Step, understood: Understanding, text: str) -> bool:
     """A no with its reason ("no, that's my wife's phone") at a question that asks for yes or no about no matter."""
     asked = isinstance(step, Question) and step.expect is Expect.YES_NO and not step.cautious and state.candidate is None
+    if isinstance(step, Question) and "unsure" in step.answers and understood.confidence >= LIKELY:
+        return False  # the question takes another matter for an answer
     return asked and understood.decision is not Decision.ACCEPT and commands.begins_with_no(bundle, state.language, text)
 
 

@@ -12,6 +12,8 @@ from dialogs.engine.state import Matter, Phase
 from dialogs.engine.steps import asking, languages
 from dialogs.engine.turn import Turn
 
+DOUBTFUL = 0.7  # an emergency no likelier than this gives way to another matter that is certain
+CERTAIN = 0.95
 
 
 def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
@@ -115,7 +117,9 @@ def confirmed_or_denied(turn: Turn, step: Question, answer: Answer) -> str | Non
 def _leaves_it_open(turn: Turn, answer: Answer) -> bool:
     """The question was not heard, or what was said may be thanks for it or a farewell; a weak suspicion does not go by silence."""
     weak = turn.state.candidate is None or (turn.state.candidate.confidence or 0) < LIKELY
-    return answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) or (weak and answer.means in (Means.SILENCE, Means.PERHAPS_DONE))
+    return answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) or (
+        weak and answer.means in (Means.SILENCE, Means.PERHAPS_DONE)
+    )
 
 
 def _denies(turn: Turn, answer: Answer) -> bool:
@@ -183,10 +187,13 @@ def _vague(answer: Answer) -> bool:
 
 
 def _something_else(turn: Turn, answer: Answer) -> bool:
-    """A weak suspicion gives way to a human asked for, and to another matter that is certain."""
+    """A weak suspicion gives way to a human asked for and to another matter, a doubtful one to another matter that is certain."""
     state = turn.state
     weak = state.candidate is not None and (state.candidate.confidence or 0) < LIKELY
-    return weak and answer.means in (Means.MATTER, Means.AGENT)
+    if weak:
+        return answer.means in (Means.MATTER, Means.AGENT)
+    doubtful = state.candidate is not None and (state.candidate.confidence or 0) < DOUBTFUL
+    return doubtful and answer.means is Means.MATTER and (answer.confidence or 0) >= CERTAIN
 
 
 def _another_candidate(turn: Turn, answer: Answer) -> str | None:

@@ -191,11 +191,10 @@ def learn(turn: Turn, answer: Answer) -> None:
         case Means.MATTER:
             before = state.matter
             if state.several:
-                state.keep(*(one for one in state.candidates if one != answer.intent and one not in state.denied))
+                state.keep(*_others_named(turn, answer.intent))
             state.matter = Matter(answer.intent, answer.confidence, answer.by, answer.entities, answer.queue)
             state.drop(answer.intent)
-            if before is not None and before.by != "second" and before.intent not in state.denied:
-                state.keep(before.intent)  # named first, and not taken back
+            _keep_named_before(turn, before)
             state.tell("matter", answer.intent or answer.queue or "")
             state.candidate, state.candidates, state.suspected = None, (), None
             turn.decide("accept", f"{answer.by}: {answer.intent or answer.queue}", answer.intent, answer.confidence)
@@ -206,7 +205,9 @@ def learn(turn: Turn, answer: Answer) -> None:
             state.candidates = answer.choices[:3]
             turn.decide("choose", ", ".join(state.candidates), answer.intent, answer.confidence)
         case Means.YES if state.candidate is not None:
+            before = state.matter
             state.matter, state.candidate, state.candidates = state.candidate, None, ()
+            _keep_named_before(turn, before)
             state.tell("confirmed", state.matter.intent or "")
             turn.decide("accept", "confirmed by the caller", state.matter.intent, state.matter.confidence)
         case Means.NO:
@@ -219,6 +220,19 @@ def learn(turn: Turn, answer: Answer) -> None:
             pass
     state.keep(answer.second)
     state.wants_human = state.wants_human or answer.wants_human
+
+
+def _others_named(turn: Turn, intent: str | None) -> list[str]:
+    """The rest of a choice between matters that were all named. An emergency among them would have been put through."""
+    state, routes = turn.state, turn.bundle.routes
+    return [one for one in state.candidates if one != intent and one not in state.denied and not routes.is_emergency(one)]
+
+
+def _keep_named_before(turn: Turn, before: Matter | None) -> None:
+    """What was named first, and not taken back or answered, is kept beside what is wanted now."""
+    state = turn.state
+    if before is not None and before.by != "second" and before.intent not in state.denied:
+        state.keep(before.intent)
 
 
 def _take_option(turn: Turn, option: str) -> None:
