@@ -165,7 +165,7 @@ def after_no(bundle: Bundle, language: str, text: str) -> list[str]:
     """The words after the no, or several, that they begin with; none when they do not begin so."""
     words, no = _from_the_first_word(bundle, language, text), folded(bundle.flow.commands.get(LEADING_NO, {}).get(language, ()))
     rest = [*dropwhile(lambda word: word in no, words)]
-    return rest if len(rest) < len(words) else []
+    return rest if len(rest) < len(words) and not reports_trouble(bundle, language, text) else []
 
 
 def reports_trouble(bundle: Bundle, language: str, text: str) -> bool:

@@ -24,11 +24,20 @@ def heed_no(bundle: Bundle, state: CallState, understood: Understanding, on_tabl
     """
     if understood.act is Act.DENY and reports_trouble(bundle, state.language, text):
         return replace(understood, act=None)
+    if understood.act is Act.AFFIRM and _is_no_with_thanks(bundle, state, text):
+        return replace(understood, act=Act.DENY)
     urgent = bundle.routes.is_emergency
     asked = tuple(intent for intent in on_table if urgent(intent))
     if asked and any(map(urgent, understood.denied)) and not set(understood.denied) & set(on_table):
         return replace(understood, denied=(*understood.denied, *asked))
     return _named_instead(bundle, state, understood, on_table, text)
+
+
+def _is_no_with_thanks(bundle: Bundle, state: CallState, text: str) -> bool:
+    """A no that goes on kindly ("no, that's fine"), without a yes in it."""
+    rest = after_no(bundle, state.language, text)
+    yes = folded(bundle.flow.commands.get("yes", {}).get(state.language, ()))
+    return bool(rest) and not any(word in yes for word in rest)
 
 
 def _named_instead(

@@ -54,9 +54,8 @@ def without(routes: Routes, understood: Understanding, denied: Sequence[str]) ->
     """What is left of an utterance when these matters are taken out of it, because it denies them: the rest shares the belief.
     An emergency that was not worth asking about before does not become one by that.
     """
-    if not any(
-        intent in denied for intent in (understood.intent, *understood.choices, *(one.intent for one in understood.ranking))
-    ):
+    heard = (understood.intent, *understood.choices, *(ranked.intent for ranked in understood.ranking))
+    if not any(intent in denied for intent in heard):
         return understood
     rest = [
         ranked

@@ -53,12 +53,14 @@ def read(bundle: Bundle, state: CallState, step: Step, heard: Heard) -> Answer:
         return foreign
     offered = find_offer(bundle, state, step, text)
     if understood is not None and _is_figure_of_speech(bundle, state, text):
-        understood = without(bundle.routes, understood, tuple(bundle.flow.doubts))
+        understood = _without_alarm(bundle, understood)
     if offered is not None:
         return replace(offered, by="words", text=text)
     command = find_command(bundle, state, step, text, classified=understood is not None)
     if understood is None:
         return _without_classifier(bundle, state, command, text)
+    if text and not words_of(_MASK.sub(" ", text)):
+        return Answer(Means.REPEAT, text=text)  # a number goes on; it tells nothing of the matter
     if command and command.hinted and command.answer.means is Means.OPTION and understood.act is Act.AGENT:
         command = None  # a human is asked for by name
     understood = _heed_own_words(bundle, state, step, understood, text)
@@ -80,6 +82,12 @@ def _hinted_matter(bundle: Bundle, state: CallState, words: Sequence[str], text:
                     continue
                 return Answer(means if urgent else Means.MATTER, by="hints", text=text, intent=name, confidence=1.0)
     return None
+
+
+def _without_alarm(bundle: Bundle, understood: Understanding) -> Understanding:
+    """What is left of a figure of speech: no life in danger, and nobody has died."""
+    entities = tuple(entity for entity in understood.entities if entity.kind != "situation")
+    return replace(without(bundle.routes, understood, tuple(bundle.flow.doubts)), entities=entities)
 
 
 def _is_figure_of_speech(bundle: Bundle, state: CallState, text: str) -> bool:

@@ -22,7 +22,7 @@ def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
     being_asked = isinstance(step, Question) and step.cautious
     if state.phase is Phase.ANNOUNCING and state.matter and state.matter.intent == answer.intent:
         return None if state.target is None else anywhere.emergency
-    if being_asked and answer.means is Means.EMERGENCY_UNSURE:
+    if isinstance(step, Question) and step.cautious and answer.means is Means.EMERGENCY_UNSURE:
         unclear = _no_answer_yet(turn, answer)
         if unclear is not None:
             return confirmed_or_denied(turn, step, unclear)
@@ -115,11 +115,10 @@ def confirmed_or_denied(turn: Turn, step: Question, answer: Answer) -> str | Non
 
 
 def _leaves_it_open(turn: Turn, answer: Answer) -> bool:
-    """The question was not heard, or what was said may be thanks for it or a farewell; a weak suspicion does not go by silence."""
+    """The question was not heard, or on a weak suspicion nothing was said to it but thanks that may be a farewell."""
     weak = turn.state.candidate is None or (turn.state.candidate.confidence or 0) < LIKELY
-    return answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) or (
-        weak and answer.means in (Means.SILENCE, Means.PERHAPS_DONE)
-    )
+    nothing = answer.means in (Means.SILENCE, Means.PERHAPS_DONE)
+    return answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) or (weak and nothing)
 
 
 def _denies(turn: Turn, answer: Answer) -> bool:
