@@ -105,7 +105,8 @@ def _without_classifier(bundle: Bundle, state: CallState, command: Command | Non
 def _read_understood(
     bundle: Bundle, state: CallState, step: Step, understood: Understanding, command: Command | None, text: str
 ) -> Answer:
-    if _says_yes_to_the_question(state, understood):
+    cautious = isinstance(step, Question) and step.cautious
+    if _says_yes_to_the_question(state, understood, cautious=cautious):
         return Answer(Means.YES, text=text)
     meant = None if _is_only_content(bundle, step, understood) else _matter(bundle, state, understood, text)
     plain = command is not None and command.plain
@@ -219,13 +220,15 @@ def _is_only_content(bundle: Bundle, step: Step, understood: Understanding) -> b
     return isinstance(step, Question) and step.anything is not None and not bundle.routes.is_emergency(understood.intent)
 
 
-def _says_yes_to_the_question(state: CallState, understood: Understanding) -> bool:
-    """A yes with words ("tak, o kartę") confirms what was asked, even where the classifier would hear another matter of cards."""
+def _says_yes_to_the_question(state: CallState, understood: Understanding, *, cautious: bool) -> bool:
+    """A yes with words ("tak, o kartę") confirms what was asked, even where the classifier would hear another matter of cards;
+    where an emergency was asked about, whatever else is heard.
+    """
     asked = state.candidate.intent if state.candidate else None
     if asked is None or understood.act is not Act.AFFIRM:
         return False
     named = understood.decision is not Decision.REJECT
-    return not named or any(one.intent == asked and one.confidence >= WORTH_ASKING for one in understood.ranking)
+    return cautious or not named or any(one.intent == asked and one.confidence >= WORTH_ASKING for one in understood.ranking)
 
 
 def _with_act(bundle: Bundle, state: CallState, understood: Understanding, meant: Answer | None, text: str) -> Answer:
