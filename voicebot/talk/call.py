@@ -9,8 +9,8 @@ from typing import assert_never
 from dialogs.data.bundle import Bundle
 from dialogs.events import CallStarted
 from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
-from nlu.text.redact import redact
-from nlu.text.turns import TurnRedaction
+from nlu.text.redaction.redact import redact
+from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Understander
 from voicebot.conversation.spoken_number import spoken_digits
 from voicebot.talk.script import CallerTurn

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from dialogs.data.bundle import Bundle
 from dialogs.engine.readings.commands import LEADING_NO, after_no, denies_plainly, reports_trouble
-from dialogs.engine.readings.hints import folded
+from dialogs.engine.readings.hints import folded, heard_in, words_of
 from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.state import CallState
 from nlu.types import Act, Decision, Understanding
 
+UNWANTED = "unwanted"  # a second no, before what is not wished for ("nie, nie chcę…")
 _WORTH_TAKING = 0.35  # probability from which a matter beside a no is what it should have been
 _MOST_CHOICES = 3
 
@@ -48,6 +49,9 @@ def _named_instead(
     no = folded(bundle.flow.commands.get(LEADING_NO, {}).get(state.language, ()))
     settled = understood.decision is not Decision.REJECT or understood.act is not Act.DENY
     if settled or not rest or any(word in no for word in rest) or denies_plainly(bundle, state.language, text):
+        return understood
+    unwanted = bundle.flow.hints.get(UNWANTED, {}).get(state.language, ())
+    if heard_in(unwanted, words_of(text)):
         return understood
     likely = [one.intent for one in understood.ranking if one.confidence >= _WORTH_TAKING]
     named = [

@@ -118,7 +118,8 @@ def _read_understood(
         return meant
     if command and command.name in BESIDE and meant:
         return replace(meant, option=command.name)
-    named = meant is not None and (meant.confidence or 0) >= WORTH_CONFIRMING
+    short = len(commands.content(bundle, state.language, text)) <= _FAREWELL_WORDS
+    named = meant is not None and (meant.confidence or 0) >= (LIKELY if short else WORTH_CONFIRMING)
     if commands.says_farewell(bundle, state.language, text) and not named:
         return Answer(
             Means.PERHAPS_DONE if _says_more_than_farewell(bundle, state, understood, text) else Means.GOODBYE, text=text
@@ -156,6 +157,10 @@ def _heed_own_words(bundle: Bundle, state: CallState, step: Step, understood: Un
     contrast = act is None and understood.intent in on_table and commands.begins_with_no(bundle, language, text)
     if contrast and not bundle.routes.is_emergency(understood.intent):
         act, denied = Act.DENY, (*denied, understood.intent)  # "not open an account": what is named is what it is not
+    elif (
+        act is None and on_table and understood.decision is Decision.REJECT and not any(map(bundle.routes.is_emergency, on_table))
+    ):
+        act = Act.DENY if commands.begins_with_no(bundle, language, text) else None
     if act not in _ANSWERING and _says_no_to_the_urgent(bundle, state, step, understood, text):
         act = Act.DENY
     again = understood.intent in state.denied and bundle.routes.is_emergency(understood.intent)
@@ -193,9 +198,9 @@ def _says_no_to_the_urgent(bundle: Bundle, state: CallState, step: Step, underst
     ("I can't find my card").
     """
     asked = isinstance(step, Question) and step.cautious and commands.begins_with_no(bundle, state.language, text)
-    ranked = ((one.intent, one.confidence) for one in understood.ranking)
-    spoken_of = [intent for intent, share in (*ranked, (understood.intent, understood.confidence)) if share >= WORTH_ASKING]
-    return asked and not any(intent in state.on_the_table and bundle.routes.is_emergency(intent) for intent in spoken_of)
+    matters = (one.intent for one in understood.ranking if one.intent in bundle.routes.matters and one.confidence >= WORTH_ASKING)
+    spoken_of = next(matters, understood.intent)
+    return asked and not (spoken_of in state.on_the_table and bundle.routes.is_emergency(spoken_of))
 
 
 def _objects(bundle: Bundle, state: CallState, step: Step, understood: Understanding, text: str) -> bool:

@@ -8,8 +8,8 @@ from dialogs.data.flow import Collect, Connect, Menu, Question, Step
 from dialogs.engine import routing
 from dialogs.engine.readings import words
 from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, content
-from dialogs.engine.readings.hints import heard_in, words_of
+from dialogs.engine.readings.commands import ANGRY, LEADING_NO, NO_RECORDING, content, denies_plainly
+from dialogs.engine.readings.hints import folded, heard_in, words_of
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.routing import own_line
@@ -143,6 +143,8 @@ def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
         answer, target = replace(answer, means=Means.NO), step.answers.get("no")  # "that's all" to "anything else?"
     if answer.means is Means.NO and NO_HELP in step.answers and _goes_on(turn, answer):
         return step.answers[NO_HELP]
+    if answer.means is Means.NO and NO_HELP in step.answers and not _bears_out_no(turn, answer):
+        return None  # nobody is hung up on for what only sounds like a no
     if target is None and isinstance(step, Question) and step.anything and _is_content(answer):
         turn.state.words = answer.text
         return step.anything
@@ -157,6 +159,17 @@ def _goes_on(turn: Turn, answer: Answer) -> bool:
     words = content(turn.bundle, turn.state.language, answer.text)
     enough = turn.bundle.flow.hints.get("enough", {}).get(turn.state.language, ())
     return len(words) > LONGEST_NO and not heard_in(enough, words_of(answer.text))
+
+
+def _bears_out_no(turn: Turn, answer: Answer) -> bool:
+    """A no is heard in the words, or that it was enough; a key is what it is."""
+    flow, language = turn.bundle.flow, turn.state.language
+    if answer.by == "key" or not answer.text:
+        return True
+    no = folded((*flow.commands.get("no", {}).get(language, ()), *flow.commands.get(LEADING_NO, {}).get(language, ())))
+    said = words_of(answer.text)
+    enough = heard_in(flow.hints.get("enough", {}).get(language, ()), said)
+    return enough or any(word in no for word in said) or denies_plainly(turn.bundle, language, answer.text)
 
 
 def _changes_mind(turn: Turn, answer: Answer) -> bool:
