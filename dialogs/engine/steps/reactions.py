@@ -269,6 +269,8 @@ def _deny(turn: Turn) -> None:
     named = [intent for intent in refused if intent]
     state.denied |= frozenset(named)
     state.drop(*named)
+    if state.matter is not None and state.matter.intent in named:
+        state.matter = None
     if named:
         state.tell("denied", ", ".join(named))
     state.candidate, state.candidates = None, ()
