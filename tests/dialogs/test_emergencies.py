@@ -265,3 +265,11 @@ def test_a_number_alone_tells_nothing(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("document_block", text="mój pesel to <pesel>"))
     assert call.last_said == ["confirm_emergency.document_block"]
     assert Call(bundle).hears(means("fees", text="<digits>")).last_said == ["ask_matter"]
+
+
+def test_what_did_not_happen_is_asked_about_and_not_acted_on(bundle: Bundle) -> None:
+    polish = means("fraud_report", text="nikt mnie nie oszukał tylko zamykam konto")
+    english = means("fraud_report", text="nobody has scammed me i want to leave your bank")
+    assert Call(bundle).hears(polish).last_said == ["confirm_emergency.fraud_report"]
+    assert Call(bundle, language="en").hears(english).last_said == ["confirm_emergency.fraud_report"]
+    assert Call(bundle).hears(means("fraud_report", text="oszukali mnie na olx")).last_said == ["connect.fraud"]
