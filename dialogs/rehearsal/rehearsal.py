@@ -50,7 +50,7 @@ class Exchange:
 
 class Rehearsal:
     """One call. `refuse` names the queues whose transfers fail; `confirms` is what the caller's app answers; `digits_in` finds
-    the digits of a number said aloud, in a text and its language.
+    the digits of a number said aloud, in a text and its language; `redact` masks what the turns before tell to be a secret.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Rehearsal:
         refuse: Collection[str] = (),
         confirms: bool = True,
         digits_in: Callable[[str, str], str] | None = None,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self.dialog = Dialog(bundle, call_id=call_id)
         self.exchanges: list[Exchange] = []
@@ -71,6 +72,7 @@ class Rehearsal:
         self._refuse = refuse
         self._confirms = confirms
         self._digits_in = digits_in
+        self._redact = redact
         self._takes_number = False
         self._speaking: list[str] = []
         self._interruptible = True
@@ -153,9 +155,10 @@ class Rehearsal:
     # ------------------------------------------------------------ how it is played
 
     def _hear(self, text: str, understanding: Understanding | None, confidence: float) -> None:
+        digits = self._digits_in(text, self._language) if self._digits_in and self._takes_number else ""
+        text = self._redact(text) if self._redact else text
         if understanding is None and self._understander is not None and text.strip():
             understanding = self._understander.understand([Hypothesis(text, confidence)], self._language)
-        digits = self._digits_in(text, self._language) if self._digits_in and self._takes_number else ""
         safe = understanding.text if understanding else text
         self._happen(Heard(safe, understanding=understanding, confidence=confidence, number=digits))
 
