@@ -34,6 +34,7 @@ from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
 from voicebot.http.settings import HttpLimits, Tls
+from voicebot.identity.settings import IdentitySettings
 from voicebot.understanding.settings import NluSettings
 
 ENV_PREFIX = "VOICEBOT_"
@@ -200,6 +201,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
+    identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
 
     @classmethod
@@ -261,6 +263,11 @@ class Settings(BaseSettings):
     def customers_file(self) -> Path:
         """The customer directory."""
         return self.customers.sqlite or self.state.data_dir / "customers.db"
+
+    @property
+    def identity_keys_file(self) -> Path:
+        """Our own signing keys."""
+        return self.identity.keys_file or self.state.data_dir / "identity-keys.json"
 
     @property
     def recordings_dir(self) -> Path:
