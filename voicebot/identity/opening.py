@@ -51,7 +51,7 @@ async def open_identity(
     audit = AuditTrail(AuditTable(database_url), folder, clock=clock, lost=lambda: metrics.count("voicebot_audit_lost_total"))
     await audit.start()
     stack.push_async_callback(audit.close)
-    metrics.read_from("voicebot_audit_waiting", lambda: audit.waiting)
+    metrics.read_from("voicebot_audit_waiting_bytes", lambda: audit.waiting)
 
     def now() -> float:
         return clock().timestamp()

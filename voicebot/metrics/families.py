@@ -275,8 +275,8 @@ FAMILIES: Mapping[str, Family] = {
             known=("issued", "spent", "not_issued"),
         ),
         _gauge(
-            "voicebot_audit_waiting",
-            "Lines and files of lines of the audit trail that are not in the database yet.",
+            "voicebot_audit_waiting_bytes",
+            "What of the audit trail is not in the database yet.",
             wrong="Rising: the database is away; lines wait in data_dir/spool/audit and are written when it is back.",
         ),
         _counter(
