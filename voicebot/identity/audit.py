@@ -78,6 +78,7 @@ class AuditTrail:
 
     async def start(self) -> None:
         """Start the thread; it begins with what dead processes left."""
+        self._wake.set()
         self._thread.start()
 
     async def close(self) -> None:

@@ -17,15 +17,15 @@ from typing import Any
 import httpx
 from joserfc import jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
-from redis.asyncio import Redis
 
 from caller_id.ticket import LEEWAY, LONGEST_LIFE, MOST_OCTETS
 from voicebot.errors import StateError, VoicebotError
 from voicebot.identity.audit import Audit
 from voicebot.identity.jwks import KeysAtUrl, KeysInFile, KeySource, KeysUnavailable
 from voicebot.identity.settings import ClientSettings, May
+from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Limit, Quota
-from voicebot.state.shared import PREFIX, SharedState
+from voicebot.state.shared import PREFIX
 
 _TYPES = (None, "JWT", "jwt", "client-authentication+jwt")
 _JTI = re.compile(r"[!-~]{16,128}")
@@ -60,7 +60,7 @@ class BankClients:
     def __init__(
         self,
         clients: Sequence[ClientSettings],
-        shared: SharedState,
+        shared: Orderly,
         quota: Quota,
         audit: Audit,
         *,
@@ -161,16 +161,12 @@ class BankClients:
 
     async def _spend(self, settings: ClientSettings, jti: str) -> None:
         name = f"{PREFIX}assertion:{hashlib.sha256(f'{settings.id} {jti}'.encode()).hexdigest()}"
-
-        async def spend(redis: Redis) -> bool:
-            return bool(await redis.set(name, "1", nx=True, ex=_SPENT_S))
-
         try:
             limit = Limit("client", settings.id, settings.per_minute)
             if await self._quota.take([limit]) is not None:
                 wait = self._quota.until_next_s(limit)
                 raise ClientRefused("limit", f"more than {settings.per_minute} requests in a minute", status=429, retry_s=wait)
-            fresh = await self._shared.ask(spend)
+            fresh = await self._shared.spend(name, "1", keep_s=_SPENT_S)
         except StateError as error:
             raise ClientRefused("unavailable", "requests cannot be checked just now", status=503, retry_s=2) from error
         if not fresh:

@@ -16,6 +16,7 @@ from voicebot.identity.keys import SigningKeys
 from voicebot.identity.settings import IdentitySettings
 from voicebot.identity.tickets import TicketService
 from voicebot.metrics.registry import Metrics
+from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Quota
 from voicebot.state.shared import SharedState
 
@@ -56,8 +57,9 @@ async def open_identity(
     def now() -> float:
         return clock().timestamp()
 
-    quota, keys = Quota(shared, clock=now), SigningKeys(keys_file)
-    clients = BankClients(settings.clients, shared, quota, audit, name=settings.name, clock=now)
+    orderly = Orderly(shared)
+    quota, keys = Quota(orderly, clock=now), SigningKeys(keys_file)
+    clients = BankClients(settings.clients, orderly, quota, audit, name=settings.name, clock=now)
     stack.push_async_callback(clients.close)
-    tickets = TicketService(settings, keys, shared, quota, audit, metrics, clock=clock)
+    tickets = TicketService(settings, keys, orderly, quota, audit, metrics, clock=clock)
     return Identity(audit, keys, clients, tickets, quota)

@@ -20,8 +20,9 @@ from voicebot.identity.clients import Client, ClientRefused
 from voicebot.identity.keys import SigningKeys
 from voicebot.identity.settings import IdentitySettings
 from voicebot.metrics.registry import Metrics
+from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Limit, Quota
-from voicebot.state.shared import PREFIX, SharedState
+from voicebot.state.shared import PREFIX
 
 AUDIENCE = "click2call"
 """What a ticket is for, in its `aud`."""
@@ -64,7 +65,7 @@ class TicketService:
         self,
         settings: IdentitySettings,
         keys: SigningKeys,
-        shared: SharedState,
+        shared: Orderly,
         quota: Quota,
         audit: Audit,
         metrics: Metrics,
@@ -112,10 +113,7 @@ class TicketService:
             code = f"{secrets.randbelow(10**self._settings.code_digits):0{self._settings.code_digits}d}"
             name = _code_name(code)
 
-            async def keep(redis: Redis, name: str = name) -> bool:
-                return bool(await redis.set(name, token, nx=True, ex=left_s))
-
-            if await self._shared.ask(keep):
+            if await self._shared.spend(name, token, keep_s=left_s):
                 return code
         raise TicketRefused(Refusal.UNAVAILABLE)  # so many are out that none is free: make code_digits larger
 
@@ -161,12 +159,8 @@ class TicketService:
 
     async def _spend(self, ticket: Ticket, call: str) -> None:
         name = f"{PREFIX}ticket:{hashlib.sha256(ticket.id.encode()).hexdigest()}"
-
-        async def spend(redis: Redis) -> bool:
-            return bool(await redis.set(name, call, nx=True, ex=_SPENT_S))
-
         try:
-            first = await self._shared.ask(spend)
+            first = await self._shared.spend(name, call, keep_s=_SPENT_S)
         except StateError as error:
             raise TicketRefused(Refusal.UNAVAILABLE) from error
         if not first:

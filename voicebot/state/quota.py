@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from voicebot.state.shared import PREFIX, SharedState
+from voicebot.state.orderly import Orderly
+from voicebot.state.shared import PREFIX
 
 # counts under one name after the other, and stops at the first that is used up: what is refused by one costs the others nothing
 _TAKE = """
@@ -42,7 +43,7 @@ class Limit:
 class Quota:
     """Counts by the clock. While the state server is away nothing can be known: StateError, and whoever asks refuses."""
 
-    def __init__(self, shared: SharedState, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, shared: Orderly, *, clock: Callable[[], float] = time.time) -> None:
         """`clock`: seconds since 1970, the same for all processes."""
         self._shared = shared
         self._clock = clock
