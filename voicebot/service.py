@@ -14,6 +14,7 @@ import structlog
 from audio.vad import VoiceActivity, shared_session
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.server import CallServer, CallServices
+from voicebot.calls.tying import by_header
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
@@ -171,7 +172,7 @@ async def open_service(
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         session = shared.session(engines.understanding, sinks)
-        call_services = _call_services(settings, session, engines, stores)
+        call_services = _call_services(settings, session, engines, stores, shared.identity)
         calls = CallServer(call_services)
         progress("opening the line")
         sip = _sip(settings, calls, stack)
@@ -200,7 +201,9 @@ def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:
     return lambda line: settings.recordings_dir if settings.recording.records(line) else None
 
 
-def _call_services(settings: Settings, session: SessionServices, engines: Engines, stores: Stores) -> CallServices:
+def _call_services(
+    settings: Settings, session: SessionServices, engines: Engines, stores: Stores, identity: Identity
+) -> CallServices:
     return CallServices(
         session=session,
         speaker=engines.speaker,
@@ -211,6 +214,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
+        tie=by_header(identity.tickets),
     )
 
 

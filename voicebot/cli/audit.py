@@ -39,8 +39,8 @@ def verify(
     head: Annotated[str, typer.Option(help="a head that was printed before and kept elsewhere: it must be in the trail")] = "",
     config: Config = None,
 ) -> None:
-    """Check every line against the one before it, and print the head: keep it out of reach of who may write to the database. Exit 1
-    when the trail is broken.
+    """Check every line against the one before it, and print the head: keep it where nobody who may write to the database can
+    reach it. Exit 1 when the trail is broken.
     """
     from voicebot.identity.audit_table import Broken, check
 

@@ -36,7 +36,7 @@ def show(config: Config = None) -> None:
 def rotate(
     algorithm: Annotated[Literal["Ed25519", "ES256"], typer.Option(help="of the new key")] = "Ed25519", config: Config = None
 ) -> None:
-    """Sign with a new key from now on; the one before still counts, older ones no longer. The running service sees it by itself."""
+    """Sign with a new key from now on; the one before still counts, older ones no longer. A running service sees it by itself."""
     with told_plainly():
         print(f"signs now: {_opened(config).rotate(algorithm)}")
 

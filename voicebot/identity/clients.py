@@ -21,7 +21,7 @@ from joserfc.errors import BadSignatureError, JoseError
 from caller_id.ticket import LEEWAY, LONGEST_LIFE, MOST_OCTETS
 from voicebot.errors import StateError, VoicebotError
 from voicebot.identity.audit import Audit
-from voicebot.identity.jwks import KeysAtUrl, KeysInFile, KeySource, KeysUnavailable
+from voicebot.identity.jwks import KeysAtUrl, KeysInFile, KeySource, KeysUnavailable, PublicKey
 from voicebot.identity.settings import ClientSettings, May
 from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Limit, Quota
@@ -89,11 +89,13 @@ class BankClients:
             assertion = _bearer(authorization)
             settings, header = self._claimed(assertion)
             claimed = settings.id
-            claims = await self._verified(assertion, header, settings)
-            self._check(claims, settings)
-            if may not in settings.may:
-                raise ClientRefused("scope", f"this client may not ask for {may}", status=403)
-            await self._spend(settings, str(claims["jti"]))
+            key = await self._key(header, settings)
+            async with self._shared.turn:
+                claims = self._verified(assertion, key, settings)
+                self._check(claims, settings)
+                if may not in settings.may:
+                    raise ClientRefused("scope", f"this client may not ask for {may}", status=403)
+                await self._spend(settings, str(claims["jti"]))
         except ClientRefused as refused:
             await self._audit.note("client.refused", reason=refused.reason, client=claimed or None, wanted=may.value)
             raise
@@ -123,7 +125,8 @@ class BankClients:
             raise ClientRefused("algorithm", f"alg must be one of {', '.join(settings.algorithms)}")
         return settings, header
 
-    async def _verified(self, assertion: str, header: Mapping[str, Any], settings: ClientSettings) -> dict[str, Any]:
+    async def _key(self, header: Mapping[str, Any], settings: ClientSettings) -> PublicKey:
+        """The client's key that the assertion names."""
         kid = header.get("kid")
         if not isinstance(kid, str):
             raise ClientRefused("key", "the header must name its key (kid)")
@@ -136,6 +139,10 @@ class BankClients:
             raise ClientRefused("key", "the client has no key of this kid, or no longer")
         if key.alg != header["alg"]:
             raise ClientRefused("algorithm", "alg is not the one of the key")
+        return key
+
+    @staticmethod
+    def _verified(assertion: str, key: PublicKey, settings: ClientSettings) -> dict[str, Any]:
         try:
             return jwt.decode(assertion, key, algorithms=list(settings.algorithms)).claims
         except BadSignatureError as error:

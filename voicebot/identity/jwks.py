@@ -28,6 +28,8 @@ _MOST_KEYS = 50
 _ALGORITHMS: Mapping[tuple[Any, Any], str] = {("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "Ed25519"}
 _OLD_NAMES = {"Ed25519": "EdDSA"}  # RFC 9864
 
+PublicKey = ECKey | OKPKey
+
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +58,7 @@ def public_keys(text: bytes | str) -> KeySet:
     return KeySet([key for each in listed if (key := _public(each)) is not None])
 
 
-def _public(given: Any) -> ECKey | OKPKey | None:
+def _public(given: Any) -> PublicKey | None:
     if not isinstance(given, dict) or given.get("use", "sig") != "sig" or not isinstance(given.get("kid"), str):
         return None
     algorithm = _ALGORITHMS.get((given.get("kty"), given.get("crv")))

@@ -127,10 +127,11 @@ class TicketService:
         """
         known: Ticket | None = None
         try:
-            known = await self._checked(token)
-            if known.fingerprint is not None and known.fingerprint != (fingerprint or "").upper():
-                raise TicketRefused(Refusal.FINGERPRINT)
-            await self._spend(known, call)
+            async with self._shared.turn:
+                known = self._checked(token)
+                if known.fingerprint is not None and known.fingerprint != (fingerprint or "").upper():
+                    raise TicketRefused(Refusal.FINGERPRINT)
+                await self._spend(known, call)
         except TicketRefused as refused:
             await self._refused(refused, call, by, known)
             raise
@@ -150,7 +151,7 @@ class TicketService:
             raise
         return await self.accept(token, fingerprint=None, call=call, by="code")
 
-    async def _checked(self, token: str) -> Ticket:
+    def _checked(self, token: str) -> Ticket:
         try:
             keys = self._keys.believed  # a file of some hundred octets, read when it has changed
         except ConfigError as error:

@@ -23,6 +23,10 @@ class Orderly:
     def __init__(self, shared: SharedState, *, at_once: int = _AT_ONCE) -> None:
         self._shared = shared
         self._turns = asyncio.Semaphore(at_once)
+        self.turn = asyncio.Semaphore(at_once)
+        """For work that ends with a question (a signature to check): `async with` it, so that the work of all the others does not
+        run down the deadline of the first question.
+        """
 
     async def ask(self, question: Callable[[Redis], Awaitable[T]]) -> T:
         """See `SharedState.ask`."""
