@@ -24,6 +24,7 @@ from voicebot.identity.audit_table import AuditTable, Fact, Note, canonical, mom
 
 WAIT_S = 0.25
 _AT_ONCE = 200
+_GATHER_S = 0.05  # one transaction for what comes together: the lines are safe in the file
 _MOST_IN_MEMORY = 10_000
 _LOOK_EVERY_S = 60.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
@@ -155,6 +156,8 @@ class AuditTrail:
             self._wake.wait(self._pause or _LOOK_EVERY_S)
             self._wake.clear()
             more = not self._closing
+            if more:
+                time.sleep(_GATHER_S)
             try:
                 self._work()
             except (SQLAlchemyError, OSError, RecordsError) as error:

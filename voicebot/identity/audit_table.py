@@ -103,12 +103,15 @@ class AuditTable:
             _one_writer(connection)
             there = set(connection.scalars(select(AuditRow.id).where(AuditRow.id.in_([note.id for note in notes]))))
             head = _head(connection)
+            rows = []
             for note in notes:
                 if note.id not in there:
                     line = _next(head, note)
-                    connection.execute(insert(AuditRow).values(_values(line)))
+                    rows.append(_values(line))
                     there.add(note.id)
                     head = Head(line.position, line.hash)
+            if rows:
+                connection.execute(insert(AuditRow), rows)
 
     def head(self) -> Head:
         """The last line."""

@@ -135,7 +135,7 @@ class BankClients:
         except KeysUnavailable as error:
             raise ClientRefused("unavailable", str(error), status=503, retry_s=5) from error
         key = next((each for each in keys.keys if each.kid == kid), None)
-        if key is None:
+        if not isinstance(key, PublicKey):
             raise ClientRefused("key", "the client has no key of this kid, or no longer")
         if key.alg != header["alg"]:
             raise ClientRefused("algorithm", "alg is not the one of the key")

@@ -12,7 +12,7 @@ from voicebot.state.shared import SharedState
 
 T = TypeVar("T")
 
-_AT_ONCE = 16
+_AT_ONCE = 4
 
 
 class Orderly:
