@@ -20,9 +20,9 @@ _SQLITE = (
     BEGIN SELECT RAISE(ABORT, 'the audit trail cannot be changed'); END""",
 )
 _POSTGRESQL = (
-    """CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS
+    """CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'the audit trail cannot be changed'; END $$""",
-    """CREATE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql AS
+    """CREATE OR REPLACE FUNCTION audit_next() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN
       IF NEW.position <> (SELECT COALESCE(MAX(position), 0) + 1 FROM audit)
         OR NEW.previous <> COALESCE((SELECT hash FROM audit ORDER BY position DESC LIMIT 1), '')
