@@ -30,15 +30,18 @@ apt:
 
 test check: ENGINES += chromium
 
+# a process for each core; the tests of one file share one, and what is costly to make for them
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # lint, types and the tests of the packages that do no I/O, side by side: under a minute on two cores
 quick: install

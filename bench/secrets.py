@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from bench.secret_phrases import HARMLESS, KINDS, PASSWORDS
 from bench.secret_ways import EN_FILLERS, EN_FIXES, EN_STRANGE, PL_FILLERS, PL_FIXES, PL_STRANGE, WAYS
-from nlu.text.turns import TurnRedaction
+from nlu.text.redaction.turns import TurnRedaction
 
 
 @dataclass(frozen=True, slots=True)

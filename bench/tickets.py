@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caller_id.types import Segment
+from voicebot.config.identity import IdentitySettings, TicketSettings
 from voicebot.identity.clients import Client
 from voicebot.identity.opening import open_identity
-from voicebot.identity.settings import IdentitySettings, TicketSettings
 from voicebot.identity.tickets import Order
 from voicebot.metrics.registry import Metrics
 from voicebot.state.embedded import EmbeddedValkey

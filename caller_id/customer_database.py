@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +59,8 @@ AND NOT EXISTS (
 )
 """
 _UNKNOWN_TENURE = -1.0
-_BATCH = 5000
+_BATCH = 20_000
+_CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +123,78 @@ def customers_of(connection: sqlite3.Connection, number: str) -> tuple[Customer,
     )
 
 
-def fill(path: Path, rows: Iterable[CustomerRow], made: Mapping[str, str]) -> tuple[int, int]:
-    """Make a new file of the rows. Returns how many repeated another one, and how many were of crowded numbers; both left out.
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far an import has come: all rows up to `line` are in the file."""
+
+    line: int = 0
+    """Of the bank's file; 0 before the first."""
+    taken: int = 0
+    """Good rows."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """How many rows were refused for what."""
+
+
+def checkpoint_of(path: Path, made: Mapping[str, str]) -> Checkpoint | None:
+    """Where an import of the same file was interrupted; None when it cannot be taken up. `made` tells which file that is."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            kept = dict(connection.execute("SELECT name, value FROM made"))
+            if any(kept.get(name) != value for name, value in made.items()) or _CHECKPOINT not in kept:
+                return None
+            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                return None
+            return Checkpoint(**json.loads(kept[_CHECKPOINT]))
+    except (sqlite3.Error, ValueError, TypeError):
+        return None
+
+
+def begin(path: Path, made: Mapping[str, str]) -> None:
+    """Make a new file, without rows. Raises sqlite3.Error, and OSError when it is there already."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # a process that is killed leaves whole checkpoints
+        connection.executescript(_SCHEMA)
+        connection.executemany("INSERT INTO made VALUES (?, ?)", made.items())
+
+
+def fill(path: Path, rows: Iterable[CustomerRow], reached: Callable[[], Checkpoint]) -> None:
+    """Put the rows into the file. `reached` is asked for the checkpoint after every so many, which are kept with it in one step.
 
     Raises sqlite3.Error, and what `rows` raises.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;" + _SCHEMA)
-        connection.execute("BEGIN")
-        rows, taken = iter(rows), 0
+        connection.executescript("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
+        rows = iter(rows)
         while batch := [_values(row) for row in islice(rows, _BATCH)]:
+            connection.execute("BEGIN")
             connection.executemany(_INSERT, batch)
-            taken += len(batch)
+            connection.execute("INSERT OR REPLACE INTO made VALUES (?, ?)", (_CHECKPOINT, json.dumps(asdict(reached()))))
+            connection.execute("COMMIT")
+
+
+def complete(path: Path, taken: int) -> tuple[int, int]:
+    """End the filling of a file with so many good rows. Returns how many repeated another one, and how many were of crowded
+    numbers; both are left out. Raises sqlite3.Error.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
         crowded = connection.execute(_DELETE_CROWDED, (MOST_OF_A_NUMBER,)).rowcount
         kept = int(connection.execute("SELECT count(*) FROM customers").fetchone()[0])
-        connection.executemany("INSERT INTO made VALUES (?, ?)", made.items())
+        connection.execute("DELETE FROM made WHERE name = ?", (_CHECKPOINT,))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        connection.execute("INSERT OR REPLACE INTO made VALUES ('imported_at', ?)", (now,))
         connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode=DELETE")
     return taken - kept - crowded, crowded
+
+
+def discard(path: Path) -> None:
+    """Remove a file that is being made, and its log."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _values(row: CustomerRow) -> tuple[str | float, ...]:

@@ -16,13 +16,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from caller_id.customer_database import (
     Changes,
+    Checkpoint,
     DirectoryStatus,
+    begin,
+    checkpoint_of,
     compare,
+    complete,
+    discard,
     fill,
     leave_wal,
     note,
@@ -69,6 +73,8 @@ class ImportReport:
     """Rows whose number has so many customers that it is nobody's: left out."""
     shared_lines: tuple[tuple[int, int], ...]
     """The first lines whose number stands on an earlier line too, and that line."""
+    resumed_after: int
+    """The line up to which an import that was interrupted had come; 0 when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class _Read:
     repeated: int
     crowded: int
     now: DirectoryStatus
+    resumed_after: int
 
 
 def import_customers(
@@ -98,20 +105,23 @@ def import_customers(
     """
     with _workplace(database, dry_run) as place:
         new = place / f"{database.name}.new"
-        new.unlink(missing_ok=True)  # of an import that was killed
         try:
             read = _read(source, new, on_problem, progress)
             progress("comparing", 0.0)
             report = _compared(source, database, new, read, most_lost)
             progress("comparing", 1.0)
-            if dry_run or (report.objections and not force):
-                return report
-            _exchange(database, new)
-            return replace(report, done=True)
+            if not dry_run and (force or not report.objections):
+                _exchange(database, new)
+                report = replace(report, done=True)
         except sqlite3.Error as error:
+            discard(new)
             raise DirectoryError(f"{new}: cannot be written: {error}. The old customers are still in place.") from error
-        finally:
-            new.unlink(missing_ok=True)
+        except Exception:
+            discard(new)
+            raise
+        # not when it is interrupted: the next import of the same file goes on there
+        discard(new)
+        return report
 
 
 def roll_back(database: Path) -> DirectoryStatus:
@@ -163,27 +173,35 @@ def sha256_of(source: Path) -> str:
 
 
 def _read(source: Path, new: Path, on_problem: Callable[[RowProblem], None], progress: Progress) -> _Read:
-    """Make the new file. Raises DirectoryError when no row is good."""
-    made = {"imported_at": datetime.now(UTC).isoformat(timespec="seconds"), "source": source.name, "sha256": sha256_of(source)}
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    reasons: Counter[str] = Counter()
+    """Make the new file, or go on where an import of the same file was interrupted. Raises DirectoryError when no row is good."""
+    made = {"source": source.name, "sha256": sha256_of(source)}
+    before = checkpoint_of(new, made)
+    if before is None:
+        discard(new)
+        begin(new, made)
+        before = Checkpoint()
+    line, taken, reasons = before.line, before.taken, Counter(before.reasons)
 
     def good(rows: Iterable[CustomerRow | RowProblem]) -> Iterator[CustomerRow]:
+        nonlocal line, taken
         for row in rows:
+            line = row.line
             if isinstance(row, CustomerRow):
+                taken += 1
                 yield row
             else:
                 reasons[row.reason] += 1
                 on_problem(row)
 
     progress("reading", 0.0)
-    with closing(read_customers(source, lambda share: progress("reading", share))) as rows:
-        repeated, crowded = fill(new, good(rows), made)
+    with closing(read_customers(source, lambda share: progress("reading", share), after=before.line)) as rows:
+        fill(new, good(rows), lambda: Checkpoint(line, taken, dict(reasons)))
+    repeated, crowded = complete(new, taken)
     now = status_of(new)
     if now is None or not now.customers:
         why = ", ".join(f"{reason} ({times:,} rows)" for reason, times in reasons.most_common(3)) or "there are none"
         raise DirectoryError(f"{source}: no row is good, so nothing is imported: {why}. The old customers are still in place.")
-    return _Read(reasons, repeated, crowded, now)
+    return _Read(reasons, repeated, crowded, now, before.line)
 
 
 def _compared(source: Path, database: Path, new: Path, read: _Read, most_lost: int) -> ImportReport:
@@ -214,6 +232,7 @@ def _compared(source: Path, database: Path, new: Path, read: _Read, most_lost: i
         repeated=read.repeated,
         crowded=read.crowded,
         shared_lines=tuple(shared_lines(new, _SHOWN)),
+        resumed_after=read.resumed_after,
     )
 
 

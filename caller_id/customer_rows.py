@@ -21,7 +21,7 @@ _POLISH = re.compile(r"\+48[1-9]\d{8}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _OPAQUE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _PERSONAL = re.compile(r"\d{11}|\d{16}|\d{26}")  # the shapes of PESEL, card and account numbers
-_LONGEST_TENURE = 100.0
+LONGEST_TENURE = 100.0
 # what spreadsheets do to a number: ="600100200" and '600100200 keep it as text, 600100200.0 is a float, 6.001E+08 lost its digits
 _AS_TEXT = re.compile(r"=\"([^\"]*)\"|'(.*)")
 _AS_FLOAT = re.compile(r"(\+?\d{7,15})[.,]0{1,2}")
@@ -64,8 +64,10 @@ class RowProblem:
         return f"line {self.line}: {self.what}. {self.advice}."
 
 
-def read_customers(path: Path, progress: Progress = lambda share: None) -> Generator[CustomerRow | RowProblem, None, None]:
-    """Every row: a customer, or why it is none. Memory does not grow with the file.
+def read_customers(
+    path: Path, progress: Progress = lambda share: None, *, after: int = 0
+) -> Generator[CustomerRow | RowProblem, None, None]:
+    """Every row behind line `after`: a customer, or why it is none. Memory does not grow with the file.
 
     The first line names the columns (`COLUMNS`, in any order; the last three may be missing). CSV with comma, semicolon or tab,
     in UTF-8, UTF-16 or Windows-1250, or the first sheet of an XLSX. Raises DirectoryError when the file cannot be read or its
@@ -74,6 +76,8 @@ def read_customers(path: Path, progress: Progress = lambda share: None) -> Gener
     with closing(read_table(path, progress)) as rows:
         columns = _columns(path, next(rows, None))
         for line, row in rows:
+            if line <= after:
+                continue
             try:
                 yield _customer(line, _named(row, columns))
             except RowError as bad:
@@ -133,10 +137,14 @@ def _number(text: str) -> str:
         raise RowError("the spreadsheet has shortened the number", "Format the column as text, enter the numbers again, and save")
     if whole := _AS_FLOAT.fullmatch(text):
         text = whole[1]
-    number = parse_number(text).e164
-    if number is None:
+    number = parse_number(text)
+    if number.e164 is None:
         raise RowError("the number cannot be read", "Write it like +48600100200")
-    return number
+    if number.extension is not None:
+        raise RowError(
+            "the number has an extension", "Leave the customer out: whoever calls from there shows the switchboard alone"
+        )
+    return number.e164
 
 
 def _segment(text: str) -> Segment:
@@ -162,13 +170,18 @@ def _tenure(text: str) -> float | None:
         years = float(text.replace(",", "."))
     except ValueError:
         years = -1.0
-    if not 0 <= years <= _LONGEST_TENURE:
+    if not 0 <= years <= LONGEST_TENURE:
         raise RowError("tenure_years is no number of years", "Write it like 3.5 or leave it empty")
     return years
 
 
+def is_opaque(ref: str) -> bool:
+    """Whether a customer's reference can be taken for the bank's own, and for nothing personal."""
+    return bool(_OPAQUE.fullmatch(ref)) and not _PERSONAL.fullmatch(ref)
+
+
 def _customer_ref(text: str) -> str:
-    if text and (not _OPAQUE.fullmatch(text) or _PERSONAL.fullmatch(text)):
+    if text and not is_opaque(text):
         raise RowError(
             "customer_ref is not opaque",
             "Use up to 64 letters, digits, dots, dashes; never a name, PESEL, card or account number",

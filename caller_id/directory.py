@@ -25,11 +25,15 @@ class Customer:
     customer_ref: str | None = None
 
 
+NOBODY = Customer()
+"""Of whom nothing is known."""
+
+
 class CustomerDirectory(Protocol):
     """Anything that finds customers by number. A bank's own directory implements this one method."""
 
-    def look_up(self, number: str) -> Sequence[Customer]:
-        """Every customer who uses this number (E.164). Called once a call on the event loop: must answer within a millisecond.
+    async def look_up(self, number: str) -> Sequence[Customer]:
+        """Every customer who uses this number (E.164). Asked once a call, while it rings: it limits its own time.
 
         Raises DirectoryError when it cannot answer; the call then goes on without a hint.
         """
@@ -42,7 +46,7 @@ def agreed(customers: Sequence[Customer]) -> Customer:
     A family, a company switchboard: a segment hint that is wrong for one of them would tell a stranger what the other one is.
     """
     if not customers:
-        return Customer()
+        return NOBODY
     first, *others = customers
     same_segment = all(other.segment is first.segment for other in others)
     same_language = all(other.language == first.language for other in others)

@@ -13,14 +13,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
-from caller_id.phone_numbers import HOME_REGION, UNREADABLE, WITHHELD, NumberKind, TelephoneNumber, number_of, parse_number
+from caller_id.phone_numbers import UNREADABLE, WITHHELD, NumberKind, TelephoneNumber, number_of, parse_number
+from caller_id.rules import CallerIdRules, DiversionHeader, IdentityHeader
 from caller_id.sip_uri import NameAddr, SipUri, entries, parse_name_addr
 from caller_id.types import NumberTrust
 
 _LONGEST = 4096  # octets of a header we read: more is no identity
 _HIDES_NUMBER = frozenset({"id", "user", "header"})
 _UUI_LONGEST = 512
+_INDEX_PART = re.compile(r"\d{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +43,27 @@ class Asserted:
         return self.number.kind is NumberKind.WITHHELD
 
 
-def read_identity(
-    headers: Mapping[str, str],
-    from_uri: str,
-    *,
-    peer_trusted: bool,
-    attestation: bool = False,
-    home: str = HOME_REGION,
-) -> Asserted:
-    """The caller's number: P-Asserted-Identity, else Remote-Party-ID, else From.
+def read_identity(headers: Mapping[str, str], from_uri: str, rules: CallerIdRules) -> Asserted:
+    """The caller's number, by the rules of the trunk that the call came from.
 
-    The first two, Diversion and verification results count only from a trusted peer (RFC 3325, 5). Whoever asks for privacy is
-    withheld, whatever else is sent. `attestation` lets the network's verification raise the trust to ATTESTED; a failed
-    verification takes all trust away, with or without it.
+    Whoever asks for privacy is withheld, whatever else is sent (unless the trunk asks for everybody). A header of the rules names
+    the caller, the first that holds a number; else From does, and nobody vouches for it. A number that no call can come from
+    (premium rate) is vouched for by nobody.
     """
-    if not peer_trusted:
-        return Asserted(WITHHELD if _asks_privacy(headers, from_uri) else parse_number(from_uri, home=home))
-    diverted_from = _diverted_from(headers, home)
-    if _asks_privacy(headers, from_uri):
+    hidden = rules.privacy and _asks_privacy(headers, from_uri)
+    if not rules.trusted:
+        return Asserted(WITHHELD if hidden else parse_number(from_uri, rules.form))
+    diverted_from = _diverted_from(headers, rules)
+    if hidden:
         return Asserted(WITHHELD, NumberTrust.TRUNK, diverted_from)
-    for entry, number in _identities(headers, from_uri, home):
+    for entry, number in _identities(headers, from_uri, rules):
         if number.kind is NumberKind.WITHHELD:
             return Asserted(WITHHELD, NumberTrust.TRUNK, diverted_from)
         if number.kind is not NumberKind.UNREADABLE:
-            return Asserted(number, _trust_of(entry, headers, attestation), diverted_from)
-    return Asserted(UNREADABLE, NumberTrust.NONE, diverted_from)
+            trust = NumberTrust.NONE if number.receives_only else _trust_of(entry, headers, rules.verstat)
+            return Asserted(number, trust, diverted_from)
+    claimed = UNREADABLE if IdentityHeader.FROM in rules.headers else parse_number(from_uri, rules.form)
+    return Asserted(claimed, NumberTrust.NONE, diverted_from)
 
 
 def read_user_to_user(headers: Mapping[str, str]) -> bytes | None:
@@ -78,16 +77,24 @@ def read_user_to_user(headers: Mapping[str, str]) -> bytes | None:
     return decoded[:_UUI_LONGEST] or None
 
 
-def _identities(headers: Mapping[str, str], from_uri: str, home: str) -> Iterator[tuple[NameAddr, TelephoneNumber]]:
+def _identities(headers: Mapping[str, str], from_uri: str, rules: CallerIdRules) -> Iterator[tuple[NameAddr, TelephoneNumber]]:
     """Identity entries by precedence, each with the number in it."""
-    for entry in _named(headers.get("p-asserted-identity", "")):
-        yield entry, number_of(entry, home=home)
-    for entry in _named(headers.get("remote-party-id", "")):
-        if entry.parameters.get("party", "calling") == "calling":
-            yield entry, WITHHELD if _is_private(entry) else number_of(entry, home=home)
-    # the stack may hand over a From without its parameters: the header itself, where exposed, has them
-    sender = parse_name_addr(headers.get("from", "") or from_uri) or NameAddr(None)
-    yield sender, parse_number(from_uri, home=home)
+    for header in rules.headers:
+        match header:
+            case IdentityHeader.PAI:
+                for entry in _named(headers.get(header, "")):
+                    yield entry, number_of(entry, rules.form)
+            case IdentityHeader.RPID:
+                for entry in _named(headers.get(header, "")):
+                    if entry.parameters.get("party", "calling") == "calling":
+                        hidden = rules.privacy and _is_private(entry)
+                        yield entry, WITHHELD if hidden else number_of(entry, rules.form)
+            case IdentityHeader.FROM:
+                # the stack may hand over a From without its parameters: the header itself, where exposed, has them
+                sender = parse_name_addr(headers.get(header, "") or from_uri) or NameAddr(None)
+                yield sender, parse_number(from_uri, rules.form)
+            case _:
+                assert_never(header)
 
 
 def _named(header: str) -> list[NameAddr]:
@@ -107,14 +114,14 @@ def _verdicts(entry: NameAddr) -> list[str]:
     return [place["verstat"] for place in places if "verstat" in place]
 
 
-def _trust_of(entry: NameAddr, headers: Mapping[str, str], attestation: bool) -> NumberTrust:
+def _trust_of(entry: NameAddr, headers: Mapping[str, str], verstat: bool) -> NumberTrust:
     verdicts = _verdicts(entry)
     if any(verdict.startswith("tn-validation-failed") for verdict in verdicts):
         return NumberTrust.NONE
     if entry.parameters.get("screen") == "no":
         return NumberTrust.NONE  # Remote-Party-ID that the network itself did not check
     verdict = verdicts[0] if verdicts else ""
-    if attestation and verdict.startswith("tn-validation-passed") and _attested_fully(verdict, headers):
+    if verstat and verdict.startswith("tn-validation-passed") and _attested_fully(verdict, headers):
         return NumberTrust.ATTESTED
     return NumberTrust.TRUNK
 
@@ -147,15 +154,45 @@ def _asks_privacy(headers: Mapping[str, str], from_uri: str) -> bool:
     return bool(wanted & _HIDES_NUMBER) or parse_number(from_uri).kind is NumberKind.WITHHELD
 
 
-def _diverted_from(headers: Mapping[str, str], home: str) -> str | None:
-    """The number that passed the call on to us last: the first Diversion entry, else the last but one of History-Info."""
-    for entry in _named(headers.get("diversion", ""))[:1]:
-        return None if _is_private(entry) else _digits(number_of(entry, home=home))
-    header = headers.get("history-info", "")
-    history = entries(header)
-    if len(history) < 2 or "history" in headers.get("privacy", "").lower() or "privacy=history" in history[-2].lower():
+def _diverted_from(headers: Mapping[str, str], rules: CallerIdRules) -> str | None:
+    """The number that passed the call on to us last; None when nobody did, or whoever did hides."""
+    for header in rules.diversion:
+        value = headers.get(header, "")
+        match header:
+            case DiversionHeader.DIVERSION:
+                entry = next(iter(_named(value)), None)  # the latest stands first (RFC 5806, 5.2)
+            case DiversionHeader.HISTORY_INFO:
+                entry = _last_retargeted(value)
+            case _:
+                assert_never(header)
+        if entry is not None:
+            hides = _is_private(entry) or (header is DiversionHeader.HISTORY_INFO and _history_is_private(headers, entry))
+            return None if hides else _digits(number_of(entry, rules.form))
+    return None
+
+
+def _last_retargeted(header: str) -> NameAddr | None:
+    """The entry from which the call came to where it is now: the one that the last entry names (rc, mp: RFC 7044, 9.1), else the
+    one above it ("1.1" is below "1"), else the one before it.
+    """
+    history = sorted(_named(header), key=_index)  # carriers fold and reorder headers; entries without an index keep their order
+    if len(history) < 2:
         return None
-    return _digits(number_of(_named(header)[-2], home=home))
+    now, earlier = history[-1], {entry.parameters.get("index", ""): entry for entry in history[:-1]}
+    above = now.parameters.get("index", "").rpartition(".")[0]
+    named = (now.parameters.get("rc", ""), now.parameters.get("mp", ""), above)
+    return next((earlier[index] for index in named if index and index in earlier), history[-2])
+
+
+def _index(entry: NameAddr) -> tuple[int, ...]:
+    parts = entry.parameters.get("index", "").split(".")
+    return tuple(int(part) for part in parts) if all(_INDEX_PART.fullmatch(part) for part in parts) else ()
+
+
+def _history_is_private(headers: Mapping[str, str], entry: NameAddr) -> bool:
+    asked = re.split(r"[;,\s]+", headers.get("privacy", "")[:_LONGEST].lower())
+    hidden = entry.uri.headers.get("privacy", "") if entry.uri is not None else ""
+    return "history" in asked or "history" in re.split(r"[;,\s]+", hidden)
 
 
 def _digits(number: TelephoneNumber) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 _SCHEME = re.compile(r"(?i)(sips?|tel)\s*:")
 _LONGEST = 4096  # characters of a header that are read
@@ -26,6 +26,8 @@ class SipUri:
     """Parameters inside the user part, or of a tel: number; names and values in lower case."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Parameters behind the host; names and values in lower case."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers behind the question mark (RFC 3261, 19.1.1), unescaped; names and values in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ def _parse_uri(text: str) -> SipUri | None:
     if scheme[1].lower() == "tel":
         number, _, parameters = rest.partition(";")
         return SipUri(unquote(number).strip(), user_parameters=_parameters(parameters))
-    userinfo, at, behind = rest.partition("?")[0].rpartition("@")  # a careless sender leaves an "@" in the user, none in the host
+    address, _, asked = rest.partition("?")
+    headers = {name.lower(): value.lower() for name, value in parse_qsl(asked)}
+    userinfo, at, behind = address.rpartition("@")  # a careless sender leaves an "@" in the user, none in the host
     place, _, parameters = behind.partition(";")
     host = _host(place)
     if not at or not host:
-        return SipUri("", host, parameters=_parameters(parameters))
+        return SipUri("", host, parameters=_parameters(parameters), headers=headers)
     user, _, user_parameters = userinfo.partition(";")
     name = user.partition(":")[0]  # a password may follow the user
-    return SipUri(unquote(name).strip(), host, _parameters(user_parameters), _parameters(parameters))
+    return SipUri(unquote(name).strip(), host, _parameters(user_parameters), _parameters(parameters), headers)
 
 
 def _host(text: str) -> str:

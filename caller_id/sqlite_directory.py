@@ -21,8 +21,12 @@ class SqliteDirectory:
         self._connection: sqlite3.Connection | None = None
         self._seen: tuple[int, ...] = ()
 
-    def look_up(self, number: str) -> tuple[Customer, ...]:
-        """Every customer with this E.164 number. Raises DirectoryError when the file cannot be read."""
+    async def look_up(self, number: str) -> tuple[Customer, ...]:
+        """See `CustomerDirectory`."""
+        return self.find(number)
+
+    def find(self, number: str) -> tuple[Customer, ...]:
+        """Every customer with this E.164 number, at once. Raises DirectoryError when the file cannot be read."""
         connection = self._current()
         try:
             return customers_of(connection, number) if connection is not None else ()

@@ -32,6 +32,16 @@ class Segment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CallRate:
+    """How often a number calls."""
+
+    calls: int
+    """This one too."""
+    within_s: int
+    """Seconds in which they came."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """What is known of the caller when the call starts."""
 
@@ -61,12 +71,25 @@ class Caller:
     """The number that passed the call on to us."""
     screen: str = ""
     """Where in the app the customer was when they called; "" for a call that did not come from it."""
+    extension: str | None = None
+    """The digits behind a switchboard's number: it is not this caller's alone."""
+    barred: bool = False
+    """The bank has barred the number: the agent is told, and others go before."""
+    too_often: CallRate | None = None
+    """The number calls more often than is usual: the agent is told, and others go before. None when it does not."""
+
+    @property
+    def slowed(self) -> bool:
+        """Whether others go before. Never in an emergency, and nobody is refused."""
+        return self.barred or self.too_often is not None
 
     @property
     def vouched(self) -> bool:
         """Whether the number may be taken for the caller's: the network vouches for it, or the app proved who calls.
 
         Only then may anything be stored under the number or read by it: a caller who shows another's number must not change what
-        its owner gets.
+        its owner gets. Nor may one of many behind a switchboard.
         """
+        if self.extension is not None and self.authentication is not Authentication.APP:
+            return False
         return self.number is not None and (self.trust is not NumberTrust.NONE or self.authentication is Authentication.APP)

@@ -263,7 +263,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class HandOff:
-    """Put the caller through to `queue`; `HandOffResult` comes back. Highest `priority` is 10, ordinary 0.
+    """Put the caller through to `queue`; `HandOffResult` comes back. Highest `priority` is 10, ordinary 0, -1 behind all.
 
     `words` are the caller's own, redacted. `tried` lists the steps taken so far, oldest first. `call_back` asks the queue for a
     callback to this E.164 number that keeps the caller's place, instead of a transfer.

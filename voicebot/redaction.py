@@ -1,6 +1,6 @@
 """Redaction of everything written: logs, journals, records, hand-offs and webhooks pass through here.
 
-What a personal number looks like is known in `nlu.text.redact`. Here is what is done with structure: nested values, bytes,
+What a personal number looks like is known in `nlu.text.redaction`. Here is what is done with structure: nested values, bytes,
 keys of mappings, secret names (their values are removed), identifiers (kept), escapes (what they hide is masked), and telephone
 numbers (only the last digits stay).
 """
@@ -16,7 +16,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from caller_id.phone_numbers import shorten
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from voicebot.escapes import base64_texts, decoded
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"

@@ -24,7 +24,7 @@ from voicebot.identity.customers import import_configured
 from voicebot.logs import configure_logs
 from voicebot.understanding.service import load_understander
 
-RELOADABLE = ("bundle", "nlu", "sip.peers", "sip.trusted", "recording", "customers.csv", "customers.most_lost")
+RELOADABLE = ("bundle", "nlu", "sip.trunks", "sip.peers", "sip.trusted", "recording", "customers.csv", "customers.most_lost")
 """Settings that calls which begin after a reload go by. All others need a restart."""
 
 _PROGRAM = (sys.executable, "-m", "voicebot.reloading")

@@ -12,6 +12,8 @@ from pathlib import Path
 import structlog
 
 from audio.vad import VoiceActivity, shared_session
+from caller_id.directory import CustomerDirectory
+from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.calls.tying import by_header
@@ -27,7 +29,10 @@ from voicebot.health.report import Part
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
 from voicebot.http.settings import HttpLimits
+from voicebot.identity.barred import BarredNumbers
+from voicebot.identity.crm import CrmDirectory
 from voicebot.identity.customers import customer_directory
+from voicebot.identity.marks import CallerMarks
 from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
@@ -128,7 +133,7 @@ class Service:
         session = replace(self.call_services.session, bundle=bundle, understanding=understanding)
         self.call_services = replace(self.call_services, session=session, speaker=speaker, recording_dir=_recording_dir(settings))
         self.calls.use(self.call_services)
-        self.sip.let_in(settings.sip.peers, settings.sip.trusted)
+        self.sip.let_in(settings.sip_settings())
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, and let those under way end, for so long at most. Callers who are left then are told and handed to
@@ -175,7 +180,8 @@ async def open_service(
         call_services = _call_services(settings, session, engines, stores, shared.identity)
         calls = CallServer(call_services)
         progress("opening the line")
-        sip = _sip(settings, calls, stack)
+        directory = _directory(settings, stack)
+        sip = _sip(settings, calls, directory)
         endpoints: tuple[Endpoint, ...] = (sip,)
         for endpoint in endpoints:
             await endpoint.start()
@@ -183,6 +189,8 @@ async def open_service(
         _count_endpoints(metrics, stores, endpoints)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
+        if isinstance(directory, CrmDirectory):
+            parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
 
         async def figures() -> str:
@@ -210,6 +218,7 @@ def _call_services(
         recognisers=engines.recognisers,
         new_activity=lambda rate: VoiceActivity(shared_session(), rate),
         admission=stores.admission,
+        mark=_marks(settings, stores, session.metrics).mark,
         recording_dir=_recording_dir(settings),
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
@@ -218,10 +227,24 @@ def _call_services(
     )
 
 
-def _sip(settings: Settings, calls: CallServer, stack: AsyncExitStack) -> SipEndpoint:
+def _directory(settings: Settings, stack: AsyncExitStack) -> SqliteDirectory | CrmDirectory:
+    """The customers: those of the bank's CRM where it has one, else the imported ones."""
+    if settings.customers.crm is not None:
+        crm = CrmDirectory(settings.customers.crm)
+        stack.push_async_callback(crm.close)
+        return crm
     directory = customer_directory(settings)
     stack.callback(directory.close)
-    return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory, attestation=settings.customers.attestation)
+    return directory
+
+
+def _marks(settings: Settings, stores: Stores, metrics: Metrics) -> CallerMarks:
+    barred = settings.callers.barred
+    return CallerMarks(metrics, barred=BarredNumbers(barred) if barred is not None else None, rates=stores.rates)
+
+
+def _sip(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> SipEndpoint:
+    return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

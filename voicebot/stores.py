@@ -21,6 +21,7 @@ from voicebot.handoff.store import HandOffStore
 from voicebot.records.engine import file_of
 from voicebot.records.store import RecordStore
 from voicebot.state.admission import Admission
+from voicebot.state.call_rates import CallRates
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.data_lock import data_used
@@ -28,7 +29,7 @@ from voicebot.state.embedded import EmbeddedValkey
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.secret_file import read_secret
 from voicebot.state.shared import SharedState
-from voicebot.state.shared_secret import CALLER_MEMORY, NUMBER_HASH, derived_key, shared_secret
+from voicebot.state.shared_secret import CALL_RATES, CALLER_MEMORY, NUMBER_HASH, derived_key, shared_secret
 
 _SECRET = "secret"
 
@@ -49,6 +50,8 @@ class Stores:
     live: LiveCalls
     conditions: LiveConditionsStore
     memory: CallerMemory
+    rates: CallRates | None
+    """None where nobody counts."""
 
 
 async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Callable[[], datetime]) -> Stores:
@@ -68,7 +71,7 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
     await shared.start()
     stack.push_async_callback(shared.close)
     secret = await agreed_secret(settings, shared)
-    limits = settings.limits
+    limits, callers = settings.limits, settings.callers
     stores = Stores(
         url,
         shared,
@@ -79,6 +82,9 @@ async def open_stores(settings: Settings, stack: AsyncExitStack, *, clock: Calla
         LiveCalls(shared),
         LiveConditionsStore(shared),
         CallerMemory(shared, derived_key(secret, CALLER_MEMORY), clock=clock),
+        CallRates(shared, derived_key(secret, CALL_RATES), most=callers.most_calls, within_s=callers.within_s)
+        if callers.most_calls is not None
+        else None,
     )
     for part in (stores.records, stores.admission, stores.live, stores.conditions):
         await part.start()

@@ -16,6 +16,8 @@ from dialogs.data.hours import ExceptionSpec, HoursSpec
 from dialogs.data.source import Clock, Spec
 
 HIGHEST_PRIORITY = 10
+SLOWED_PRIORITY = -1
+"""Of callers whom others go before."""
 HUMAN = "human"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Route
-from dialogs.data.routes import HIGHEST_PRIORITY, SegmentLine
+from dialogs.data.routes import HIGHEST_PRIORITY, SLOWED_PRIORITY, SegmentLine
 from dialogs.engine.gate import GateResult, Way, look
 from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.state import CallState, Matter, Target
@@ -124,7 +124,8 @@ def aim(turn: Turn, queue: str, reason: str, verdict: GateResult, *, on_duty: bo
     spec = bundle.queues[queue]
     own = own_line(bundle, state)
     urgent = spec.emergency or state.suspected is not None
-    priority = HIGHEST_PRIORITY if urgent else max(spec.priority, own.priority if own else 0)
+    ordinary = SLOWED_PRIORITY if state.caller.slowed else max(spec.priority, own.priority if own else 0)
+    priority = HIGHEST_PRIORITY if urgent else ordinary
     state.target = Target(
         queue, priority, reason, verdict.wait_s, verdict.switched, on_duty, route, verdict.way is not Way.CLOSED
     )

@@ -11,7 +11,7 @@ from nlu.model.scorer import Model
 from nlu.model.semantic import SentenceEncoder
 from nlu.text.acts import SpokenAct, find_act
 from nlu.text.normalise import normalise
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from nlu.types import OUT_OF_SCOPE, Decision, Hypothesis, RankedIntent, Understanding
 from nlu.understanding.classifier import Classifier
 from nlu.understanding.policy import Policy, Verdict

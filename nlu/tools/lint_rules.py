@@ -10,7 +10,8 @@ from nlu.languages.language import fold
 from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.pack.rasa_yaml import Example
 from nlu.text.normalise import canonical, normalise
-from nlu.text.redact import PASSWORD, redact
+from nlu.text.redaction.passwords import PASSWORD
+from nlu.text.redaction.redact import redact
 from nlu.tools.label_errors import find_label_errors
 from nlu.tools.likeness import Kind, near_pairs
 from nlu.types import OUT_OF_SCOPE

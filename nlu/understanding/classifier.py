@@ -14,7 +14,7 @@ from nlu.pack.pack import ACT_LABELS, Pack
 from nlu.text.acts import SpokenAct, find_act
 from nlu.text.denial import Denial, refers, scoped
 from nlu.text.normalise import normalise
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from nlu.types import AGENT, LIFE_DANGER, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
 from nlu.understanding.bare import BareWords, bare, opened, read_ambiguous
 from nlu.understanding.entities import Lexicon, find_entities

@@ -21,7 +21,7 @@ from nlu.pack.pack import Pack
 from nlu.pack.rasa_yaml import load_document
 from nlu.text.acts import find_act
 from nlu.text.normalise import canonical
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from nlu.types import AGENT, LIFE_DANGER, OUT_OF_SCOPE, Act, Decision, Hypothesis, RankedIntent, Understanding
 from nlu.understanding.danger import read_danger
 from nlu.understanding.foreign import find_foreign

@@ -142,10 +142,10 @@ def test_customers_who_share_a_number_are_kept_told_of_and_not_guessed(database:
     assert report.now.shared == 2
     assert report.shared_lines == ((4, 2), (5, 3))
     with closing(SqliteDirectory(database)) as directory:
-        assert {one.segment for one in directory.look_up("+48600100200")} == {Segment.SME, Segment.SELECT}
-        safe = agreed(directory.look_up("+48600100200"))
+        assert {one.segment for one in directory.find("+48600100200")} == {Segment.SME, Segment.SELECT}
+        safe = agreed(directory.find("+48600100200"))
         assert (safe.segment, safe.language, safe.customer_ref) == (Segment.MASS, "pl", None)
-        assert {one.customer_ref for one in directory.look_up("+48600100201")} == {"A", "B"}
+        assert {one.customer_ref for one in directory.find("+48600100201")} == {"A", "B"}
 
 
 def test_a_row_that_repeats_another_is_counted_and_harmless(database: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_number_of_very_many_customers_is_nobodys(database: Path) -> None:
     report = put(database, [*customers(0, 5), *crowd])
     assert (report.crowded, report.now.numbers) == (len(crowd), 5)
     with closing(SqliteDirectory(database)) as directory:
-        assert directory.look_up("+48221234567") == ()
+        assert directory.find("+48221234567") == ()
 
 
 def test_going_back_and_forth(database: Path) -> None:
@@ -172,13 +172,13 @@ def test_going_back_and_forth(database: Path) -> None:
         roll_back(database)
     put(database, customers(0, 7))
     with closing(SqliteDirectory(database)) as directory:
-        assert directory.look_up("+48600000006")
+        assert directory.find("+48600000006")
         assert roll_back(database).numbers == 3
-        assert directory.look_up("+48600000006") == (), "a running service goes back too"
+        assert directory.find("+48600000006") == (), "a running service goes back too"
         assert (now(database).numbers, now(previous(database)).numbers) == (3, 7)
         assert now(database).taken_back_sha256 == now(previous(database)).sha256
         assert roll_back(database).numbers == 7
-        assert directory.look_up("+48600000006")
+        assert directory.find("+48600000006")
 
 
 def test_going_back_works_when_the_directory_is_gone_or_broken(database: Path) -> None:
@@ -221,6 +221,7 @@ def test_one_import_at_a_time(database: Path) -> None:
 
 IMPORT_AND_STOP = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
 from pathlib import Path
 from caller_id.customer_import import import_customers
 def progress(doing, share):
@@ -247,6 +248,98 @@ def test_an_import_that_is_stopped_leaves_the_old_customers(database: Path, tmp_
     assert not previous(database).exists()
     assert put(database, customers(0, 40)).changes.added == 10
     assert sorted(everything(database)) == ["customers.db", "customers.db.previous"]
+
+
+IMPORT_AND_STOP_LATE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background ignores it
+from pathlib import Path
+from caller_id import customer_database
+from caller_id.customer_import import import_customers
+customer_database._BATCH = 100
+told = 0
+def problem(bad):
+    global told
+    told += 1
+    if told == 4:
+        os.kill(os.getpid(), int(sys.argv[3]))
+import_customers(Path(sys.argv[1]), Path(sys.argv[2]), most_lost=1000, on_problem=problem)
+"""
+
+
+def _interrupted(source: Path, database: Path, stop: int) -> None:
+    """After some checkpoints, and some rows behind the last."""
+    arguments = [sys.executable, "-c", IMPORT_AND_STOP_LATE, str(source), str(database), str(int(stop))]
+    assert subprocess.run(arguments, capture_output=True, check=False).returncode != 0
+
+
+def _with_mistakes() -> list[str]:
+    rows = customers(0, 1000)
+    for at in (50, 150, 250, 450, 850, 999):
+        rows[at] = "?,sme,,,"
+    return rows
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_import_goes_on_where_it_stopped(database: Path, tmp_path: Path, stop: int) -> None:
+    """With the same result as one that was not: every customer, every refusal counted once."""
+    rows = [*_with_mistakes(), *customers(7, 9)]
+    _interrupted(file(tmp_path, rows), database, stop)
+    report = put(database, rows)
+    assert report.resumed_after > 200
+    assert (report.done, report.now.numbers, report.repeated) == (True, 994, 2)
+    assert (report.rows, report.refused, report.reasons) == (996, 6, {"the number cannot be read": 6})
+    assert sorted(everything(database)) == ["customers.db"]
+    assert put(database, rows).resumed_after == 0
+
+
+@pytest.mark.parametrize("damage", ["another file", "torn", "no database", "no checkpoint"])
+def test_what_cannot_be_gone_on_with_is_begun_anew(database: Path, tmp_path: Path, damage: str) -> None:
+    rows = _with_mistakes()
+    _interrupted(file(tmp_path, rows), database, signal.SIGKILL)
+    new = database.with_name("customers.db.new")
+    match damage:
+        case "another file":
+            rows = customers(0, 900)
+        case "torn":
+            for path in (new, new.with_name("customers.db.new-wal")):
+                content = path.read_bytes()
+                path.write_bytes(content[:100] + b"x" * (len(content) - 100))
+        case "no database":
+            new.write_bytes(b"text " * 1000)
+            new.with_name("customers.db.new-wal").unlink()
+        case _:
+            with closing(sqlite3.connect(new)) as connection, connection:
+                connection.execute("DELETE FROM made WHERE name = 'checkpoint'")
+    report = put(database, rows)
+    assert (report.done, report.resumed_after, report.now.numbers) == (True, 0, 900 if damage == "another file" else 994)
+
+
+def test_a_dry_run_neither_goes_on_nor_disturbs_an_interrupted_import(database: Path, tmp_path: Path) -> None:
+    rows = _with_mistakes()
+    _interrupted(file(tmp_path, rows), database, signal.SIGKILL)
+    assert put(database, rows, dry_run=True).resumed_after == 0
+    assert put(database, rows).resumed_after > 200
+
+
+def test_a_customer_may_have_several_numbers_and_changed_ones_are_forgotten(database: Path) -> None:
+    """The next import says which numbers count: a number given up, and given to somebody else, is not the customer's any more."""
+    put(database, ["600100200,select,,,A", "221234567,select,,,A", "600100300,sme,,,B"])
+    with closing(SqliteDirectory(database)) as directory:
+        both = (directory.find("+48600100200"), directory.find("+48221234567"))
+        assert {found[0].customer_ref for found in both} == {"A"}
+        put(database, ["600100999,select,,,A", "221234567,select,,,A", "600100200,mass,,,B"])
+        assert directory.find("+48600100200")[0].customer_ref == "B"
+        assert directory.find("+48600100300") == ()
+        assert directory.find("+48600100999")[0].customer_ref == "A"
+
+
+def test_an_extension_names_no_customer(database: Path) -> None:
+    """The switchboard would count as theirs, whoever calls from it."""
+    rows = ["22 123 45 67 w. 12,private_banking,,,A", "+48221234567;ext=4,sme,,,B", "221234567,sme,,,C"]
+    report = put(database, rows)
+    assert report.reasons == {"the number has an extension": 2}
+    assert report.now.numbers == 1
 
 
 @pytest.mark.parametrize("call", ["replace", "fsync", "link"])

@@ -37,18 +37,18 @@ def put(directory: SqliteDirectory, *rows: str) -> None:
 
 def test_without_a_file_nobody_is_known_until_there_is_one(directory: SqliteDirectory) -> None:
     """The first import needs no restart."""
-    assert directory.look_up(NUMBER) == ()
+    assert directory.find(NUMBER) == ()
     put(directory, '600100200,private_banking,pl,"12,5",C-1', "600100201,sme,,,")
-    assert directory.look_up(NUMBER) == (Customer(Segment.PRIVATE_BANKING, "pl", 12.5, "C-1"),)
-    assert directory.look_up("+48600100201") == (Customer(Segment.SME, None, None, None),)
-    assert directory.look_up("+48600100202") == ()
+    assert directory.find(NUMBER) == (Customer(Segment.PRIVATE_BANKING, "pl", 12.5, "C-1"),)
+    assert directory.find("+48600100201") == (Customer(Segment.SME, None, None, None),)
+    assert directory.find("+48600100202") == ()
 
 
 def test_a_later_import_is_seen_by_the_next_call(directory: SqliteDirectory) -> None:
     """The nightly import is a process of its own. What was read before is not kept open."""
     for segment in ("sme", "select", "mass", "sme"):
         put(directory, f"600100200,{segment},,,")
-        assert directory.look_up(NUMBER)[0].segment == segment
+        assert directory.find(NUMBER)[0].segment == segment
     assert sum("customers.db" in os.readlink(handle) for handle in map(_handle, os.listdir("/proc/self/fd")) if handle) == 1
 
 
@@ -59,9 +59,9 @@ def _handle(name: str) -> str | None:
 
 def test_a_file_that_was_removed_is_none(directory: SqliteDirectory) -> None:
     put(directory, "600100200,sme,,,")
-    assert directory.look_up(NUMBER)
+    assert directory.find(NUMBER)
     directory.path.unlink()
-    assert directory.look_up(NUMBER) == ()
+    assert directory.find(NUMBER) == ()
 
 
 def test_look_ups_during_imports_see_the_old_or_the_new_never_none(directory: SqliteDirectory) -> None:
@@ -80,7 +80,7 @@ def test_look_ups_during_imports_see_the_old_or_the_new_never_none(directory: Sq
     importer.start()
     looked = 0
     while not over.is_set() or not looked:
-        assert len(directory.look_up(NUMBER)) == 1
+        assert len(directory.find(NUMBER)) == 1
         looked += 1
     importer.join()
 
@@ -93,10 +93,10 @@ def test_a_file_that_is_no_directory_is_explained_at_each_look_up(directory: Sql
     directory.path.write_bytes(content)
     for _ in range(2):
         with pytest.raises(DirectoryError, match="cannot be read as a customer directory"):
-            directory.look_up(NUMBER)
+            directory.find(NUMBER)
     directory.path.unlink()
     put(directory, "600100200,sme,,,")
-    assert directory.look_up(NUMBER)
+    assert directory.find(NUMBER)
 
 
 def test_a_directory_of_an_older_voicebot_is_read(directory: SqliteDirectory) -> None:
@@ -108,13 +108,13 @@ def test_a_directory_of_an_older_voicebot_is_read(directory: SqliteDirectory) ->
             "tenure_years REAL, PRIMARY KEY (number, customer_ref)) WITHOUT ROWID"
         )
         old.execute("INSERT INTO customers VALUES (?, '', 'select', NULL, NULL)", (NUMBER,))
-    assert directory.look_up(NUMBER) == (Customer(Segment.SELECT, None, None, None),)
+    assert directory.find(NUMBER) == (Customer(Segment.SELECT, None, None, None),)
     directory.close()
     source = directory.path.with_name("new.csv")
     source.write_text("number,segment\n600100200,select\n600100201,sme\n")
     report = import_customers(source, directory.path, most_lost=0)
     assert (report.changes.added, report.changes.changed, report.changes.removed) == (1, 0, 0)
-    assert directory.look_up("+48600100201") == (Customer(Segment.SME, None, None, None),)
+    assert directory.find("+48600100201") == (Customer(Segment.SME, None, None, None),)
     assert not list(directory.path.parent.glob("*-wal"))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from caller_id.headers import Asserted, read_identity, read_user_to_user
 from caller_id.phone_numbers import NumberKind
+from caller_id.rules import CallerIdRules
 from caller_id.types import NumberTrust
 
 PAI, RPID, FROM = "+48600000001", "+48600000002", "+48600000003"
@@ -22,7 +23,7 @@ HEADERS = {
 
 
 def read(headers: dict[str, str], *, from_uri: str = FROM_URI, trusted: bool = True, attestation: bool = False) -> Asserted:
-    return read_identity(headers, from_uri, peer_trusted=trusted, attestation=attestation)
+    return read_identity(headers, from_uri, CallerIdRules(trusted=trusted, verstat=attestation))
 
 
 def without(*names: str) -> dict[str, str]:
@@ -229,7 +230,7 @@ def test_headers_of_a_trusted_peer_never_raise(headers: dict[str, str], from_uri
 def test_no_header_makes_a_number_of_a_host_or_a_display_name(header: str, entry: str) -> None:
     """A PBX puts itself where it has no number; a display name is what a caller likes."""
     value = f"{entry}, <sip:host>;index=1" if header == "history-info" else entry
-    found = read_identity({header: value}, "sip:172.16.10.20", peer_trusted=True)
+    found = read_identity({header: value}, "sip:172.16.10.20", CallerIdRules())
     assert (found.number.e164, found.number.short, found.diverted_from) == (None, None, None)
 
 
@@ -239,7 +240,7 @@ def test_no_header_makes_a_number_of_a_host_or_a_display_name(header: str, entry
 def test_a_display_name_attests_nothing(display: str) -> None:
     """The verdict of the network stands in parameters; only there it counts."""
     headers = {"p-asserted-identity": f'"{display}" <sip:+48600100200@h>'}
-    found = read_identity(headers, "sip:x@h", peer_trusted=True, attestation=True)
+    found = read_identity(headers, "sip:x@h", CallerIdRules(verstat=True))
     assert (found.number.e164, found.trust) == ("+48600100200", NumberTrust.TRUNK)
 
 
@@ -253,7 +254,7 @@ def test_a_display_name_attests_nothing(display: str) -> None:
     ],
 )
 def test_the_networks_verdict_counts_wherever_carriers_put_it(entry: str) -> None:
-    found = read_identity({"p-asserted-identity": entry}, "sip:x@h", peer_trusted=True, attestation=True)
+    found = read_identity({"p-asserted-identity": entry}, "sip:x@h", CallerIdRules(verstat=True))
     assert found.trust is NumberTrust.ATTESTED
     failed = entry.replace("Passed-A", "Failed")
-    assert read_identity({"p-asserted-identity": failed}, "sip:x@h", peer_trusted=True).trust is NumberTrust.NONE
+    assert read_identity({"p-asserted-identity": failed}, "sip:x@h", CallerIdRules()).trust is NumberTrust.NONE

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from caller_id.directory import Customer, DirectoryError
 from caller_id.identify import identify, known_caller
 from caller_id.phone_numbers import parse_number
+from caller_id.rules import UNTRUSTED, CallerIdRules
 from caller_id.types import Authentication, Caller, NumberTrust, Segment
 
 PRIVATE = Customer(Segment.PRIVATE_BANKING, "en", 12.0, "C-1")
@@ -26,15 +27,15 @@ class Directory:
         self.customers = customers
         self.error = error
 
-    def look_up(self, number: str) -> Sequence[Customer]:
+    async def look_up(self, number: str) -> Sequence[Customer]:
         if self.error:
             raise self.error
         return self.customers if number == NUMBER else ()
 
 
-def test_a_known_number_from_a_trunk_gives_its_hints_and_no_authentication() -> None:
+async def test_a_known_number_from_a_trunk_gives_its_hints_and_no_authentication() -> None:
     """Number, trust and authentication stay three facts."""
-    assert identify({}, FROM, TO, peer_trusted=True, directory=Directory(PRIVATE)) == Caller(
+    assert await identify({}, FROM, TO, CallerIdRules(), directory=Directory(PRIVATE)) == Caller(
         number=NUMBER,
         trust=NumberTrust.TRUNK,
         segment=Segment.PRIVATE_BANKING,
@@ -46,24 +47,24 @@ def test_a_known_number_from_a_trunk_gives_its_hints_and_no_authentication() -> 
     )
 
 
-def test_a_number_nobody_vouches_for_gives_no_hint() -> None:
+async def test_a_number_nobody_vouches_for_gives_no_hint() -> None:
     """Anyone can write the number of a Private Banking customer into From."""
-    caller = identify({}, FROM, TO, peer_trusted=False, directory=Directory(PRIVATE))
+    caller = await identify({}, FROM, TO, UNTRUSTED, directory=Directory(PRIVATE))
     assert (caller.number, caller.trust, caller.segment, caller.customer_ref) == (NUMBER, NumberTrust.NONE, Segment.MASS, None)
 
 
-def test_a_withheld_number_is_served_as_anyones() -> None:
+async def test_a_withheld_number_is_served_as_anyones() -> None:
     """It may be a spoofed one that the operator hid: no personalisation."""
-    caller = identify(
-        {"privacy": "id", "p-asserted-identity": f"<{FROM}>"}, FROM, TO, peer_trusted=True, directory=Directory(PRIVATE)
+    caller = await identify(
+        {"privacy": "id", "p-asserted-identity": f"<{FROM}>"}, FROM, TO, CallerIdRules(), directory=Directory(PRIVATE)
     )
     assert (caller.number, caller.withheld, caller.trust, caller.segment) == (None, True, NumberTrust.NONE, Segment.MASS)
 
 
 @pytest.mark.parametrize("error", [DirectoryError("file gone"), RuntimeError("the bank's own code")])
-def test_a_failing_directory_costs_the_hint_and_not_the_call(error: Exception) -> None:
+async def test_a_failing_directory_costs_the_hint_and_not_the_call(error: Exception) -> None:
     """The caller is then anyone."""
-    caller = identify({}, FROM, TO, peer_trusted=True, directory=Directory(error=error))
+    caller = await identify({}, FROM, TO, CallerIdRules(), directory=Directory(error=error))
     assert (caller.number, caller.segment) == (NUMBER, Segment.MASS)
 
 
@@ -71,20 +72,21 @@ def test_a_failing_directory_costs_the_hint_and_not_the_call(error: Exception) -
     ("number", "language"),
     [("+48600100209", None), ("+380671234567", "uk"), ("+447700900123", "en"), ("+4915112345678", None), ("4021", None)],
 )
-def test_a_foreign_number_hints_at_a_language(number: str, language: str | None) -> None:
+async def test_a_foreign_number_hints_at_a_language(number: str, language: str | None) -> None:
     """Where callers of that country would not follow Polish; the customer's own language goes before it."""
-    assert identify({}, f"sip:{number}@x", TO, peer_trusted=True, directory=Directory(PRIVATE)).language == language
+    caller = await identify({}, f"sip:{number}@x", TO, CallerIdRules(), directory=Directory(PRIVATE))
+    assert caller.language == language
 
 
 @pytest.mark.parametrize(("to", "dialled"), [(TO, "+48221234567"), ("sip:19999@bank.example", "19999"), ("sip:hotline@x", None)])
-def test_the_dialled_number_tells_the_line(to: str, dialled: str | None) -> None:
+async def test_the_dialled_number_tells_the_line(to: str, dialled: str | None) -> None:
     """As E.164, or a short code's digits."""
-    assert identify({}, FROM, to, peer_trusted=True).dialled == dialled
+    assert (await identify({}, FROM, to, CallerIdRules())).dialled == dialled
 
 
 def test_a_text_conversation_can_play_any_caller() -> None:
-    """A number given by hand is looked up as a trunk's would be."""
-    caller = known_caller(parse_number("600 100 200"), NumberTrust.TRUNK, Directory(PRIVATE))
+    """With a number given by hand and what the directory says of it."""
+    caller = known_caller(parse_number("600 100 200"), NumberTrust.TRUNK, PRIVATE)
     assert (caller.number, caller.segment) == (NUMBER, Segment.PRIVATE_BANKING)
 
 
@@ -94,11 +96,11 @@ def test_a_text_conversation_can_play_any_caller() -> None:
     st.text(),
     st.booleans(),
 )
-def test_nothing_in_an_invite_raises_and_no_hint_comes_without_trust(
+async def test_nothing_in_an_invite_raises_and_no_hint_comes_without_trust(
     headers: dict[str, str], from_uri: str, to_uri: str, trusted: bool
 ) -> None:
     """Whatever a peer sends."""
-    caller = identify(headers, from_uri, to_uri, peer_trusted=trusted, directory=Directory(PRIVATE), attestation=True)
+    caller = await identify(headers, from_uri, to_uri, CallerIdRules(trusted=trusted, verstat=True), directory=Directory(PRIVATE))
     if caller.trust is NumberTrust.NONE:
         assert (caller.segment, caller.customer_ref, caller.tenure_years) == (Segment.MASS, None, None)
     if not trusted:

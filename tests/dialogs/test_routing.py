@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from caller_id.types import Authentication, NumberTrust, Segment
+from caller_id.types import Authentication, CallRate, NumberTrust, Segment
 from dialogs import Bundle
 from dialogs.engine.gate import Way, look
 from dialogs.engine.steps.collecting import callable_number
@@ -361,3 +362,22 @@ def test_the_message_is_followed_by_one_question_whether_a_human_is_wanted(bundl
     assert call.hears(YES).waits().place == ("accounts", 0)
     again = Call(bundle).hears(means("balance"), means("balance"))
     assert again.waits().place == ("accounts", 0), "who asks again was not helped by the message"
+
+
+SLOWED = [{"barred": True}, {"too_often": CallRate(30, 3600)}]
+
+
+@pytest.mark.parametrize("why", SLOWED)
+def test_others_go_before_a_number_that_is_barred_or_calls_too_often(bundle: Bundle, why: dict[str, Any]) -> None:
+    """Whatever their segment: the same queue, behind all others. Nobody is refused."""
+    call = Call(bundle, segment=Segment.SELECT, caller=why).hears(means("savings")).waits()
+    usual = Call(bundle, segment=Segment.SELECT).hears(means("savings")).waits()
+    assert call.place == (usual.handed.queue, -1)
+    assert usual.handed.priority > -1
+
+
+@pytest.mark.parametrize("why", SLOWED)
+@pytest.mark.parametrize("matter", ["card_block", "fraud_report"])
+def test_an_emergency_is_never_slowed(bundle: Bundle, why: dict[str, Any], matter: str) -> None:
+    assert Call(bundle, caller=why).hears(means(matter)).waits().handed.priority == 10
+    assert Call(bundle, caller=why).presses("91").waits().handed.priority == 10

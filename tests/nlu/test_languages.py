@@ -19,7 +19,7 @@ from nlu.languages.language import ActWords, Language, Slot, fold
 from nlu.text.acts import find_act
 from nlu.text.dates import find_days
 from nlu.text.number_words import find_numbers, numbers_to_digits
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from nlu.types import Act
 
 HERE = Path(__file__).parent
@@ -142,13 +142,13 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def forget() -> None:
     """What was worked out from the languages that were known is worked out anew."""
     import nlu.text.acts
-    import nlu.text.births
     import nlu.text.dates
-    import nlu.text.dictation
-    import nlu.text.harmless
     import nlu.text.normalise
-    import nlu.text.passwords
-    import nlu.text.redact
+    import nlu.text.redaction.births
+    import nlu.text.redaction.dictation
+    import nlu.text.redaction.harmless
+    import nlu.text.redaction.names
+    import nlu.text.redaction.passwords
     import nlu.understanding.entities
     import nlu.understanding.foreign
     import nlu.understanding.matters
@@ -157,13 +157,13 @@ def forget() -> None:
     nlu.text.acts._lexicon.cache_clear()
     nlu.text.dates._calendar_of.cache_clear()
     nlu.text.normalise._corrections.cache_clear()
-    nlu.text.dictation.lexicon.cache_clear()
-    nlu.text.dictation._taken_back.cache_clear()
-    nlu.text.harmless._known.cache_clear()
-    nlu.text.births._known.cache_clear()
-    nlu.text.passwords._languages.cache_clear()
-    nlu.text.redact._name_patterns.cache_clear()
-    nlu.text.redact._links.cache_clear()
+    nlu.text.redaction.dictation.lexicon.cache_clear()
+    nlu.text.redaction.dictation._taken_back.cache_clear()
+    nlu.text.redaction.harmless._known.cache_clear()
+    nlu.text.redaction.births._known.cache_clear()
+    nlu.text.redaction.passwords._languages.cache_clear()
+    nlu.text.redaction.names._name_patterns.cache_clear()
+    nlu.text.redaction.names.links.cache_clear()
     nlu.understanding.entities._money.cache_clear()
     nlu.understanding.foreign._request_patterns.cache_clear()
     nlu.understanding.matters._patterns.cache_clear()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bench.secret_phrases import HARMLESS, KINDS
 from bench.secret_ways import WAYS
 from bench.secrets import left_over, secrets, tell
-from nlu.text.redact import redact
-from nlu.text.turns import TurnRedaction
+from nlu.text.redaction.redact import redact
+from nlu.text.redaction.turns import TurnRedaction
 
 
 @pytest.mark.parametrize(

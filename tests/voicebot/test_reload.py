@@ -124,14 +124,14 @@ async def test_a_reload_imports_the_customers_file_that_changed(tmp_path: Path) 
         {"state": {"data_dir": str(tmp_path / "data")}, "nlu": {"semantic": False}, "customers": {"csv": str(source)}}
     )
     directory = customer_directory(settings)
-    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    assert directory.find("+48600100200")[0].segment is Segment.SME
     source.write_text(source.read_text().replace("sme", "select"))
     await prepare(settings)
-    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    assert directory.find("+48600100200")[0].segment is Segment.SELECT
     source.write_text("number;segment\n600100200;mass\n")
     with pytest.raises(ReloadError, match="19 of 20 numbers would be gone"):
         await prepare(settings)
-    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    assert directory.find("+48600100200")[0].segment is Segment.SELECT
     directory.close()
 
 

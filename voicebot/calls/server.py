@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from voicebot.calls.last_words import speak_on
 from voicebot.calls.tying import Tie
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS
-from voicebot.conversation.session import VOICE, Session, SessionServices, aside, new_call_id
+from voicebot.conversation.session import ASIDE_S, VOICE, Session, SessionServices, aside, new_call_id
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Conversation
 from voicebot.endpoints.endpoint import Identify
@@ -54,6 +54,8 @@ class CallServices:
     new_activity: Callable[[int], Activity]
     """Voice activity for one call at a sample rate (Hz)."""
     admission: Admission
+    mark: Callable[[Caller], Awaitable[Caller]] | None = None
+    """Marks a caller for the agent, and for who goes before; None marks nobody."""
     recording_dir: Callable[[str], Path | None] = lambda line: None
     """The folder for a line's recordings, None where nothing is recorded."""
     max_call_s: float = DEFAULTS.max_call_s
@@ -120,8 +122,15 @@ class CallServer:
                 self._none_left.set()
 
     async def _caller(self, call_id: str, leg: Leg, identify: Identify) -> Caller:
-        caller, tie = await _identified(identify, leg), self._services.tie
+        caller, tie = await self._marked(await _identified(identify, leg)), self._services.tie
         return await tie(caller, leg.offer, call_id) if tie is not None else caller
+
+    async def _marked(self, caller: Caller) -> Caller:
+        if self._services.mark is not None:
+            with aside("marks"):
+                async with asyncio.timeout(ASIDE_S):
+                    return await self._services.mark(caller)
+        return caller
 
     def _measure(self, leg: Leg) -> None:
         stats, metrics = leg.stats, self._services.session.metrics

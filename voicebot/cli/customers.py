@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -36,7 +37,8 @@ def import_customers(
 ) -> None:
     """Replace the directory by a file with the columns number, segment and, if you like, language, tenure_years, customer_ref.
 
-    A running service takes the new customers at its next call. The old ones are kept: voicebot customers rollback. Exit 1 when
+    A running service takes the new customers at its next call. An import that was interrupted goes on where it stopped, if the
+    file is the same. The old ones are kept: voicebot customers rollback. Exit 1 when
     some rows were refused, 2 when nothing was imported.
     """
     from caller_id.customer_import import import_customers as imported
@@ -116,7 +118,7 @@ def lookup(
     from voicebot.identity.customers import lookup as found
 
     with told_plainly():
-        customers = found(load_settings(config), number)
+        customers = asyncio.run(found(load_settings(config), number))
     used = agreed(customers)
     if as_json:
         print(json.dumps(_plain({"customers": [asdict(each) for each in customers], "used": asdict(used)}), ensure_ascii=False))
@@ -131,9 +133,14 @@ def lookup(
 
 
 def _not_in_vain(settings: Settings, file: Path) -> None:
-    """Raises ConfigError where the service would replace this import by another file at its next start."""
+    """Raises ConfigError where the service would not use this import, or replace it by another file at its next start."""
     from voicebot.errors import ConfigError
 
+    if settings.customers.crm is not None:
+        raise ConfigError(
+            "customers.crm is set: the service asks the CRM and no imported customers, so this import would be in vain. "
+            "Take customers.crm out of the configuration."
+        )
     named = settings.customers.csv
     if named is not None and named.absolute() != file.absolute():
         raise ConfigError(
@@ -160,6 +167,8 @@ def _tell(report: ImportReport, settings: Settings, most: int) -> None:
         print(f"… and {report.refused - most:,} more rows; --show 0 names all", file=sys.stderr)
     for line, first in report.shared_lines[: most or None]:
         print(f"{report.source}: line {line}: the number stands on line {first} too.", file=sys.stderr)
+    if report.resumed_after:
+        print(f"gone on behind line {report.resumed_after:,}, where the last import was interrupted")
     for reason, times in report.reasons.items():
         print(f"{times:9,} rows refused: {reason}")
     for count, what in (

@@ -162,7 +162,7 @@ def _announce(console: Console, service: Service, listeners: Listeners | None) -
     (host, port), settings = service.sip.address, service.settings
     console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
     console.print(f"      call sip:{settings.sip.user}@{uri_host(host)}:{port}")
-    if not settings.sip.peers:
+    if not (settings.sip.peers or settings.sip.trunks):
         console.print("      nobody may call yet: name the networks of your PBX or softphone in sip.peers", style="yellow")
     if listeners is not None:
         scheme = "https" if settings.web.tls else "http"

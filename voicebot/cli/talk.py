@@ -121,7 +121,7 @@ def _opened(config: Path | None, now: str | None = None) -> tuple[Bundle, Starte
     _progress("reading the bundle")
     bundle = load_bundle(settings.bundle)
     directory = customer_directory(settings)
-    known = directory if directory.path.exists() else SampleCustomers()
+    known = directory.find if directory.path.exists() else SampleCustomers().find
     moment = datetime.fromisoformat(now).replace(tzinfo=bundle.calendar.zone) if now else datetime.now().astimezone()
 
     def understander() -> Understander:

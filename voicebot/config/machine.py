@@ -84,6 +84,8 @@ def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
         (("sip", "tls_certificate"), settings.sip.tls_certificate, True),
         (("sip", "tls_client_ca"), settings.sip.tls_client_ca, True),
         (("customers", "csv"), settings.customers.csv, True),
+        (("customers", "crm", "ca"), settings.customers.crm.ca if settings.customers.crm else None, True),
+        (("callers", "barred"), settings.callers.barred, False),
         (("web", "tls", "certificate"), settings.web.tls.certificate if settings.web.tls else None, True),
         (("web", "tls", "key"), settings.web.tls.key if settings.web.tls else None, True),
         *((("recognisers", lang, "model"), each.model, False) for lang, each in settings.recognisers.items()),

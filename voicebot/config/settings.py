@@ -29,12 +29,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from audio.recognisers.settings import RecogniserSettings
 from voicebot.chat.settings import ChatSettings
+from voicebot.config.callers import Callers, Customers
+from voicebot.config.identity import IdentitySettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
 from voicebot.http.settings import HttpLimits, Tls
-from voicebot.identity.settings import IdentitySettings
 from voicebot.understanding.settings import NluSettings
 
 ENV_PREFIX = "VOICEBOT_"
@@ -146,19 +147,6 @@ class Web(Section):
     chat: ChatSettings = ChatSettings()
 
 
-class Customers(Section):
-    """The customer directory."""
-
-    csv: Path | None = None
-    """A CSV or XLSX that is imported at each start when it has changed; None: `voicebot customers import` does it."""
-    sqlite: Path | None = None
-    """The directory itself; None: `customers.db` in data_dir."""
-    most_lost: Annotated[int, Field(ge=0)] = 1000
-    """An import that takes away more numbers than this must be forced."""
-    attestation: bool = False
-    """Whether the Identity header of a call raises the trust in its number."""
-
-
 class Log(Section):
     """Logs."""
 
@@ -201,6 +189,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
+    callers: Callers = Callers()
     identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
 
@@ -240,6 +229,7 @@ class Settings(BaseSettings):
                 max_call_s=self.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
                 queue_address=self.handoff.address,
                 queue_addresses=self.handoff.addresses,
+                verstat=self.customers.attestation,
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None

@@ -34,8 +34,8 @@ from dialogs.events import (
     StopRecording,
     Wait,
 )
-from nlu.text.redact import redact
-from nlu.text.turns import TurnRedaction
+from nlu.text.redaction.redact import redact
+from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Hypothesis
 from voicebot.conversation.facts import FactQueue, Reports
 from voicebot.conversation.handing_over import HandingOver

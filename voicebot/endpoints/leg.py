@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from caller_id.rules import UNTRUSTED, CallerIdRules
+
 
 @dataclass(frozen=True, slots=True)
 class CallOffer:
@@ -17,8 +19,10 @@ class CallOffer:
     to_uri: str
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names are lower-case, values as received."""
-    peer_trusted: bool = False
-    """The far end is a configured trunk, so that its identity headers count."""
+    trunk: str | None = None
+    """The name of the trunk that the call came from; None when that is not known."""
+    caller_id: CallerIdRules = UNTRUSTED
+    """How the identity headers are read."""
 
 
 KEYS = "0123456789*#"

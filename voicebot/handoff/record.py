@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from caller_id.types import Authentication, Caller, NumberTrust
+from caller_id.types import Authentication, Caller, CallRate, NumberTrust
 from dialogs.events import HandOff, Told
 from dialogs.wire import Codec, Instant
 from voicebot.redaction import redact_text
@@ -81,6 +81,12 @@ class HandOffRecord:
     """How the segment is known: line, app, number, unknown."""
     answer_to: str | None = None
     """The number (E.164) on which an answer to a message is expected."""
+    extension: str | None = None
+    """The digits behind `number`, a switchboard's."""
+    barred: bool = False
+    """The bank has barred the number."""
+    too_often: CallRate | None = None
+    """The number calls more often than is usual; None when it does not."""
 
 
 record_codec = Codec(HandOffRecord)
@@ -124,4 +130,7 @@ def make_record(
         bot_s=action.bot_s,
         segment_by=action.segment_by,
         answer_to=action.answer_to,
+        extension=caller.extension,
+        barred=caller.barred,
+        too_often=caller.too_often,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -140,6 +141,8 @@ class HandOffService:
             "segment": record.segment,
             "language": record.language,
             "intent": record.intent,
+            "barred": record.barred,
+            "too_often": asdict(record.too_often) if record.too_often is not None else None,
             "fetch": f"/api/handoffs/{record.ref}",
         }
         self._webhook.fire(f"handoff.{record.kind}", record.ref, data)

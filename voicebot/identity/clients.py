@@ -19,10 +19,10 @@ from joserfc import jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
 
 from caller_id.ticket import LEEWAY, LONGEST_LIFE, MOST_OCTETS
+from voicebot.config.identity import ClientSettings, May
 from voicebot.errors import StateError, VoicebotError
 from voicebot.identity.audit import Audit
 from voicebot.identity.jwks import KeysAtUrl, KeysInFile, KeySource, KeysUnavailable, PublicKey
-from voicebot.identity.settings import ClientSettings, May
 from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Limit, Quota
 from voicebot.state.shared import PREFIX

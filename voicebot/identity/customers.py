@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.resources import as_file, files
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -16,6 +15,8 @@ from caller_id.customer_rows import CustomerRow, RowProblem, read_customers
 from caller_id.directory import Customer, DirectoryError
 from caller_id.phone_numbers import parse_number
 from caller_id.sqlite_directory import SqliteDirectory
+from voicebot.config.settings import Settings
+from voicebot.identity.crm import CrmDirectory
 
 log = structlog.get_logger(__name__)
 
@@ -23,31 +24,7 @@ _LOGGED = 20
 """Rows of a file that are named in the log; the rest is counted."""
 
 
-class Source(Protocol):
-    """Where customers come from: the section `customers`."""
-
-    @property
-    def csv(self) -> Path | None:
-        """A file to import."""
-
-    @property
-    def most_lost(self) -> int:
-        """An import that takes away more numbers must be forced."""
-
-
-class DirectorySettings(Protocol):
-    """What of the configuration the directory goes by. The configuration knows this package, not the other way round."""
-
-    @property
-    def customers(self) -> Source:
-        """The section."""
-
-    @property
-    def customers_file(self) -> Path:
-        """The directory itself."""
-
-
-def customer_directory(settings: DirectorySettings) -> SqliteDirectory:
+def customer_directory(settings: Settings) -> SqliteDirectory:
     """The directory of the service; it sees later imports by itself. A directory that cannot be used is logged: calls go on
     without hints.
     """
@@ -61,7 +38,7 @@ def customer_directory(settings: DirectorySettings) -> SqliteDirectory:
     return SqliteDirectory(path)
 
 
-def import_configured(settings: DirectorySettings) -> None:
+def import_configured(settings: Settings) -> None:
     """Import the file that the configuration names, when it has changed since; rows that cannot be read are logged by line.
 
     Blocks: a minute for a million rows. Safe to call again in a running service. Raises DirectoryError.
@@ -89,7 +66,7 @@ def import_configured(settings: DirectorySettings) -> None:
     log.info("customers imported", numbers=report.now.numbers, refused=report.refused, shared=report.now.shared)
 
 
-def _known(settings: DirectorySettings) -> tuple[str, ...]:
+def _known(settings: Settings) -> tuple[str, ...]:
     """The files that are not imported again: the one in force, and one that was taken back for it."""
     try:
         status = status_of(settings.customers_file)
@@ -98,16 +75,19 @@ def _known(settings: DirectorySettings) -> tuple[str, ...]:
     return (status.sha256, status.taken_back_sha256) if status is not None else ()
 
 
-def lookup(settings: DirectorySettings, number: str) -> tuple[Customer, ...]:
-    """Every customer that the directory has for a number in any usual form. Raises DirectoryError when it is no number."""
+async def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
+    """Every customer that the directory, or the CRM, has for a number in any usual form. Raises DirectoryError."""
     e164 = parse_number(number).e164
     if e164 is None:
         raise DirectoryError("that is no telephone number. Write it like +48600100200.")
-    directory = SqliteDirectory(settings.customers_file)
-    try:
-        return directory.look_up(e164)
-    finally:
-        directory.close()
+    if settings.customers.crm is not None:
+        crm = CrmDirectory(settings.customers.crm)
+        try:
+            return await crm.look_up(e164)
+        finally:
+            await crm.close()
+    with closing(SqliteDirectory(settings.customers_file)) as directory:
+        return directory.find(e164)
 
 
 class SampleCustomers:
@@ -121,6 +101,6 @@ class SampleCustomers:
             customer = Customer(row.segment, row.language, row.tenure_years, row.customer_ref or None)
             self._by_number.setdefault(row.number, []).append(customer)
 
-    def look_up(self, number: str) -> Sequence[Customer]:
-        """See `CustomerDirectory`."""
+    def find(self, number: str) -> Sequence[Customer]:
+        """Every customer with this E.164 number."""
         return self._by_number.get(number, ())

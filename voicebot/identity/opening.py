@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from voicebot.config.identity import IdentitySettings
 from voicebot.health.report import Part
 from voicebot.identity.audit import AuditTrail
 from voicebot.identity.audit_table import AuditTable
 from voicebot.identity.clients import BankClients
 from voicebot.identity.keys import SigningKeys
-from voicebot.identity.settings import IdentitySettings
 from voicebot.identity.tickets import TicketService
 from voicebot.metrics.registry import Metrics
 from voicebot.state.orderly import Orderly

@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 
 from caller_id.ticket import LEEWAY, LONGEST_LIFE, Refusal, Ticket, TicketRefused, sign, verify
 from caller_id.types import Segment
+from voicebot.config.identity import IdentitySettings
 from voicebot.errors import ConfigError, StateError
 from voicebot.identity.audit import Audit
 from voicebot.identity.clients import Client, ClientRefused
 from voicebot.identity.keys import SigningKeys
-from voicebot.identity.settings import IdentitySettings
 from voicebot.metrics.registry import Metrics
 from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Limit, Quota

@@ -83,6 +83,13 @@ FAMILIES: Mapping[str, Family] = {
             wrong="Many failed or rescued: look for call.rescued and call.pipeline in the log.",
         ),
         _counter(
+            "voicebot_callers_marked_total",
+            "Calls of a number that is barred, or that calls too often: the agent is told, and others go before.",
+            "why",
+            wrong="Many too_often: a machine that calls, or a company's switchboard; then raise callers.most_calls.",
+            known=("barred", "too_often"),
+        ),
+        _counter(
             "voicebot_calls_refused_total",
             "Calls not admitted, by reason.",
             "reason",

@@ -102,7 +102,7 @@ async def find(stores: PersonStores, number: str) -> Found:
             for path, each in folder.kept()
             if any(text in each.body for text in about)
         ),
-        stores.customers.look_up(number) if stores.customers is not None else (),
+        stores.customers.find(number) if stores.customers is not None else (),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from redis.asyncio.client import Pipeline
 
 from voicebot.errors import StateError
 from voicebot.state.shared import PREFIX, SharedState
+from voicebot.state.shared_secret import hash_of_number
 
 _KEPT_FOR = timedelta(days=365)
 _MOST_HELD = 2000
@@ -129,8 +128,7 @@ class CallerMemory:
             self._held.popitem(last=False)
 
     def _name(self, number: str) -> str:
-        digest = hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest()
-        return f"{PREFIX}caller:{digest[:32]}"
+        return f"{PREFIX}caller:{hash_of_number(self._secret, number)}"
 
 
 def _from_fields(fields: dict[str, str]) -> _Held:

@@ -23,9 +23,15 @@ from voicebot.state.shared import PREFIX, SharedState
 
 CALLER_MEMORY = "caller-memory"
 NUMBER_HASH = "number-hash"
+CALL_RATES = "call-rates"
 _SALT = b"voicebot"
 
 _log = structlog.get_logger(__name__)
+
+
+def hash_of_number(secret: bytes, number: str) -> str:
+    """A keyed hash of an E.164 number, to keep data under: they do not tell whose they are."""
+    return hmac.new(secret, number.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 async def shared_secret(shared: SharedState, name: str, file: Path) -> str:

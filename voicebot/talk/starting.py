@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from caller_id.directory import CustomerDirectory
+from caller_id.directory import NOBODY, Customer, agreed
 from caller_id.identify import known_caller
 from caller_id.phone_numbers import parse_number
 from caller_id.types import Caller, NumberTrust, Segment
@@ -19,15 +19,16 @@ _A_CUSTOMERS_NUMBER = "+48600000000"
 _MAIN = "main"
 _T = TypeVar("_T")
 
+Find = Callable[[str], Sequence[Customer]]
+"""The customers of an E.164 number. May raise DirectoryError."""
+
 
 class Starter:
     """Makes the first event of calls. `now` is the time of a call that names none; `warn` is told what is odd and no mistake."""
 
-    def __init__(
-        self, bundle: Bundle, directory: CustomerDirectory | None, *, now: datetime, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, bundle: Bundle, find: Find | None, *, now: datetime, warn: Callable[[str], None]) -> None:
         self._bundle = bundle
-        self._directory = directory
+        self._find = find
         self._now = bundle.calendar.local(now)
         self._warn = warn
 
@@ -64,7 +65,7 @@ class Starter:
             raise TalkError(f"there is no segment {segment!r}; segments are {', '.join(Segment)}")
         if number is None and segment is not None:
             number = _A_CUSTOMERS_NUMBER  # a segment is a hint that comes with a number: who withholds theirs has none
-        caller = caller_for(number, self._directory, Segment(segment) if segment else None)
+        caller = caller_for(number, self._find, Segment(segment) if segment else None)
         if number is not None and caller.number is None and not caller.withheld:
             self._warn(f"{number!r} is no telephone number: the caller has none. Write it like +48601000001.")
         return caller
@@ -79,9 +80,11 @@ class Starter:
         return when if when.tzinfo else when.replace(tzinfo=self._bundle.calendar.zone)
 
 
-def caller_for(number: str | None, directory: CustomerDirectory | None, segment: Segment | None = None) -> Caller:
+def caller_for(number: str | None, find: Find | None, segment: Segment | None = None) -> Caller:
     """A caller whose number the trunk vouches for, with the directory's hints; `segment` overrides the hint. None is withheld;
     what is no number is a caller without one, as on the telephone.
     """
-    caller = known_caller(parse_number(number or "anonymous"), NumberTrust.TRUNK, directory)
+    read = parse_number(number or "anonymous")
+    customer = agreed(find(read.e164)) if find is not None and read.e164 is not None else NOBODY
+    caller = known_caller(read, NumberTrust.NONE if read.receives_only else NumberTrust.TRUNK, customer)
     return replace(caller, segment=segment) if segment is not None else caller

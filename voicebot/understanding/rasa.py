@@ -28,7 +28,7 @@ from nlu.model.heads import Matrix
 from nlu.model.scorer import Model, Scored, Scorer
 from nlu.pack.pack import ACT_LABELS
 from nlu.text.normalise import canonical
-from nlu.text.redact import redact
+from nlu.text.redaction.redact import redact
 from nlu.types import OUT_OF_SCOPE, Hypothesis, Understander, Understanding
 from nlu.understanding.classifier import Classifier
 from voicebot.errors import VoicebotError

@@ -8,8 +8,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from caller_id.ticket import Refusal, TicketRefused
+from voicebot.config.identity import May
 from voicebot.identity.clients import BankClients, Client, ClientRefused
-from voicebot.identity.settings import May
 from voicebot.web.problems import visible
 
 OWN_PROOF = ("/api/click2call",)

@@ -14,6 +14,7 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from dialogs.data.bundle import Bundle
+from dialogs.data.routes import HIGHEST_PRIORITY, SLOWED_PRIORITY
 from voicebot.handoff.callback_service import CallbackService, ClaimLost, Outcome
 from voicebot.handoff.callbacks import callback_codec, served_codec
 from voicebot.web.fields import Moment, QueueName
@@ -28,7 +29,7 @@ class OnTheLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     since: Moment
-    priority: Annotated[int, Field(ge=0, le=10)] = 0
+    priority: Annotated[int, Field(ge=SLOWED_PRIORITY, le=HIGHEST_PRIORITY)] = 0
 
 
 class TakeOrder(BaseModel):

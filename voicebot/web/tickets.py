@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from caller_id.ticket import FINGERPRINT
 from caller_id.types import Segment
+from voicebot.config.identity import May
 from voicebot.identity.clients import Client
 from voicebot.identity.opening import Identity
-from voicebot.identity.settings import May
 from voicebot.identity.tickets import Order
 from voicebot.web.bank_clients import bank_client
 from voicebot.web.fields import Moment

@@ -225,6 +225,31 @@ async def test_a_call_without_any_fault(shared: SharedState, tmp_path: Path) -> 
         assert lines[-1]["outcome"] == "handed_over"
 
 
+async def test_a_barred_caller_is_served_like_anyone_and_the_agent_is_told(shared: SharedState, tmp_path: Path) -> None:
+    """And in an emergency at once."""
+
+    async def bar(caller: Caller) -> Caller:
+        return replace(caller, barred=True)
+
+    async with world(shared, tmp_path, mark=bar) as calls:
+        lines = await calls.call(speaks)
+        (handed,) = [line for line in lines if line.get("type") == "HandOff"]
+        assert (calls.leg.transferred_to, handed["priority"]) == (["card_emergency"], 10)
+        started = next(line for line in lines if line.get("type") == "CallStarted")
+        assert started["caller"]["barred"] is True
+
+
+async def test_marks_that_cannot_be_found_cost_nothing(shared: SharedState, tmp_path: Path) -> None:
+    async def broken(caller: Caller) -> Caller:
+        raise RuntimeError("the list is gone")
+
+    async with world(shared, tmp_path, mark=broken) as calls:
+        lines = await calls.call(speaks)
+        assert calls.leg.transferred_to == ["card_emergency"]
+        started = next(line for line in lines if line.get("type") == "CallStarted")
+        assert started["caller"]["number"].endswith("200")
+
+
 @pytest.mark.parametrize("error", [RecogniserError("died"), RecogniserBusy("full"), ValueError("anything")], ids=repr)
 @pytest.mark.parametrize("moment", ["open", "feed", "pause", "finish"])
 async def test_the_recogniser_fails(shared: SharedState, tmp_path: Path, moment: str, error: Exception) -> None:

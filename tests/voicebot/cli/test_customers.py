@@ -11,6 +11,7 @@ from rich.console import Console
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
+from caller_id import customer_database
 from caller_id.types import Segment
 from voicebot.cli.main import app
 from voicebot.config.settings import Settings
@@ -42,7 +43,7 @@ def used_by_the_service(config: Path, number: str) -> list[Segment]:
     data_dir = config.with_name("data")
     directory = customer_directory(Settings(state={"data_dir": str(data_dir)}))
     try:
-        return [customer.segment for customer in directory.look_up(number)]
+        return [customer.segment for customer in directory.find(number)]
     finally:
         directory.close()
 
@@ -60,14 +61,14 @@ def test_an_import_goes_where_the_service_reads(config: Path, tmp_path: Path) ->
 def test_a_running_service_takes_a_new_import_and_a_rollback(config: Path, tmp_path: Path) -> None:
     """It was started before there were any customers."""
     directory = customer_directory(Settings(state={"data_dir": str(tmp_path / "data")}))
-    assert directory.look_up("+48600100200") == ()
+    assert directory.find("+48600100200") == ()
     assert ran("import", saved(tmp_path, "600100200;sme")).exit_code == 0
-    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    assert directory.find("+48600100200")[0].segment is Segment.SME
     assert ran("import", saved(tmp_path, "600100200;select")).exit_code == 0
-    assert directory.look_up("+48600100200")[0].segment is Segment.SELECT
+    assert directory.find("+48600100200")[0].segment is Segment.SELECT
     result = ran("rollback")
     assert (result.exit_code, result.stdout.startswith("in force again: 1 numbers of customers.csv")) == (0, True)
-    assert directory.look_up("+48600100200")[0].segment is Segment.SME
+    assert directory.find("+48600100200")[0].segment is Segment.SME
     directory.close()
 
 
@@ -161,7 +162,7 @@ def test_the_file_of_the_configuration_is_imported_at_start_only_when_it_changed
         with capture_logs() as logs:
             directory = customer_directory(loaded)
         try:
-            known = sum(bool(directory.look_up(f"+486001002{number:02}")) for number in range(40))
+            known = sum(bool(directory.find(f"+486001002{number:02}")) for number in range(40))
         finally:
             directory.close()
         return known, [each["event"] for each in logs]
@@ -197,3 +198,30 @@ def test_a_table_is_never_cut() -> None:
     assert shown(80, terminal=True).splitlines()[-2:] == [f"model    {'x' * 100}", "licence  Apache 2.0"]
     assert shown(200, terminal=True).splitlines()[-1] == f"{'x' * 100}  Apache 2.0"
     assert shown(80, terminal=False, tabs=False).splitlines()[-1] == f"{'x' * 100}  Apache 2.0"
+
+
+def test_an_import_beside_a_crm_is_refused_and_a_look_up_asks_the_crm(config: Path, tmp_path: Path) -> None:
+    """Nobody should wonder why the new customers are not known. This CRM is away, which is told plainly."""
+    config.write_text(f"{config.read_text()}customers: {{crm: {{url: 'http://127.0.0.1:9/callers'}}}}\n")
+    result = ran("import", saved(tmp_path, "600100200;sme"))
+    assert result.exit_code == 2
+    assert "customers.crm is set" in result.stderr
+    result = ran("lookup", "600100200")
+    assert "the CRM cannot be asked" in result.stderr
+    assert result.exit_code == 2
+
+
+def test_an_import_that_goes_on_says_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C, and the same command again."""
+    monkeypatch.setattr(customer_database, "_BATCH", 10)
+    source = saved(tmp_path, *(f"6001002{number:02};sme" for number in range(50)), "nobody;sme")
+
+    def interrupted(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("voicebot.cli.customers._named", lambda file, show: interrupted)
+        assert ran("import", source).exit_code != 0
+    result = ran("import", source)
+    assert "gone on behind line 51" in result.stdout
+    assert "50 added" in result.stdout

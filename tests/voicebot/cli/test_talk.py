@@ -115,15 +115,15 @@ def test_the_sample_customers_are_those_of_the_example() -> None:
     shipped = (ROOT / "voicebot" / "samples" / "customers.csv").read_text(encoding="utf-8")
     assert shipped == (ROOT / "examples" / "customers.csv").read_text(encoding="utf-8")
     numbers = [row.split(",")[0] for row in shipped.splitlines()[1:]]
-    assert {caller_for(number, SampleCustomers()).segment for number in numbers} == set(Segment)
-    assert caller_for("+48601000099", SampleCustomers()).segment is Segment.MASS
+    assert {caller_for(number, SampleCustomers().find).segment for number in numbers} == set(Segment)
+    assert caller_for("+48601000099", SampleCustomers().find).segment is Segment.MASS
 
 
 def test_what_is_no_number_is_a_caller_without_one() -> None:
     """As a trunk's odd header would be."""
-    caller = caller_for("?", SampleCustomers())
+    caller = caller_for("?", SampleCustomers().find)
     assert (caller.number, caller.segment) == (None, Segment.MASS)
-    assert caller_for(None, SampleCustomers(), Segment.SELECT).segment is Segment.SELECT
+    assert caller_for(None, SampleCustomers().find, Segment.SELECT).segment is Segment.SELECT
 
 
 def held(*turns: CallerTurn, at: datetime = NOON, caller: Caller | None = None) -> tuple[list[Exchange], dict[str, Any]]:
@@ -151,7 +151,7 @@ def test_a_caller_who_falls_silent_never_keeps_the_call_open(words: str, at: dat
 
 def test_the_outcome_of_an_emergency_is_its_queue() -> None:
     """At night, at the highest priority, with the segment of the caller's number."""
-    _, outcome = held(CallerTurn("say", "zgubiłem kartę"), at=NIGHT, caller=caller_for("+48601000002", SampleCustomers()))
+    _, outcome = held(CallerTurn("say", "zgubiłem kartę"), at=NIGHT, caller=caller_for("+48601000002", SampleCustomers().find))
     told = {name: outcome[name] for name in ("outcome", "queue", "priority", "intent", "segment")}
     assert told == {
         "outcome": "handed_over",

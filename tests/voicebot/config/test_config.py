@@ -127,7 +127,7 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
     ("text", "line", "said"),
     [
         ("\nsip:\n  prot: 1\n", 3, "sip.prot: unknown setting. Did you mean port?"),
-        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: bundle, customers"),
+        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: bundle, callers, customers"),
         ("sip:\n  port: seventy\n", 2, "sip.port: is no whole number (got seventy)"),
         ("sip:\n  port: 70000\n", 2, "sip.port: should be less than or equal to 65534 (got 70000). Give a smaller value"),
         ("limits:\n  max_calls: 0\n", 2, "limits.max_calls: should be greater than or equal to 1 (got 0). Give a larger value"),
@@ -176,6 +176,26 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
         ("web:\n  chat:\n    origins: [https://bank.example/help]\n", 3, "web.chat.origins.0: is not in the right form"),
         ("web:\n  chat:\n    idle_s: 60\n", 2, "web.chat: idle_warning_s is not before idle_s. Make it smaller"),
         ("web:\n  chat:\n    max_chat: 60\n", 3, "web.chat.max_chat: unknown setting. Did you mean max_chats?"),
+        ("sip:\n  trunks:\n    north: {peers: [10.0.0.1/8]}\n", 3, "sip.trunks.north.peers.0: '10.0.0.1/8' is no network"),
+        (
+            "sip:\n  trunks:\n    north:\n      peers: [10.0.0.0/8]\n      callerid: {}\n",
+            5,
+            "sip.trunks.north.callerid: unknown setting. Did you mean caller_id?",
+        ),
+        (
+            "sip:\n  trunks:\n    north:\n      peers: [10.0.0.0/8]\n      caller_id: {country: PL,\n        headers: [pai]}\n",
+            6,
+            "sip.trunks.north.caller_id.headers.0: should be 'p-asserted-identity', 'remote-party-id' or 'from'",
+        ),
+        (
+            "sip:\n  trunks:\n    north:\n      peers: [10.0.0.0/8]\n      caller_id: {country: Polska}\n",
+            5,
+            "sip.trunks.north.caller_id.country: 'Polska' is no country. Write two capital letters",
+        ),
+        ("sip:\n  trunks:\n    north: {}\n", 3, "sip.trunks.north.peers: is missing. Add it"),
+        ("sip:\n  trunks: {north: {peers: [0.0.0.0/0]}}\n", 2, "sip.trunks: north has a /0, which is everybody"),
+        ("customers:\n  crm: {url: ftp://x/}\n", 2, "customers.crm.url"),
+        ("callers:\n  barred: /nowhere.txt\n", 2, "callers.barred: /nowhere.txt does not exist"),
         ("sip:\n  peers: [0.0.0.0/0]\n", 2, "sip.peers: lets anybody call, so nobody's number is trusted"),
     ],
 )

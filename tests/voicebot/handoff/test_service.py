@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from caller_id.types import Caller, NumberTrust, Segment
+from caller_id.types import Caller, CallRate, NumberTrust, Segment
 from dialogs.data.bundle import load_bundle
 from dialogs.events import HandOff, HandOffResult
 from tests.voicebot.endpoints.memory_leg import MemoryLeg
@@ -106,8 +107,29 @@ async def test_the_webhook_tells_what_routing_needs_and_nothing_personal(shared:
     assert message["event"] == "handoff.transfer"
     assert message["data"]["ref"] == at.last_ref("c1")
     assert {"queue": "cards", "priority": 10, "segment": "select", "call_ref": "ref"}.items() <= message["data"].items()
+    assert (message["data"]["barred"], message["data"]["too_often"]) == (False, None)
     assert "600100200" not in str(message)
     assert "zgubiłem" not in str(message)
+
+
+async def test_the_agent_and_the_banks_systems_learn_of_a_barred_number_and_one_that_calls_too_often(
+    shared: SharedState, receiver: Receiver
+) -> None:
+    """How many calls, in which time; and whose extension it is."""
+    webhook = Webhook(receiver.url, "a secret of the bank")
+    await webhook.start()
+    at = desk(shared, webhook)
+    marked = replace(CALLER, barred=True, too_often=CallRate(23, 3600), extension="12")
+    await at.hand_off(ACTION, leg=MemoryLeg(), caller=marked, call_id="c1")
+    await receiver.received(1)
+    await webhook.close()
+    (message,) = receiver.messages()
+    assert (message["data"]["barred"], message["data"]["too_often"]) == (True, {"calls": 23, "within_s": 3600})
+    ref = at.last_ref("c1")
+    assert ref is not None
+    kept = await HandOffStore(shared).get(ref)
+    assert kept is not None
+    assert (kept.barred, kept.too_often, kept.extension) == (True, CallRate(23, 3600), "12")
 
 
 async def test_a_callback_keeps_its_place_and_the_caller_is_not_transferred(shared: SharedState, receiver: Receiver) -> None:

@@ -15,11 +15,11 @@ from joserfc import jwt
 
 from caller_id.ticket import SigningKey
 from caller_id.types import Segment
+from voicebot.config.identity import IdentitySettings
 from voicebot.identity.audit_table import AuditTable, Line
 from voicebot.identity.clients import Client
 from voicebot.identity.keys import SigningKeys, new_key
 from voicebot.identity.opening import Identity, open_identity
-from voicebot.identity.settings import IdentitySettings
 from voicebot.identity.tickets import Order
 from voicebot.metrics.registry import Metrics
 from voicebot.state.shared import SharedState

@@ -15,11 +15,11 @@ from joserfc.jwk import OctKey
 
 from tests.voicebot.identity.bank import START, Bank, opened
 from tests.voicebot.state.servers import StateServer
+from voicebot.config.identity import May
 from voicebot.errors import VoicebotError
 from voicebot.identity.clients import ClientRefused
 from voicebot.identity.jwks import ASK_AGAIN_S, KEEP_S, STALE_S, KeysAtUrl, KeysUnavailable, public_keys
 from voicebot.identity.keys import new_key
-from voicebot.identity.settings import May
 from voicebot.state.shared import SharedState
 
 

@@ -13,9 +13,9 @@ import pytest
 from caller_id.ticket import Refusal, TicketRefused, sign
 from tests.voicebot.identity.bank import APP, START, Bank, opened, order
 from tests.voicebot.state.servers import StateServer
+from voicebot.config.identity import IdentitySettings
 from voicebot.identity.clients import Client, ClientRefused
 from voicebot.identity.keys import SigningKeys, new_key
-from voicebot.identity.settings import IdentitySettings
 from voicebot.identity.tickets import AUDIENCE, TicketService, reference
 from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Quota

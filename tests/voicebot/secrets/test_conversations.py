@@ -307,7 +307,7 @@ async def test_without_redaction_the_same_is_found_everywhere(
     shared: SharedState, tmp_path: Path, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that finding nothing above means that nothing is there."""
-    monkeypatch.setattr("nlu.text.redact._mask", lambda *given: None)
+    monkeypatch.setattr("nlu.text.redaction.redact.mask_of", lambda *given: None)
     headers = {"Subject": f"karta {PLANTED['card']} pesel {PLANTED['PESEL']} pin {PLANTED['PIN']} blik {PLANTED['BLIK']}"}
     async with open_service(
         tmp_path / "data", records={"folder": str(tmp_path / "files")}, recording={"enabled": True}

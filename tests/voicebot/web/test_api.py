@@ -127,7 +127,7 @@ async def test_the_agent_gets_the_context_by_its_reference(api: Api) -> None:
     assert (shown["number"], shown["number_trust"], shown["authentication"]) == ("+48600100200", "trunk", "none")
 
 
-@pytest.mark.parametrize(("ref", "status"), [(new_ref(), 404), ("short", 422), ("x" * 100, 422), ("..%2F..%2Fetc%2Fpasswd", 404)])
+@pytest.mark.parametrize(("ref", "status"), [("u" * 32, 404), ("short", 422), ("x" * 100, 422), ("..%2F..%2Fetc%2Fpasswd", 404)])
 async def test_an_unknown_or_odd_reference_is_refused(api: Api, ref: str, status: int) -> None:
     """Before anything is looked up."""
     await api.get(f"/api/handoffs/{ref}", status)

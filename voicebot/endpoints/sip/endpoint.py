@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
-from ipaddress import ip_address
+from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from baresip import BaresipError, Call, Event, Runtime, StackEvent, UserAgent
@@ -26,7 +26,8 @@ from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
-from voicebot.endpoints.sip.trace import SipTrace
+from voicebot.endpoints.sip.trace import Invite, SipTrace
+from voicebot.endpoints.sip.trunks import trunk_of
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -40,15 +41,12 @@ class SipEndpoint:
 
     name = "sip"
 
-    def __init__(
-        self, settings: SipSettings, serve: Serve, *, directory: CustomerDirectory | None = None, attestation: bool = False
-    ) -> None:
-        """`serve` gets every call. `directory` gives hints about the caller's number; `attestation` as in `caller_id.headers`."""
+    def __init__(self, settings: SipSettings, serve: Serve, *, directory: CustomerDirectory | None = None) -> None:
+        """`serve` gets every call. `directory` gives hints about the caller's number."""
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
         self._directory = directory
-        self._attestation = attestation
         self._port = settings.port
         self._runtime: Runtime | None = None
         self._trace: SipTrace | None = None
@@ -89,14 +87,7 @@ class SipEndpoint:
 
     async def identify(self, offer: CallOffer) -> Caller:
         """Who calls, by the headers of the INVITE and the directory."""
-        return identify(
-            offer.headers,
-            offer.from_uri,
-            offer.to_uri,
-            peer_trusted=offer.peer_trusted,
-            directory=self._directory,
-            attestation=self._attestation,
-        )
+        return await identify(offer.headers, offer.from_uri, offer.to_uri, offer.caller_id, directory=self._directory)
 
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
@@ -124,11 +115,10 @@ class SipEndpoint:
             await self.close()
             raise
 
-    def let_in(self, peers: Sequence[str], trusted: Sequence[str] | None) -> None:
-        """Other networks from now on, as in the settings `peers` and `trusted`; calls under way go on."""
-        self.settings = self.settings.model_copy(
-            update={"peers": tuple(peers), "trusted": None if trusted is None else tuple(trusted)}
-        )
+    def let_in(self, settings: SipSettings) -> None:
+        """The trunks of these settings from now on; calls under way go on."""
+        names = ("trunks", "peers", "trusted", "verstat")
+        self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
         if self._gate is not None:
             self._gate.let_in(self.settings.peer_networks)
 
@@ -186,7 +176,7 @@ class SipEndpoint:
     async def _serve(self, call: Call, leg: SipLeg) -> None:
         """One call from offer to end. Whatever goes wrong in serving it, it does not stay behind."""
         try:
-            leg.offer = _offer(call, trusted=await self._trusts(call))
+            leg.offer = await self._traced(leg.offer)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -194,19 +184,17 @@ class SipEndpoint:
             self._legs.discard(leg)
             await leg.hang_up()
 
-    async def _trusts(self, call: Call) -> bool:
-        """Whether the INVITE came from a trusted network."""
-        trusted = self.settings.trusted_networks
-        if not trusted or self._trace is None:
-            return False
-        if set(self.settings.peer_networks) <= set(trusted):
-            return True  # the gate lets nobody else in
-        source = await self._trace.source_of(call.call_id or "")
-        try:
-            address = ip_address(source)
-        except ValueError:
-            return False
-        return any(address in network for network in trusted)
+    async def _traced(self, offer: CallOffer) -> CallOffer:
+        """The offer with the trunk that its INVITE came from, and with headers that stand several times whole: the stack tells
+        only the first of each. An INVITE whose trunk cannot be told is nobody's.
+        """
+        invite = await self._trace.invite(offer.call_ref) if self._trace is not None else Invite()
+        trunks = self.settings.all_trunks
+        # the gate lets nobody else in
+        name = next(iter(trunks)) if len(trunks) == 1 else trunk_of(trunks, invite.sources)
+        if name is None:
+            return offer
+        return replace(offer, trunk=name, caller_id=trunks[name].caller_id, headers={**offer.headers, **invite.lists})
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""
@@ -232,12 +220,11 @@ async def _reject(call: Call) -> None:
         await call.reject()
 
 
-def _offer(call: Call, *, trusted: bool = False) -> CallOffer:
+def _offer(call: Call) -> CallOffer:
     headers = {name.lower(): value for name, value in call.headers.items()}
     return CallOffer(
         call_ref=call.call_id or str(call.handle),
         from_uri=call.peer or "",
         to_uri=headers.get("to", ""),
         headers=headers,
-        peer_trusted=trusted,
     )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
+from voicebot.endpoints.sip.trunks import RESERVED, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -24,12 +25,12 @@ IDENTITY_HEADERS = (
     "From",
     "To",
     "P-Asserted-Identity",
-    "P-Preferred-Identity",
     "Remote-Party-ID",
     "Privacy",
     "Diversion",
     "History-Info",
     "Identity",
+    "P-Attestation-Indicator",
     "User-to-User",
     "X-Call-Ref",
     "X-Ticket",
@@ -41,6 +42,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,63}")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 # the stack writes the address into Refer-To without angle brackets: parameters or headers would be misread
+TrunkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
 QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
 QUEUE_ADDRESS = "sip:{queue}@127.0.0.1:5070"
@@ -61,8 +63,10 @@ class SipSection(BaseModel):
     """PEM file with the certificate and its key."""
     tls_client_ca: Path | None = None
     """With it, TLS clients need a certificate of this authority."""
+    trunks: Mapping[TrunkName, Trunk] = {}
+    """By names of yours. Packets from nowhere else reach the stack at all."""
     peers: tuple[str, ...] = ()
-    """Networks (CIDR) whose packets reach the stack at all; none: nobody."""
+    """The short form of a trunk: networks (CIDR) whose identity headers are read by the ordinary rules."""
     trusted: tuple[str, ...] | None = None
     """Those of `peers` whose identity headers count; none given: all but a catch-all /0."""
     rtp_ports: tuple[Port, Port] = (10000, 20000)
@@ -94,6 +98,8 @@ class SipSettings(SipSection):
     """Where queues are; {queue} is the queue's name in the telephone network."""
     queue_addresses: Mapping[str, SipUri] = {}
     """Queues that are elsewhere, by their name in the bundle."""
+    verstat: bool = False
+    """Whether the trunks of the short form are believed when they verify numbers."""
 
     @model_validator(mode="after")
     def _fits(self) -> SipSettings:
@@ -106,16 +112,14 @@ class SipSettings(SipSection):
         return self.queue_addresses.get(target.queue) or self.queue_address.replace("{queue}", target.address)
 
     @property
-    def peer_networks(self) -> tuple[Network, ...]:
-        """The networks that may talk to us."""
-        return parse_networks(self.peers)
+    def all_trunks(self) -> Mapping[str, Trunk]:
+        """Those with a name, and those of the short form."""
+        return {**short_form(self.peers, self.trusted, verstat=self.verstat), **self.trunks}
 
     @property
-    def trusted_networks(self) -> tuple[Network, ...]:
-        """The networks whose identity headers count (RFC 3325: only inside a trust domain)."""
-        if self.trusted is None:
-            return tuple(network for network in self.peer_networks if network.prefixlen > 0)
-        return parse_networks(self.trusted)
+    def peer_networks(self) -> tuple[Network, ...]:
+        """The networks that may talk to us."""
+        return tuple(dict.fromkeys(network for trunk in self.all_trunks.values() for network in trunk.networks))
 
     def headers(self) -> tuple[str, ...]:
         """The header names read from every INVITE."""
@@ -202,5 +206,17 @@ def _problems(settings: SipSettings) -> list[str]:
         try:
             parse_networks(networks)
         except ValueError as error:
-            found.append(str(error))
+            return [*found, str(error)]
+    found += [
+        f"trunks: {name} has a /0, which is everybody, so nobody vouches for a number; write caller_id: {{trusted: false}}"
+        for name, trunk in settings.trunks.items()
+        if trunk.caller_id.trusted and any(network.prefixlen == 0 for network in trunk.networks)
+    ]
+    found += [f"trunks: {name} has no peers; name its networks" for name, trunk in settings.trunks.items() if not trunk.peers]
+    if reserved := RESERVED.intersection(settings.trunks):
+        found.append(f"trunks: {min(reserved)} is the name of the short form's; choose another name")
+    found += [
+        f"trunks: {network} is in both {one} and {other}; name it once"
+        for network, one, other in shared_networks(settings.all_trunks)
+    ]
     return found

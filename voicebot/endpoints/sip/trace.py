@@ -11,8 +11,8 @@ import contextlib
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
 _SIGNAL = re.compile(r"Signal= *([0-9*#a-d])", re.IGNORECASE)
 _DURATION = re.compile(r"Duration= *[0-9]", re.IGNORECASE)
 _CALLS_KEPT = 2048
+_FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261, 7.3.1)
+_LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ class SipMessage:
     """Of a NOTIFY: the number of the REFER it reports on (RFC 3515, 2.4.6); 0 when there is none."""
     key: str = ""
     """Of an INFO request with application/dtmf-relay: the key; "" when there is none."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Of an INVITE: the identity headers that may stand several times, each whole, joined by commas (RFC 3261, 7.3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """What the trace tells of the INVITEs with one Call-ID."""
+
+    sources: frozenset[str] = frozenset()
+    """The IP addresses they came from: several, when a second sender has learned the Call-ID. Empty when nothing is known."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Of the latest: see `SipMessage`."""
 
 
 def parse_trace(text: str) -> SipMessage | None:
@@ -53,13 +67,17 @@ def parse_trace(text: str) -> SipMessage | None:
     way = _FIRST_LINE.match(first)
     if way is None:
         return None
-    head, _, body = message.replace("\r\n", "\n").partition("\n\n")
-    start, *lines = head.split("\n")
+    head, whole, body = message.replace("\r\n", "\n").partition("\n\n")
+    start, *lines = _FOLD.sub(" ", head).split("\n")
     headers: dict[str, str] = {}
+    lists: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
         if colon:
-            headers.setdefault(name.strip().lower(), value.strip())
+            headers.setdefault(name, value)
+            if name in _LISTS:
+                lists[name] = f"{lists[name]}, {value}" if name in lists else value
     response = _STATUS_LINE.match(start)
     number, _, method = headers.get("cseq", "").partition(" ")
     fragment = _STATUS_LINE.match(body.lstrip()) if method == "NOTIFY" and not response else None
@@ -77,6 +95,7 @@ def parse_trace(text: str) -> SipMessage | None:
         progress=int(fragment["status"]) if fragment else 0,
         refer=int(event[1]) if event else 0,
         key=signal[1] if signal else "",
+        lists=lists if method.strip() == "INVITE" and not response and whole else {},  # a header cut off would be another number
     )
 
 
@@ -90,8 +109,8 @@ class SipTrace(logging.Handler):
         super().__init__(logging.DEBUG)
         self._loop = loop
         self._logger = logging.getLogger(_NATIVE_LOGGER)
-        self._sources: OrderedDict[str, str] = OrderedDict()
-        self._waiting: dict[str, asyncio.Future[str]] = {}
+        self._invites: OrderedDict[str, Invite] = OrderedDict()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
 
     def attach(self) -> None:
@@ -119,17 +138,14 @@ class SipTrace(logging.Handler):
             with contextlib.suppress(RuntimeError):  # the loop is closed: the service has stopped
                 self._loop.call_soon_threadsafe(self._take, message)
 
-    async def source_of(self, call_id: str, timeout_s: float = 0.5) -> str:
-        """The IP address an INVITE came from; "" when the trace does not tell in time."""
-        if call_id in self._sources:
-            return self._sources[call_id]
-        future = self._waiting.setdefault(call_id, self._loop.create_future())
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout_s)
-        except TimeoutError:
-            return ""
-        finally:
+    async def invite(self, call_id: str, timeout_s: float = 0.5) -> Invite:
+        """The INVITEs with this Call-ID; nothing is known of them when the trace does not tell in time."""
+        if call_id not in self._invites:
+            future = self._waiting.setdefault(call_id, self._loop.create_future())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(future), timeout_s)
             self._waiting.pop(call_id, None)
+        return self._invites.get(call_id, Invite())
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""
@@ -143,12 +159,13 @@ class SipTrace(logging.Handler):
 
     def _take(self, message: SipMessage) -> None:
         if message.method == "INVITE" and message.received and not message.status:
-            self._sources.setdefault(message.call_id, message.source)
-            while len(self._sources) > _CALLS_KEPT:
-                self._sources.popitem(last=False)
+            before = self._invites.get(message.call_id, Invite())
+            self._invites[message.call_id] = Invite(before.sources | {message.source}, message.lists)
+            while len(self._invites) > _CALLS_KEPT:
+                self._invites.popitem(last=False)
             waiting = self._waiting.get(message.call_id)
             if waiting is not None and not waiting.done():
-                waiting.set_result(message.source)
+                waiting.set_result(None)
         for watcher in tuple(self._watchers.get(message.call_id, ())):
             try:
                 watcher(message)

@@ -44,12 +44,12 @@ async def test_we_hang_up(start_bot: StartBot, open_probe: OpenProbe) -> None:
 async def test_identity_headers_are_read_with_lower_case_names(start_bot: StartBot, open_probe: OpenProbe) -> None:
     sent = {
         "P-Asserted-Identity": "<tel:+48600100200>",
-        "P-Preferred-Identity": "<sip:+48600100201@example.org>",
         "Remote-Party-ID": "<sip:+48600100202@example.org>;privacy=off",
         "Privacy": "id",
         "Diversion": "<sip:+48221234567@example.org>;reason=unconditional",
         "History-Info": "<sip:802@example.org>;index=1",
         "Identity": "eyJhbGciOi.eyJhdHRlc3Qi.c2ln;info=<https://example.org/cert>;alg=ES256;ppt=shaken",
+        "P-Attestation-Indicator": "A",
         "User-to-User": "56a390f3;encoding=hex",
         "X-Call-Ref": "ref-1",
         "X-Trunk": "north",
@@ -81,7 +81,7 @@ async def test_only_configured_trunks_are_trusted(
     probe = await open_probe(bot)
     probe.invite()
     leg = await bot.leg()
-    assert leg.offer.peer_trusted is expected
+    assert leg.offer.caller_id.trusted is expected
     await leg.hang_up()
 
 

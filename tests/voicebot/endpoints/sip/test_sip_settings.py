@@ -65,6 +65,17 @@ NOTIFY = (
             SipMessage(False, "2001:db8::1", "a@b", "REFER", cseq=93, status=202),
         ),
         ("RX UDP 192.0.2.1:5060 -> 127.0.0.1:5060\n", SipMessage(True, "192.0.2.1", "", "")),
+        (
+            "RX UDP 192.0.2.1:5060 -> 127.0.0.1:5060\nINVITE sip:b@h SIP/2.0\nCall-ID: a@b\nCSeq: 1 INVITE\nPrivacy: none\n"
+            "Diversion: <sip:1@x>,\n <sip:2@x>\nprivacy : id\n\nv=0\n",
+            SipMessage(
+                True, "192.0.2.1", "a@b", "INVITE", cseq=1, lists={"privacy": "none, id", "diversion": "<sip:1@x>, <sip:2@x>"}
+            ),
+        ),
+        (
+            "RX UDP 192.0.2.1:5060 -> 127.0.0.1:5060\nINVITE sip:b@h SIP/2.0\nCall-ID: a@b\nCSeq: 1 INVITE\nDiversion: <sip:22",
+            SipMessage(True, "192.0.2.1", "a@b", "INVITE", cseq=1),
+        ),
         ("", None),
         ("something else", None),
     ],

@@ -1,7 +1,7 @@
 """Numbers as people dictate them, in the words of all languages together: callers mix them, and a log knows no language.
 
 One by one, in pairs, in threes, as whole numbers, "podwójne pięć", "three zeros", "dwie piątki", "six oh one", digits and words
-mixed, with pauses, fillers and corrections between. What a number is for is judged elsewhere (`nlu.text.redact`).
+mixed, with pauses, fillers and corrections between. What a number is for is judged elsewhere (`nlu.text.redaction`).
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nlu.languages import languages
-from nlu.text.dictation import Item, Token
 from nlu.text.patterns import whole_words, words
+from nlu.text.redaction.dictation import Item, Token
 
 _WRITTEN_DATE = r"\d{1,2}[.\-/ ]\d{1,2}[.\-/ ](?:19|20)\d\d(?:,?[ ]\d\d:\d\d)?|(?:19|20)\d\d-\d\d-\d\d(?:[ ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
 _SECONDS = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[+-]\d\d:?\d\d)?"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nlu.languages import languages
-from nlu.text.dictation import Token, tokens_of
 from nlu.text.patterns import folded, whole_words
+from nlu.text.redaction.dictation import Token, tokens_of
 
 BIRTH = "<birth>"
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from nlu.languages import languages
 from nlu.languages.language import fold
-from nlu.text.births import BIRTH, birth_dates, names_birth
-from nlu.text.dictation import items_of, lexicon, tokens_of
-from nlu.text.harmless import find_harmless
-from nlu.text.passwords import PASSWORD, announces_password
 from nlu.text.patterns import folded, words
-from nlu.text.redact import CODE, Name, names_in, redact
+from nlu.text.redaction.births import BIRTH, birth_dates, names_birth
+from nlu.text.redaction.dictation import items_of, lexicon, tokens_of
+from nlu.text.redaction.harmless import find_harmless
+from nlu.text.redaction.judging import CODE
+from nlu.text.redaction.names import Name, names_in
+from nlu.text.redaction.passwords import PASSWORD, announces_password
+from nlu.text.redaction.redact import redact
 
 _TURNS = 3
 """What was named is expected for so many turns of the caller."""
