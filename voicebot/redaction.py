@@ -67,7 +67,7 @@ _TRACED_SECRETS = tuple(
     for pattern in (
         r"^(?P<lead>Signal[ \t]*=[ \t]*)[^\r\n]+",
         r"(?P<lead>^(?:Content-Type|c):[ \t]*application/dtmf[ \t]*\r?$(?:.|\n)*?\r?\n\r?\n)[^\r\n]+",
-        r"^(?P<lead>(?:Proxy-)?Authorization:[ \t]*)[^\r\n]+",
+        r"^(?P<lead>(?:(?:Proxy-)?Authorization|X-Ticket):[ \t]*)[^\r\n]+",
         r"(?P<lead>\binline:)[\w+/=|:]+",
     )
 )

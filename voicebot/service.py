@@ -16,6 +16,7 @@ from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.server import CallServer, CallServices
+from voicebot.calls.tying import by_header
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
@@ -32,6 +33,7 @@ from voicebot.identity.barred import BarredNumbers
 from voicebot.identity.crm import CrmDirectory
 from voicebot.identity.customers import customer_directory
 from voicebot.identity.marks import CallerMarks
+from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
@@ -175,7 +177,7 @@ async def open_service(
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         session = shared.session(engines.understanding, sinks)
-        call_services = _call_services(settings, session, engines, stores)
+        call_services = _call_services(settings, session, engines, stores, shared.identity)
         calls = CallServer(call_services)
         progress("opening the line")
         directory = _directory(settings, stack)
@@ -186,7 +188,7 @@ async def open_service(
             stack.push_async_callback(endpoint.close)
         _count_endpoints(metrics, stores, endpoints)
         read_disk(metrics, settings.state.data_dir)
-        parts = _parts(stores, engines, endpoints)
+        parts = _parts(stores, engines, endpoints, shared.identity)
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
@@ -207,7 +209,9 @@ def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:
     return lambda line: settings.recordings_dir if settings.recording.records(line) else None
 
 
-def _call_services(settings: Settings, session: SessionServices, engines: Engines, stores: Stores) -> CallServices:
+def _call_services(
+    settings: Settings, session: SessionServices, engines: Engines, stores: Stores, identity: Identity
+) -> CallServices:
     return CallServices(
         session=session,
         speaker=engines.speaker,
@@ -219,6 +223,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
+        tie=by_header(identity.tickets),
     )
 
 
@@ -250,13 +255,13 @@ def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpo
     metrics.read_from("voicebot_strangers_turned_away_total", lambda: {each.name: each.counts.turned_away for each in endpoints})
 
 
-def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint]) -> list[Part]:
+def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint], identity: Identity) -> list[Part]:
     """What health looks at. Calls need a way in and a place; all else they can do without for a while."""
     parts = [
         Part(each.name, lambda each=each: None if each.healthy else "cannot take calls", needed=True)  # type: ignore[misc]
         for each in endpoints
     ]
     parts.append(Part("admission", lambda: None if stores.admission.open else "no place for another call", needed=True))
-    parts += store_parts(stores)
+    parts += [*store_parts(stores), identity.part]
     parts.append(Part("classifier", lambda: None if engines.understanding.has_classifier else "keywords and keys only"))
     return parts

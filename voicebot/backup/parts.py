@@ -55,6 +55,7 @@ def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
         "sip-client-ca.pem": (settings.sip.tls_client_ca, "sip.tls_client_ca"),
         "web-certificate.pem": (tls.certificate if tls else None, "web.tls.certificate"),
         "web-key.pem": (tls.key if tls else None, "web.tls.key"),
+        "identity-keys.json": (settings.identity.keys_file, "identity.keys_file"),
         CONFIG: (config, "--config"),
     }
     folders: dict[str, tuple[Path | None, str]] = {

@@ -17,6 +17,7 @@ from dialogs import Dialog
 from dialogs.data.bundle import Bundle
 from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen
 from voicebot.calls.last_words import speak_on
+from voicebot.calls.tying import Tie
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS
 from voicebot.conversation.session import ASIDE_S, VOICE, Session, SessionServices, aside, new_call_id
@@ -61,6 +62,8 @@ class CallServices:
     max_say_s: float = DEFAULTS.max_say_s
     max_hold_s: float = DEFAULTS.max_hold_s
     turns: TurnSettings = field(default_factory=TurnSettings)
+    tie: Tie | None = None
+    """Ties a call to the customer whose ticket it brings; None: no call brings one."""
     new_dialog: Callable[[Bundle, str], Conversation] = lambda bundle, call_id: Dialog(bundle, call_id=call_id)
     """The conversation of one call, by its id."""
 
@@ -95,7 +98,7 @@ class CallServer:
                 await _hang_up(leg)
                 return
             try:
-                await self._serve(call_id, leg, await self._marked(await _identified(identify, leg)))
+                await self._serve(call_id, leg, await self._caller(call_id, leg, identify))
             except TelephonyError as error:
                 log.info("call not served", code=error.code, why=str(error))
             except Exception:
@@ -117,6 +120,10 @@ class CallServer:
             self._live.discard(call)
             if not self._live:
                 self._none_left.set()
+
+    async def _caller(self, call_id: str, leg: Leg, identify: Identify) -> Caller:
+        caller, tie = await self._marked(await _identified(identify, leg)), self._services.tie
+        return await tie(caller, leg.offer, call_id) if tie is not None else caller
 
     async def _marked(self, caller: Caller) -> Caller:
         if self._services.mark is not None:

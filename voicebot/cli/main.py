@@ -6,6 +6,7 @@ import loguru
 import typer
 
 from nlu.cli import app as nlu_app
+from voicebot.cli.audit import app as audit_app
 from voicebot.cli.backup import backup, restore
 from voicebot.cli.bundle import conversation_tests, flow_app, replay
 from voicebot.cli.call import call
@@ -13,6 +14,7 @@ from voicebot.cli.calls import app as calls_app
 from voicebot.cli.config import app as config_app
 from voicebot.cli.customers import app as customers_app
 from voicebot.cli.demo import demo
+from voicebot.cli.keys import app as keys_app
 from voicebot.cli.models import app as models_app
 from voicebot.cli.nlu import with_configuration
 from voicebot.cli.person import app as person_app
@@ -45,6 +47,8 @@ for name, group in {
     "records": records_app,
     "calls": calls_app,
     "person": person_app,
+    "audit": audit_app,
+    "keys": keys_app,
     "service": service_app,
 }.items():
     app.add_typer(group, name=name)

@@ -30,6 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from audio.recognisers.settings import RecogniserSettings
 from voicebot.chat.settings import ChatSettings
 from voicebot.config.callers import Callers, Customers
+from voicebot.config.identity import IdentitySettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
@@ -189,6 +190,7 @@ class Settings(BaseSettings):
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
     callers: Callers = Callers()
+    identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
 
     @classmethod
@@ -251,6 +253,11 @@ class Settings(BaseSettings):
     def customers_file(self) -> Path:
         """The customer directory."""
         return self.customers.sqlite or self.state.data_dir / "customers.db"
+
+    @property
+    def identity_keys_file(self) -> Path:
+        """Our own signing keys."""
+        return self.identity.keys_file or self.state.data_dir / "identity-keys.json"
 
     @property
     def recordings_dir(self) -> Path:

@@ -51,13 +51,16 @@ class ClientShare:
 
 class TokenRequired:
     """ASGI middleware: paths under `prefixes` need a bearer token (RFC 6750). It is looked at before anything of the body is
-    read, and compared in constant time.
+    read, and compared in constant time. Those under `own_proof` ask for a proof of their own.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused, own_proof: Sequence[str] = ()
+    ) -> None:
         self._app = app
         self._token = token.encode()
         self._prefixes = tuple(prefixes)
+        self._own_proof = tuple(own_proof)
         self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,11 +73,15 @@ class TokenRequired:
         await self._app(scope, receive, send)
 
     def _guarded(self, path: str) -> bool:
-        return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
+        return _under(path, self._prefixes) and not _under(path, self._own_proof)
 
     def _has_token(self, scope: Scope) -> bool:
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+def _under(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 class BodyLimit:

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from caller_id.ticket import TicketRefused
 from dialogs.data.bundle import Bundle
 from voicebot import __version__
 from voicebot.chat.routes import routes as chat_routes
@@ -25,12 +26,15 @@ from voicebot.http.connections import Refused
 from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
 from voicebot.http.security_headers import SecurityHeaders
 from voicebot.http.settings import HttpLimits
+from voicebot.identity.clients import ClientRefused
+from voicebot.identity.opening import Identity
 from voicebot.metrics.registry import Metrics
 from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches
+from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets
+from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
 
@@ -56,6 +60,8 @@ class WebParts:
     """So old may be what is told of them, and the figures."""
     calls_metrics: Callable[[], Awaitable[str]] | None = None
     """The metrics of the calls' process, in the text format; None where there is none to ask."""
+    identity: Identity | None = None
+    """Proofs of who calls; None: nobody is asked for any."""
     chat: ChatServer | None = None
     """The text channel; None where there is none."""
     limits: HttpLimits = field(default_factory=HttpLimits)
@@ -63,7 +69,7 @@ class WebParts:
     """Told why a request was refused before it reached the application."""
 
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 404, 409, 413, 422, 429)}
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 403, 404, 409, 413, 422, 429)}
 
 
 def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
@@ -87,6 +93,9 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
+    if parts.identity is not None:
+        app.include_router(tickets.routes(parts.identity), prefix="/api")
+        app.include_router(tickets.public_routes(parts.identity))
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
     if parts.chat is not None and with_chat:
@@ -107,9 +116,12 @@ def _app(parts: WebParts) -> FastAPI:
     """What every request passes, the last added first: its client's share, the token, the length of its body."""
     app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses=_REFUSALS)
     app.add_exception_handler(VoicebotError, _unavailable)
+    app.add_exception_handler(ClientRefused, refuse_client)
+    app.add_exception_handler(TicketRefused, refuse_ticket)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused)
-    app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused)
+    guarded = {"prefixes": ("/api", "/metrics"), "own_proof": OWN_PROOF}
+    app.add_middleware(TokenRequired, token=parts.token, refused=parts.refused, **guarded)
     app.add_middleware(ClientShare, most=parts.limits.max_per_address, refused=parts.refused)
     app.add_middleware(SecurityHeaders)
     return app

@@ -119,6 +119,7 @@ def test_what_sip_and_sdp_say_about_a_call_stays_readable_in_a_trace() -> None:
         ("Content-Type: application/dtmf-relay\n\nSignal= 9\nDuration=160\n", "9"),
         ("content-type: application/dtmf\r\nContent-Length: 1\r\n\r\n9", "9"),
         ("Authorization: Digest username=bank, response=0f7a\r\n", "0f7a"),
+        ("X-Ticket: head.body.signed\r\n", "signed"),
         ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewk7|2^20\r\n", "WVNfX19z"),
     ],
 )

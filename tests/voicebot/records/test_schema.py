@@ -61,6 +61,7 @@ def before_versions(url: str) -> None:
             "DROP INDEX calls_by_number_hash",
             "ALTER TABLE calls DROP COLUMN number_hash",
             "ALTER TABLE calls DROP COLUMN survey",
+            "DROP TABLE audit",
             "DROP TABLE alembic_version",
         ):
             connection.execute(text(statement))
@@ -113,7 +114,7 @@ def test_a_step_that_fails_leaves_the_tables_as_they_were(tmp_path: Path, monkey
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     before_versions(url)
     connection = sqlite3.connect(tmp_path / "calls.db")
-    connection.execute("CREATE INDEX calls_by_number_hash ON calls (queue)")  # in the way of the last step
+    connection.execute("CREATE INDEX calls_by_number_hash ON calls (queue)")  # in the way of a later step
     connection.commit()
     database = Database(url)
     with pytest.raises(Exception, match="calls_by_number_hash"):

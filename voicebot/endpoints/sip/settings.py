@@ -33,6 +33,7 @@ IDENTITY_HEADERS = (
     "P-Attestation-Indicator",
     "User-to-User",
     "X-Call-Ref",
+    "X-Ticket",
 )
 _MAX_HEADERS = 16
 _MOST_CALLS = 200  # the stack holds 255 in one process
