@@ -21,6 +21,18 @@ class MediaError(TelephonyError):
     code = "telephony.media"
 
 
+class DialFailed(TelephonyError):
+    """Nobody took the call that we placed."""
+
+    code = "telephony.dial"
+
+    def __init__(self, reason: str, status: int = 0, why: str = "") -> None:
+        """`reason`: refused, timeout, unreachable (it cannot be dialled) or gone (whoever wanted it left); `status`: SIP, 0: none."""
+        super().__init__(why or (f"{reason} ({status})" if status else reason))
+        self.reason = reason
+        self.status = status
+
+
 class EndpointError(TelephonyError):
     """The SIP endpoint cannot start; the message says why, and the fix."""
 
