@@ -1,7 +1,7 @@
 """Two legs joined here: a caller and the queue that was called for them. Where a far end takes no REFER, this is the transfer.
 
-`Bridged` is a leg like any other whose `transfer` calls the queue and joins the two; the sound, keys and the end of either side go
-to the other until both are over. Whoever holds the call sends music of their own; where nothing comes, the caller hears ours.
+`Bridged` is a leg like any other whose `transfer` calls the queue and joins the two; the sound, keys and the end of either side
+go to the other until both are over. Whoever holds the call sends music of their own; where nothing comes, the caller hears ours.
 """
 
 from __future__ import annotations
@@ -232,11 +232,20 @@ class Bridge:
 class Switchboard(Protocol):
     """What a `Bridged` leg needs for one call: who can be called, and what is heard until they are joined."""
 
-    way: Way
-    max_s: float
-    """How long two legs may stay joined."""
-    taps: tuple[Tap, Tap] | None
-    """Told what is said while they are."""
+    @property
+    def way(self) -> Way:
+        """How callers get to a queue."""
+        ...
+
+    @property
+    def max_s(self) -> float:
+        """How long two legs may stay joined."""
+        ...
+
+    @property
+    def taps(self) -> tuple[Tap, Tap] | None:
+        """Told what the caller and what the agent say while they are."""
+        ...
 
     async def dial(self, target: TransferTarget, sample_rate: int) -> Leg:
         """Call the queue; the leg is answered. Raises DialFailed."""
@@ -366,8 +375,6 @@ class Bridged:
         if self._joined is not None:
             await asyncio.wait({self._joined})
         await self._leg.hang_up()
-        if self._gone.is_set() and not self._reading.done():
-            await asyncio.wait({self._reading})
 
     @property
     def _apart(self) -> bool:
@@ -393,8 +400,11 @@ class Bridged:
             await cancelled(leaving, entertaining, reaching)
             self._leg.flush()
             self._leg.lost()  # what was lost was music
-            if far is None and not reaching.cancelled() and reaching.exception() is None:
-                await _hang_up(reaching.result())  # it answered while the caller left
+            unwanted = far is None or self._gone.is_set()  # the caller left while it answered
+            if unwanted and not reaching.cancelled() and reaching.exception() is None:
+                await _hang_up(reaching.result())
+        if unwanted:
+            return TransferOutcome(False, "gone")
         self._join(far)
         return TransferOutcome(True, status=200)
 
@@ -418,8 +428,6 @@ class Bridged:
             max_s=self._board.max_s,
         )
         self._joined = asyncio.create_task(self._bridge.run(), name="bridge")
-        if self._gone.is_set():
-            self._bridge.stop("near")
 
     async def _read_facts(self) -> None:
         """Until the end. Facts go to whoever has the caller."""

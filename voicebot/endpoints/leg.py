@@ -112,8 +112,15 @@ class LegStats:
 class Leg(Protocol):
     """One caller's leg. Audio is signed 16-bit little-endian mono at `sample_rate`, known once `answer` has returned."""
 
-    offer: CallOffer
-    sample_rate: int
+    @property
+    def offer(self) -> CallOffer:
+        """What the network said when the call came."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        ...
 
     @property
     def stats(self) -> LegStats | None:
@@ -160,7 +167,7 @@ class Leg(Protocol):
         ...
 
     async def send_key(self, key: str) -> None:
-        """Press a key of `KEYS` towards the far end, as it takes keys. Never raises: on a call that is over nothing is pressed."""
+        """Press a key of `KEYS` towards the far end, as it takes keys. Never raises; harmless when the call is over."""
         ...
 
     def may_last(self, seconds: float) -> None:

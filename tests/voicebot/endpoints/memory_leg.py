@@ -21,6 +21,8 @@ class MemoryLeg:
         self.sample_rate = RATE
         self.stats: LegStats | None = None
         self.sent = bytearray()
+        self.keys_sent = ""
+        self.longest_s = 0.0
         self.answered = asyncio.Event()
         self.hung_up = asyncio.Event()
         self.transferred_to: list[str] = []
@@ -100,6 +102,12 @@ class MemoryLeg:
                 waiting.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await waiting
+
+    async def send_key(self, key: str) -> None:
+        self.keys_sent += key
+
+    def may_last(self, seconds: float) -> None:
+        self.longest_s = seconds
 
     async def hang_up(self) -> None:
         self.hung_up.set()

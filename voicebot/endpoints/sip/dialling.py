@@ -1,7 +1,7 @@
 """Calls that we place over SIP: to the bank's queues, and to nobody else.
 
-The stack tells what happens to a call as events. Those that come before its `dial` has returned reach nobody (a queue that is busy
-answers within a millisecond on a local network), so they are kept here and told to the call once it is there.
+The stack tells what happens to a call as events. Those that come before its `dial` has returned reach nobody (a queue that is
+busy answers within a millisecond on a local network), so they are kept here and told to the call once it is there.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ class Dialler:
 def _fit(headers: Mapping[str, str]) -> dict[str, str]:
     """Those that can travel: what a caller's network sent is not believed to be a header's value."""
     return {
-        name: value for name, value in headers.items() if _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) is not None
+        name: value
+        for name, value in headers.items()
+        if _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) is not None
     }
 
 

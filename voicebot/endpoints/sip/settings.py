@@ -160,7 +160,7 @@ class SipSettings(SipSection):
         return [self._account(self.user, transport, self.codecs, "catchall=yes") for transport in self.transports]
 
     def dialling_accounts(self) -> dict[str, Account]:
-        """The accounts that call queues: "narrow" offers codecs of 8 kHz first, "wide" those of 16; with "+tls" for sips: URIs."""
+        """The accounts that call queues: "narrow" offers 8 kHz first, "wide" 16; with "+tls" for sips: URIs."""
         transports = {"": min(self.transports, key=lambda transport: transport == "tls")}
         if "tls" in self.transports:
             transports["+tls"] = "tls"
