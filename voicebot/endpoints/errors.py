@@ -27,7 +27,9 @@ class DialFailed(TelephonyError):
     code = "telephony.dial"
 
     def __init__(self, reason: str, status: int = 0, why: str = "") -> None:
-        """`reason`: refused, timeout, unreachable (it cannot be dialled) or gone (whoever wanted it left). `status`: SIP's, or 0."""
+        """`reason`: refused, timeout, unreachable (it cannot be dialled) or passed_back (an agent did not take the call).
+        `status`: SIP's, or 0.
+        """
         super().__init__(why or (f"{reason} ({status})" if status else reason))
         self.reason = reason
         self.status = status

@@ -59,7 +59,7 @@ class Queue:
 
     async def called(self) -> Message:
         """The next INVITE of a new call."""
-        self.invite = await self._next(lambda found: found.method == "INVITE" and ";tag=" not in found.headers["to"])
+        self.invite = await self._next(lambda found: found.method == "INVITE" and found.headers["call-id"] not in self._seen)
         self._seen.add(self.invite.headers["call-id"])
         return self.invite
 
