@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 TICK_S = 0.02
 """A packet of sound: it waits for half of this on average."""
 MOST_AHEAD_S = 0.16
-"""More than this waiting to be sent is a clock that runs faster than the other: a packet is left out."""
+"""More than this waiting to be sent is a clock that runs faster than the other, or a burst after a gap: some of it is left out."""
+MOST_FAILED = 100
+"""So many pieces in a row that could not be passed on (two seconds of sound) are no hiccup any more."""
 LOOK_EVERY = 25
 SILENT_S = 0.4
 """Whoever is held and hears nothing for so long hears our music."""
@@ -90,6 +92,9 @@ class _OneWay:
         self._tap_resampled = tap_rate != source.sample_rate  # then what the sink gets has the tap's rate
         self._most_ahead = int(MOST_AHEAD_S * sink.sample_rate) * 2
         self._ticks = 0
+        self._thinning = False
+        self.failed = 0
+        """Pieces in a row that could not be passed on."""
 
     def move(self) -> bool:
         """Pass on what has come; whether anything has."""
@@ -99,10 +104,17 @@ class _OneWay:
         out = pcm if self._resampler is None else self._resampler.feed(pcm)
         if self._tap is not None:
             self._tell(out if self._tap_resampled else pcm)
-        self._ticks += 1
-        if self._ticks % LOOK_EVERY or self._sink.buffered() <= self._most_ahead:
+        if not self._too_far_ahead():
             self._sink.write(out)
         return True
+
+    def _too_far_ahead(self) -> bool:
+        """Now and then look how much waits to be sent; once it is too much, leave out what comes until half of that is gone."""
+        self._ticks += 1
+        if self._thinning or self._ticks % LOOK_EVERY == 0:
+            most = self._most_ahead // 2 if self._thinning else self._most_ahead
+            self._thinning = self._sink.buffered() > most
+        return self._thinning
 
     def _tell(self, pcm: bytes) -> None:
         try:
@@ -179,29 +191,30 @@ class Bridge:
 
     async def _pump(self) -> None:
         clock = asyncio.get_running_loop().time
-        at, failed = clock(), 0
+        at = clock()
         while True:
             at = max(at + TICK_S, clock() - TICK_S)  # a hiccup of the machine is not made good by a burst
             await asyncio.sleep(at - clock())
-            try:
-                self._to_far.move()
-                self._pass_to_near()
-                failed = 0
-            except Exception:
-                failed += 1
-                if failed == 1:  # once, not fifty times a second
-                    log.exception("the sound of joined calls cannot be passed on")
-                elif failed * TICK_S > 2.0:
-                    self._ends("failed", "")
-                    return
+            self._move(self._to_far)
+            self._quiet_s = 0.0 if self._move(self._to_near) else self._quiet_s + TICK_S
+            if self._far_held and self._quiet_s >= SILENT_S:
+                with contextlib.suppress(Exception):  # music is worth no error
+                    self._loop.keep_on(self.near)
 
-    def _pass_to_near(self) -> None:
-        if self._to_near.move():
-            self._quiet_s = 0.0
-        elif self._far_held:
-            self._quiet_s += TICK_S
-            if self._quiet_s >= SILENT_S:
-                self._loop.keep_on(self.near)
+    def _move(self, way: _OneWay) -> bool:
+        """One direction; whether anything came. Where nothing can be passed on for long, it is over."""
+        try:
+            moved = way.move()
+        except Exception:
+            way.failed += 1
+            if way.failed == 1:  # once, not fifty times a second
+                log.exception("the sound of joined calls cannot be passed on")
+            elif way.failed == MOST_FAILED:
+                self._ends("failed", "")
+            return True
+        if moved:
+            way.failed = 0
+        return moved
 
     async def _pass_on(self, side: str, next_event: NextEvent, other: Leg) -> None:
         """The facts of one side to the other, until it ends."""

@@ -55,7 +55,7 @@ class MemoryLeg:
         if self._over or self._held:
             return 0
         self.sent += pcm
-        self._empty_at = max(self._empty_at, time.monotonic()) + len(pcm) / 2 / RATE
+        self._empty_at = max(self._empty_at, time.monotonic()) + len(pcm) / 2 / self.sample_rate
         return len(pcm)
 
     def flush(self) -> None:
@@ -116,7 +116,7 @@ class MemoryLeg:
     # what the far end does
 
     def speak(self, seconds: float, loud: bool = True) -> None:
-        self._incoming += (b"\x00\x40" if loud else b"\x00\x00") * int(seconds * RATE)
+        self._incoming += (b"\x00\x40" if loud else b"\x00\x00") * int(seconds * self.sample_rate)
 
     def press(self, key: str) -> None:
         self._tell(LegKey(key))
@@ -141,7 +141,7 @@ class MemoryLeg:
         self._end(cause)
 
     def _unsent(self) -> int:
-        return max(0, int((self._empty_at - time.monotonic()) * RATE) * 2)
+        return max(0, int((self._empty_at - time.monotonic()) * self.sample_rate) * 2)
 
     def _tell(self, fact: LegKey | LegHold) -> None:
         if not self._over:

@@ -88,7 +88,9 @@ class TransferWatch:
             self._decide(TransferOutcome(False, "refused", status, unable=status in UNABLE))
 
     def notified(self, status: int, now: float) -> None:
-        """A NOTIFY reported the status of the target."""
+        """A NOTIFY reported the status of the target: the REFER was accepted, also where its 202 comes later."""
+        if self.state is TransferState.SENT:
+            self.state = TransferState.ACCEPTED
         if status >= 300:
             self.refused(status, now)
         elif status >= 200:

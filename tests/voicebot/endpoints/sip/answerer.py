@@ -39,6 +39,7 @@ class Queue:
         self._timestamp = 0
         self._cseq = 100
         self._seen: set[str] = set()
+        self._key_at = b""
 
     @classmethod
     async def open(cls) -> Self:
@@ -167,8 +168,9 @@ class Queue:
     async def heard_key(self) -> str:
         """The next key that reaches us."""
         async with asyncio.timeout(DEADLINE_S):
-            while (packet := await self.rtp.received.get())[1] & 0x7F != EVENTS:
+            while (packet := await self.rtp.received.get())[1] & 0x7F != EVENTS or packet[4:8] == self._key_at:
                 pass
+            self._key_at = packet[4:8]  # an event has one timestamp (RFC 4733, 2.3)
             return "0123456789*#"[packet[12]]
 
     def _packet(self, payload_type: int, payload: bytes, *, marker: bool = False) -> None:

@@ -21,10 +21,12 @@ CARDS = TransferTarget("cards")
 @asynccontextmanager
 async def bot_and_queue(**changes: object) -> AsyncIterator[tuple[Bot, Queue]]:
     queue = await Queue.open()
-    async with running(settings(queue_address=queue.address, **changes)) as bot:
-        bot.endpoint.let_dial([CARDS])
-        yield bot, queue
-    await queue.close()
+    try:
+        async with running(settings(queue_address=queue.address, **changes)) as bot:
+            bot.endpoint.let_dial([CARDS])
+            yield bot, queue
+    finally:
+        await queue.close()
 
 
 async def dial(bot: Bot, ring_s: float = 5.0, **headers: str) -> SipLeg:
