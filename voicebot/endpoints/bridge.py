@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.02
 """A packet of sound: it waits for half of this on average."""
 MOST_AHEAD_S = 0.16
-"""More than this waiting to be sent is a clock that runs faster than the other, or a burst after a gap: some of it is left out."""
+"""More than this waiting to be sent is a clock that runs faster than the other, or a burst after a gap: some is left out."""
 MOST_FAILED = 100
 """So many pieces in a row that could not be passed on (two seconds of sound) are no hiccup any more."""
 LOOK_EVERY = 25

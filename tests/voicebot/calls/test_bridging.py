@@ -7,7 +7,7 @@ import shutil
 import wave
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,12 @@ class Hotline:
 
     service: RunningService
     queue: Queue
-    callers: list[Probe] = field(default_factory=list)
+    stack: AsyncExitStack
 
     async def caller(self, *, keys: str = URGENT) -> Probe:
         """A new caller who has pressed these keys; each is taken when the bot reacts."""
         probe = await Probe.open(self.service.service.sip.address)
-        self.callers.append(probe)
+        self.stack.push_async_callback(probe.close)
         await probe.call(probe.offer(MEDIA))
         before = self.said("KeyPressed")
         await until(lambda: self.said("Say") or self.said("Listen"))
@@ -87,10 +87,7 @@ async def hotline(folder: Path, *, whisper: bool = False, **sections: Any) -> As
         if whisper:
             sections["bundle"] = str(_whispering(folder))
         service = await stack.enter_async_context(open_service(folder / "data", handoff=handoff, **sections))
-        line = Hotline(service, queue)
-        yield line
-        for probe in line.callers:
-            await probe.close()
+        yield Hotline(service, queue, stack)
 
 
 async def end(line: Hotline, probe: Probe) -> dict[str, Any]:
@@ -163,7 +160,7 @@ async def test_when_no_queue_answers_the_caller_hears_the_apology(tmp_path: Path
             asked.append(await line.called())
             line.queue.say(status)
         assert asked == ["card_emergency", "fraud", "general"]
-        probe.reply(await probe.asked("BYE"), "200 OK")
+        await hung_up_on(probe)
         assert (await line.closed())["outcome"] == "apology"
         assert line.service.service.sip._all_legs() == []
 
@@ -201,7 +198,15 @@ async def test_music_is_heard_while_an_ordinary_queue_rings_and_ends_when_it_ans
         await end(line, probe)
 
 
-async def sounds(probe: Probe) -> None:
+async def hung_up_on(probe: Probe) -> None:
+    """Until the bot has said what it has to say, and hangs up."""
+    async with asyncio.timeout(30):
+        while (message := Message.parse(await probe.sip.received.get())).method != "BYE":
+            pass
+    probe.reply(message, "200 OK")
+
+
+async def sounds(probe: Probe | Queue) -> None:
     """Until a second of sound that is not silence (A-law 0xD5, 0x55) has come. Raises TimeoutError."""
     loud = 0
     async with asyncio.timeout(8):
@@ -244,7 +249,7 @@ async def test_a_queue_that_refuses_a_refer_is_not_called_again(tmp_path: Path) 
             assert queue in refer.headers["refer-to"]
             probe.reply(refer, "202 Accepted")
             probe.notify(refer, "SIP/2.0 486 Busy Here", "terminated;reason=noresource")
-        probe.reply(await probe.asked("BYE"), "200 OK")
+        await hung_up_on(probe)
         assert (await line.closed())["outcome"] == "apology"
         assert line.metric("voicebot_dials_total") == 0
 
@@ -255,7 +260,7 @@ class TestWarmHandOver:
             probe = await line.caller()
             await line.called()
             await line.queue.answer(talk=False)
-            await sounds(line.queue)  # type: ignore[arg-type]
+            await sounds(line.queue)
             assert not line.lines("bridged"), "the caller is not there yet"
             await line.queue.press("5")  # means nothing
             await line.queue.press("1")
@@ -270,6 +275,7 @@ class TestWarmHandOver:
             probe = await line.caller()
             await line.called()
             await line.queue.answer()
+            await sounds(line.queue)
             if agent == "hangs up":
                 await line.queue.hang_up()
             else:
@@ -339,10 +345,8 @@ class TestWhenTheServiceStops:
             line.queue.fall_silent()
             while not probe.rtp.received.empty():
                 probe.rtp.received.get_nowait()
-            telling = asyncio.create_task(sounds(probe))
-            bye = asyncio.create_task(probe.asked("BYE"))
-            await telling
-            probe.reply(await bye, "200 OK")
+            await sounds(probe)
+            await hung_up_on(probe)
             await draining
 
     async def test_a_reload_leaves_a_bridged_call_alone(self, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class Queue:
 
     async def _next(self, wanted: Callable[[Message], bool], *, answers: bool = False) -> Message:
         """The next request (or answer) that is wanted; others are passed over."""
-        async with asyncio.timeout(2 * DEADLINE_S):
+        async with asyncio.timeout(8 * DEADLINE_S):  # a whisper is said twice
             while True:
                 found = Message.parse(await self._sip.received.get())
                 if bool(found.status) == answers and wanted(found):
