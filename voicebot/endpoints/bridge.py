@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, assert_never
 
-from audio.resample import StreamResampler
+from audio.resample import QuickResampler, StreamResampler
 from voicebot.endpoints.errors import DialFailed
 from voicebot.endpoints.leg import CallOffer, Leg, LegEnded, LegEvent, LegHold, LegKey, LegStats, TransferOutcome, TransferTarget
 from voicebot.tasks import cancelled
@@ -82,13 +82,19 @@ class Loop:
             wanted -= taken
 
 
+def _resampler(source: int, target: int) -> QuickResampler | StreamResampler | None:
+    if source == target:
+        return None
+    twice = max(source, target) == 2 * min(source, target)
+    return QuickResampler(source, target) if twice else StreamResampler(source, target, "QQ")
+
+
 class _OneWay:
     """The sound of one side on its way to the other."""
 
     def __init__(self, source: Leg, sink: Leg, tap: Tap | None, tap_rate: int) -> None:
         self._source, self._sink, self._tap = source, sink, tap
-        same = source.sample_rate == sink.sample_rate
-        self._resampler = None if same else StreamResampler(source.sample_rate, sink.sample_rate, "LQ")
+        self._resampler = _resampler(source.sample_rate, sink.sample_rate)
         self._tap_resampled = tap_rate != source.sample_rate  # then what the sink gets has the tap's rate
         self._most_ahead = int(MOST_AHEAD_S * sink.sample_rate) * 2
         self._ticks = 0
