@@ -40,7 +40,8 @@ class Dialler:
         """`agents` by how much sound their offers prefer: "narrow" and "wide", or either with "+tls"."""
         self._runtime = runtime
         self._agents = agents
-        self._settings = settings
+        self.settings = settings
+        """Those in force: who may talk to us can change."""
         self._trace = trace
         self._allowed: frozenset[str] = frozenset()
         self._early: dict[int, list[StackEvent]] = {}
@@ -62,7 +63,7 @@ class Dialler:
         """Call, and wait for the answer; `live` calls are there already. Raises DialFailed. Cancelled, it cancels the call."""
         self._check(uri, live)
         call = await self._place(uri, _fit(headers), wide)
-        leg = SipLeg(call, CallOffer(call.call_id or str(call.handle), uri, uri), self._settings, self._trace)
+        leg = SipLeg(call, CallOffer(call.call_id or str(call.handle), uri, uri), self.settings, self._trace)
         self._legs.add(leg)
         try:
             await self._answered(call, leg, timeout_s)
@@ -78,7 +79,7 @@ class Dialler:
             raise DialFailed("unreachable", why="no address of a queue")
         if live + len(self.legs) >= _MOST_CALLS:
             raise DialFailed("unreachable", why="the SIP stack holds no more calls")
-        if not _hears(uri, self._settings.peer_networks):
+        if not _hears(uri, self.settings.peer_networks):
             log.error("dial: what %r answers is kept out: name its network in sip.peers", uri)
             raise DialFailed("unreachable", why="the queue is none of sip.peers")
 

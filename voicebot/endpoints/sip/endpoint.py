@@ -132,6 +132,8 @@ class SipEndpoint:
         self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
         if self._gate is not None:
             self._gate.let_in(self.settings.peer_networks)
+        if self._dialler is not None:
+            self._dialler.settings = self.settings
 
     def let_dial(self, queues: Collection[TransferTarget]) -> None:
         """These queues can be called from now on, and nobody else."""

@@ -142,6 +142,14 @@ class TestWhoCanBeCalled:
             with pytest.raises(DialFailed, match=r"sip\.peers"):
                 await dial(bot)
 
+    async def test_changes_with_the_networks_that_are_let_in(self) -> None:
+        async with bot_and_queue(peers=("192.0.2.0/24",)) as (bot, queue):
+            bot.endpoint.let_in(settings())
+            leg = await connect(bot, queue)
+            ending = asyncio.create_task(leg.hang_up())
+            await queue.hung_up_on()
+            await ending
+
     async def test_is_nobody_once_the_endpoint_is_closed(self) -> None:
         async with bot_and_queue() as (bot, _):
             await bot.endpoint.close()
