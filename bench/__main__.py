@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.bridged import measure_bridged
 from bench.calls import CALL_PARTS, measure_calls
 from bench.parts import part
 from bench.tickets import measure_tickets
@@ -18,7 +19,7 @@ from bench.understanding import measure_understanding
 from bench.yardstick import measure_yardstick
 from voicebot.logs import configure_logs
 
-PARTS = ("yardstick", "understanding", "tickets", *CALL_PARTS)
+PARTS = ("yardstick", "understanding", "tickets", *CALL_PARTS, "bridge")
 FOLDER = Path("var/bench")
 
 
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted := [name for name in CALL_PARTS if name in asked.only]:
         with part("calls", failed):
             failed += asyncio.run(measure_calls(say, FOLDER, wanted, quick=asked.quick))
+    if "bridge" in asked.only:
+        with part("bridge", failed):
+            asyncio.run(measure_bridged(say, calls=10 if asked.quick else 25, seconds=10))
     return 1 if failed else 0
 
 

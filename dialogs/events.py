@@ -114,7 +114,7 @@ class AuthorisationResult:
 
 @dataclass(frozen=True, slots=True)
 class HandOffResult:
-    """The answer to `HandOff`: taken over by `queue`, or not (`reason`: refused, timeout, unreachable)."""
+    """The answer to `HandOff`: taken over by `queue`, or not (`reason`: refused, timeout, unreachable, passed_back)."""
 
     ok: bool
     queue: str

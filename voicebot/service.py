@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
 import structlog
 
+from audio.music import Music
 from audio.vad import VoiceActivity, shared_session
 from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
+from voicebot.calls.bridging import Bridging
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.calls.tying import by_header
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
+from voicebot.endpoints.bridge import Way
 from voicebot.endpoints.endpoint import Endpoint
+from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
 from voicebot.engines import WARM_RATES, Engines, open_engines
 from voicebot.errors import code_of
@@ -125,24 +130,27 @@ class Service:
 
     async def _reload(self, settings: Settings) -> None:
         await prepare(settings)
-        bundle = await asyncio.to_thread(load_bundle, settings.bundle)
+        before, bundle = self.bundle, await asyncio.to_thread(load_bundle, settings.bundle)
         understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
         speaker = self.call_services.speaker.of(bundle)
         await speaker.warm(WARM_RATES)
         self.callbacks.use(bundle)
         session = replace(self.call_services.session, bundle=bundle, understanding=understanding)
-        self.call_services = replace(self.call_services, session=session, speaker=speaker, recording_dir=_recording_dir(settings))
+        self.call_services = replace(self.call_services, session=session, speaker=speaker, **_recording(settings))
         self.calls.use(self.call_services)
+        self.sip.let_dial([*_queues(bundle), *_queues(before)])  # calls under way go by the bundle that they began with
         self.sip.let_in(settings.sip_settings())
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, and let those under way end, for so long at most. Callers who are left then are told and handed to
-        the default queue; hand-offs under way are awaited.
+        the default queue; hand-offs under way are awaited. Those who are with an agent through us have a little longer.
         """
         self.call_services.admission.drain()
         await _each(*(endpoint.drain(seconds) for endpoint in self.endpoints))
         handoff, sip = self.settings.handoff, self.settings.sip
-        await self.calls.put_all_through(LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s)
+        ring_s = 0.0 if handoff.way is Way.REFER else handoff.ring_s
+        await self.calls.put_all_through(LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s + ring_s)
+        await self.calls.end_bridged(handoff.drain_bridged_s)
 
 
 async def _each(*parts: Awaitable[object]) -> None:
@@ -182,6 +190,10 @@ async def open_service(
         progress("opening the line")
         directory = _directory(settings, stack)
         sip = _sip(settings, calls, directory)
+        sip.let_dial(_queues(bundle))
+        call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
+        calls.use(call_services)
+        metrics.read_from("voicebot_bridged_calls", lambda: calls.bridged)
         endpoints: tuple[Endpoint, ...] = (sip,)
         for endpoint in endpoints:
             await endpoint.start()
@@ -205,8 +217,28 @@ async def open_service(
         yield Service(settings, stores, call_services, calls, endpoints, sip, callbacks, address, state, parts)
 
 
-def _recording_dir(settings: Settings) -> Callable[[str], Path | None]:
-    return lambda line: settings.recordings_dir if settings.recording.records(line) else None
+class _Recording(TypedDict):
+    recording_dir: Callable[[str], Path | None]
+    record_bridged: bool
+
+
+def _recording(settings: Settings) -> _Recording:
+    folder = settings.recordings_dir
+    return _Recording(
+        recording_dir=lambda line: folder if settings.recording.records(line) else None, record_bridged=settings.recording.bridged
+    )
+
+
+def _queues(bundle: Bundle) -> list[TransferTarget]:
+    """Whom calls may be put through to."""
+    return [TransferTarget(name, queue.target) for name, queue in bundle.queues.items()]
+
+
+def _bridging(settings: Settings, sip: SipEndpoint, clock: Callable[[], datetime]) -> Bridging:
+    async def dial(target: TransferTarget, headers: Mapping[str, str], ring_s: float, sample_rate: int) -> Leg:
+        return await sip.dial(sip.settings.queue_uri(target), headers, ring_s, sample_rate=sample_rate)
+
+    return Bridging(dial, settings.handoff, Music(settings.handoff.music), clock)
 
 
 def _call_services(
@@ -219,7 +251,7 @@ def _call_services(
         new_activity=lambda rate: VoiceActivity(shared_session(), rate),
         admission=stores.admission,
         mark=_marks(settings, stores, session.metrics).mark,
-        recording_dir=_recording_dir(settings),
+        **_recording(settings),
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,

@@ -25,7 +25,8 @@ class Queue(Spec):
     """One queue of the contact centre. `target` is what the hand-off puts into the transfer's address (SIP user).
 
     `overflow` is tried when a transfer into this queue fails, before the default queue. `self_service` has no people: its matters
-    are answered by messages. A callback is offered when the expected wait is above `long_wait_s` seconds.
+    are answered by messages. A callback is offered when the expected wait is above `long_wait_s` seconds. With `whisper` an agent
+    first hears in a few words what the call is about, and takes it by key 1 or passes it back by 2 (calls that are bridged).
     """
 
     target: str = Field(min_length=1, pattern=r"^[A-Za-z0-9._+-]+$")
@@ -35,6 +36,7 @@ class Queue(Spec):
     overflow: Name | None = None
     long_wait_s: float = Field(default=480, gt=0)
     self_service: bool = False
+    whisper: bool = False
     language: Name | None = None
 
 

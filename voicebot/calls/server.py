@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +16,17 @@ from audio.types import Recogniser
 from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import Bundle
-from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen
+from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen, Prompt, Say
+from voicebot.calls.bridging import Bridging, CallSwitchboard
 from voicebot.calls.last_words import speak_on
 from voicebot.calls.tying import Tie
 from voicebot.conversation.driver import CallDriver
-from voicebot.conversation.limits import DEFAULTS
+from voicebot.conversation.limits import DEFAULTS, LAST_WORDS_S
+from voicebot.conversation.rescue import APOLOGY
 from voicebot.conversation.session import ASIDE_S, VOICE, Session, SessionServices, aside, new_call_id
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Conversation
+from voicebot.endpoints.bridge import Bridged, Way
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import TelephonyError
 from voicebot.endpoints.leg import Leg
@@ -58,6 +62,10 @@ class CallServices:
     """Marks a caller for the agent, and for who goes before; None marks nobody."""
     recording_dir: Callable[[str], Path | None] = lambda line: None
     """The folder for a line's recordings, None where nothing is recorded."""
+    record_bridged: bool = False
+    """A recording goes on while the caller is with an agent through us."""
+    bridging: Bridging | None = None
+    """How queues are called from here; None: never, callers are transferred."""
     max_call_s: float = DEFAULTS.max_call_s
     max_say_s: float = DEFAULTS.max_say_s
     max_hold_s: float = DEFAULTS.max_hold_s
@@ -74,11 +82,14 @@ class CallServer:
     def __init__(self, services: CallServices) -> None:
         self._services = services
         self._live: set[ServedCall] = set()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
 
     def __len__(self) -> int:
         return len(self._live)
+
+    @property
+    def bridged(self) -> int:
+        """Callers who are with an agent through this process."""
+        return sum(call.with_agent for call in self._live)
 
     def use(self, services: CallServices) -> None:
         """Serve calls that begin from now on with these; calls under way keep theirs."""
@@ -113,13 +124,11 @@ class CallServer:
     async def _serve(self, call_id: str, leg: Leg, caller: Caller) -> None:
         call = ServedCall(call_id, leg, caller, self._services)
         self._live.add(call)
-        self._none_left.clear()
         try:
             await call.run()
         finally:
             self._live.discard(call)
-            if not self._live:
-                self._none_left.set()
+            call.over.set()
 
     async def _caller(self, call_id: str, leg: Leg, identify: Identify) -> Caller:
         caller, tie = await self._marked(await _identified(identify, leg)), self._services.tie
@@ -143,15 +152,33 @@ class CallServer:
         """The service stops: every caller who is left is told and handed to the default queue, hand-offs under way are awaited.
         False when calls are left after `within_s`.
         """
-        for call in self._live:
+        calls = list(self._live)
+        for call in calls:
             call.put_through_now("shutdown")
-        try:
-            async with asyncio.timeout(within_s):
-                await self._none_left.wait()
-        except TimeoutError:
-            log.error("calls are left at shutdown", code="telephony.shutdown", calls=len(self._live))
-            return False
-        return True
+        await _all_within(within_s, [call.let_go for call in calls])
+        left = sum(not call.let_go.is_set() for call in calls)
+        if left:
+            log.error("calls are left at shutdown", code="telephony.shutdown", calls=left)
+        return not left
+
+    async def end_bridged(self, after_s: float) -> None:
+        """The service stops, and with it every call that is joined here: after so long both sides are told, and it ends."""
+        bridged = [call for call in self._live if call.with_agent]
+        await _all_within(after_s, [call.over for call in bridged])
+        left = [call for call in bridged if call.with_agent]
+        for call in left:
+            call.part("shutdown")
+        if left:
+            log.warning("bridged calls end with the service", code="telephony.shutdown", calls=len(left))
+            await _all_within(LAST_WORDS_S, [call.over for call in left])
+
+
+async def _all_within(seconds: float, events: Sequence[asyncio.Event]) -> None:
+    """Wait for all of them, for so long at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            for event in events:
+                await event.wait()
 
 
 async def _hang_up(leg: Leg) -> None:
@@ -175,12 +202,22 @@ class ServedCall:
         shared = services.session
         self.session = Session(shared, VOICE, caller=caller, line=shared.bundle.routes.line_of(caller.dialled), call_id=call_id)
         self._leg = leg
+        self._board: CallSwitchboard | None = None
+        self._bridged: Bridged | None = None
+        if services.bridging is not None and (services.bridging.settings.way is not Way.REFER or not leg.offer.takes_refer):
+            self._board = CallSwitchboard(services.bridging, shared.bundle, services.speaker, shared.metrics)
+            self._leg = self._bridged = Bridged(leg, self._board)
+        self.let_go = asyncio.Event()
+        """Set when the conversation with the bot is over, whatever comes after it."""
+        self.over = asyncio.Event()
         self._services = services
         self._shared = shared
         self._recording: StereoRecording | None = None
         self._unwanted: StereoRecording | None = None
         self._driver: CallDriver | None = None
         self._put_through: str | None = None
+        self._queue = ""
+        self._recorded: Path | None = None
 
     async def run(self) -> None:
         """Answer, converse, hand over, keep the record. Raises TelephonyError when the call could not be answered."""
@@ -200,7 +237,10 @@ class ServedCall:
             self.session.journal.note("error", code="call.pipeline", error=type(error).__name__)
             outcome = await self._hold_rescue()
         finally:
-            await self._close(outcome)
+            try:
+                await self._stay_between()
+            finally:
+                await self._close(outcome)
 
     def put_through_now(self, why: str) -> None:
         """The caller must go to the default queue now."""
@@ -208,9 +248,47 @@ class ServedCall:
         if self._driver is not None:
             self._driver.put_through_now(why)
 
+    @property
+    def with_agent(self) -> bool:
+        """The caller is with an agent through us."""
+        return self._bridged is not None and self._bridged.joined and not self.over.is_set()
+
+    def part(self, why: str) -> None:
+        """End the call of a caller who is with an agent."""
+        if self._bridged is not None:
+            self._bridged.part(why)
+
+    async def _stay_between(self) -> None:
+        """While the caller is with an agent through us. The conversation, and its recording, are over."""
+        self.let_go.set()
+        if self._bridged is None or not self._bridged.joined:
+            return
+        if not self._services.record_bridged:
+            await self._end_recording()
+        with aside("live list"):
+            self._shared.live.changed(self.session.call_id, phase="with an agent")
+        self.session.journal.note("bridged", queue=self._queue)
+        outcome = await self._bridged.parted()
+        if outcome is None:
+            return
+        self.session.journal.note("bridge_ended", by=outcome.by, cause=outcome.cause, seconds=round(outcome.seconds, 1))
+        log.info("bridge ended", by=outcome.by, cause=outcome.cause, seconds=round(outcome.seconds, 1), queue=self._queue)
+        with aside("measures"):
+            self._shared.metrics.observe("voicebot_bridge_seconds", outcome.seconds)
+        if outcome.lost:
+            with aside("last words"):
+                language = self._driver.language if self._driver is not None else self.session.languages[0]
+                sorry = Say((Prompt(APOLOGY),), language, mark=APOLOGY, barge_in=False)
+                await speak_on(self._leg, self._services.speaker, sorry)
+
+    async def _let_go(self) -> None:
+        """The conversation is over: hang up, unless the caller is with an agent."""
+        if self._bridged is None or not self._bridged.joined:
+            await self._leg.hang_up()
+
     async def _converse(self, started: CallStarted) -> str:
         leg, services = self._leg, self._services
-        steering = Steering(hang_up=leg.hang_up, drop_recording=self._drop_recording)
+        steering = Steering(hang_up=self._let_go, drop_recording=self._drop_recording)
         ear = Ear(
             recognisers=services.recognisers.get,
             activity=services.new_activity(leg.sample_rate),
@@ -259,6 +337,10 @@ class ServedCall:
         )
 
     async def _hand_over(self, action: HandOff) -> HandOffResult:
+        if self._board is not None:
+            self._board.handing_over = action
+            self._board.taps = (self._heard, self._spoken) if self._services.record_bridged else None
+        self._queue = action.queue
         return await self.session.hand_over(action, self._leg)
 
     def _notice(self, action: Action) -> None:
@@ -309,16 +391,21 @@ class ServedCall:
                 self._unwanted = None
 
     async def _close(self, outcome: str) -> None:
-        recording, self._recording = self._recording, None
         if self._unwanted is not None:
             with aside("deleting a recording"):
                 await asyncio.to_thread(self._unwanted.discard, erase)
-        if recording is not None:
-            try:
-                await asyncio.to_thread(recording.close)
-            except Exception as error:
-                log.error("the recording could not be closed", code="records.recording", error=error)
-        self.session.close(outcome, recording=recording.path if recording is not None else None)
+        await self._end_recording()
+        self.session.close(outcome, recording=self._recorded)
+
+    async def _end_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        self._recorded = recording.path
+        try:
+            await asyncio.to_thread(recording.close)
+        except Exception as error:
+            log.error("the recording could not be closed", code="records.recording", error=error)
 
 
 class Observed:

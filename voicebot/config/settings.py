@@ -32,6 +32,7 @@ from voicebot.chat.settings import ChatSettings
 from voicebot.config.callers import Callers, Customers
 from voicebot.config.identity import IdentitySettings
 from voicebot.conversation.limits import Limits
+from voicebot.endpoints.bridge import Way
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
@@ -110,6 +111,8 @@ class Recording(Section):
     """For lines that are not named."""
     lines: Mapping[str, bool] = {}
     """By the line's name in the bundle."""
+    bridged: bool = False
+    """Whether what caller and agent say is recorded as well, where their call is bridged here."""
     folder: Path | None = None
     """None: recordings in data_dir."""
 
@@ -230,6 +233,7 @@ class Settings(BaseSettings):
                 queue_address=self.handoff.address,
                 queue_addresses=self.handoff.addresses,
                 verstat=self.customers.attestation,
+                legs_per_call=1 if self.handoff.way is Way.REFER else 2,
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None

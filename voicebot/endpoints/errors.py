@@ -21,6 +21,20 @@ class MediaError(TelephonyError):
     code = "telephony.media"
 
 
+class DialFailed(TelephonyError):
+    """Nobody took the call that we placed."""
+
+    code = "telephony.dial"
+
+    def __init__(self, reason: str, status: int = 0, why: str = "") -> None:
+        """`reason`: refused, timeout, unreachable (it cannot be dialled) or passed_back (an agent did not take the call).
+        `status`: SIP's, or 0.
+        """
+        super().__init__(why or (f"{reason} ({status})" if status else reason))
+        self.reason = reason
+        self.status = status
+
+
 class EndpointError(TelephonyError):
     """The SIP endpoint cannot start; the message says why, and the fix."""
 

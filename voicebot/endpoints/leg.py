@@ -23,6 +23,8 @@ class CallOffer:
     """The name of the trunk that the call came from; None when that is not known."""
     caller_id: CallerIdRules = UNTRUSTED
     """How the identity headers are read."""
+    takes_refer: bool = True
+    """Whether the far end can be asked to call somebody else (REFER): a page in a browser cannot."""
 
 
 KEYS = "0123456789*#"
@@ -70,6 +72,8 @@ class TransferTarget:
     """What the queue is called in the telephone network; "" for the same name."""
     ref: str = ""
     """The opaque reference of the hand-off, for an endpoint that can send one along."""
+    call_ref: str = ""
+    """The network's id of the caller's own call, likewise."""
 
     @property
     def address(self) -> str:
@@ -83,9 +87,13 @@ class TransferOutcome:
 
     ok: bool
     reason: str = ""
-    """Why not: refused, timeout, unreachable (the target is no address) or gone (the caller left)."""
+    """Why not: refused, timeout, unreachable (the target is no address), passed_back (an agent did not take it) or gone (the
+    caller left).
+    """
     status: int = 0
     """The SIP status that told, 0 where there was none."""
+    unable: bool = False
+    """It was the far end that does not transfer (REFER itself was refused, or left unanswered): the target was never asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,15 @@ class LegStats:
 class Leg(Protocol):
     """One caller's leg. Audio is signed 16-bit little-endian mono at `sample_rate`, known once `answer` has returned."""
 
-    offer: CallOffer
-    sample_rate: int
+    @property
+    def offer(self) -> CallOffer:
+        """What the network said when the call came."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        ...
 
     @property
     def stats(self) -> LegStats | None:
@@ -149,6 +164,14 @@ class Leg(Protocol):
 
         `timeout_s` is how long the far end may take to accept; see `endpoints.sip.transfer` for what counts as handed over.
         """
+        ...
+
+    async def send_key(self, key: str) -> None:
+        """Press a key of `KEYS` towards the far end, as it takes keys. Never raises; harmless when the call is over."""
+        ...
+
+    def may_last(self, seconds: float) -> None:
+        """The call may go on for so long from now, whatever limit it had."""
         ...
 
     async def hang_up(self) -> None:

@@ -34,7 +34,10 @@ _log = structlog.get_logger(__name__)
 class Transferable(Protocol):
     """Whoever can be handed over: a telephone leg is transferred, a chat is taken over where it is."""
 
-    offer: CallOffer
+    @property
+    def offer(self) -> CallOffer:
+        """What the network said when the call came."""
+        ...
 
     async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
         """See `voicebot.endpoints.leg.Leg.transfer`."""
@@ -72,7 +75,9 @@ class HandOffService:
         return self._refs.get(call_id)
 
     async def hand_off(self, action: HandOff, *, leg: Transferable, caller: Caller, call_id: str) -> HandOffResult:
-        """See a hand-off through. Never raises: `ok` False says why (refused, timeout, unreachable, gone, failed)."""
+        """See a hand-off through. Never raises: `ok` False says why (refused, timeout, unreachable, passed_back, gone,
+        failed).
+        """
         keep_for = self._keep_for if action.kind == "transfer" and action.call_back is None else KEEP_WAITING_FOR
         try:
             record = make_record(
@@ -106,7 +111,8 @@ class HandOffService:
         if record.kind == "message":
             log.info("message taken")
             return HandOffResult(ok=True, queue=record.queue, reason="message")
-        outcome = await leg.transfer(TransferTarget(record.queue, self._name_of(record.queue), record.ref), self._timeout_s)
+        target = TransferTarget(record.queue, self._name_of(record.queue), record.ref, record.call_ref)
+        outcome = await leg.transfer(target, self._timeout_s)
         log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
         return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)
 

@@ -15,6 +15,7 @@ _RECOGNISER = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, 8.0)
 _UNDERSTANDING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEERING = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 86_400.0)
 _LENGTH = (10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 3600.0, 14_400.0, 86_400.0)
+_RING = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0, 120.0, 600.0)
 _LOSS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _MOS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3, 4.5)
@@ -196,6 +197,30 @@ FAMILIES: Mapping[str, Family] = {
             "queue",
             "ok",
             wrong='Many with ok="false": the queue does not answer; check handoff.address and the switchboard.',
+        ),
+        _counter(
+            "voicebot_dials_total",
+            "Calls placed to queues (handoff.way), by queue and result; passed_back counts beside answered.",
+            "queue",
+            "result",
+            wrong="refused, timeout: the queue; unreachable: its host is none of sip.peers, or the address is wrong.",
+        ),
+        _histogram(
+            "voicebot_ring_seconds",
+            "How long a queue that we called rang, whatever came of it.",
+            wrong="Near handoff.ring_s: nobody is free, or the queue does not answer.",
+            bounds=_RING,
+        ),
+        _gauge(
+            "voicebot_bridged_calls",
+            "Callers who are with an agent through this process; each holds the place of a call.",
+            wrong="Near limits.max_calls: add a process, or let the trunk take REFER.",
+        ),
+        _histogram(
+            "voicebot_bridge_seconds",
+            "How long a caller and an agent were joined.",
+            wrong="Many of a few seconds: calls end when they are joined; look for the bridge's end in the journals.",
+            bounds=_LENGTH,
         ),
         _counter(
             "voicebot_survey_answers_total",

@@ -11,6 +11,7 @@ from dialogs.data.lint.sources import Sources
 from dialogs.data.prompts import ALONE, BUTTON, NESTED, PromptBook, PromptKind
 from dialogs.data.routes import Routes
 from dialogs.data.spoken_values import KNOWN_VALUES
+from dialogs.data.whisper import NEEDED, PREFIXES
 
 Use = tuple[str, str]
 """A prompt id and where it is used."""
@@ -43,6 +44,10 @@ def _used(flow: Flow, routes: Routes) -> Iterator[Use]:
     for name, matter in routes.matters.items():
         if matter.message:
             yield matter.message, f"routes.yml, matters.{name}"
+    whispered = next((name for name, queue in routes.queues.items() if queue.whisper), None)
+    if whispered is not None:
+        for prompt_id in NEEDED:
+            yield prompt_id, f"routes.yml, queues.{whispered}: what its agents hear first"
 
 
 def prompts_of(step: Step) -> tuple[str, ...]:
@@ -123,7 +128,7 @@ def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
             alone = prompt_id.startswith(ALONE) and prompt_id.replace(ALONE, "matter.", 1) in known
-            said = prompt_id in known or base in known or prompt_id.startswith(BUTTON) or alone
+            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, *PREFIXES)) or alone
             if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True

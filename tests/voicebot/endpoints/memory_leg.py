@@ -21,6 +21,8 @@ class MemoryLeg:
         self.sample_rate = RATE
         self.stats: LegStats | None = None
         self.sent = bytearray()
+        self.keys_sent = ""
+        self.longest_s = 0.0
         self.answered = asyncio.Event()
         self.hung_up = asyncio.Event()
         self.transferred_to: list[str] = []
@@ -53,7 +55,7 @@ class MemoryLeg:
         if self._over or self._held:
             return 0
         self.sent += pcm
-        self._empty_at = max(self._empty_at, time.monotonic()) + len(pcm) / 2 / RATE
+        self._empty_at = max(self._empty_at, time.monotonic()) + len(pcm) / 2 / self.sample_rate
         return len(pcm)
 
     def flush(self) -> None:
@@ -101,6 +103,12 @@ class MemoryLeg:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await waiting
 
+    async def send_key(self, key: str) -> None:
+        self.keys_sent += key
+
+    def may_last(self, seconds: float) -> None:
+        self.longest_s = seconds
+
     async def hang_up(self) -> None:
         self.hung_up.set()
         self._end("hangup")
@@ -108,7 +116,7 @@ class MemoryLeg:
     # what the far end does
 
     def speak(self, seconds: float, loud: bool = True) -> None:
-        self._incoming += (b"\x00\x40" if loud else b"\x00\x00") * int(seconds * RATE)
+        self._incoming += (b"\x00\x40" if loud else b"\x00\x00") * int(seconds * self.sample_rate)
 
     def press(self, key: str) -> None:
         self._tell(LegKey(key))
@@ -133,7 +141,7 @@ class MemoryLeg:
         self._end(cause)
 
     def _unsent(self) -> int:
-        return max(0, int((self._empty_at - time.monotonic()) * RATE) * 2)
+        return max(0, int((self._empty_at - time.monotonic()) * self.sample_rate) * 2)
 
     def _tell(self, fact: LegKey | LegHold) -> None:
         if not self._over:

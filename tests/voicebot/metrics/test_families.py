@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import voicebot
 from voicebot.chat.settings import ChatSettings
 from voicebot.conversation.limits import Limits
+from voicebot.handoff.settings import HandOffSettings
 from voicebot.metrics.families import FAMILIES, STANDARD, Family, Kind
 from voicebot.metrics.page import PAGE, page
 from voicebot.metrics.registry import Metrics
@@ -30,6 +31,8 @@ def longest(section: type[BaseModel], name: str) -> float:
 
 LIMITS = {
     "voicebot_call_seconds": longest(Limits, "max_call_s"),
+    "voicebot_ring_seconds": longest(HandOffSettings, "ring_s"),
+    "voicebot_bridge_seconds": longest(HandOffSettings, "max_bridge_s"),
     "voicebot_steering_seconds": max(longest(Limits, "max_call_s"), longest(ChatSettings, "max_chat_s")),
     "voicebot_chat_seconds": longest(ChatSettings, "max_chat_s"),
     "voicebot_chat_wait_seconds": longest(ChatSettings, "agent_wait_s"),

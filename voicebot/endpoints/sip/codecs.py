@@ -8,6 +8,8 @@ Codec = Literal["opus", "g722", "pcma", "pcmu"]
 
 # The stack looks codecs up by name/rate/channels. Opus is opus/48000/2 in SDP whatever it runs at inside (RFC 7587, 4.1).
 CODEC_SPECS: dict[Codec, str] = {"opus": "opus/16000/1", "g722": "g722/16000/1", "pcma": "pcma", "pcmu": "pcmu"}
+WIDEBAND: frozenset[Codec] = frozenset({"opus", "g722"})
+"""Those of 16 kHz."""
 
 MEDIA_DIRECTIVES = (
     # a recogniser hears 16 kHz mono: let Opus decode to just that instead of resampling 48 kHz stereo

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,9 @@ from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
 from caller_id.types import Caller
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
-from voicebot.endpoints.errors import EndpointError
-from voicebot.endpoints.leg import CallOffer
+from voicebot.endpoints.errors import DialFailed, EndpointError
+from voicebot.endpoints.leg import CallOffer, TransferTarget
+from voicebot.endpoints.sip.dialling import Dialler
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.orphans import OrphanedCalls
@@ -52,7 +53,12 @@ class SipEndpoint:
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
         self._orphans: OrphanedCalls | None = None
+        self._dialler: Dialler | None = None
+        self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
+        self._no_legs = asyncio.Event()
+        self._no_legs.set()
+        self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._shutting_down = False
         self._refused = 0
@@ -108,6 +114,11 @@ class SipEndpoint:
             for account in self.settings.accounts():
                 agent = await UserAgent.create(runtime, account, transfer_policy="reject")
                 agent.on_incoming(self._incoming)
+            diallers = {name: await UserAgent.create(runtime, each) for name, each in self.settings.dialling_accounts().items()}
+            for agent in diallers.values():
+                agent.on_incoming(self._incoming)  # whoever dials their user part reaches the same bot
+            self._dialler = Dialler(runtime, diallers, self.settings, self._trace)
+            self._dialler.allow(self._queues)
         except BaresipError as error:
             await self.close()
             raise EndpointError(f"the SIP stack did not start on {self.settings.host}:{self._port}: {error}") from error
@@ -121,25 +132,37 @@ class SipEndpoint:
         self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
         if self._gate is not None:
             self._gate.let_in(self.settings.peer_networks)
+        if self._dialler is not None:
+            self._dialler.settings = self.settings
+
+    def let_dial(self, queues: Collection[TransferTarget]) -> None:
+        """These queues can be called from now on, and nobody else."""
+        self._queues = frozenset(self.settings.queue_uri(queue) for queue in queues)
+        if self._dialler is not None:
+            self._dialler.allow(self._queues)
+
+    async def dial(self, uri: str, headers: Mapping[str, str], timeout_s: float, *, sample_rate: int = 8000) -> SipLeg:
+        """Call a queue and wait for its answer; the leg is answered, with its media up. `sample_rate` (Hz) is that of the sound
+        which it will be given: a codec that fits is offered first. Raises DialFailed.
+        """
+        if self._dialler is None or self._shutting_down:
+            raise DialFailed("unreachable", why="the endpoint is closed")
+        return await self._dialler.dial(uri, headers, timeout_s, wide=sample_rate > 8000, live=len(self._legs))
 
     async def drain(self, timeout_s: float) -> bool:
-        """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`."""
-        if self._runtime is None:
-            return True
-        try:
-            await asyncio.wait_for(self._runtime.drain(), timeout_s)
-        except TimeoutError:
-            return not self._legs
-        except BaresipError as error:
-            log.warning("draining: the SIP stack does not answer: %s", error)
-            return not self._legs
-        return True
+        """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`. Queues can be
+        called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
+        """
+        self._draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._no_legs.wait(), timeout_s)
+        return not self._legs
 
     async def close(self) -> None:
         """End every call and stop the stack; harmless when closed."""
         self._shutting_down = True
-        if self._legs:
-            await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in self._legs}, timeout=_CLOSE_S)
+        if legs := self._all_legs():
+            await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
         if self._gate is not None:
             await self._gate.close()
@@ -157,11 +180,14 @@ class SipEndpoint:
         """A leg from the first moment on, so that it misses nothing that happens to the call."""
         if self._trace is None or self._shutting_down:
             self._refuse(call, "the endpoint is closing")
+        elif self._draining:
+            self._refuse(call, "the endpoint takes no more calls")
         elif len(self._legs) >= self.settings.max_calls:
             self._refuse(call, "too many calls")
         else:
             leg = SipLeg(call, _offer(call), self.settings, self._trace)
             self._legs.add(leg)
+            self._no_legs.clear()
             self._run(self._serve(call, leg), f"sip-call-{call.handle}")
 
     def _refuse(self, call: Call, why: str) -> None:
@@ -181,8 +207,10 @@ class SipEndpoint:
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
         finally:
-            self._legs.discard(leg)
             await leg.hang_up()
+            self._legs.discard(leg)
+            if not self._legs:
+                self._no_legs.set()
 
     async def _traced(self, offer: CallOffer) -> CallOffer:
         """The offer with the trunk that its INVITE came from, and with headers that stand several times whole: the stack tells
@@ -211,8 +239,12 @@ class SipEndpoint:
     def _stack_died(self) -> None:
         log.critical("the SIP stack died; a new process is needed")
         self.died.set()
-        for leg in self._legs:
+        for leg in self._all_legs():
             leg.stack_died()
+
+    def _all_legs(self) -> list[SipLeg]:
+        """Those of callers, and those to queues."""
+        return [*self._legs, *(self._dialler.legs if self._dialler is not None else ())]
 
 
 async def _reject(call: Call) -> None:

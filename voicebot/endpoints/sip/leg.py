@@ -42,6 +42,7 @@ class SipLeg:
         self._call = call
         self._settings = settings
         self._trace = trace
+        self._longest: asyncio.TimerHandle | None = None
         self._audio = LegAudio(call.audio)
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._ended = asyncio.Event()
@@ -56,7 +57,7 @@ class SipLeg:
         self._press_timer: asyncio.TimerHandle | None = None
         self._transfer: TransferWatch | None = None
         self._transfer_news = asyncio.Event()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._life_timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
         call.on(self._on_stack_event)
         trace.watch(offer.call_ref, self._on_message)
@@ -93,7 +94,27 @@ class SipLeg:
         except BaresipError as error:
             raise CallGone(f"the call was not established: {error}") from error
         self.sample_rate = self._audio.sample_rate
-        self._start_timer(self._settings.max_call_s, "max_length")
+        self.may_last(self._settings.max_call_s)
+
+    async def established(self, timeout_s: float) -> None:
+        """Of a call that we placed: wait until it is answered and media is up. Raises BaresipError (the stack's verdict) or
+        MediaError.
+        """
+        await self._call.wait_established(timeout_s)
+        try:
+            await self._audio.open(_AUDIO_S)
+        except MediaError:
+            await self.end("failed")
+            raise
+        self.sample_rate = self._audio.sample_rate
+        self.may_last(self._settings.max_call_s)
+
+    def may_last(self, seconds: float) -> None:
+        """The call may go on for so long from now."""
+        if self._longest is not None:
+            self._longest.cancel()
+        if not self._ended.is_set():
+            self._longest = asyncio.get_running_loop().call_later(seconds, self._expire, "max_length")
 
     async def next_event(self) -> LegEvent:
         """The next fact, in order."""
@@ -171,6 +192,15 @@ class SipLeg:
             watch.refused(0, _now())
         self._transfer_news.set()
 
+    async def send_key(self, key: str) -> None:
+        """Press a key: an RFC 4733 event, or an INFO where the account says so."""
+        if self._ended.is_set() or key not in KEYS:
+            return
+        try:
+            await self._call.send_dtmf(key)
+        except BaresipError as error:  # the far end hung up while the key was down, or takes none
+            log.info("a key could not be sent: %s", error, extra={"call_ref": self.offer.call_ref})
+
     async def hang_up(self) -> None:
         """End the call; harmless when it is over. A far end that has put the caller through is first given the time to leave."""
         if self._will_leave:
@@ -195,9 +225,6 @@ class SipLeg:
         """The SIP stack is gone: so is the call."""
         self._end("failed", "the SIP stack died")
 
-    def _start_timer(self, seconds: float, cause: str) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, self._expire, cause))
-
     def _look_for_life(self) -> None:
         """End a call of which nothing has come in all the time that it was given to answer: what we said does not count, nor does
         a hold or a transfer. A caller whose sound does not reach us may still hear the keys being read out, and press one.
@@ -210,7 +237,7 @@ class SipLeg:
         if left <= 0:
             self._expire("media_timeout")
         else:
-            self._timers.append(asyncio.get_running_loop().call_later(left, self._look_for_life))
+            self._life_timer = asyncio.get_running_loop().call_later(left, self._look_for_life)
 
     def _expire(self, cause: str) -> None:
         log.warning("call ended: %s", cause, extra={"call_ref": self.offer.call_ref})
@@ -237,8 +264,9 @@ class SipLeg:
                 self._life_came = True
             case Event.CALL_TRANSFER_FAILED if self._transfer is not None:
                 status = (event.text or "").partition(" ")[0]
-                self._transfer.refused(int(status) if status.isdigit() else 0, _now())
-                self._transfer_news.set()
+                # the trace tells whether this is the answer to the REFER, or news of the target
+                refused = (self._transfer, int(status) if status.isdigit() else 0)
+                asyncio.get_running_loop().call_later(_TRACE_LAG_S, self._tell_transfer_of_refusal, *refused)
             case Event.CALL_CLOSED:
                 self._closed(event.text or "")
             case _:
@@ -285,11 +313,16 @@ class SipLeg:
         watch.call_ended(transferred=transferred)
         self._transfer_news.set()
 
+    def _tell_transfer_of_refusal(self, watch: TransferWatch, status: int) -> None:
+        watch.refused(status, _now())
+        self._transfer_news.set()
+
     def _end(self, cause: str, detail: str) -> None:
         if self._ended.is_set():
             return
-        for timer in (*self._timers, *([self._press_timer] if self._press_timer is not None else ())):
-            timer.cancel()
+        for timer in (self._longest, self._life_timer, self._press_timer):
+            if timer is not None:
+                timer.cancel()
         # what explains the end may still be on its way
         asyncio.get_running_loop().call_later(2 * _TRACE_LAG_S, self._trace.unwatch, self.offer.call_ref, self._on_message)
         self._audio.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ from baresip import Account, Config
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from voicebot.endpoints.leg import TransferTarget
-from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, Codec
+from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
 from voicebot.endpoints.sip.trunks import RESERVED, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
@@ -100,6 +100,8 @@ class SipSettings(SipSection):
     """Queues that are elsewhere, by their name in the bundle."""
     verstat: bool = False
     """Whether the trunks of the short form are believed when they verify numbers."""
+    legs_per_call: int = 1
+    """2 where a caller's call and one to a queue may be joined here: each has two RTP ports."""
 
     @model_validator(mode="after")
     def _fits(self) -> SipSettings:
@@ -155,24 +157,34 @@ class SipSettings(SipSection):
 
     def accounts(self) -> list[Account]:
         """The accounts that answer for every dialled number of the trunk: one a transport, since the stack matches it too."""
-        params = [
-            "catchall=yes",  # any user part of the request URI is ours: the dialled number tells the line
-            "video_codecs=none",  # else the stack re-INVITEs every audio call right after its ACK
-        ]
-        if self.media_encryption != "none":
-            params.append(f"mediaenc={self.media_encryption}")
-        return [
-            Account(
-                user=self.user,
-                domain=uri_host(self.host),
-                password="",
-                reg_interval=0,
-                transport=transport,
-                audio_codecs=tuple(CODEC_SPECS[codec] for codec in self.codecs),
-                extra_params=tuple(params),
-            )
-            for transport in self.transports
-        ]
+        # any user part of the request URI is ours: the dialled number tells the line
+        return [self._account(self.user, transport, self.codecs, "catchall=yes") for transport in self.transports]
+
+    def dialling_accounts(self) -> dict[str, Account]:
+        """The accounts that call queues: "narrow" offers 8 kHz first, "wide" 16; with "+tls" for sips: URIs."""
+        transports = {"": min(self.transports, key=lambda transport: transport == "tls")}
+        if "tls" in self.transports:
+            transports["+tls"] = "tls"
+        narrow = sorted(self.codecs, key=lambda codec: codec in WIDEBAND)
+        wide = sorted(self.codecs, key=lambda codec: codec not in WIDEBAND)
+        return {
+            kind + suffix: self._account(self.user, transport, codecs)
+            for suffix, transport in transports.items()
+            for kind, codecs in (("narrow", narrow), ("wide", wide))
+        }
+
+    def _account(self, user: str, transport: Transport, codecs: Sequence[Codec], *params: str) -> Account:
+        encryption = () if self.media_encryption == "none" else (f"mediaenc={self.media_encryption}",)
+        return Account(
+            user=user,
+            domain=uri_host(self.host),
+            password="",
+            reg_interval=0,
+            transport=transport,
+            audio_codecs=tuple(CODEC_SPECS[codec] for codec in codecs),
+            # with video the stack would re-INVITE every audio call right after its ACK
+            extra_params=(*params, "video_codecs=none", *encryption),
+        )
 
 
 def _problems(settings: SipSettings) -> list[str]:
@@ -191,8 +203,11 @@ def _problems(settings: SipSettings) -> list[str]:
     if not settings.codecs or any(codec not in CODEC_SPECS for codec in settings.codecs):
         found.append(f"codecs must name some of {', '.join(CODEC_SPECS)}, got {', '.join(settings.codecs) or 'none'}")
     low, high = settings.rtp_ports
-    if not 1024 <= low <= high - 2 * settings.max_calls <= 65535:
-        found.append(f"rtp_ports {low}-{high} must lie above 1023 and hold two ports for each of max_calls={settings.max_calls}")
+    ports = 2 * settings.legs_per_call
+    if not 1024 <= low <= high - ports * settings.max_calls <= 65535:
+        each = f"{'four' if ports == 4 else 'two'} ports for each of max_calls={settings.max_calls}"
+        why = "; a call that is joined with a queue here has four (handoff.way: refer needs two)" if ports == 4 else ""
+        found.append(f"rtp_ports {low}-{high} must lie above 1023 and hold {each}{why}")
     if settings.max_calls > _MOST_CALLS:
         found.append(f"max_calls must be at most {_MOST_CALLS}, got {settings.max_calls}: start more processes for more calls")
     if settings.max_calls < 1:

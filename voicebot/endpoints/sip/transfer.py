@@ -23,6 +23,9 @@ _PLAIN_URI = re.compile(r"sips?:[^\s<>;?,\"@]+(@[^\s<>;?,\"@]+)?")
 _TERMINATED = 487  # RFC 3261: Request Terminated; a phone that hangs up while it dials the target says so, then sends BYE
 _BYE_FOLLOWS_S = 0.3
 
+UNABLE = frozenset({400, 403, 405, 406, 415, 420, 421, 488, 489, 501, 603, 606})
+"""Answers to a REFER that speak of the REFER, not of whom it names: whoever sends them does not transfer."""
+
 
 def is_transfer_target(uri: str) -> bool:
     """True for a SIP URI that can travel in our Refer-To: no parameters, no headers, no brackets."""
@@ -82,10 +85,12 @@ class TransferWatch:
             if self.state is TransferState.SENT:
                 self.state = TransferState.ACCEPTED
         elif status >= 300 and status not in (401, 407):  # the stack answers a challenge itself
-            self._decide(TransferOutcome(False, "refused", status))
+            self._decide(TransferOutcome(False, "refused", status, unable=status in UNABLE))
 
     def notified(self, status: int, now: float) -> None:
-        """A NOTIFY reported the status of the target."""
+        """A NOTIFY reported the status of the target: the REFER was accepted, also where its 202 comes later."""
+        if self.state is TransferState.SENT:
+            self.state = TransferState.ACCEPTED
         if status >= 300:
             self.refused(status, now)
         elif status >= 200:
@@ -104,7 +109,8 @@ class TransferWatch:
             self.state = TransferState.TERMINATED
             self._deadline = now + _BYE_FOLLOWS_S
         else:
-            self._decide(TransferOutcome(False, "refused", status))
+            unable = self.state is TransferState.SENT and status in UNABLE
+            self._decide(TransferOutcome(False, "refused", status, unable=unable))
 
     def call_ended(self, *, transferred: bool) -> None:
         """The leg is gone: handed over if the far end had accepted, else the caller hung up."""
@@ -125,7 +131,7 @@ class TransferWatch:
             case TransferState.TERMINATED:
                 self._decide(TransferOutcome(False, "refused", _TERMINATED))
             case TransferState.SENT | TransferState.ACCEPTED:
-                self._decide(TransferOutcome(False, "timeout"))
+                self._decide(TransferOutcome(False, "timeout", unable=self.state is TransferState.SENT))
             case TransferState.DECIDED:
                 pass
             case _:

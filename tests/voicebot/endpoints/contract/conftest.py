@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.voicebot.endpoints.contract.far_end import SETTLE_S, FarEnd
+from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
+from tests.voicebot.endpoints.contract.far_end import QUEUE, SETTLE_S, FarEnd
 from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
+from tests.voicebot.endpoints.sip.answerer import Queue
 from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 
@@ -27,7 +29,17 @@ async def _sip(stack: AsyncExitStack) -> FarEnd:
     return SipFarEnd(bot, probe)
 
 
-OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip}
+async def _bridged(stack: AsyncExitStack) -> FarEnd:
+    queue = await Queue.open()
+    stack.push_async_callback(queue.close)
+    bot = await stack.enter_async_context(running(settings(queue_address=queue.address)))
+    bot.endpoint.let_dial([QUEUE])
+    probe = await Probe.open(bot.address)
+    stack.push_async_callback(probe.close)
+    return BridgedFarEnd(bot, probe, queue)
+
+
+OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "bridged": _bridged}
 """What the stack holds is closed when the test is over."""
 
 

@@ -59,7 +59,7 @@ class MemoryFarEnd:
                 await asyncio.sleep(SETTLE_S)
                 return TransferOutcome(True, status=100)
             case Answer.REFUSE:
-                return TransferOutcome(False, "refused", 603)
+                return TransferOutcome(False, "refused", 603, unable=True)
             case Answer.REFUSE_LATER:
                 await asyncio.sleep(SETTLE_S / 2)
                 return TransferOutcome(False, "refused", 486)

@@ -62,6 +62,10 @@ async def _unavailable(probe: Probe, refer: Message) -> None:
     probe.reply(refer, "503 Service Unavailable")
 
 
+async def _no_such_method(probe: Probe, refer: Message) -> None:
+    probe.reply(refer, "405 Method Not Allowed", headers=("Allow: INVITE, ACK, BYE, CANCEL",))
+
+
 async def _say_nothing(probe: Probe, refer: Message) -> None:
     pass
 
@@ -86,10 +90,11 @@ async def _give_up(probe: Probe, refer: Message) -> None:
         pytest.param(_complete, 5, TransferOutcome(True, status=200), id="the queue answered"),
         pytest.param(_accept, 5, TransferOutcome(True, status=100), id="the queue is being called"),
         pytest.param(_take_over_and_leave, 5, TransferOutcome(True, status=202), id="the far end took over and left"),
-        pytest.param(_refuse, 5, TransferOutcome(False, "refused", 603), id="refused"),
+        pytest.param(_refuse, 5, TransferOutcome(False, "refused", 603, unable=True), id="refused"),
+        pytest.param(_no_such_method, 5, TransferOutcome(False, "refused", 405, unable=True), id="no such method"),
         pytest.param(_unavailable, 5, TransferOutcome(False, "refused", 503), id="no service"),
         pytest.param(_fail_later, 5, TransferOutcome(False, "refused", 486), id="the queue is busy"),
-        pytest.param(_say_nothing, 0.4, TransferOutcome(False, "timeout"), id="no answer"),
+        pytest.param(_say_nothing, 0.4, TransferOutcome(False, "timeout", unable=True), id="no answer"),
         pytest.param(_accept_and_say_nothing, 0.4, TransferOutcome(False, "timeout"), id="accepted and nothing more"),
         pytest.param(_hang_up, 5, TransferOutcome(False, "gone"), id="the caller hung up"),
         pytest.param(_give_up, 5, TransferOutcome(False, "gone", 487), id="the caller hung up while being put through"),

@@ -55,16 +55,20 @@ def play(steps: list[Step], until: float = 100.0) -> TransferWatch:
         pytest.param([(0.1, "answer", 202), (0.5, "bye", 0)], (True, "", 202), id="took over and left"),
         pytest.param([(0.5, "transferred", 0)], (True, "", 202), id="the stack says transferred"),
         pytest.param([(0.5, "bye", 0)], (False, "gone", 0), id="hung up"),
-        pytest.param([(0.1, "answer", 603)], (False, "refused", 603), id="declined"),
+        pytest.param([(0.1, "answer", 603)], (False, "refused", 603, True), id="declined"),
+        pytest.param([(0.1, "failed", 501)], (False, "refused", 501, True), id="the stack tells that it is not implemented"),
+        pytest.param([(0.1, "answer", 503)], (False, "refused", 503), id="overloaded, but it does transfer"),
+        pytest.param([(0.1, "answer", 202), (0.2, "failed", 603)], (False, "refused", 603), id="the queue declined"),
+        pytest.param([(0.1, "notify", 603)], (False, "refused", 603), id="the queue declined, and 202 was late"),
         pytest.param([(0.1, "answer", 401), (0.2, "answer", 202), (0.3, "notify", 200)], (True, "", 200), id="challenged first"),
-        pytest.param([], (False, "timeout", 0), id="no answer"),
+        pytest.param([], (False, "timeout", 0, True), id="no answer"),
         pytest.param([(0.1, "answer", 202)], (False, "timeout", 0), id="accepted and nothing more"),
         pytest.param([(0.1, "answer", 202), (0.2, "notify", 487), (0.3, "bye", 0)], (False, "gone", 487), id="gave up and left"),
         pytest.param([(0.1, "answer", 202), (0.2, "notify", 487)], (False, "refused", 487), id="the target gave up"),
         pytest.param([(0.1, "failed", 0)], (False, "refused", 0), id="the stack failed"),
     ],
 )
-def test_verdict(steps: list[Step], outcome: tuple[bool, str, int]) -> None:
+def test_verdict(steps: list[Step], outcome: tuple[bool, str, int] | tuple[bool, str, int, bool]) -> None:
     watch = play(steps)
     assert watch.outcome == TransferOutcome(*outcome)
     assert watch.state is TransferState.DECIDED
