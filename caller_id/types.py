@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -42,6 +43,10 @@ class Caller:
     """The caller, or the network for them, hides the number."""
     authentication: Authentication = Authentication.NONE
     """What proof of identity was given."""
+    level: str = ""
+    """How the app authenticated the customer (OpenID Connect's `acr`); "" without its proof."""
+    authenticated_at: datetime | None = None
+    """When the app did so."""
     segment: Segment = Segment.MASS
     """A hint of the customer directory."""
     language: str | None = None
@@ -54,6 +59,8 @@ class Caller:
     """The number that was called: E.164, or the digits of a short code."""
     diverted_from: str | None = None
     """The number that passed the call on to us."""
+    screen: str = ""
+    """Where in the app the customer was when they called; "" for a call that did not come from it."""
 
     @property
     def vouched(self) -> bool:

@@ -93,9 +93,7 @@ class ChatStage:
     async def listen(self, listen: Listen | None) -> None:
         """Show what can be chosen, and whether digits can be typed."""
         offered = choices(self._dialog.bundle, self._dialog.state, self._clock())
-        await self._send(
-            {"type": "options", "choices": [asdict(choice) for choice in offered], "digits": self.collecting}
-        )
+        await self._send({"type": "options", "choices": [asdict(choice) for choice in offered], "digits": self.collecting})
 
     async def stop_recording(self) -> None:
         """The customer's words are left out of the record."""

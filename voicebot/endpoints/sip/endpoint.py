@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from baresip import BaresipError, Call, Event, Runtime, StackEvent, UserAgent
+from baresip import Account, BaresipError, Call, Event, Runtime, StackEvent, UserAgent
 
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
@@ -23,6 +23,7 @@ from voicebot.endpoints.leg import CallOffer
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.orphans import OrphanedCalls
+from voicebot.endpoints.sip.peers import Network
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
@@ -51,6 +52,7 @@ class SipEndpoint:
         self._attestation = attestation
         self._port = settings.port
         self._runtime: Runtime | None = None
+        self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
         self._orphans: OrphanedCalls | None = None
@@ -98,6 +100,33 @@ class SipEndpoint:
             attestation=self._attestation,
         )
 
+    @property
+    def trace(self) -> SipTrace:
+        """What is said on the wire. Raises EndpointError before the start."""
+        if self._trace is None:
+            raise EndpointError("the SIP stack has not started")
+        return self._trace
+
+    @property
+    def full(self) -> bool:
+        """Whether the stack has as many calls as it may, whoever they belong to."""
+        return len(self._legs) + sum(live() for live in self._sharing) >= self.settings.max_calls
+
+    async def share(self, account: Account, incoming: Callable[[Call], None], live: Callable[[], int]) -> None:
+        """Another endpoint's account in this stack: its calls go to `incoming`, `live` counts them. Raises EndpointError."""
+        if self._runtime is None:
+            raise EndpointError("the SIP stack has not started")
+        try:
+            agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+        except BaresipError as error:
+            raise EndpointError(f"the SIP stack does not take the account {account.user}: {error}") from error
+        agent.on_incoming(incoming)
+        self._sharing.append(live)
+
+    async def is_own(self, call: Call) -> bool:
+        """Whether the INVITE is known to have come from this machine itself."""
+        return self._lies_in(await self._source(call), (self.settings.own_network,))
+
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
         self._port = self.settings.port or free_port(self.settings.host)
@@ -112,7 +141,7 @@ class SipEndpoint:
             runtime.subscribe(self._on_stack_event)
             self._orphans = OrphanedCalls()
             self._orphans.start()
-            self._gate = PeerGate(self.settings.peer_networks, (self._port, self._port + 1))
+            self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             for account in self.settings.accounts():
                 agent = await UserAgent.create(runtime, account, transfer_policy="reject")
@@ -130,7 +159,7 @@ class SipEndpoint:
             update={"peers": tuple(peers), "trusted": None if trusted is None else tuple(trusted)}
         )
         if self._gate is not None:
-            self._gate.let_in(self.settings.peer_networks)
+            self._gate.let_in(self.settings.let_in_networks)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`."""
@@ -167,10 +196,10 @@ class SipEndpoint:
         """A leg from the first moment on, so that it misses nothing that happens to the call."""
         if self._trace is None or self._shutting_down:
             self._refuse(call, "the endpoint is closing")
-        elif len(self._legs) >= self.settings.max_calls:
+        elif self.full:
             self._refuse(call, "too many calls")
         else:
-            leg = SipLeg(call, _offer(call), self.settings, self._trace)
+            leg = SipLeg(call, offer_of(call), self.settings, self._trace)
             self._legs.add(leg)
             self._run(self._serve(call, leg), f"sip-call-{call.handle}")
 
@@ -186,7 +215,11 @@ class SipEndpoint:
     async def _serve(self, call: Call, leg: SipLeg) -> None:
         """One call from offer to end. Whatever goes wrong in serving it, it does not stay behind."""
         try:
-            leg.offer = _offer(call, trusted=await self._trusts(call))
+            if await self._is_uninvited(call):
+                self._note_refusal("this machine is no peer of the trunk")
+                await _reject(call)
+                return
+            leg.offer = offer_of(call, trusted=await self._trusts(call))
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -194,19 +227,33 @@ class SipEndpoint:
             self._legs.discard(leg)
             await leg.hang_up()
 
+    async def _is_uninvited(self, call: Call) -> bool:
+        """The gate lets this machine's own calls in for whoever shares the stack; those are no calls of a trunk."""
+        settings = self.settings
+        if not settings.own_calls or self._lies_in(str(settings.own_network.network_address), settings.peer_networks):
+            return False
+        return await self.is_own(call)
+
     async def _trusts(self, call: Call) -> bool:
         """Whether the INVITE came from a trusted network."""
         trusted = self.settings.trusted_networks
         if not trusted or self._trace is None:
             return False
-        if set(self.settings.peer_networks) <= set(trusted):
+        if set(self.settings.let_in_networks) <= set(trusted):
             return True  # the gate lets nobody else in
-        source = await self._trace.source_of(call.call_id or "")
+        return self._lies_in(await self._source(call), trusted)
+
+    async def _source(self, call: Call) -> str:
+        """The address the INVITE came from; "" when nobody knows."""
+        return "" if self._trace is None else await self._trace.source_of(call.call_id or "")
+
+    @staticmethod
+    def _lies_in(source: str, networks: Sequence[Network]) -> bool:
         try:
             address = ip_address(source)
         except ValueError:
             return False
-        return any(address in network for network in trusted)
+        return any(address in network for network in networks)
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""
@@ -232,7 +279,8 @@ async def _reject(call: Call) -> None:
         await call.reject()
 
 
-def _offer(call: Call, *, trusted: bool = False) -> CallOffer:
+def offer_of(call: Call, *, trusted: bool = False) -> CallOffer:
+    """What the INVITE says."""
     headers = {name.lower(): value for name, value in call.headers.items()}
     return CallOffer(
         call_ref=call.call_id or str(call.handle),
