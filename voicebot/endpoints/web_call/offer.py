@@ -190,10 +190,8 @@ class Offer:
         top = [line for line in head.split("\n") if not line.startswith("a=group:")]
         if self._audio.mid and "\na=group:BUNDLE" in f"\n{head}":
             top.append(f"a=group:BUNDLE {self._audio.mid}")
-        parts = ["\r\n".join(top)]
-        for each in self.media:
-            parts.append("\r\n".join(lines if each is self._audio else _refusal(each)))
-        return "\r\n".join(parts) + "\r\n"
+        parts = [top, *(lines if each is self._audio else _refusal(each) for each in self.media)]
+        return "".join(f"{line}\r\n" for part in parts for line in part)
 
     @property
     def _audio(self) -> Media:
