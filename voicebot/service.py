@@ -19,6 +19,8 @@ from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
+from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
 from voicebot.errors import code_of
 from voicebot.handoff.callback_service import CallbackService
@@ -32,6 +34,7 @@ from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
 from voicebot.shared_services import count_parts, open_shared, store_parts
+from voicebot.state.relay import tell
 from voicebot.stores import Stores
 from voicebot.understanding.service import open_understanding
 
@@ -174,7 +177,7 @@ async def open_service(
         calls = CallServer(call_services)
         progress("opening the line")
         sip = _sip(settings, calls, stack)
-        endpoints: tuple[Endpoint, ...] = (sip,)
+        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores))
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
@@ -210,6 +213,7 @@ def _call_services(settings: Settings, session: SessionServices, engines: Engine
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
+        tell_app=lambda call, text: tell(stores.shared, shown_under(call), text),
     )
 
 
@@ -217,6 +221,12 @@ def _sip(settings: Settings, calls: CallServer, stack: AsyncExitStack) -> SipEnd
     directory = customer_directory(settings)
     stack.callback(directory.close)
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory, attestation=settings.customers.attestation)
+
+
+def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: Stores) -> tuple[WebCallEndpoint, ...]:
+    """The app's calls, in the SIP endpoint's stack; none where they are not wanted."""
+    wanted = settings.identity.web_calls
+    return (WebCallEndpoint(wanted, sip, AppSessions(stores.shared), calls.serve),) if wanted.enabled else ()
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

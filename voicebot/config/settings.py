@@ -34,6 +34,7 @@ from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
 from voicebot.http.settings import HttpLimits, Tls
+from voicebot.identity.settings import IdentitySettings
 from voicebot.understanding.settings import NluSettings
 
 ENV_PREFIX = "VOICEBOT_"
@@ -200,6 +201,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
+    identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
 
     @classmethod
@@ -238,6 +240,7 @@ class Settings(BaseSettings):
                 max_call_s=self.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
                 queue_address=self.handoff.address,
                 queue_addresses=self.handoff.addresses,
+                own_calls=self.identity.web_calls.enabled,
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None

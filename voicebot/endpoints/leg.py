@@ -19,6 +19,8 @@ class CallOffer:
     """Names are lower-case, values as received."""
     peer_trusted: bool = False
     """The far end is a configured trunk, so that its identity headers count."""
+    app_call: str = ""
+    """The call's name for the app that placed it; "" for a call that did not come from the app."""
 
 
 KEYS = "0123456789*#"

@@ -54,10 +54,14 @@ class TokenRequired:
     read, and compared in constant time.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused, others: Sequence[str] = ()
+    ) -> None:
+        """`others` lie under the prefixes and have a proof of their own."""
         self._app = app
         self._token = token.encode()
         self._prefixes = tuple(prefixes)
+        self._others = tuple(others)
         self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,11 +74,15 @@ class TokenRequired:
         await self._app(scope, receive, send)
 
     def _guarded(self, path: str) -> bool:
-        return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
+        return _lies_under(path, self._prefixes) and not _lies_under(path, self._others)
 
     def _has_token(self, scope: Scope) -> bool:
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+
+def _lies_under(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 class BodyLimit:

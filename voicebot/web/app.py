@@ -10,12 +10,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
 from dialogs.data.bundle import Bundle
 from voicebot import __version__
 from voicebot.chat.routes import routes as chat_routes
 from voicebot.chat.server import ChatServer
+from voicebot.endpoints.web_call.placing import WebCalls
 from voicebot.errors import VoicebotError
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.store import HandOffStore
@@ -30,7 +32,7 @@ from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches
+from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, web_calls
 from voicebot.web.problems import Problem, refuse_invalid
 
 
@@ -58,6 +60,8 @@ class WebParts:
     """The metrics of the calls' process, in the text format; None where there is none to ask."""
     chat: ChatServer | None = None
     """The text channel; None where there is none."""
+    web_calls: WebCalls | None = None
+    """Calls from the bank's app; None where there are none."""
     limits: HttpLimits = field(default_factory=HttpLimits)
     refused: Refused = lambda _: None
     """Told why a request was refused before it reached the application."""
@@ -89,6 +93,8 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
+    if parts.web_calls is not None:
+        app.include_router(web_calls.routes(parts.web_calls), prefix="/api")
     if parts.chat is not None and with_chat:
         app.include_router(chat_routes(parts.chat))
     return app
@@ -108,8 +114,17 @@ def _app(parts: WebParts) -> FastAPI:
     app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses=_REFUSALS)
     app.add_exception_handler(VoicebotError, _unavailable)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
-    app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused)
-    app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused)
+    offers = f"/api{web_calls.PATH}"
+    limits = {offers: web_calls.MOST_BODY}
+    app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
+    app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused, others=(offers,))
+    if parts.web_calls is not None and parts.web_calls.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=parts.web_calls.settings.origins,
+            allow_methods=("POST", "DELETE"),
+            allow_headers=("authorization", "content-type"),
+        )
     app.add_middleware(ClientShare, most=parts.limits.max_per_address, refused=parts.refused)
     app.add_middleware(SecurityHeaders)
     return app

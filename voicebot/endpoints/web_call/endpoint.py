@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from baresip import Account, BaresipError, Call
@@ -87,10 +88,6 @@ class WebCallEndpoint:
         session = self._known.get(offer.call_ref)
         return tied_caller(Caller(), session.proof) if session is not None else Caller()
 
-    def session_of(self, offer: CallOffer) -> AppSession | None:
-        """The session of a call under way."""
-        return self._known.get(offer.call_ref)
-
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls and wait for the live ones; False when some are left after `timeout_s`."""
         self._open = False
@@ -123,6 +120,7 @@ class WebCallEndpoint:
                 await leg.ended.wait()
                 return
             self._known[leg.offer.call_ref] = session
+            leg.offer = replace(leg.offer, app_call=session.call)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})

@@ -17,13 +17,13 @@ from typing import Any, Protocol
 
 import structlog
 
-from caller_id.tied import AppProof
 from caller_id.ticket import Ticket, TicketRefused
+from caller_id.tied import AppProof
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.budget import Budget
 from voicebot.endpoints.web_call.dialog import AppDialog, AppDialogs, Refused
 from voicebot.endpoints.web_call.offer import Offer, OfferRefused
-from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session
+from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session, shown_under
 from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
 from voicebot.metrics.registry import Metrics
@@ -258,8 +258,3 @@ class WebCalls:
         self._closing = True
         await cancelled(*self._tasks)
         self._dialogs.close()
-
-
-def shown_under(call: str) -> str:
-    """The relay's name for what an app is shown."""
-    return f"webcall:{call}"

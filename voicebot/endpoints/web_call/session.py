@@ -9,6 +9,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
@@ -60,14 +61,18 @@ class AppSessions:
             return None
 
         async def take(redis: Redis) -> str | None:
-            found: str | None = await redis.getdel(_key(name))
-            return found
+            return cast(str | None, await redis.getdel(_key(name)))
 
         text = await self._shared.ask(take)
         try:
             return _codec.validate_json(text) if text else None
         except ValidationError:
             return None
+
+
+def shown_under(call: str) -> str:
+    """The relay's name for what an app is shown of its call."""
+    return f"webcall:{call}"
 
 
 def _key(name: str) -> str:
