@@ -132,8 +132,12 @@ class WebPhone:
         if response.status_code != httpx.codes.CREATED:
             raise WebCallFailed(response.status_code, str(body.get("code", "")), str(body.get("detail", "")))
         self.call, self.token = body["call"], body["token"]
-        await self._peer.setRemoteDescription(RTCSessionDescription(body["sdp"], "answer"))
+        await self.take(body["sdp"])
         self._tasks.append(asyncio.create_task(self._follow(), name="web-phone-socket"))
+
+    async def take(self, answer: str) -> None:
+        """The SDP answer: media begins."""
+        await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def _follow(self) -> None:
         """The call's WebSocket."""
@@ -174,10 +178,9 @@ class WebPhone:
         extensions = self._sender._RTCRtpSender__rtp_header_extensions_map
         for at in range(_KEY_PACKETS + _KEY_LAST):
             done = at >= _KEY_PACKETS
-            packet = RtpPacket(
-                payload_type=_EVENTS.payloadType, marker=int(at == 0), sequence_number=(self._key_stamp + at) & 0xFFFF
-            )
-            packet.timestamp, packet.ssrc = self._key_stamp, self._sender._ssrc ^ 1
+            packet = RtpPacket(payload_type=_EVENTS.payloadType, marker=int(at == 0))
+            packet.sequence_number, packet.timestamp = (self._key_stamp + at) & 0xFFFF, self._key_stamp
+            packet.ssrc = self._sender._ssrc ^ 1
             packet.payload = _KEY_PACKET.pack(_KEYS.index(key), 0x80 * done | 10, 160 * min(at + 1, _KEY_PACKETS))
             packet.extensions.mid = mid
             await transport._send_rtp(packet.serialize(extensions))

@@ -102,6 +102,14 @@ class AppDialog:
         self._established = True
         return final.body
 
+    async def hold(self, sdp: str, held: bool) -> bool:
+        """The app holds the call, or takes it back: its offer again, saying so (RFC 3264, 8.4); whether the stack took it."""
+        body = sdp.replace("a=sendrecv", "a=sendonly") if held else sdp
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_T2_S):
+                return 200 <= (await self._ask("INVITE", next(self._cseq), body, "application/sdp")).status < 300
+        return False
+
     async def press(self, key: str) -> bool:
         """One key, by INFO (RFC 6086, dtmf-relay); whether the stack took it."""
         if self.ended.is_set():

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from baresip import Account, BaresipError, Call
 
@@ -19,7 +19,7 @@ from voicebot.endpoints.sip.codecs import CODEC_SPECS
 from voicebot.endpoints.sip.endpoint import SipEndpoint, offer_of
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.leg import WebLeg
-from voicebot.endpoints.web_call.session import AppSession, AppSessions
+from voicebot.endpoints.web_call.session import AppSession
 from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
 from voicebot.hosts import uri_host
@@ -31,12 +31,20 @@ _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
 
 
+class Sessions(Protocol):
+    """Where the web process left what it knows of a call (see `AppSessions`)."""
+
+    async def take(self, name: str) -> AppSession | None:
+        """Once. Raises StateError."""
+        ...
+
+
 class WebCallEndpoint:
     """Implements `voicebot.endpoints.endpoint.Endpoint`. `sip` is started before it, and closed after it."""
 
     name = "web_call"
 
-    def __init__(self, settings: WebCallSettings, sip: SipEndpoint, sessions: AppSessions, serve: Serve) -> None:
+    def __init__(self, settings: WebCallSettings, sip: SipEndpoint, sessions: Sessions, serve: Serve) -> None:
         """`serve` gets every call; `sessions` tell whose it is."""
         self.settings = settings
         self.serve = serve

@@ -12,6 +12,9 @@ from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
 from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
+from tests.voicebot.endpoints.web_call.bank import ADDRESS
+from voicebot.endpoints.web_call.dialog import AppDialogs
+from voicebot.endpoints.web_call.settings import WebCallSettings
 
 Opener = Callable[[AsyncExitStack], Awaitable[FarEnd]]
 
@@ -27,7 +30,22 @@ async def _sip(stack: AsyncExitStack) -> FarEnd:
     return SipFarEnd(bot, probe)
 
 
-OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip}
+async def _web_call(stack: AsyncExitStack) -> FarEnd:
+    pytest.importorskip("aiortc")
+    if ADDRESS is None:
+        pytest.skip("this machine has no address but loopback, which ICE leaves out")
+    from tests.voicebot.endpoints.contract.web_call import AppStack, WebFarEnd
+    from voicebot.softphone.web_phone import WebPhone
+
+    app = AppStack(settings(host=ADDRESS, own_calls=True), WebCallSettings(enabled=True))
+    stack.push_async_callback(app.close)
+    await app.start()
+    dialogs = await AppDialogs.open(app.sip.address, app.web.settings.user)
+    stack.callback(dialogs.close)
+    return WebFarEnd(app, dialogs, await stack.enter_async_context(WebPhone("http://127.0.0.1")))
+
+
+OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "web_call": _web_call}
 """What the stack holds is closed when the test is over."""
 
 
