@@ -18,8 +18,8 @@ class Proven(Protocol):
         ...
 
     @property
-    def segment(self) -> str:
-        """One of the bank's segments; one that is not known here counts as the largest."""
+    def segment(self) -> Segment:
+        """As the bank has it now."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class AppProof:
     """What a ticket says, as it travels with the call."""
 
     customer: str
-    segment: str
+    segment: Segment
     level: str
     auth_time: datetime
     language: str | None = None
@@ -57,7 +57,7 @@ class AppProof:
     @classmethod
     def of(cls, ticket: Proven) -> AppProof:
         """The part of a ticket that the conversation needs."""
-        return cls(ticket.customer, str(ticket.segment), ticket.level, ticket.auth_time, ticket.language, ticket.screen)
+        return cls(ticket.customer, ticket.segment, ticket.level, ticket.auth_time, ticket.language, ticket.screen)
 
 
 def tied_caller(caller: Caller, proof: Proven) -> Caller:
@@ -70,16 +70,9 @@ def tied_caller(caller: Caller, proof: Proven) -> Caller:
         authentication=Authentication.APP,
         level=proof.level,
         authenticated_at=proof.auth_time,
-        segment=_segment(proof.segment),
+        segment=proof.segment,
         language=proof.language or caller.language,
         customer_ref=proof.customer,
         tenure_years=caller.tenure_years if same else None,
         screen=proof.screen,
     )
-
-
-def _segment(name: str) -> Segment:
-    try:
-        return Segment(name)
-    except ValueError:
-        return Segment.MASS

@@ -266,6 +266,11 @@ class Settings(BaseSettings):
         return self.customers.sqlite or self.state.data_dir / "customers.db"
 
     @property
+    def identity_keys_file(self) -> Path:
+        """Our own signing keys."""
+        return self.identity.keys_file or self.state.data_dir / "identity-keys.json"
+
+    @property
     def recordings_dir(self) -> Path:
         """Where recordings go."""
         return self.recording.folder or self.state.data_dir / "recordings"

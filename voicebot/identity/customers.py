@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -14,7 +16,6 @@ from caller_id.customer_rows import CustomerRow, RowProblem, read_customers
 from caller_id.directory import Customer, DirectoryError
 from caller_id.phone_numbers import parse_number
 from caller_id.sqlite_directory import SqliteDirectory
-from voicebot.config.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,25 @@ _LOGGED = 20
 """Rows of a file that are named in the log; the rest is counted."""
 
 
-def customer_directory(settings: Settings) -> SqliteDirectory:
+class Source(Protocol):
+    """Where customers come from: the section `customers`."""
+
+    @property
+    def csv(self) -> Path | None: ...
+    @property
+    def most_lost(self) -> int: ...
+
+
+class DirectorySettings(Protocol):
+    """What of the configuration the directory goes by. The configuration knows this package, not the other way round."""
+
+    @property
+    def customers(self) -> Source: ...
+    @property
+    def customers_file(self) -> Path: ...
+
+
+def customer_directory(settings: DirectorySettings) -> SqliteDirectory:
     """The directory of the service; it sees later imports by itself. A directory that cannot be used is logged: calls go on
     without hints.
     """
@@ -36,7 +55,7 @@ def customer_directory(settings: Settings) -> SqliteDirectory:
     return SqliteDirectory(path)
 
 
-def import_configured(settings: Settings) -> None:
+def import_configured(settings: DirectorySettings) -> None:
     """Import the file that the configuration names, when it has changed since; rows that cannot be read are logged by line.
 
     Blocks: a minute for a million rows. Safe to call again in a running service. Raises DirectoryError.
@@ -64,7 +83,7 @@ def import_configured(settings: Settings) -> None:
     log.info("customers imported", numbers=report.now.numbers, refused=report.refused, shared=report.now.shared)
 
 
-def _known(settings: Settings) -> tuple[str, ...]:
+def _known(settings: DirectorySettings) -> tuple[str, ...]:
     """The files that are not imported again: the one in force, and one that was taken back for it."""
     try:
         status = status_of(settings.customers_file)
@@ -73,7 +92,7 @@ def _known(settings: Settings) -> tuple[str, ...]:
     return (status.sha256, status.taken_back_sha256) if status is not None else ()
 
 
-def lookup(settings: Settings, number: str) -> tuple[Customer, ...]:
+def lookup(settings: DirectorySettings, number: str) -> tuple[Customer, ...]:
     """Every customer that the directory has for a number in any usual form. Raises DirectoryError when it is no number."""
     e164 = parse_number(number).e164
     if e164 is None:

@@ -99,3 +99,17 @@ class UtteranceRow(Base):
     reviewed_intent: Mapped[str | None] = mapped_column(String(80))
     reviewed_by: Mapped[str | None] = mapped_column(String(80))
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class AuditRow(Base):
+    """One line of the audit trail; see `voicebot.identity.audit_table` for what its hash is made of. Rows are never changed."""
+
+    __tablename__ = "audit"
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    at: Mapped[str] = mapped_column(String(32))
+    what: Mapped[str] = mapped_column(String(64))
+    facts: Mapped[str] = mapped_column(Text)
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))

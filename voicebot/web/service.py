@@ -23,13 +23,14 @@ from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.web_call.dialog import AppDialogs
-from voicebot.endpoints.web_call.placing import Audit, Tickets, WebCalls
+from voicebot.endpoints.web_call.placing import Tickets, WebCalls
 from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
+from voicebot.identity.audit import Audit
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts

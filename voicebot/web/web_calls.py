@@ -182,6 +182,8 @@ async def _take(socket: WebSocket, calls: WebCalls, call: PlacedCall) -> None:
             case {"type": "key", "key": str(key)} if len(key) == 1 and key in KEYS:
                 if not await calls.press(call, key):
                     await socket.send_json({"type": "error", "code": "key_not_taken"})
+            case {"type": "hold", "held": bool(held)}:
+                await calls.hold(call, held)
             case {"type": "hang_up"}:
                 await calls.end(call)
             case _:

@@ -80,6 +80,12 @@ class LegAudio:
         """The call is over: what is queued is lost."""
         self._streams_gone()
 
+    def drop(self) -> None:
+        """Drop what is queued, as lost: whoever should hear it does not listen now."""
+        waiting = self.buffered()
+        self.flush()
+        self._lost += waiting
+
     def flush(self) -> None:
         """Drop what is queued and not yet sent."""
         self._pull()

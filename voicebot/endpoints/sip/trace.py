@@ -24,6 +24,8 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
 _SIGNAL = re.compile(r"Signal= *([0-9*#a-d])", re.IGNORECASE)
 _DURATION = re.compile(r"Duration= *[0-9]", re.IGNORECASE)
 _CALLS_KEPT = 2048
+HOLD_CONTENT = "application/x-voicebot-hold"
+"""What our own app side sends by INFO, "on" or "off": a re-INVITE would make the stack begin ICE and DTLS anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class SipMessage:
     """Of a NOTIFY: the number of the REFER it reports on (RFC 3515, 2.4.6); 0 when there is none."""
     key: str = ""
     """Of an INFO request with application/dtmf-relay: the key; "" when there is none."""
+    hold: bool | None = None
+    """Of an INFO request of our own app side: whether the app holds the call; None when it says nothing of that."""
 
 
 def parse_trace(text: str) -> SipMessage | None:
@@ -67,6 +71,7 @@ def parse_trace(text: str) -> SipMessage | None:
     content = headers.get("content-type", headers.get("c", "")).lower()
     is_key = method.strip() == "INFO" and not response and "dtmf-relay" in content and _DURATION.search(body)
     signal = _SIGNAL.search(body) if is_key else None
+    is_hold = method.strip() == "INFO" and not response and content == HOLD_CONTENT
     return SipMessage(
         received=way["way"] == "RX",
         source=way["source"].rpartition(":")[0].strip("[]"),
@@ -77,6 +82,7 @@ def parse_trace(text: str) -> SipMessage | None:
         progress=int(fragment["status"]) if fragment else 0,
         refer=int(event[1]) if event else 0,
         key=signal[1] if signal else "",
+        hold=body.strip() == "on" if is_hold else None,
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Self, cast
 
+from voicebot.endpoints.sip.trace import HOLD_CONTENT
 from voicebot.hosts import uri_host
 
 _T1_S = 0.5
@@ -102,23 +103,22 @@ class AppDialog:
         self._established = True
         return final.body
 
-    async def hold(self, sdp: str, held: bool) -> bool:
-        """The app holds the call, or takes it back: its offer again, saying so (RFC 3264, 8.4); whether the stack took it."""
-        body = sdp.replace("a=sendrecv", "a=sendonly") if held else sdp
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_T2_S):
-                return 200 <= (await self._ask("INVITE", next(self._cseq), body, "application/sdp")).status < 300
-        return False
+    async def hold(self, held: bool) -> None:
+        """The app holds the call, or takes it back. The stack does not know of it and says so; the leg hears it."""
+        await self._inform("on" if held else "off", HOLD_CONTENT)
 
     async def press(self, key: str) -> bool:
         """One key, by INFO (RFC 6086, dtmf-relay); whether the stack took it."""
+        return 200 <= await self._inform(f"Signal={key}\r\nDuration={_KEY_MS}\r\n", "application/dtmf-relay") < 300
+
+    async def _inform(self, body: str, kind: str) -> int:
+        """Send an INFO; the status of its answer, 0 when there is none."""
         if self.ended.is_set():
-            return False
-        body = f"Signal={key}\r\nDuration={_KEY_MS}\r\n"
+            return 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_T2_S):
-                return 200 <= (await self._ask("INFO", next(self._cseq), body, "application/dtmf-relay")).status < 300
-        return False
+                return (await self._ask("INFO", next(self._cseq), body, kind)).status
+        return 0
 
     async def hang_up(self) -> None:
         """End the call; harmless when it is over."""

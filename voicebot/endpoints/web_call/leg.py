@@ -9,10 +9,10 @@ import time
 from baresip import Call, Event, StackEvent
 
 from voicebot.endpoints.errors import MediaError
-from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
+from voicebot.endpoints.leg import CallOffer, LegHold, TransferOutcome, TransferTarget
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.settings import SipSettings
-from voicebot.endpoints.sip.trace import SipTrace
+from voicebot.endpoints.sip.trace import SipMessage, SipTrace
 from voicebot.endpoints.web_call.settings import WebCallSettings
 
 _now = time.monotonic
@@ -56,9 +56,21 @@ class WebLeg(SipLeg):
             self._heard_at = self._asked_at
         return pcm
 
+    def write(self, pcm: bytes) -> int:
+        """Queue PCM for sending; returns the bytes taken."""
+        return 0 if self._held else super().write(pcm)
+
     async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
         """An app cannot be sent to another address (no REFER): refused. Whoever bridges puts it through."""
         return TransferOutcome(False, "gone" if self.ended.is_set() else "refused")
+
+    def _on_message(self, message: SipMessage) -> None:
+        """The app holds the call, or takes it back; its packets go on, and so does what ICE and DTLS agreed on."""
+        super()._on_message(message)
+        if message.received and message.hold is not None and message.hold != self._held and not self.ended.is_set():
+            self._held = message.hold
+            self._audio.drop()
+            self._events.put_nowait(LegHold(message.hold))
 
     def _on_media(self, event: StackEvent) -> None:
         match event.event:

@@ -26,6 +26,7 @@ from voicebot.endpoints.web_call.offer import Offer, OfferRefused
 from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session, shown_under
 from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
+from voicebot.identity.audit import Audit
 from voicebot.metrics.registry import Metrics
 from voicebot.state.relay import Relay
 from voicebot.tasks import cancelled
@@ -46,14 +47,6 @@ class CallRefused(Exception):
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)
         self.code = code
-
-
-class Audit(Protocol):
-    """The audit trail."""
-
-    async def note(self, what: str, **facts: str | int | None) -> None:
-        """One line. Never raises."""
-        ...
 
 
 class Tickets(Protocol):
@@ -185,7 +178,7 @@ class WebCalls:
         try:
             ticket = await self._tickets.accept(token, fingerprint=offer.fingerprint, call=name)
         except TicketRefused as error:
-            raise CallRefused(f"ticket.{error.code}", str(error)) from None
+            raise CallRefused(error.code, str(error)) from None
         self._within_limits(ticket, began)
         session = new_session()
         try:
@@ -226,6 +219,10 @@ class WebCalls:
     async def press(self, call: PlacedCall, key: str) -> bool:
         """One key; whether it was taken."""
         return await call.dialog.press(key)
+
+    async def hold(self, call: PlacedCall, held: bool) -> None:
+        """Another call came in on the customer's telephone, or is over."""
+        await call.dialog.hold(held)
 
     async def end(self, call: PlacedCall) -> None:
         """The app hangs up; harmless when the call is over."""

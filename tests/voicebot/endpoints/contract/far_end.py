@@ -33,6 +33,9 @@ class Answer(StrEnum):
 class FarEnd(Protocol):
     """One caller. Every method returns when the far end has done its part, not when the leg knows of it."""
 
+    transfers: bool
+    """Whether its network can send a caller elsewhere; a leg where it cannot refuses, and is bridged."""
+
     async def dial(self) -> Leg:
         """Call; the leg is not answered."""
         ...

@@ -12,6 +12,8 @@ from voicebot.endpoints.leg import TransferOutcome, TransferTarget
 class MemoryFarEnd:
     """Implements `FarEnd`."""
 
+    transfers = True
+
     def __init__(self) -> None:
         self._leg = MemoryLeg()
         self._asked = asyncio.Event()

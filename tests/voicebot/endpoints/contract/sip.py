@@ -17,6 +17,8 @@ FINAL = "terminated;reason=noresource"
 class SipFarEnd:
     """Implements `FarEnd`."""
 
+    transfers = True
+
     def __init__(self, bot: Bot, probe: Probe) -> None:
         self._bot = bot
         self._probe = probe

@@ -227,7 +227,8 @@ class TestACallerWhoLeavesDuring:
         except TelephonyError:
             assert command == "answer"
         else:
-            assert command != "transfer" or result == TransferOutcome(False, "gone")
+            refused = TransferOutcome(False, "gone"), *([] if far_end.transfers else [TransferOutcome(False, "refused")])
+            assert command != "transfer" or result in refused
         assert len(await causes(leg)) == 1
 
     async def test_writing_ends_the_sound(self, far_end: FarEnd) -> None:
@@ -239,6 +240,15 @@ class TestACallerWhoLeavesDuring:
 
 
 class TestTransfer:
+    @pytest.fixture(autouse=True)
+    async def _transfers(self, far_end: FarEnd) -> None:
+        if not far_end.transfers:
+            leg = await connect(far_end)
+            assert await leg.transfer(QUEUE, 1.5) == TransferOutcome(False, "refused")
+            await far_end.press("5")
+            assert await fact(leg) == LegKey("5"), "the call goes on"
+            pytest.skip("a leg of this network cannot be transferred: it refuses, and the call goes on")
+
     @pytest.mark.parametrize(
         ("answer", "outcome"),
         [

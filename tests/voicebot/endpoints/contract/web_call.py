@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from caller_id.tied import AppProof
+from caller_id.types import Segment
 from tests.voicebot.endpoints.contract.far_end import Answer
 from voicebot.endpoints.leg import Leg
 from voicebot.endpoints.sip.endpoint import SipEndpoint
@@ -18,7 +19,7 @@ from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.softphone.web_phone import WebPhone
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
-SESSION = AppSession("call-1", AppProof("c-1", "mass", "strong", NOW), NOW)
+SESSION = AppSession("call-1", AppProof("c-1", Segment.MASS, "strong", NOW), NOW)
 DEADLINE_S = 10.0
 
 
@@ -54,12 +55,15 @@ class AppStack:
 class WebFarEnd:
     """Implements `FarEnd`."""
 
+    transfers = False
+
     def __init__(self, stack: AppStack, dialogs: AppDialogs, phone: WebPhone) -> None:
         self._stack = stack
         self._dialog = dialogs.new({APP_SESSION: "known"})
         self._phone = phone
         self._offer: Offer | None = None
         self._answer: asyncio.Task[str] | None = None
+        self._held = False
 
     async def dial(self) -> Leg:
         self._offer = Offer.parse(await self._phone.offer())
@@ -75,15 +79,17 @@ class WebFarEnd:
         assert await self._dialog.press(key)
 
     async def hold(self) -> None:
-        assert self._offer is not None
-        assert await self._dialog.hold(self._offer.sdp(), True)
+        self._held = True
+        await self._dialog.hold(True)
 
     async def resume(self) -> None:
-        assert self._offer is not None
-        assert await self._dialog.hold(self._offer.sdp(), False)
+        self._held = False
+        await self._dialog.hold(False)
 
     async def renegotiate(self) -> None:
-        """An app cannot change its media in the middle of a call; taking the call back is the nearest to it."""
+        """An app cannot change its media in the middle of a call; holding it for a moment is the nearest to it."""
+        if not self._held:
+            await self.hold()
         await self.resume()
 
     async def answer_transfer(self, answer: Answer) -> None:

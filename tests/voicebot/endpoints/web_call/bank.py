@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from caller_id.ticket import Ticket, TicketRefused
+from caller_id.types import Segment
 from tests.voicebot.running import RunningService, open_service
 from voicebot.web.service import Proofs
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 TICKET = Ticket(
-    "t-1", "c-4711", "select", "urn:bank:strong", NOW, "en", "cards", "phone", None, NOW, NOW + timedelta(minutes=2), "bank-app"
+    "t-1", "c-4711", Segment.SELECT, "strong", NOW, NOW, NOW + timedelta(minutes=1), "bank-app", language="en", screen="cards"
 )
 
 
@@ -33,10 +34,10 @@ class Bank:
 
     async def accept(self, token: str, *, fingerprint: str | None, call: str) -> Ticket:
         if token in self.spent:
-            raise TicketRefused("replayed", "this ticket was used")
+            raise TicketRefused("replayed")
         self.spent.add(token)
         if not token.startswith("good"):
-            raise TicketRefused("altered", "the signature is wrong")
+            raise TicketRefused("altered")
         return replace(self.ticket, id=token, customer=f"c-{token}")
 
     async def note(self, what: str, **facts: str | int | None) -> None:
