@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from caller_id.ticket import LONGEST_LIFE
-from voicebot.endpoints.web_call.settings import WebCallSettings
+from voicebot.identity.web_call_settings import WebCallSettings
 
 
 class May(StrEnum):

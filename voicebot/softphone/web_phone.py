@@ -12,7 +12,7 @@ import json
 import struct
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -34,7 +34,8 @@ _LATE_S = 0.1
 _KEYS = "0123456789*#"
 _KEY_PACKET = struct.Struct("!BBH")
 _KEY_PACKETS, _KEY_LAST = 8, 3  # 160 ms, its end told three times (RFC 4733, 2.5.1.4)
-_EVENTS = RTCRtpCodecParameters(mimeType="audio/telephone-event", clockRate=8000, channels=1, payloadType=126)
+_KEYS_TYPE = 126
+_EVENTS = RTCRtpCodecParameters(mimeType="audio/telephone-event", clockRate=8000, channels=1, payloadType=_KEYS_TYPE)
 
 
 class PacedSound(MediaStreamTrack):
@@ -44,18 +45,18 @@ class PacedSound(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = bytearray()
+        self._queued = bytearray()
         self._sent = 0
         self._began: float | None = None
 
     def say(self, pcm: bytes) -> None:
         """Queue."""
-        self._waiting += pcm
+        self._queued += pcm
 
     @property
     def waiting(self) -> int:
         """Bytes not yet sent."""
-        return len(self._waiting)
+        return len(self._queued)
 
     async def recv(self) -> AudioFrame:
         """The next 20 ms."""
@@ -65,8 +66,8 @@ class PacedSound(MediaStreamTrack):
         if self._began is None or now - self._began - self._sent / 50 > _LATE_S:
             self._began = now - self._sent / 50  # after a hiccup of the machine nothing is made good at once
         await asyncio.sleep(max(0.0, self._began + self._sent / 50 - now))
-        pcm = bytes(self._waiting[: _FRAME * 2])
-        del self._waiting[: _FRAME * 2]
+        pcm = bytes(self._queued[: _FRAME * 2])
+        del self._queued[: _FRAME * 2]
         frame = AudioFrame(format="s16", layout="mono", samples=_FRAME)
         frame.planes[0].update(pcm.ljust(_FRAME * 2, b"\0"))
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent * _FRAME, fractions.Fraction(1, RATE)
@@ -166,7 +167,7 @@ class WebPhone:
         down = soxr.ResampleStream(48000, RATE, 1, dtype="int16", quality="LQ")
         with contextlib.suppress(MediaStreamError):
             while True:
-                frame = await track.recv()
+                frame = cast(AudioFrame, await track.recv())
                 mono = np.ascontiguousarray(frame.to_ndarray().reshape(-1, 2)[:, 0])  # always 48 kHz stereo
                 self._heard += down.resample_chunk(mono).astype("<i2").tobytes()
 
@@ -175,10 +176,10 @@ class WebPhone:
         transport = self._sender.transport
         self._key_stamp += 8000
         mid = self._peer.getTransceivers()[0].mid
-        extensions = self._sender._RTCRtpSender__rtp_header_extensions_map
+        extensions = getattr(self._sender, "_RTCRtpSender__rtp_header_extensions_map")  # noqa: B009 - it has no other name
         for at in range(_KEY_PACKETS + _KEY_LAST):
             done = at >= _KEY_PACKETS
-            packet = RtpPacket(payload_type=_EVENTS.payloadType, marker=int(at == 0))
+            packet = RtpPacket(payload_type=_KEYS_TYPE, marker=int(at == 0))
             packet.sequence_number, packet.timestamp = (self._key_stamp + at) & 0xFFFF, self._key_stamp
             packet.ssrc = self._sender._ssrc ^ 1
             packet.payload = _KEY_PACKET.pack(_KEYS.index(key), 0x80 * done | 10, 160 * min(at + 1, _KEY_PACKETS))

@@ -34,6 +34,7 @@ from voicebot.identity.audit import Audit
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
+from voicebot.state.quota import Quota
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
@@ -215,6 +216,7 @@ async def _web_calls(
         wanted,
         dialogs=await AppDialogs.open((settings.sip.host, settings.sip.port), wanted.user),
         sessions=AppSessions(stores.shared),
+        quota=Quota(stores.shared),
         relay=relay,
         tickets=proofs.tickets,
         audit=proofs.audit,

@@ -20,9 +20,9 @@ from voicebot.endpoints.sip.endpoint import SipEndpoint, offer_of
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.leg import WebLeg
 from voicebot.endpoints.web_call.session import AppSession
-from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
 from voicebot.hosts import uri_host
+from voicebot.identity.web_call_settings import WebCallSettings
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)

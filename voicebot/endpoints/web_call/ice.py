@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any
 
-from voicebot.endpoints.web_call.settings import IceServer
+from voicebot.identity.web_call_settings import IceServer
 
 
 def ice_servers(servers: Sequence[IceServer], *, call: str, now: float, for_s: float) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from voicebot.endpoints.leg import CallOffer, LegHold, TransferOutcome, Transfer
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.trace import SipMessage, SipTrace
-from voicebot.endpoints.web_call.settings import WebCallSettings
+from voicebot.identity.web_call_settings import WebCallSettings
 
 _now = time.monotonic
 
@@ -59,6 +59,10 @@ class WebLeg(SipLeg):
     def write(self, pcm: bytes) -> int:
         """Queue PCM for sending; returns the bytes taken."""
         return 0 if self._held else super().write(pcm)
+
+    def buffered(self) -> int:
+        """Bytes queued and not yet sent."""
+        return 0 if self._held else super().buffered()
 
     async def transfer(self, target: TransferTarget, timeout_s: float) -> TransferOutcome:
         """An app cannot be sent to another address (no REFER): refused. Whoever bridges puts it through."""

@@ -20,14 +20,14 @@ import structlog
 from caller_id.ticket import Ticket, TicketRefused
 from caller_id.tied import AppProof
 from voicebot.endpoints.sip.settings import APP_SESSION
-from voicebot.endpoints.web_call.budget import Budget
 from voicebot.endpoints.web_call.dialog import AppDialog, AppDialogs, Refused
 from voicebot.endpoints.web_call.offer import Offer, OfferRefused
 from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session, shown_under
-from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
 from voicebot.identity.audit import Audit
+from voicebot.identity.web_call_settings import WebCallSettings
 from voicebot.metrics.registry import Metrics
+from voicebot.state.quota import Limit, Quota
 from voicebot.state.relay import Relay
 from voicebot.tasks import cancelled
 
@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 _KEPT_EVENTS = 60
 _KEPT_AFTER_S = 60.0
-_EVERYBODY = ""
 
 Shown = Mapping[str, Any]
 """What the app is told: {"type": "bot" | "options" | "state" | "ended", …}, see docs/web_calls.md."""
@@ -113,6 +112,7 @@ class WebCalls:
         *,
         dialogs: AppDialogs,
         sessions: AppSessions,
+        quota: Quota,
         relay: Relay,
         tickets: Tickets,
         audit: Audit,
@@ -122,6 +122,7 @@ class WebCalls:
         self.settings = settings
         self._dialogs = dialogs
         self._sessions = sessions
+        self._quota = quota
         self._relay = relay
         self._tickets = tickets
         self._audit = audit
@@ -130,9 +131,6 @@ class WebCalls:
         self._calls: dict[str, PlacedCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._placing = 0
-        self._in_all = Budget(settings.per_minute)
-        self._by_address = Budget(settings.per_address_minute)
-        self._by_customer = Budget(settings.per_customer_minute)
         self._closing = False
 
     def __len__(self) -> int:
@@ -157,10 +155,10 @@ class WebCalls:
 
     async def _place(self, ticket: str, sdp: str, address: str) -> PlacedCall:
         began = time.monotonic()
-        if not self._by_address.take(address, began):
-            raise CallRefused("too_many", "too many offers from this address: wait a minute")
-        if not self._in_all.take(_EVERYBODY, began):
-            raise CallRefused("busy", "too many offers at the moment: try again in a minute")
+        await self._within(
+            Limit("webcall:address", address, self.settings.per_address_minute),
+            Limit("webcall:all", "", self.settings.per_minute),
+        )
         try:
             offer = Offer.parse(sdp)
         except OfferRefused as error:
@@ -179,12 +177,14 @@ class WebCalls:
             ticket = await self._tickets.accept(token, fingerprint=offer.fingerprint, call=name)
         except TicketRefused as error:
             raise CallRefused(error.code, str(error)) from None
-        self._within_limits(ticket, began)
+        await self._within(Limit("webcall:customer", f"{ticket.client} {ticket.customer}", self.settings.per_customer_minute))
+        if sum(call.live and call.client == ticket.client for call in self._calls.values()) >= self.settings.max_calls_per_client:
+            raise CallRefused("busy", "this client has as many calls as it may")
         session = new_session()
         try:
             await self._sessions.put(session, AppSession(name, AppProof.of(ticket), self._clock()))
         except StateError:
-            raise CallRefused("unavailable", "the service cannot take calls now: try again, or call by telephone") from None
+            raise _unavailable() from None
         dialog = self._dialogs.new({APP_SESSION: session})
         call = PlacedCall(name, secrets.token_urlsafe(24), dialog, ticket.customer, ticket.client, began)
         call.show({"type": "state", "state": "connecting"})
@@ -203,12 +203,14 @@ class WebCalls:
         log.info("app call answered", call_ref=dialog.call_id)
         return call
 
-    def _within_limits(self, ticket: Ticket, now: float) -> None:
-        if not self._by_customer.take(f"{ticket.client} {ticket.customer}", now):
-            raise CallRefused("too_many", "too many calls of this customer: wait a minute")
-        live = sum(call.live and call.client == ticket.client for call in self._calls.values())
-        if live >= self.settings.max_calls_per_client:
-            raise CallRefused("busy", "this client has as many calls as it may")
+    async def _within(self, *limits: Limit) -> None:
+        """Raises CallRefused when one of them is used up, or nobody knows."""
+        try:
+            used_up = await self._quota.take(limits)
+        except StateError:
+            raise _unavailable() from None
+        if used_up is not None:
+            raise CallRefused("too_many", f"too many calls ({used_up.kind.partition(':')[2]}): wait a minute")
 
     async def _end_earlier(self, customer: str) -> None:
         """A customer has one call: whoever lost the network calls again, and the old call knows nothing of it yet."""
@@ -255,3 +257,7 @@ class WebCalls:
         self._closing = True
         await cancelled(*self._tasks)
         self._dialogs.close()
+
+
+def _unavailable() -> CallRefused:
+    return CallRefused("unavailable", "calls cannot be taken just now: try again, or call by telephone")

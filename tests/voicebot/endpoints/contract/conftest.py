@@ -14,7 +14,7 @@ from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 from tests.voicebot.endpoints.web_call.bank import ADDRESS
 from voicebot.endpoints.web_call.dialog import AppDialogs
-from voicebot.endpoints.web_call.settings import WebCallSettings
+from voicebot.identity.web_call_settings import WebCallSettings
 
 Opener = Callable[[AsyncExitStack], Awaitable[FarEnd]]
 

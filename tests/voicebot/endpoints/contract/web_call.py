@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from caller_id.tied import AppProof
 from caller_id.types import Segment
 from tests.voicebot.endpoints.contract.far_end import Answer
+from tests.voicebot.endpoints.looking import until
 from voicebot.endpoints.leg import Leg
 from voicebot.endpoints.sip.endpoint import SipEndpoint
 from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
 from voicebot.endpoints.web_call.dialog import AppDialogs
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
+from voicebot.endpoints.web_call.leg import WebLeg
 from voicebot.endpoints.web_call.offer import Offer
 from voicebot.endpoints.web_call.session import AppSession
-from voicebot.endpoints.web_call.settings import WebCallSettings
+from voicebot.identity.web_call_settings import WebCallSettings
 from voicebot.softphone.web_phone import WebPhone
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
@@ -64,11 +66,15 @@ class WebFarEnd:
         self._offer: Offer | None = None
         self._answer: asyncio.Task[str] | None = None
         self._held = False
+        self._leg: WebLeg | None = None
 
     async def dial(self) -> Leg:
         self._offer = Offer.parse(await self._phone.offer())
         self._answer = asyncio.create_task(self._dialog.invite(self._offer.sdp(), DEADLINE_S))
-        return await asyncio.wait_for(self._stack.apps.get(), DEADLINE_S)
+        leg = await asyncio.wait_for(self._stack.apps.get(), DEADLINE_S)
+        assert isinstance(leg, WebLeg)
+        self._leg = leg
+        return leg
 
     async def connected(self) -> None:
         assert self._offer is not None
@@ -90,6 +96,8 @@ class WebFarEnd:
         """An app cannot change its media in the middle of a call; holding it for a moment is the nearest to it."""
         if not self._held:
             await self.hold()
+            assert self._leg is not None
+            await until(lambda leg=self._leg: leg._audio.buffered() == 0)  # the stack drops it at its next packet
         await self.resume()
 
     async def answer_transfer(self, answer: Answer) -> None:
