@@ -82,9 +82,9 @@ class LegAudio:
 
     def drop(self) -> None:
         """Drop what is queued, as lost: whoever should hear it does not listen now."""
-        waiting = self.buffered()
+        self._pull()
+        self._lost += self._unheard()
         self.flush()
-        self._lost += waiting
 
     def flush(self) -> None:
         """Drop what is queued and not yet sent."""
@@ -143,9 +143,13 @@ class LegAudio:
         except AudioNotActive:
             return None
 
+    def _unheard(self) -> int:
+        """Bytes queued that have not been sent yet, by the clock."""
+        return max(0, int((self._queue_ends - time.monotonic()) * self.sample_rate)) * 2
+
     def _streams_gone(self) -> None:
         """The streams were replaced or stopped: what was queued is lost."""
-        self._lost += max(0, int((self._queue_ends - time.monotonic()) * self.sample_rate)) * 2
+        self._lost += self._unheard()
         self._queue_ends = 0.0
         self._unsent = b""
         self._bound = False

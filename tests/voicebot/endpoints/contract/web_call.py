@@ -96,8 +96,8 @@ class WebFarEnd:
         """An app cannot change its media in the middle of a call; holding it for a moment is the nearest to it."""
         if not self._held:
             await self.hold()
-            assert self._leg is not None
-            await until(lambda leg=self._leg: leg._audio.buffered() == 0)  # the stack drops it at its next packet
+            leg = self._leg
+            await until(lambda: leg is not None and leg._audio.buffered() == 0)  # the stack drops it at its next packet
         await self.resume()
 
     async def answer_transfer(self, answer: Answer) -> None:
