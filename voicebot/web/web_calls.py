@@ -10,7 +10,7 @@ import json
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,14 +57,6 @@ class CallAnswered(BaseModel):
     """The answer."""
 
 
-class CallToEnd(BaseModel):
-    """Whose call to end; for `navigator.sendBeacon`, which can send no header."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    token: CallToken
-
-
 class CallProblem(Problem):
     """Why there is no call."""
 
@@ -94,9 +86,14 @@ def routes(calls: WebCalls) -> APIRouter:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         await calls.end(_known(calls, call, token.strip() if scheme.lower() == "bearer" else ""))
 
-    @router.post(f"{PATH}/{{call}}/end", status_code=204)
-    async def leave(call: CallName, leaving: Annotated[CallToEnd, Body()]) -> None:
-        await calls.end(_known(calls, call, leaving.token))
+    @router.post(
+        f"{PATH}/{{call}}/end",
+        status_code=204,
+        openapi_extra={"requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def leave(call: CallName, request: Request) -> None:
+        """The body is the token alone, as text/plain: what a page that is closed can send to another origin."""
+        await calls.end(_known(calls, call, (await request.body()).decode("ascii", "replace").strip()))
 
     @router.websocket(f"{PATH}/{{call}}/ws")
     async def follow(socket: WebSocket, call: str) -> None:

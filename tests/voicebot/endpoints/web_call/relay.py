@@ -76,10 +76,3 @@ async def lossy(host: str, *, loss: float, jitter_s: float) -> AsyncIterator[Los
     finally:
         relay.app_side.close()
         relay.stack_side.close()
-
-
-def only_names(offer: str) -> str:
-    """The offer with names of mDNS instead of addresses: the stack cannot reach the app by itself, it must wait for it."""
-    return re.sub(
-        r"(a=candidate:\S+ [12] \S+ \d+) \S+ (\d+) typ host", r"\1 7b0a3c1e-8a0e-4f1e-9c35-2f3c51a5f0aa.local \2 typ host", offer
-    )
