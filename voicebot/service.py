@@ -29,6 +29,7 @@ from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
 from voicebot.http.settings import HttpLimits
 from voicebot.identity.customers import customer_directory
+from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
@@ -183,7 +184,7 @@ async def open_service(
             stack.push_async_callback(endpoint.close)
         _count_endpoints(metrics, stores, endpoints)
         read_disk(metrics, settings.state.data_dir)
-        parts = _parts(stores, engines, endpoints)
+        parts = _parts(stores, engines, endpoints, shared.identity)
         look = count_parts(metrics, parts)
 
         async def figures() -> str:
@@ -237,13 +238,13 @@ def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpo
     metrics.read_from("voicebot_strangers_turned_away_total", lambda: {each.name: each.counts.turned_away for each in endpoints})
 
 
-def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint]) -> list[Part]:
+def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint], identity: Identity) -> list[Part]:
     """What health looks at. Calls need a way in and a place; all else they can do without for a while."""
     parts = [
         Part(each.name, lambda each=each: None if each.healthy else "cannot take calls", needed=True)  # type: ignore[misc]
         for each in endpoints
     ]
     parts.append(Part("admission", lambda: None if stores.admission.open else "no place for another call", needed=True))
-    parts += store_parts(stores)
+    parts += [*store_parts(stores), identity.part]
     parts.append(Part("classifier", lambda: None if engines.understanding.has_classifier else "keywords and keys only"))
     return parts

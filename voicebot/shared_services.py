@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -18,6 +18,7 @@ from voicebot.handoff.service import HandOffService
 from voicebot.handoff.undelivered import Undelivered
 from voicebot.handoff.webhook import Webhook
 from voicebot.health.report import Part, report
+from voicebot.identity.opening import Identity, open_identity
 from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
@@ -37,6 +38,7 @@ class SharedServices:
     metrics: Metrics
     webhook: Webhook | None
     callbacks: CallbackService
+    identity: Identity
     clock: Callable[[], datetime]
 
     def session(self, understanding: UnderstandingService, sinks: Sequence[JournalSink]) -> SessionServices:
@@ -64,9 +66,19 @@ async def open_shared(
     stores, metrics = await open_stores(settings, stack, clock=clock), Metrics()
     webhook = await _webhook(settings, metrics, stack, process)
     callbacks = _callbacks(stores, bundle, metrics, webhook, clock)
+    identity = await open_identity(
+        settings.identity,
+        stores.shared,
+        metrics,
+        stack,
+        database_url=settings.database_url,
+        folder=settings.spool_dir / "audit",
+        keys_file=settings.identity_keys_file,
+        clock=lambda: datetime.now(UTC),  # tokens go by the machines' true time
+    )
     tell_build(metrics, bundle=lambda: callbacks.bundle.version)
     _count(metrics, stores, callbacks)
-    return SharedServices(settings, stores, metrics, webhook, callbacks, clock)
+    return SharedServices(settings, stores, metrics, webhook, callbacks, identity, clock)
 
 
 async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack, process: str) -> Webhook | None:

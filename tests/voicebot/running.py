@@ -31,7 +31,7 @@ from voicebot.service import open_service as open_real
 from voicebot.softphone import CallReport, CallScript, Step, run_script_process
 from voicebot.understanding.service import UnderstandingService, in_process
 from voicebot.web.process import child_settings
-from voicebot.web.service import Proofs, WebService, open_web
+from voicebot.web.service import WebService, open_web
 
 TOKEN = "a-token-of-the-test"
 
@@ -115,7 +115,7 @@ async def quick_engines(bundle: Bundle, data_dir: Path, clock: Callable[[], date
 
 @asynccontextmanager
 async def open_service(
-    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, proofs: Proofs | None = None, **sections: Any
+    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, **sections: Any
 ) -> AsyncIterator[RunningService]:
     """The service on free loopback ports, with these sections of the configuration on top: what are two processes, calls and web,
     here share one.
@@ -147,7 +147,6 @@ async def open_service(
             understanding=engines.understanding,
             sinks=[sink],
             clock=clock,
-            proofs=proofs,
         ) as web,
     ):
         listening.append(RunningService(service, web))

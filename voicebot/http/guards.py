@@ -51,17 +51,16 @@ class ClientShare:
 
 class TokenRequired:
     """ASGI middleware: paths under `prefixes` need a bearer token (RFC 6750). It is looked at before anything of the body is
-    read, and compared in constant time.
+    read, and compared in constant time. Those under `own_proof` ask for a proof of their own.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused, others: Sequence[str] = ()
+        self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused, own_proof: Sequence[str] = ()
     ) -> None:
-        """`others` lie under the prefixes and have a proof of their own."""
         self._app = app
         self._token = token.encode()
         self._prefixes = tuple(prefixes)
-        self._others = tuple(others)
+        self._own_proof = tuple(own_proof)
         self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,14 +73,14 @@ class TokenRequired:
         await self._app(scope, receive, send)
 
     def _guarded(self, path: str) -> bool:
-        return _lies_under(path, self._prefixes) and not _lies_under(path, self._others)
+        return _under(path, self._prefixes) and not _under(path, self._own_proof)
 
     def _has_token(self, scope: Scope) -> bool:
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
 
 
-def _lies_under(path: str, prefixes: Sequence[str]) -> bool:
+def _under(path: str, prefixes: Sequence[str]) -> bool:
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 

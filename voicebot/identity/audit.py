@@ -1,4 +1,4 @@
-"""The audit trail as the service writes it: who was let in by what, who was refused and why. Never a name, a number or a secret."""
+"""The audit trail as the service writes it: who was let in by what, who was refused and why. No name, number or secret."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class AuditTrail:
         self._spool(batch)
 
     def _write_spooled(self) -> None:
-        """What waits on disk, oldest first; lines of other processes that died too. A file is deleted when its lines are written."""
+        """What waits on disk, oldest first; also lines of processes that died. A file goes when its lines are written."""
         for path in sorted(self._folder.glob("*.json")):
             with locked(path) as ours:
                 if ours and (notes := self._read(path)) is not None:

@@ -1,8 +1,9 @@
 """The audit trail in SQL: lines are only added, each holds the hash of the one before.
 
 A line's hash is the SHA-256 of the hash before it, its position, id, time, name and facts, joined by line feeds (the facts are
-canonical JSON: sorted names, no spaces, ASCII). Whoever changes, removes or reorders a line breaks the chain from there on. Who may write to
-the database could make the whole chain anew: keep a head (`voicebot audit verify` prints it) where they cannot reach, and compare.
+canonical JSON: sorted names, no spaces, ASCII). Whoever changes, removes or reorders a line breaks the chain from there on. Who
+may write to the database could make the whole chain anew: keep a head (`voicebot audit verify` prints it) out of their reach,
+and compare.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def moment(now: datetime) -> str:
 
 
 class AuditTable:
-    """Blocks, so it belongs in a thread. Methods raise what SQLAlchemy raises, and RecordsError when the tables are newer than this code."""
+    """Blocks, so it belongs in a thread. Methods raise what SQLAlchemy raises; RecordsError for tables newer than this code."""
 
     def __init__(self, url: str) -> None:
         """`url` as SQLAlchemy writes it; the same database as the call records'. Raises RecordsError."""
@@ -128,10 +129,9 @@ class AuditTable:
         chosen = select(AuditRow).order_by(AuditRow.position.desc())
         if what:
             chosen = chosen.where(AuditRow.what.startswith(what, autoescape=True))
-        if fact is not None:  # as it stands in the canonical text
-            chosen = chosen.where(
-                AuditRow.facts.contains(json.dumps({fact[0]: fact[1]})[1:-1].replace(": ", ":", 1), autoescape=True)
-            )
+        if fact is not None:
+            as_written = canonical({fact[0]: fact[1]})[1:-1]
+            chosen = chosen.where(AuditRow.facts.contains(as_written, autoescape=True))
         with self._engine.connect() as connection:
             found = [_line(row) for row in connection.execute(chosen.limit(most))]
         return found[::-1]

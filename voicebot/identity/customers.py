@@ -27,18 +27,24 @@ class Source(Protocol):
     """Where customers come from: the section `customers`."""
 
     @property
-    def csv(self) -> Path | None: ...
+    def csv(self) -> Path | None:
+        """A file to import."""
+
     @property
-    def most_lost(self) -> int: ...
+    def most_lost(self) -> int:
+        """An import that takes away more numbers must be forced."""
 
 
 class DirectorySettings(Protocol):
     """What of the configuration the directory goes by. The configuration knows this package, not the other way round."""
 
     @property
-    def customers(self) -> Source: ...
+    def customers(self) -> Source:
+        """The section."""
+
     @property
-    def customers_file(self) -> Path: ...
+    def customers_file(self) -> Path:
+        """The directory itself."""
 
 
 def customer_directory(settings: DirectorySettings) -> SqliteDirectory:

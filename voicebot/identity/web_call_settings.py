@@ -41,6 +41,8 @@ class WebCallSettings(BaseModel):
     origins: tuple[Origin, ...] = ()
     """The bank's pages that may call, as browsers write them. An app sends none, and may."""
     ice_servers: tuple[IceServer, ...] = ()
+    turn_password_s: Annotated[int, Field(ge=60, le=86_400)] = 7200
+    """How long a TURN server takes the password of one call: as long as a call may last, and the time to begin it."""
     public_address: Address | None = None
     """What apps are told instead of this machine's own address, behind a 1:1 address translation."""
     max_calls: Annotated[int, Field(ge=1, le=200)] = 100

@@ -279,6 +279,24 @@ FAMILIES: Mapping[str, Family] = {
             "Connections open to the web process.",
             wrong="Near web.limits.max_connections: raise it, or find who keeps them open.",
         ),
+        # who calls
+        _counter(
+            "voicebot_tickets_total",
+            "Tickets of the bank's app: issued, spent by a call, not issued (not_issued), or refused, by reason.",
+            "outcome",
+            wrong="Many expired: ask for the ticket when the customer taps Call. Replayed, altered or code: somebody tries.",
+            known=("issued", "spent", "not_issued"),
+        ),
+        _gauge(
+            "voicebot_audit_waiting",
+            "Lines and files of lines of the audit trail that are not in the database yet.",
+            wrong="Rising: the database is away; lines wait in data_dir/spool/audit and are written when it is back.",
+        ),
+        _counter(
+            "voicebot_audit_lost_total",
+            "Lines of the audit trail that neither the database nor the disk took.",
+            wrong="Look for audit.lost in the log: the disk is full, or not writable.",
+        ),
         # what is kept
         _gauge(
             "voicebot_state_available",

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
+from caller_id.ticket import TicketRefused
 from dialogs.data.bundle import Bundle
 from voicebot import __version__
 from voicebot.chat.routes import routes as chat_routes
@@ -27,12 +28,15 @@ from voicebot.http.connections import Refused
 from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
 from voicebot.http.security_headers import SecurityHeaders
 from voicebot.http.settings import HttpLimits
+from voicebot.identity.clients import ClientRefused
+from voicebot.identity.opening import Identity
 from voicebot.metrics.registry import Metrics
 from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, web_calls
+from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets, web_calls
+from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
 
@@ -58,6 +62,8 @@ class WebParts:
     """So old may be what is told of them, and the figures."""
     calls_metrics: Callable[[], Awaitable[str]] | None = None
     """The metrics of the calls' process, in the text format; None where there is none to ask."""
+    identity: Identity | None = None
+    """Proofs of who calls; None: nobody is asked for any."""
     chat: ChatServer | None = None
     """The text channel; None where there is none."""
     web_calls: WebCalls | None = None
@@ -67,7 +73,7 @@ class WebParts:
     """Told why a request was refused before it reached the application."""
 
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 404, 409, 413, 422, 429)}
+_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 403, 404, 409, 413, 422, 429)}
 
 
 def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
@@ -91,6 +97,10 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
+    if parts.identity is not None:
+        ice = parts.web_calls.ice_servers if parts.web_calls is not None else None
+        app.include_router(tickets.routes(parts.identity, ice), prefix="/api")
+        app.include_router(tickets.public_routes(parts.identity))
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
     if parts.web_calls is not None:
@@ -113,11 +123,13 @@ def _app(parts: WebParts) -> FastAPI:
     """What every request passes, the last added first: its client's share, the token, the length of its body."""
     app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses=_REFUSALS)
     app.add_exception_handler(VoicebotError, _unavailable)
+    app.add_exception_handler(ClientRefused, refuse_client)
+    app.add_exception_handler(TicketRefused, refuse_ticket)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
-    offers = f"/api{web_calls.PATH}"
-    limits = {offers: web_calls.MOST_BODY}
+    limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY}
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
-    app.add_middleware(TokenRequired, token=parts.token, prefixes=("/api", "/metrics"), refused=parts.refused, others=(offers,))
+    guarded = {"prefixes": ("/api", "/metrics"), "own_proof": OWN_PROOF}
+    app.add_middleware(TokenRequired, token=parts.token, refused=parts.refused, **guarded)
     if parts.web_calls is not None and parts.web_calls.settings.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -19,6 +19,8 @@ class Problem(BaseModel):
 
     detail: str
     """For a person."""
+    code: str | None = None
+    """For a program: <stage>.<what>; where there is more than one reason."""
 
 
 async def refuse_invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -23,18 +23,17 @@ from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.web_call.dialog import AppDialogs
-from voicebot.endpoints.web_call.placing import Tickets, WebCalls
+from voicebot.endpoints.web_call.placing import WebCalls
 from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
-from voicebot.identity.audit import Audit
+from voicebot.identity.opening import Identity
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
-from voicebot.state.quota import Quota
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
@@ -74,14 +73,6 @@ def open_listeners(settings: Settings) -> Listeners:
 
 
 @dataclass(frozen=True, slots=True)
-class Proofs:
-    """What tells who calls from the app."""
-
-    tickets: Tickets
-    audit: Audit
-
-
-@dataclass(frozen=True, slots=True)
 class WebService:
     """The running web process."""
 
@@ -91,6 +82,7 @@ class WebService:
     """Where the chat listens; None when there is none."""
     chat: ChatServer | None
     callbacks: CallbackService
+    identity: Identity
 
     async def reload(self, settings: Settings) -> None:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
@@ -118,7 +110,6 @@ async def open_web(
     understanding: UnderstandingService | None = None,
     sinks: Sequence[JournalSink] = (),
     clock: Callable[[], datetime] = utc_now,
-    proofs: Proofs | None = None,
 ) -> AsyncIterator[WebService]:
     """The web while the context lasts. `settings.state.redis_url` and `settings.health` say where the calls' process is.
     `understanding` replaces what the settings ask for.
@@ -157,11 +148,12 @@ async def open_web(
             bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,
-            health=[*store_parts(stores), Part("calls", calls_trouble, needed=True)],
+            health=[*store_parts(stores), shared.identity.part, Part("calls", calls_trouble, needed=True)],
             health_kept_s=KEPT_S,
             calls_metrics=calls_metrics,
+            identity=shared.identity,
             chat=chat,
-            web_calls=await _web_calls(settings, stores, relay, metrics, stack, clock, proofs),
+            web_calls=await _web_calls(settings, stores, relay, metrics, stack, clock, shared.identity),
             limits=settings.web.limits,
             refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),
         )
@@ -175,7 +167,7 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat, callbacks)
+        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity)
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
@@ -206,20 +198,20 @@ async def _web_calls(
     metrics: Metrics,
     stack: AsyncExitStack,
     clock: Callable[[], datetime],
-    proofs: Proofs | None,
+    identity: Identity,
 ) -> WebCalls | None:
     """Calls from the bank's app; None where there are none."""
     wanted = settings.identity.web_calls
-    if not wanted.enabled or proofs is None:
+    if not wanted.enabled:
         return None
     calls = WebCalls(
         wanted,
         dialogs=await AppDialogs.open((settings.sip.host, settings.sip.port), wanted.user),
         sessions=AppSessions(stores.shared),
-        quota=Quota(stores.shared),
+        quota=identity.quota,
         relay=relay,
-        tickets=proofs.tickets,
-        audit=proofs.audit,
+        tickets=identity.tickets,
+        audit=identity.audit,
         metrics=metrics,
         clock=clock,
     )

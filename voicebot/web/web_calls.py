@@ -34,7 +34,16 @@ _POLICY_VIOLATION, _NO_SUCH_CALL = 1008, 4404
 CallName = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 CallToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 
-_STATUS = {"too_many": 429, "busy": 503, "unavailable": 503, "refused": 503, "ticket.unavailable": 503, "offer.too_long": 413}
+_STATUS = {
+    "too_many": 429,
+    "busy": 503,
+    "unavailable": 503,
+    "refused": 503,
+    "offer.too_long": 413,
+    "ticket.unavailable": 503,
+    "ticket.replayed": 409,
+    "ticket.size": 413,
+}
 
 
 class CallWanted(BaseModel):
@@ -72,7 +81,7 @@ def routes(calls: WebCalls) -> APIRouter:
         PATH,
         status_code=201,
         response_model=CallAnswered,
-        responses={status: {"model": CallProblem} for status in (401, 413, 422, 429, 503)},
+        responses={status: {"model": CallProblem} for status in (401, 409, 413, 422, 429, 503)},
     )
     async def call(wanted: CallWanted, request: Request) -> Response | CallAnswered:
         try:

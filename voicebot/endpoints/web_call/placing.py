@@ -13,18 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from caller_id.ticket import Ticket, TicketRefused
+from caller_id.ticket import TicketRefused
 from caller_id.tied import AppProof
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.dialog import AppDialog, AppDialogs, Refused
+from voicebot.endpoints.web_call.ice import ice_servers
 from voicebot.endpoints.web_call.offer import Offer, OfferRefused
 from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session, shown_under
 from voicebot.errors import StateError
 from voicebot.identity.audit import Audit
+from voicebot.identity.tickets import TicketService, reference
 from voicebot.identity.web_call_settings import WebCallSettings
 from voicebot.metrics.registry import Metrics
 from voicebot.state.quota import Limit, Quota
@@ -46,14 +48,6 @@ class CallRefused(Exception):
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)
         self.code = code
-
-
-class Tickets(Protocol):
-    """Who takes tickets."""
-
-    async def accept(self, token: str, *, fingerprint: str | None, call: str) -> Ticket:
-        """Verify it and spend it. Raises TicketRefused."""
-        ...
 
 
 @dataclass(slots=True)
@@ -114,7 +108,7 @@ class WebCalls:
         sessions: AppSessions,
         quota: Quota,
         relay: Relay,
-        tickets: Tickets,
+        tickets: TicketService,
         audit: Audit,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -142,13 +136,19 @@ class WebCalls:
         found = self._calls.get(call)
         return found if found is not None and found.opens(token) else None
 
+    def ice_servers(self, call: str) -> list[dict[str, Any]]:
+        """The STUN and TURN servers that the app is told of; `call` is an opaque name for their logs."""
+        now, for_s = self._clock().timestamp(), self.settings.turn_password_s
+        return ice_servers(self.settings.ice_servers, call=call, now=now, for_s=for_s)
+
     async def place(self, ticket: str, sdp: str, *, address: str) -> PlacedCall:
         """From offer to answer. A ticket that was taken stays spent, whatever becomes of the call. Raises CallRefused."""
         try:
             call = await self._place(ticket, sdp, address)
         except CallRefused as refused:
             self._metrics.count("voicebot_web_calls_total", result=refused.code)
-            await self._audit.note("webcall.refused", code=refused.code)
+            if not refused.code.startswith("ticket."):  # those are noted where tickets are checked
+                await self._audit.note("webcall.refused", code=refused.code)
             raise
         self._metrics.count("voicebot_web_calls_total", result="answered")
         return call
@@ -199,7 +199,9 @@ class WebCalls:
             raise CallRefused(
                 "busy" if error.status in (408, 486, 503) else "refused", f"the call was not taken: {error}"
             ) from None
-        await self._audit.note("webcall.began", call=name, customer=ticket.customer, client=ticket.client, ticket=ticket.id)
+        await self._audit.note(
+            "webcall.began", call=name, customer=ticket.customer, client=ticket.client, ticket=reference(ticket)
+        )
         log.info("app call answered", call_ref=dialog.call_id)
         return call
 

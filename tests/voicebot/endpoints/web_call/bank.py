@@ -1,50 +1,31 @@
-"""A bank for tests: its tickets are names that were agreed on, each good for one call."""
+"""The service with calls from the app for tests, the bank's tickets for it, and what its trail says."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from caller_id.ticket import Ticket, TicketRefused
 from caller_id.types import Segment
 from tests.voicebot.running import RunningService, open_service
-from voicebot.web.service import Proofs
+from voicebot.identity.clients import Client
+from voicebot.identity.tickets import Order
 
-NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
-TICKET = Ticket(
-    "t-1", "c-4711", Segment.SELECT, "strong", NOW, NOW, NOW + timedelta(minutes=1), "bank-app", language="en", screen="cards"
-)
+CLIENT = Client("bank-app")
 
 
-@dataclass
-class Bank:
-    """Takes tickets, keeps the audit trail."""
-
-    ticket: Ticket = TICKET
-    spent: set[str] = field(default_factory=set)
-    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    async def accept(self, token: str, *, fingerprint: str | None, call: str) -> Ticket:
-        if token in self.spent:
-            raise TicketRefused("replayed")
-        self.spent.add(token)
-        if not token.startswith("good"):
-            raise TicketRefused("altered")
-        return replace(self.ticket, id=token, customer=f"c-{token}")
-
-    async def note(self, what: str, **facts: str | int | None) -> None:
-        self.lines.append((what, facts))
-
-    def noted(self, what: str) -> list[dict[str, Any]]:
-        return [facts for noted, facts in self.lines if noted == what]
+async def ticket(service: RunningService, customer: str = "c-4711", **more: Any) -> str:
+    """A ticket as the bank's back end gets it."""
+    wanted = {"segment": Segment.SELECT, "level": "app-pin", "auth_time": datetime.now(UTC), "language": "en", "screen": "cards"}
+    issued = await service.web.identity.tickets.issue(CLIENT, Order(customer, **{**wanted, **more}))
+    return issued.token
 
 
 def own_address() -> str | None:
@@ -63,13 +44,19 @@ needs_address = pytest.mark.skipif(ADDRESS is None, reason="this machine has no 
 
 
 @asynccontextmanager
-async def bank_with_calls(data_dir: Path, bank: Bank, **sections: Any) -> AsyncIterator[RunningService]:
+async def bank_with_calls(data_dir: Path, **sections: Any) -> AsyncIterator[RunningService]:
     """The service, taking the app's calls at this machine's address."""
     web_calls = {"enabled": True, "per_customer_minute": 60, **sections.pop("web_calls", {})}
     sip = {"host": ADDRESS, "net_interface": ADDRESS, **sections.pop("sip", {})}
-    proofs = Proofs(bank, bank)
-    async with open_service(data_dir, proofs=proofs, sip=sip, identity={"web_calls": web_calls}, **sections) as service:
+    identity = {"web_calls": web_calls, "tickets": {"per_customer_minute": 1000}}
+    async with open_service(data_dir, sip=sip, identity=identity, **sections) as service:
         yield service
+
+
+async def trail(service: RunningService, what: str) -> list[dict[str, Any]]:
+    """The facts of the audit trail's lines of this kind."""
+    table = service.web.identity.audit._table
+    return [dict(json.loads(line.facts)) for line in await asyncio.to_thread(table.latest, 1000, what=what)]
 
 
 async def until(condition: Any, within_s: float = 10.0) -> None:

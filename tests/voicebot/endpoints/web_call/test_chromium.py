@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -14,9 +15,9 @@ import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright
 from starlette.applications import Starlette
 from starlette.responses import FileResponse
-from starlette.routing import Route as Path_
+from starlette.routing import Route as Served
 
-from tests.voicebot.endpoints.web_call.bank import ADDRESS, Bank, bank_with_calls, needs_address, until
+from tests.voicebot.endpoints.web_call.bank import ADDRESS, bank_with_calls, needs_address, ticket, trail, until
 from tests.voicebot.endpoints.web_call.relay import lossy
 from tests.voicebot.running import RunningService
 from voicebot.http.server import listen, serve
@@ -37,7 +38,7 @@ MICROPHONE = (
 async def app_site() -> AsyncIterator[str]:
     """The bank's site with the app's page, on an origin of its own."""
     page = Path(__file__).with_name("app.html")
-    server = await serve(Starlette(routes=[Path_("/", lambda _: FileResponse(page))]), listen("127.0.0.1", 0, setting="site"))
+    server = await serve(Starlette(routes=[Served("/", lambda _: FileResponse(page))]), listen("127.0.0.1", 0, setting="site"))
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:
@@ -55,11 +56,11 @@ async def browser(*flags: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def page_of_the_app(folder: Path, bank: Bank, **sections: Any) -> AsyncIterator[tuple[RunningService, Page, str]]:
+async def page_of_the_app(folder: Path, **sections: Any) -> AsyncIterator[tuple[RunningService, Page, str]]:
     """The service, a page of the app in Chromium, and where the page calls."""
     async with app_site() as site:
         web_calls = {"origins": [site], **sections.pop("web_calls", {})}
-        async with bank_with_calls(folder, bank, web_calls=web_calls, **sections) as service, browser() as chromium:
+        async with bank_with_calls(folder, web_calls=web_calls, **sections) as service, browser() as chromium:
             page = await chromium.new_page()
             await page.goto(site)
             yield service, page, f"http://{service.web.api[0]}:{service.web.api[1]}"
@@ -72,6 +73,10 @@ async def eventually(page: Page, script: str, good: Callable[[Any], bool], withi
     return found
 
 
+async def dial(service: RunningService, page: Page, base: str, *, microphone: bool = True) -> Any:
+    return await page.evaluate("wanted => dial(...wanted)", [base, await ticket(service), microphone])
+
+
 async def hears(page: Page) -> None:
     await eventually(page, "heard()", lambda found: found.get("energy", 0) > 0.001)
 
@@ -81,9 +86,8 @@ def of(service: RunningService, kind: str, field: str = "type") -> list[Any]:
 
 
 async def test_a_customer_hears_the_bot_presses_keys_and_hangs_up(tmp_path: Path) -> None:
-    bank = Bank()
-    async with page_of_the_app(tmp_path, bank) as (service, page, base):
-        assert (await page.evaluate("base => dial(base, 'good-1', true)", base))["status"] == 201
+    async with page_of_the_app(tmp_path) as (service, page, base):
+        assert (await dial(service, page, base))["status"] == 201
         await hears(page)
         await page.evaluate("press('12#')")
         await until(lambda: len(of(service, "KeyPressed")) == 3)
@@ -93,13 +97,14 @@ async def test_a_customer_hears_the_bot_presses_keys_and_hangs_up(tmp_path: Path
         assert await page.evaluate("hangUp()") == 204
         await until(lambda: of(service, "closed", "kind"))
         await eventually(page, "shown.at(-1).type", lambda found: found == "ended")
-    assert [facts["call"] for facts in bank.noted("webcall.ended")] == [facts["call"] for facts in bank.noted("webcall.began")]
+        began, ended = await trail(service, "webcall.began"), await trail(service, "webcall.ended")
+        assert [facts["call"] for facts in ended] == [facts["call"] for facts in began]
 
 
 async def test_names_of_mdns_instead_of_addresses_connect(tmp_path: Path) -> None:
     """A page that was not granted the microphone shows no address."""
-    async with page_of_the_app(tmp_path, Bank()) as (service, page, base):
-        dialled = await page.evaluate("base => dial(base, 'good-1', false)", base)
+    async with page_of_the_app(tmp_path) as (service, page, base):
+        dialled = await dial(service, page, base, microphone=False)
         assert ".local" in dialled["local"]
         assert ADDRESS is not None
         assert ADDRESS not in dialled["local"]
@@ -107,30 +112,28 @@ async def test_names_of_mdns_instead_of_addresses_connect(tmp_path: Path) -> Non
 
 
 async def test_a_page_that_is_closed_ends_its_call_at_once(tmp_path: Path) -> None:
-    async with page_of_the_app(tmp_path, Bank(), web_calls={"silent_s": 120}) as (service, page, base):
-        await page.evaluate("base => dial(base, 'good-1', true)", base)
+    async with page_of_the_app(tmp_path, web_calls={"silent_s": 120}) as (service, page, base):
+        await dial(service, page, base)
         await hears(page)
         await page.close(run_before_unload=True)
         await until(lambda: of(service, "closed", "kind"))
 
 
 async def test_a_browser_that_is_killed_ends_its_call_soon(tmp_path: Path) -> None:
-    async with page_of_the_app(tmp_path, Bank(), web_calls={"silent_s": 3}) as (service, page, base):
-        await page.evaluate("base => dial(base, 'good-1', true)", base)
+    async with page_of_the_app(tmp_path, web_calls={"silent_s": 3}) as (service, page, base):
+        await dial(service, page, base)
         await hears(page)
         session = await page.context.browser.new_browser_cdp_session()  # type: ignore[union-attr]
         processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
         (pid,) = [each["id"] for each in processes if each["type"] == "browser"]
-        import os
-
         os.kill(pid, signal.SIGKILL)
         await until(lambda: of(service, "closed", "kind"))
         assert of(service, "closed", "kind")[0]["outcome"] == "media_timeout"
 
 
 async def test_a_muted_customer_stays(tmp_path: Path) -> None:
-    async with page_of_the_app(tmp_path, Bank(), web_calls={"silent_s": 3}) as (service, page, base):
-        await page.evaluate("base => dial(base, 'good-1', true)", base)
+    async with page_of_the_app(tmp_path, web_calls={"silent_s": 3}) as (service, page, base):
+        await dial(service, page, base)
         await hears(page)
         await page.evaluate("stream.getTracks()[0].enabled = false")
         for _ in range(25):  # longer than silent_s
@@ -145,7 +148,7 @@ async def test_a_call_lives_through_a_bad_network(tmp_path: Path) -> None:
     assert ADDRESS is not None
     async with (
         lossy(ADDRESS, loss=0.1, jitter_s=0.06) as relay,
-        page_of_the_app(tmp_path, Bank()) as (service, page, base),
+        page_of_the_app(tmp_path) as (service, page, base),
     ):
 
         async def redirect(route: Route) -> None:
@@ -157,7 +160,7 @@ async def test_a_call_lives_through_a_bad_network(tmp_path: Path) -> None:
             await route.fulfill(response=response, json={**body, "sdp": relay.redirect(body["sdp"])})
 
         await page.route("**/api/click2call/calls", redirect)
-        assert (await page.evaluate("base => dial(base, 'good-1', false)", base))["status"] == 201
+        assert (await dial(service, page, base, microphone=False))["status"] == 201
         await hears(page)
         await page.evaluate("press('123456')")
         await until(lambda: len(of(service, "KeyPressed")) == 6)
