@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import fractions
 import json
+import re
 import struct
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -34,6 +36,7 @@ _LATE_S = 0.1
 _KEYS = "0123456789*#"
 _KEY_PACKET = struct.Struct("!BBH")
 _KEY_PACKETS, _KEY_LAST = 8, 3  # 160 ms, its end told three times (RFC 4733, 2.5.1.4)
+_ADDRESS = re.compile(r"(a=candidate:\S+ [12] \S+ \d+) \S+ (\d+ typ)")
 _KEYS_TYPE = 126
 _EVENTS = RTCRtpCodecParameters(mimeType="audio/telephone-event", clockRate=8000, channels=1, payloadType=_KEYS_TYPE)
 
@@ -100,6 +103,9 @@ class WebPhone:
         self._socket: ClientConnection | None = None
         self._key_stamp = 0
         self.ended = asyncio.Event()
+        self.hide_addresses = False
+        """Offer names of mDNS instead of addresses, as a page without the microphone does: the service must wait to be reached."""
+        self._name = f"{uuid.uuid4()}.local"
         self.on_shown: Callable[[dict[str, Any]], None] = lambda event: None
         """Told of what the app is shown."""
         self.call = self.token = ""
@@ -118,7 +124,8 @@ class WebPhone:
         """The SDP offer, with all candidates."""
         if self._peer.localDescription is None:
             await self._peer.setLocalDescription(await self._peer.createOffer())
-        return str(self._peer.localDescription.sdp)
+        offer = str(self._peer.localDescription.sdp)
+        return _ADDRESS.sub(rf"\1 {self._name} \2", offer) if self.hide_addresses else offer
 
     @property
     def fingerprint(self) -> str:
@@ -190,6 +197,10 @@ class WebPhone:
     async def press_on_screen(self, key: str) -> None:
         """One key by the call's WebSocket."""
         await self._send({"type": "key", "key": key})
+
+    async def hold(self, held: bool) -> None:
+        """Hold the call, or take it back."""
+        await self._send({"type": "hold", "held": held})
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._socket is not None:
