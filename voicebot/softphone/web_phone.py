@@ -104,7 +104,7 @@ class WebPhone:
         self._key_stamp = 0
         self.ended = asyncio.Event()
         self.hide_addresses = False
-        """Offer names of mDNS instead of addresses, as a page without the microphone does: the service must wait to be reached."""
+        """Offer names of mDNS instead of addresses, as a page without the microphone does."""
         self._name = f"{uuid.uuid4()}.local"
         self.on_shown: Callable[[dict[str, Any]], None] = lambda event: None
         """Told of what the app is shown."""
@@ -217,6 +217,7 @@ class WebPhone:
 
     async def vanish(self) -> None:
         """Stop without a word, as a telephone that loses its battery."""
+        self.call = ""
         await cancelled(*self._tasks)
         self._tasks.clear()
         await self._peer.close()

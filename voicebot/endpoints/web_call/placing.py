@@ -199,9 +199,8 @@ class WebCalls:
             raise CallRefused(
                 "busy" if error.status in (408, 486, 503) else "refused", f"the call was not taken: {error}"
             ) from None
-        await self._audit.note(
-            "webcall.began", call=name, customer=ticket.customer, client=ticket.client, ticket=reference(ticket)
-        )
+        whose = {"customer": ticket.customer, "client": ticket.client, "ticket": reference(ticket)}
+        await self._audit.note("webcall.began", call=name, **whose)
         log.info("app call answered", call_ref=dialog.call_id)
         return call
 

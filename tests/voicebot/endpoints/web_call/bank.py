@@ -56,7 +56,7 @@ async def bank_with_calls(data_dir: Path, **sections: Any) -> AsyncIterator[Runn
 async def trail(service: RunningService, what: str) -> list[dict[str, Any]]:
     """The facts of the audit trail's lines of this kind."""
     table = service.web.identity.audit._table
-    return [dict(json.loads(line.facts)) for line in await asyncio.to_thread(table.latest, 1000, what=what)]
+    return [dict(json.loads(line.note.facts)) for line in await asyncio.to_thread(table.latest, 1000, what=what)]
 
 
 async def until(condition: Any, within_s: float = 10.0) -> None:

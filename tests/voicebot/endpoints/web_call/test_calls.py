@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.voicebot.endpoints.web_call.test_offer import LINES, text, without
 from tests.voicebot.running import RunningService
 
 pytest.importorskip("aiortc")
+from voicebot.softphone import CallScript, HangUp, UntilSpeaking, run_script_process
 from voicebot.softphone.web_phone import WebCallFailed, WebPhone
 
 pytestmark = needs_address
@@ -37,11 +37,14 @@ def of(service: RunningService, kind: str, field: str = "type") -> list[Any]:
     return [line for lines in service.journals.values() for line in lines if line.get(field) == kind]
 
 
-async def refused(service: RunningService, sdp: str, token: str | None = None) -> tuple[int, str]:
-    """Status and code of an offer that does not become a call."""
+async def offered(service: RunningService, sdp: str, token: str | None = None) -> tuple[int, str]:
+    """Status and code of an offer."""
     async with httpx.AsyncClient(base_url=url(service)) as client:
-        body = {"ticket": token or await ticket(service), "sdp": sdp}
-        response = await client.post("/api/click2call/calls", json=body)
+        return await offered_by(client, sdp, token or await ticket(service))
+
+
+async def offered_by(client: httpx.AsyncClient, sdp: str, token: str) -> tuple[int, str]:
+    response = await client.post("/api/click2call/calls", json={"ticket": token, "sdp": sdp})
     return response.status_code, response.json().get("code", "")
 
 
@@ -70,21 +73,17 @@ async def test_a_customer_calls_authenticated_hears_the_bot_presses_keys_and_han
 async def test_a_ticket_is_good_for_one_of_many_offers_at_one_instant(tmp_path: Path) -> None:
     async with bank_with_calls(tmp_path, web_calls={"per_address_minute": 1000}) as service:
         token = await ticket(service)
-        offer = text(*LINES)
-        results = await asyncio.gather(*(refused_or_called(service, offer, token) for _ in range(60)))
-    assert sorted(results) == [(201, "")] + [(409, "ticket.replayed")] * 59
-
-
-async def refused_or_called(service: RunningService, sdp: str, token: str) -> tuple[int, str]:
-    return await refused(service, sdp, token)
+        async with httpx.AsyncClient(base_url=url(service)) as client:
+            results = await asyncio.gather(*(offered_by(client, text(*LINES), token) for _ in range(60)))
+    assert sorted(results) == [(201, ""), *[(409, "ticket.replayed")] * 59]
 
 
 async def test_an_offer_that_is_refused_leaves_its_ticket_good(tmp_path: Path) -> None:
     """Nothing is spent before the offer was found usable."""
     async with bank_with_calls(tmp_path) as service:
         token = await ticket(service)
-        assert await refused(service, without("a=fingerprint"), token) == (422, "offer.fingerprint")
-        assert await refused(service, without("a=candidate"), token) == (422, "offer.candidates")
+        assert await offered(service, without("a=fingerprint"), token) == (422, "offer.fingerprint")
+        assert await offered(service, without("a=candidate"), token) == (422, "offer.candidates")
         async with WebPhone(url(service)) as phone:
             await phone.dial(token)
             await hears(phone)
@@ -93,7 +92,7 @@ async def test_an_offer_that_is_refused_leaves_its_ticket_good(tmp_path: Path) -
 
 async def test_bodies_that_are_too_long_are_not_read(tmp_path: Path) -> None:
     async with bank_with_calls(tmp_path) as service:
-        status, _ = await refused(service, text(*LINES, "a=" + "x" * 1_000_000))
+        status, _ = await offered(service, text(*LINES, "a=" + "x" * 1_000_000))
         assert status == 413
 
 
@@ -111,7 +110,7 @@ async def test_a_ticket_bound_to_another_certificate_is_refused(tmp_path: Path) 
 
 async def test_an_app_that_vanishes_before_it_connects_gives_its_place_back(tmp_path: Path) -> None:
     async with bank_with_calls(tmp_path, web_calls={"connect_s": 1.5}) as service:
-        assert await refused(service, text(*LINES)) == (201, "")
+        assert await offered(service, text(*LINES)) == (201, "")
         await until(lambda: service.service.endpoints[1].counts.live == 1)
         await until(lambda: service.service.endpoints[1].counts.live == 0)
         await until(lambda: service.service.call_services.admission.taken == 0)
@@ -137,35 +136,32 @@ async def test_a_customer_who_calls_again_ends_the_call_that_was_lost(tmp_path: 
         await asyncio.wait_for(lost.ended.wait(), 10)
 
 
-async def test_twenty_customers_call_at_once_and_all_hear_the_bot(tmp_path: Path) -> None:
-    async with bank_with_calls(tmp_path) as service, contextlib.AsyncExitStack() as stack:
-        phones = [await stack.enter_async_context(WebPhone(url(service))) for _ in range(20)]
+async def test_twenty_customers_call_at_once_and_are_put_through(tmp_path: Path) -> None:
+    """From a process of their own, as all callers are."""
+    async with bank_with_calls(tmp_path) as service:
+        steps = (UntilSpeaking(0.2, 30), HangUp())
         tickets = [await ticket(service, f"c-{at}") for at in range(20)]
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(phone.dial(token) for phone, token in zip(phones, tickets, strict=True)))
-            for phone in phones:
-                await hears(phone)
-        assert len(service.journals) == 20
-        assert {line["caller"]["customer_ref"] for line in of(service, "CallStarted")} == {f"c-{at}" for at in range(20)}
-        await asyncio.gather(*(phone.hang_up() for phone in phones))
+        reports = await run_script_process([CallScript(url(service), steps, ticket=token) for token in tickets])
         await until(lambda: len(of(service, "closed", "kind")) == 20, 20)
-        assert service.service.call_services.admission.taken == 0
+        assert all(report.answered and not report.timed_out for report in reports)
+        assert {line["caller"]["customer_ref"] for line in of(service, "CallStarted")} == {f"c-{at}" for at in range(20)}
+        await until(lambda: service.service.call_services.admission.taken == 0)
 
 
 async def test_the_places_for_the_apps_calls_are_limited(tmp_path: Path) -> None:
     async with bank_with_calls(tmp_path, web_calls={"max_calls": 1}) as service, WebPhone(url(service)) as phone:
         await phone.dial(await ticket(service, "c-1"))
         token = await ticket(service, "c-2")
-        assert await refused(service, text(*LINES), token) == (503, "busy")
+        assert await offered(service, text(*LINES), token) == (503, "busy")
         await phone.hang_up()
-        assert await refused(service, text(*LINES), token) == (201, "")
+        assert await offered(service, text(*LINES), token) == (201, "")
 
 
 @pytest.mark.parametrize(("limit", "same_customer"), [("per_customer_minute", True), ("per_address_minute", False)])
 async def test_floods_are_refused(tmp_path: Path, limit: str, same_customer: bool) -> None:
     async with bank_with_calls(tmp_path, web_calls={limit: 3}) as service:
         seen = [
-            await refused(service, text(*LINES), await ticket(service, "c-1" if same_customer else f"c-{at}")) for at in range(5)
+            await offered(service, text(*LINES), await ticket(service, "c-1" if same_customer else f"c-{at}")) for at in range(5)
         ]
     assert [status for status, _ in seen] == [201, 201, 201, 429, 429]
 
