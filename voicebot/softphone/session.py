@@ -64,9 +64,7 @@ def _call(phone: Phone | None, script: CallScript, sounds: Mapping[Step, Sound],
     try:
         from voicebot.softphone.web_scripted_call import WebScriptedCall
     except ModuleNotFoundError as error:
-        raise ScriptError(
-            f"a call to https://… needs the extra web-caller: pip install 'voicebot[web-caller]' ({error})"
-        ) from error
+        raise ScriptError(f"a call to https://… needs pip install 'voicebot[web-caller]' ({error})") from error
     return WebScriptedCall(script, sounds, on_moment)
 
 

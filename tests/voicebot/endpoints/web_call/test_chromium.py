@@ -27,11 +27,6 @@ pytestmark = [
     needs_address,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
 ]
-MICROPHONE = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-)
 
 
 @asynccontextmanager
@@ -46,9 +41,12 @@ async def app_site() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def browser(*flags: str) -> AsyncIterator[Browser]:
+async def browser(*, microphone: bool) -> AsyncIterator[Browser]:
+    """Without a microphone granted it hides its addresses behind names of mDNS."""
+    granted = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") if microphone else ()
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *MICROPHONE, *flags])
+        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", *granted]
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
             yield started
         finally:
@@ -56,11 +54,16 @@ async def browser(*flags: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def page_of_the_app(folder: Path, **sections: Any) -> AsyncIterator[tuple[RunningService, Page, str]]:
+async def page_of_the_app(
+    folder: Path, *, microphone: bool = True, **sections: Any
+) -> AsyncIterator[tuple[RunningService, Page, str]]:
     """The service, a page of the app in Chromium, and where the page calls."""
     async with app_site() as site:
         web_calls = {"origins": [site], **sections.pop("web_calls", {})}
-        async with bank_with_calls(folder, web_calls=web_calls, **sections) as service, browser() as chromium:
+        async with (
+            bank_with_calls(folder, web_calls=web_calls, **sections) as service,
+            browser(microphone=microphone) as chromium,
+        ):
             page = await chromium.new_page()
             await page.goto(site)
             yield service, page, f"http://{service.web.api[0]}:{service.web.api[1]}"
@@ -103,7 +106,7 @@ async def test_a_customer_hears_the_bot_presses_keys_and_hangs_up(tmp_path: Path
 
 async def test_names_of_mdns_instead_of_addresses_connect(tmp_path: Path) -> None:
     """A page that was not granted the microphone shows no address."""
-    async with page_of_the_app(tmp_path) as (service, page, base):
+    async with page_of_the_app(tmp_path, microphone=False) as (service, page, base):
         dialled = await dial(service, page, base, microphone=False)
         assert ".local" in dialled["local"]
         assert ADDRESS is not None
@@ -148,7 +151,7 @@ async def test_a_call_lives_through_a_bad_network(tmp_path: Path) -> None:
     assert ADDRESS is not None
     async with (
         lossy(ADDRESS, loss=0.1, jitter_s=0.06) as relay,
-        page_of_the_app(tmp_path) as (service, page, base),
+        page_of_the_app(tmp_path, microphone=False) as (service, page, base),
     ):
 
         async def redirect(route: Route) -> None:
@@ -162,7 +165,7 @@ async def test_a_call_lives_through_a_bad_network(tmp_path: Path) -> None:
         await page.route("**/api/click2call/calls", redirect)
         assert (await dial(service, page, base, microphone=False))["status"] == 201
         await hears(page)
-        await page.evaluate("press('123456')")
-        await until(lambda: len(of(service, "KeyPressed")) == 6)
-        assert [line["key"] for line in of(service, "KeyPressed")] == list("123456")
+        await page.evaluate("press('123')")
+        await until(lambda: len(of(service, "KeyPressed")) == 3)
+        assert [line["key"] for line in of(service, "KeyPressed")] == list("123")
         assert relay.lost > 20
