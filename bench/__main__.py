@@ -14,10 +14,11 @@ from pathlib import Path
 from bench.calls import CALL_PARTS, measure_calls
 from bench.parts import part
 from bench.understanding import measure_understanding
+from bench.web_calls import measure_web_calls
 from bench.yardstick import measure_yardstick
 from voicebot.logs import configure_logs
 
-PARTS = ("yardstick", "understanding", *CALL_PARTS)
+PARTS = ("yardstick", "understanding", "web_calls", *CALL_PARTS)
 FOLDER = Path("var/bench")
 
 
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "understanding" in asked.only:
         with part("understanding", failed):
             measure_understanding(say)
+    if "web_calls" in asked.only:
+        with part("web_calls", failed):
+            asyncio.run(measure_web_calls(say, FOLDER / "web", quick=asked.quick))
     if wanted := [name for name in CALL_PARTS if name in asked.only]:
         with part("calls", failed):
             failed += asyncio.run(measure_calls(say, FOLDER, wanted, quick=asked.quick))

@@ -22,7 +22,7 @@ def understood(decision: Decision, *ranking: tuple[str, float], choices: tuple[s
 
 
 def chosen(screen: str, meant: Understanding) -> tuple[str, ...]:
-    state = CallState()
+    state = CallState("call-1")
     state.caller = Caller(screen=screen)
     found = weigh(ROUTES, state, meant)
     assert found is not None

@@ -24,6 +24,8 @@ class WebScriptedCall(ScriptedCall):
 
     async def _connect(self) -> int:
         self._timeline.note("dialling", detail=self._script.target)
+        await self._phone.offer()
+        self._timeline.note("offered")
         try:
             await self._phone.dial(self._script.ticket)
         except (WebCallFailed, httpx.HTTPError) as error:
