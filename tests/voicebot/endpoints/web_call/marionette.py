@@ -14,7 +14,7 @@ from typing import Any
 
 _SAME_PAGE = (
     "const done = arguments[arguments.length - 1];"
-    "window.wrappedJSObject.ask(arguments[0]).then(value => done({value}), error => done({error: String(error)}));"
+    "window.ask(arguments[0]).then(value => done({value}), error => done({error: String(error)}));"
 )
 
 
@@ -40,7 +40,7 @@ class Firefox:
 
     async def ask(self, expression: str) -> Any:
         """The value of an expression in the page, awaited."""
-        result = await self.command("WebDriver:ExecuteAsyncScript", script=_SAME_PAGE, args=[expression])
+        result = await self.command("WebDriver:ExecuteAsyncScript", script=_SAME_PAGE, args=[expression], sandbox=None)
         told = result["value"]
         assert "error" not in told, told["error"]
         return json.loads(told["value"])
