@@ -16,10 +16,11 @@ from bench.calls import CALL_PARTS, measure_calls
 from bench.parts import part
 from bench.tickets import measure_tickets
 from bench.understanding import measure_understanding
+from bench.web_calls import measure_web_calls
 from bench.yardstick import measure_yardstick
 from voicebot.logs import configure_logs
 
-PARTS = ("yardstick", "understanding", "tickets", *CALL_PARTS, "bridge")
+PARTS = ("yardstick", "understanding", "tickets", "web_calls", *CALL_PARTS, "bridge")
 FOLDER = Path("var/bench")
 
 
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "tickets" in asked.only:
         with part("tickets", failed):
             asyncio.run(measure_tickets(say))
+    if "web_calls" in asked.only:
+        with part("web_calls", failed):
+            asyncio.run(measure_web_calls(say, FOLDER / "web", quick=asked.quick))
     if wanted := [name for name in CALL_PARTS if name in asked.only]:
         with part("calls", failed):
             failed += asyncio.run(measure_calls(say, FOLDER, wanted, quick=asked.quick))

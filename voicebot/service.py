@@ -23,10 +23,11 @@ from voicebot.calls.tying import by_header
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
-from voicebot.endpoints.bridge import Way
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
+from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
 from voicebot.errors import code_of
 from voicebot.handoff.callback_service import CallbackService
@@ -44,6 +45,7 @@ from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
 from voicebot.shared_services import count_parts, open_shared, store_parts
+from voicebot.state.relay import tell
 from voicebot.stores import Stores
 from voicebot.understanding.service import open_understanding
 
@@ -148,7 +150,7 @@ class Service:
         self.call_services.admission.drain()
         await _each(*(endpoint.drain(seconds) for endpoint in self.endpoints))
         handoff, sip = self.settings.handoff, self.settings.sip
-        ring_s = 0.0 if handoff.way is Way.REFER else handoff.ring_s
+        ring_s = handoff.ring_s if self.settings.bridges else 0.0
         await self.calls.put_all_through(LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s + ring_s)
         await self.calls.end_bridged(handoff.drain_bridged_s)
 
@@ -194,7 +196,7 @@ async def open_service(
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
         metrics.read_from("voicebot_bridged_calls", lambda: calls.bridged)
-        endpoints: tuple[Endpoint, ...] = (sip,)
+        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores))
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
@@ -256,6 +258,7 @@ def _call_services(
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
         tie=by_header(identity.tickets),
+        tell_app=lambda call, text: tell(stores.shared, shown_under(call), text),
     )
 
 
@@ -277,6 +280,12 @@ def _marks(settings: Settings, stores: Stores, metrics: Metrics) -> CallerMarks:
 
 def _sip(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> SipEndpoint:
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
+
+
+def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: Stores) -> tuple[WebCallEndpoint, ...]:
+    """The app's calls, in the SIP endpoint's stack; none where they are not wanted."""
+    wanted = settings.identity.web_calls
+    return (WebCallEndpoint(wanted, sip, AppSessions(stores.shared), calls.serve),) if wanted.enabled else ()
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

@@ -110,6 +110,20 @@ class TenurePrior(Spec):
     times: float = Field(gt=1, le=3)
 
 
+class ScreenPrior(Spec):
+    """Customers who call from these screens of the app more often mean these matters, as in `TenurePrior`. `screens` are the
+    beginnings of the names that the bank's app gives: "cards" is also "cards/blocked".
+    """
+
+    screens: tuple[str, ...] = Field(min_length=1)
+    favours: tuple[str, ...]
+    times: float = Field(gt=1, le=3)
+
+    def covers(self, screen: str) -> bool:
+        """Whether the screen is one of them."""
+        return any(screen == name or screen.startswith(f"{name}/") for name in self.screens)
+
+
 class CallbackRule(Spec):
     """Calling back: from which number (never one of the hotline's own: they only receive), within which hours, how many attempts
     how far apart, and which numbers are refused (premium rate).
@@ -154,6 +168,7 @@ class Routes(Spec):
     languages: LanguageRule = LanguageRule()
     lines: Mapping[str, Line]
     tenure: tuple[TenurePrior, ...] = ()
+    screens: tuple[ScreenPrior, ...] = ()
     callback: CallbackRule
 
     @field_validator("public_holidays")

@@ -20,6 +20,8 @@ from tests.voicebot.running import open_service
 
 ROOT = Path(__file__).parents[2]
 OURS = ("caller_id", "nlu", "dialogs", "audio", "voicebot")
+ELSEWHERE = ("voicebot.softphone.web_phone", "voicebot.softphone.web_scripted_call", "aiortc", "av")
+"""The app's side of scripted calls runs in the softphone's process only; were it loaded here, its libraries would be told."""
 EXTRAS = ("psycopg",)  # SQLAlchemy imports it by the name in the URL
 
 
@@ -52,6 +54,8 @@ def loaded_libraries() -> list[str]:
 
 async def main() -> None:
     for module in dict.fromkeys((*imported_modules(), *EXTRAS)):
+        if any(module == name or module.startswith(f"{name}.") for name in ELSEWHERE):
+            continue
         importlib.import_module(module)
     with tempfile.TemporaryDirectory() as folder:
         async with open_service(Path(folder)):

@@ -143,7 +143,7 @@ async def open_service(
         quick_engines(load_bundle(settings.bundle), data_dir, clock) as engines,
         open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
         open_web(
-            child_settings(settings, state_url=service.stores.url, health=service.health),
+            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address),
             understanding=engines.understanding,
             sinks=[sink],
             clock=clock,

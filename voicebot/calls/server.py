@@ -17,15 +17,16 @@ from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import Bundle
 from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen, Prompt, Say
+from voicebot.calls.app_screen import AppScreen, ShownStage
 from voicebot.calls.bridging import Bridging, CallSwitchboard
 from voicebot.calls.last_words import speak_on
 from voicebot.calls.tying import Tie
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS, LAST_WORDS_S
-from voicebot.conversation.rescue import APOLOGY
+from voicebot.conversation.rescue import APOLOGY, is_transfer
 from voicebot.conversation.session import ASIDE_S, VOICE, Session, SessionServices, aside, new_call_id
 from voicebot.conversation.settings import DriverSettings
-from voicebot.conversation.stage import Conversation
+from voicebot.conversation.stage import Conversation, Stage
 from voicebot.endpoints.bridge import Bridged, Way
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import TelephonyError
@@ -72,6 +73,8 @@ class CallServices:
     turns: TurnSettings = field(default_factory=TurnSettings)
     tie: Tie | None = None
     """Ties a call to the customer whose ticket it brings; None: no call brings one."""
+    tell_app: Callable[[str, str], Awaitable[None]] | None = None
+    """Tells the app, by its name for the call; None where no app can call."""
     new_dialog: Callable[[Bundle, str], Conversation] = lambda bundle, call_id: Dialog(bundle, call_id=call_id)
     """The conversation of one call, by its id."""
 
@@ -218,6 +221,7 @@ class ServedCall:
         self._put_through: str | None = None
         self._queue = ""
         self._recorded: Path | None = None
+        self._screen: AppScreen | None = None
 
     async def run(self) -> None:
         """Answer, converse, hand over, keep the record. Raises TelephonyError when the call could not be answered."""
@@ -227,6 +231,7 @@ class ServedCall:
         try:  # from here on the caller is with us: whatever breaks, they are handed over
             self.session.begin(self.session.languages[0])
             self.session.journal.note("offered", call_ref=self._leg.offer.headers.get("x-call-ref") or self._leg.offer.call_ref)
+            self._screen = self._open_screen()
             self._recording = self._open_recording()
             started = self.session.started(
                 recorded=self._recording is not None, without=self._out_of_order(), remembered=remembered
@@ -309,9 +314,13 @@ class ServedCall:
 
     def _new_driver(self, steering: Steering) -> CallDriver:
         services, shared = self._services, self._shared
+        dialog = services.new_dialog(shared.bundle, self.session.call_id)
+        stage: Stage = steering
+        if self._screen is not None and isinstance(dialog, Dialog):
+            stage = ShownStage(steering, self._screen, dialog, shared.clock)
         return CallDriver(
-            conversation=Observed(services.new_dialog(shared.bundle, self.session.call_id), self._notice),
-            stage=steering,
+            conversation=Observed(dialog, self._notice),
+            stage=stage,
             understand=self.session.understand,
             hand_over=self._hand_over,
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
@@ -341,7 +350,24 @@ class ServedCall:
             self._board.handing_over = action
             self._board.taps = (self._heard, self._spoken) if self._services.record_bridged else None
         self._queue = action.queue
-        return await self.session.hand_over(action, self._leg)
+        self._show("waiting")
+        result = await self.session.hand_over(action, self._leg)
+        self._show("agent" if is_transfer(result) else "bot")
+        return result
+
+    def _show(self, state: str) -> None:
+        """To the app, where one calls: whom the customer is with."""
+        if self._screen is not None:
+            self._screen.state(state)
+
+    def _open_screen(self) -> AppScreen | None:
+        """Of the app that calls; None for a telephone."""
+        tell, call = self._services.tell_app, self._leg.offer.app_call
+        if tell is None or not call:
+            return None
+        screen = AppScreen(lambda text: tell(call, text))
+        screen.state("bot")
+        return screen
 
     def _notice(self, action: Action) -> None:
         self.session.notice(action)
@@ -391,6 +417,9 @@ class ServedCall:
                 self._unwanted = None
 
     async def _close(self, outcome: str) -> None:
+        if self._screen is not None:
+            with aside("the app's screen"):
+                await self._screen.close()
         if self._unwanted is not None:
             with aside("deleting a recording"):
                 await asyncio.to_thread(self._unwanted.discard, erase)

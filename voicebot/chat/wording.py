@@ -16,23 +16,24 @@ CHANNEL = "chat"
 _ABOUT = {"pl": "około", "en": "about"}
 
 
-def written_text(bundle: Bundle, prompt: Prompt, language: str, when: datetime) -> str:
+def written_text(bundle: Bundle, prompt: Prompt, language: str, when: datetime, channel: str = CHANNEL) -> str:
     """The approved wording of a prompt. Raises PromptMissing, ValueError for a value that is none of its kind."""
-    text = _approved(bundle, prompt, language, when)
+    text = _approved(bundle, prompt, language, when, channel)
     values = dict(prompt.params)
     return PLACE.sub(lambda place: _written(place.group(2), values[place.group(1)], text.language), text.text)
 
 
-def written_say(bundle: Bundle, say: Say, when: datetime, *, without: Iterable[str] = ()) -> str:
+def written_say(bundle: Bundle, say: Say, when: datetime, *, without: Iterable[str] = (), channel: str = CHANNEL) -> str:
     """Everything a `Say` says but the prompts in `without`, which the page shows as buttons."""
     left_out = frozenset(without)
-    return " ".join(written_text(bundle, prompt, say.language, when) for prompt in say.prompts if prompt.id not in left_out)
+    said = (prompt for prompt in say.prompts if prompt.id not in left_out)
+    return " ".join(written_text(bundle, prompt, say.language, when, channel) for prompt in said)
 
 
-def _approved(bundle: Bundle, prompt: Prompt, language: str, when: datetime) -> PromptText:
+def _approved(bundle: Bundle, prompt: Prompt, language: str, when: datetime, channel: str) -> PromptText:
     """The bundle's text; the few of the conversation of last resort need no bundle."""
     try:
-        return bundle.text(prompt, language, when, CHANNEL)
+        return bundle.text(prompt, language, when, channel)
     except PromptMissing:
         for spoken in (language, "pl"):
             if (prompt.id, spoken) in rescue.TEXTS:

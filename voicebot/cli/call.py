@@ -1,4 +1,6 @@
-"""`voicebot call`: one scripted call by the softphone to any SIP address on this machine or the bank's network."""
+"""`voicebot call`: one scripted call by the softphone, to any SIP address on this machine or the bank's network, or as the bank's
+app calls (WebRTC).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,14 @@ from rich.console import Console
 
 
 def call(
-    target: Annotated[str, typer.Argument(help="SIP address, e.g. sip:bot@127.0.0.1:5060")],
+    target: Annotated[str, typer.Argument(help="SIP address (sip:bot@127.0.0.1:5060), or the service's URL (https://…)")],
     say: Annotated[list[str] | None, typer.Option(help="English words to say; again for the next answer")] = None,
     wav: Annotated[list[Path] | None, typer.Option(help="16-bit mono WAV to play instead")] = None,
     keys: Annotated[list[str] | None, typer.Option(help="keys to press, after what is said")] = None,
     number: Annotated[str, typer.Option(help="the caller's number, as the From header shows it")] = "caller",
     codec: Annotated[str, typer.Option(help="pcma, pcmu, g722 or opus")] = "pcma",
     host: Annotated[str, typer.Option(help="this machine's address to call from")] = "127.0.0.1",
+    ticket: Annotated[str, typer.Option(envvar="VOICEBOT_TICKET", help="for https://…: the ticket that lets the app call")] = "",
     record: Annotated[Path | None, typer.Option(help="save what is heard as WAV")] = None,
     max_s: Annotated[float, typer.Option(help="hang up after so many seconds")] = 90.0,
 ) -> None:
@@ -52,6 +55,7 @@ def call(
             target,
             (*steps, UntilEnded(min(30.0, max_s))),
             number=number,
+            ticket=ticket,
             codecs=(cast("Codec", codec),),
             max_s=max_s,
             record=record,

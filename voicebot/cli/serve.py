@@ -99,7 +99,7 @@ async def _web(console: Console, service: Service, listeners: Listeners, stack: 
     from voicebot.health.report import Part
     from voicebot.web.process import WebProcess, child_settings
 
-    settings = child_settings(service.settings, state_url=service.stores.url, health=service.health)
+    settings = child_settings(service.settings, state_url=service.stores.url, health=service.health, sip=service.sip.address)
     web = WebProcess(settings, listeners)
     service.parts.append(Part("web", web.trouble))
     stack.push_async_callback(web.close)
@@ -155,7 +155,7 @@ async def _reload(config: Path | None, service: Service, web: WebProcess | None)
         raise
     await service.reload(settings)
     if web is not None:
-        await web.reload(child_settings(settings, state_url=service.stores.url, health=service.health))
+        await web.reload(child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address))
 
 
 def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from caller_id.ticket import LONGEST_LIFE
+from voicebot.endpoints.web_call.settings import WebCallSettings
 
 
 class May(StrEnum):
@@ -99,6 +100,7 @@ class IdentitySettings(Section):
     clients: tuple[ClientSettings, ...] = ()
     """Systems of the bank."""
     tickets: TicketSettings = TicketSettings()
+    web_calls: WebCallSettings = WebCallSettings()
 
     @model_validator(mode="after")
     def _one_of_each(self) -> IdentitySettings:

@@ -233,10 +233,16 @@ class Settings(BaseSettings):
                 queue_address=self.handoff.address,
                 queue_addresses=self.handoff.addresses,
                 verstat=self.customers.attestation,
-                legs_per_call=1 if self.handoff.way is Way.REFER else 2,
+                legs_per_call=2 if self.bridges else 1,
+                own_calls=self.identity.web_calls.enabled,
             )
         except ValidationError as error:
             raise ValueError(str(error.errors()[0].get("ctx", {}).get("error", error))) from None
+
+    @property
+    def bridges(self) -> bool:
+        """Whether callers may be joined with a queue here: those of the app always are."""
+        return self.handoff.way is not Way.REFER or self.identity.web_calls.enabled
 
     def as_json(self) -> str:
         """Everything, secrets too: for a child process of ours and nobody else. `model_validate_json` reads it."""

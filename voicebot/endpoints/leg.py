@@ -25,6 +25,8 @@ class CallOffer:
     """How the identity headers are read."""
     takes_refer: bool = True
     """Whether the far end can be asked to call somebody else (REFER): a page in a browser cannot."""
+    app_call: str = ""
+    """The call's name for the app that placed it; "" for a call that did not come from the app."""
 
 
 KEYS = "0123456789*#"

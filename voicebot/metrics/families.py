@@ -97,6 +97,19 @@ FAMILIES: Mapping[str, Family] = {
             wrong="process_full, shared_full: add a process, or raise limits.max_calls; draining: a process that stops.",
             known=("process_full", "shared_full", "draining"),
         ),
+        _counter(
+            "voicebot_web_calls_total",
+            "Offers of the bank's app, by result: answered, or why not.",
+            "result",
+            wrong="ticket.*: the bank's back end, or somebody tries; offer.*: an app's program; busy: add a process; "
+            "too_many: a flood, or one address for many customers (raise identity.web_calls.per_address_minute).",
+            known=("answered", "busy", "too_many", "unavailable"),
+        ),
+        _gauge(
+            "voicebot_web_calls_live",
+            "Calls of the app under way that this process placed.",
+            wrong="Near identity.web_calls.max_calls: raise it.",
+        ),
         _histogram(
             "voicebot_call_seconds",
             "Length of a call, from the answer to its end.",

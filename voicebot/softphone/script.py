@@ -99,7 +99,7 @@ class CallScript:
     """One call."""
 
     target: str
-    """The SIP URI to call."""
+    """The SIP URI to call, or the service's URL (https://…, no path) for a call as its app would place it (WebRTC)."""
     steps: tuple[Step, ...] = ()
     name: str = "call"
     """What reports and moments call it."""
@@ -111,6 +111,8 @@ class CallScript:
     """The host of the From header."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """More headers of the INVITE."""
+    ticket: str = field(default="", repr=False)
+    """For a target of https://…: what lets the app call."""
     codecs: tuple[Codec, ...] = ("pcma",)
     """Offered, best first."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
@@ -128,11 +130,18 @@ class CallScript:
     """Where what we hear is saved as WAV."""
 
     def __post_init__(self) -> None:
-        if not self.target.startswith(("sip:", "sips:")):
-            raise ScriptError(f"target must be a SIP URI like sip:802@127.0.0.1:5060, got {self.target!r}")
+        if not self.target.startswith(("sip:", "sips:", "https://", "http://")):
+            raise ScriptError(f"target must be a SIP URI like sip:802@127.0.0.1:5060, or https://…, got {self.target!r}")
+        if self.by_web != bool(self.ticket):
+            raise ScriptError("a call to https://… needs a ticket, and no other call takes one")
         for codec in self.codecs:
             if codec not in CODEC_SPECS:
                 raise ScriptError(f"codec {codec!r} is none of {', '.join(CODEC_SPECS)}")
+
+    @property
+    def by_web(self) -> bool:
+        """Whether it is placed as an app does."""
+        return self.target.startswith("http")
 
 
 _STEPS: dict[str, type[Step]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -39,15 +40,13 @@ _READ_BYTES = 8192
 OnMoment = Callable[[Moment], None]
 
 
-class ScriptedCall:
-    """Follows one script on a phone. `sounds` holds every utterance of the script, made before the call."""
+class ScriptedCall(ABC):
+    """Follows one script. `sounds` holds every utterance of it, made before the call. How the call is placed is of its kind."""
 
-    def __init__(self, phone: Phone, script: CallScript, sounds: Mapping[Step, Sound], on_moment: OnMoment) -> None:
-        self._phone = phone
+    def __init__(self, script: CallScript, sounds: Mapping[Step, Sound], on_moment: OnMoment) -> None:
         self._script = script
         self._sounds = sounds
         self._timeline = Timeline(script.name, on_moment)
-        self._call: Call | None = None
         self._ear: BotSound | None = None
         self._rate = 0
         self._ended = asyncio.Event()
@@ -61,31 +60,36 @@ class ScriptedCall:
         """Dial, follow the steps, hang up; never raises for what the far end does."""
         await asyncio.sleep(self._script.delay_s)
         status = await self._connect()
-        if self._call is not None and self._answered_at:
-            await self._talk(self._call)
+        if self._answered_at:
+            await self._talk()
         return self._report(status)
 
+    @abstractmethod
     async def _connect(self) -> int:
-        """Dial and wait for the answer; the SIP status of a refusal, 0 when answered."""
-        self._timeline.note("dialling", detail=self._script.target)
-        try:
-            self._call = await self._phone.dial(self._script)
-            self._call.on(self._on_stack_event)
-            self._call.on_transfer_request(self._on_transfer)
-            await self._call.wait_established(min(self._script.ring_s, self._script.max_s))
-        except CallFailed as error:
-            self._close_reason = str(error)
-            self._timeline.note("ended", detail=self._close_reason)
-            return error.status or 408
-        except BaresipError as error:
-            self._close_reason = str(error)
-            self._timeline.note("ended", detail=self._close_reason)
-            return 503
-        self._answered_at = self._timeline.answered()
-        return 0
+        """Dial and wait for the answer; the status of a refusal, 0 when answered."""
 
-    async def _talk(self, call: Call) -> None:
-        listening = asyncio.create_task(self._listen(call))
+    @abstractmethod
+    def _send(self, pcm: bytes) -> int:
+        """Queue sound at `_rate`; the bytes taken."""
+
+    @abstractmethod
+    def _unsent(self) -> int:
+        """Bytes queued."""
+
+    @abstractmethod
+    def _receive(self) -> bytes:
+        """What came in."""
+
+    @abstractmethod
+    async def _press_key(self, key: str) -> None:
+        """One key."""
+
+    @abstractmethod
+    async def _hang_up(self) -> None:
+        """End the call."""
+
+    async def _talk(self) -> None:
+        listening = asyncio.create_task(self._listen())
         steps = asyncio.create_task(self._follow())
         ended = asyncio.create_task(self._ended.wait())
         await asyncio.wait({steps, ended}, timeout=self._script.max_s, return_when=asyncio.FIRST_COMPLETED)
@@ -93,9 +97,7 @@ class ScriptedCall:
             task.cancel()
         failures = await asyncio.gather(steps, return_exceptions=True)
         if not self._ended.is_set():
-            with contextlib.suppress(BaresipError, TimeoutError):
-                await call.hangup()
-                await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
+            await self._hang_up()
         listening.cancel()
         await asyncio.gather(listening, *self._tasks, return_exceptions=True)
         for failure in failures:
@@ -137,31 +139,20 @@ class ScriptedCall:
         return True
 
     async def _utter(self, pcm: bytes) -> None:
-        if self._call is None:
-            return
         self._timeline.own_sound_began(self._ear)
         while pcm:
-            with contextlib.suppress(AudioRestarted):
-                pcm = pcm[self._call.audio.write(pcm) :]
+            pcm = pcm[self._send(pcm) :]
             await asyncio.sleep(_TICK_S)
         await self._until(lambda: self._unsent() == 0, _SENT_S)
         self._timeline.own_sound_ended()
 
-    def _unsent(self) -> int:
-        try:
-            return int(self._call.audio.info().tx_buffered) if self._call is not None else 0
-        except AudioNotActive:
-            return 0
-
     async def _press(self, step: Keys) -> None:
-        if self._call is None:
-            return
         for at, key in enumerate(step.keys):
             if at:
                 await asyncio.sleep(step.gap_s)
             self._timeline.own_sound_began(self._ear)
             self._timeline.own_sound_ended()
-            await self._call.send_dtmf(key)
+            await self._press_key(key)
 
     async def _until(self, condition: Callable[[], bool], at_most_s: float) -> bool:
         deadline = time.monotonic() + at_most_s
@@ -173,21 +164,91 @@ class ScriptedCall:
 
     # ------------------------------------------------------------ the bot
 
-    async def _listen(self, call: Call) -> None:
-        self._rate = call.audio.info().rx_sample_rate
+    async def _listen(self) -> None:
         self._ear = BotSound(self._rate)
         while True:
-            pcm = b""
-            try:
-                pcm = call.audio.read(_READ_BYTES)
-            except AudioRestarted:
-                pass
-            except AudioNotActive:
-                if self._ended.is_set():
-                    return
-            for what, at in self._ear.feed(pcm, time.monotonic()):
+            for what, at in self._ear.feed(self._receive(), time.monotonic()):
                 self._timeline.bot_changed(what, at)
             await asyncio.sleep(_TICK_S)
+
+    # ------------------------------------------------------------ the report
+
+    def _report(self, status: int) -> CallReport:
+        recording = ""
+        if self._script.record is not None and self._ear is not None:
+            self._ear.save(self._script.record)
+            recording = str(self._script.record)
+        return CallReport(
+            call=self._script.name,
+            answered=bool(self._answered_at),
+            status=status,
+            close_reason=self._close_reason,
+            transfer_target=self._target,
+            put_through=self._put_through,
+            duration_s=time.monotonic() - self._answered_at if self._answered_at else 0.0,
+            heard_s=self._ear.spoken_s if self._ear is not None else 0.0,
+            responses=tuple(self._timeline.responses),
+            stops=tuple(self._timeline.stops),
+            timed_out=tuple(self._timeline.timed_out),
+            recording=recording,
+            moments=tuple(sorted(self._timeline.moments, key=lambda moment: moment.at)),
+        )
+
+
+class SipScriptedCall(ScriptedCall):
+    """Over SIP, on a phone."""
+
+    def __init__(self, phone: Phone, script: CallScript, sounds: Mapping[Step, Sound], on_moment: OnMoment) -> None:
+        super().__init__(script, sounds, on_moment)
+        self._phone = phone
+        self._call: Call | None = None
+
+    async def _connect(self) -> int:
+        """Dial and wait for the answer; the SIP status of a refusal, 0 when answered."""
+        self._timeline.note("dialling", detail=self._script.target)
+        try:
+            self._call = await self._phone.dial(self._script)
+            self._call.on(self._on_stack_event)
+            self._call.on_transfer_request(self._on_transfer)
+            await self._call.wait_established(min(self._script.ring_s, self._script.max_s))
+        except CallFailed as error:
+            self._close_reason = str(error)
+            self._timeline.note("ended", detail=self._close_reason)
+            return error.status or 408
+        except BaresipError as error:
+            self._close_reason = str(error)
+            self._timeline.note("ended", detail=self._close_reason)
+            return 503
+        self._rate = self._call.audio.info().rx_sample_rate
+        self._answered_at = self._timeline.answered()
+        return 0
+
+    def _send(self, pcm: bytes) -> int:
+        with contextlib.suppress(AudioRestarted):
+            return self._call.audio.write(pcm) if self._call is not None else 0
+        return 0
+
+    def _unsent(self) -> int:
+        try:
+            return int(self._call.audio.info().tx_buffered) if self._call is not None else 0
+        except AudioNotActive:
+            return 0
+
+    def _receive(self) -> bytes:
+        try:
+            return self._call.audio.read(_READ_BYTES) if self._call is not None else b""
+        except (AudioRestarted, AudioNotActive):
+            return b""
+
+    async def _press_key(self, key: str) -> None:
+        if self._call is not None:
+            await self._call.send_dtmf(key)
+
+    async def _hang_up(self) -> None:
+        with contextlib.suppress(BaresipError, TimeoutError):
+            if self._call is not None:
+                await self._call.hangup()
+            await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
 
     # ------------------------------------------------------------ the stack
 
@@ -235,26 +296,3 @@ class ScriptedCall:
             await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
             self._put_through = True
             self._timeline.note("put_through", detail=self._target)
-
-    # ------------------------------------------------------------ the report
-
-    def _report(self, status: int) -> CallReport:
-        recording = ""
-        if self._script.record is not None and self._ear is not None:
-            self._ear.save(self._script.record)
-            recording = str(self._script.record)
-        return CallReport(
-            call=self._script.name,
-            answered=bool(self._answered_at),
-            status=status,
-            close_reason=self._close_reason,
-            transfer_target=self._target,
-            put_through=self._put_through,
-            duration_s=time.monotonic() - self._answered_at if self._answered_at else 0.0,
-            heard_s=self._ear.spoken_s if self._ear is not None else 0.0,
-            responses=tuple(self._timeline.responses),
-            stops=tuple(self._timeline.stops),
-            timed_out=tuple(self._timeline.timed_out),
-            recording=recording,
-            moments=tuple(sorted(self._timeline.moments, key=lambda moment: moment.at)),
-        )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from audio.synthesis import Sound
 from voicebot.softphone.phone import Phone
 from voicebot.softphone.report import CallReport, Moment
 from voicebot.softphone.script import CallScript, Play, Say, ScriptError, Step
-from voicebot.softphone.scripted_call import ScriptedCall
+from voicebot.softphone.scripted_call import OnMoment, ScriptedCall, SipScriptedCall
 from voicebot.softphone.speech import ScriptVoice, default_cache
 
 _TARGET_HOST = re.compile(r"^sips?:(?:[^@]*@)?(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:;?>]+))")
@@ -42,15 +43,29 @@ async def place_calls(
     sounds = await _make_sounds(scripts, cache or default_cache())
     turns = asyncio.Semaphore(together or max(1, len(scripts)))
 
-    async with Phone(host or await _address_towards(scripts[0].target)) as phone:
+    async with AsyncExitStack() as stack:
+        by_sip = [script for script in scripts if not script.by_web]
+        phone = None
+        if by_sip:
+            phone = await stack.enter_async_context(Phone(host or await _address_towards(by_sip[0].target)))
 
         async def one(script: CallScript) -> CallReport:
             async with turns:
-                report = await ScriptedCall(phone, script, sounds, on_moment).run()
+                report = await _call(phone, script, sounds, on_moment).run()
             on_report(report)
             return report
 
         return list(await asyncio.gather(*(one(script) for script in scripts)))
+
+
+def _call(phone: Phone | None, script: CallScript, sounds: Mapping[Step, Sound], on_moment: OnMoment) -> ScriptedCall:
+    if phone is not None and not script.by_web:
+        return SipScriptedCall(phone, script, sounds, on_moment)
+    try:
+        from voicebot.softphone.web_scripted_call import WebScriptedCall
+    except ModuleNotFoundError as error:
+        raise ScriptError(f"a call to https://… needs pip install 'voicebot[web-caller]' ({error})") from error
+    return WebScriptedCall(script, sounds, on_moment)
 
 
 async def place_call(script: CallScript, *, host: str | None = None, on_moment: Callable[[Moment], None] = _ignore) -> CallReport:

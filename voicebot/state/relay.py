@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from voicebot.errors import StateError, code_of
@@ -22,6 +23,15 @@ _log = structlog.get_logger(__name__)
 
 Ear = asyncio.Queue[str | None]
 """What was told under one name; None: something may have been missed."""
+
+
+async def tell(shared: SharedState, name: str, told: str) -> None:
+    """Tell whoever listens to this name now. Raises StateError."""
+
+    async def publish(redis: Redis) -> None:
+        await redis.publish(CHANNEL, f"{name} {told}")
+
+    await shared.ask(publish)
 
 
 class Relay:

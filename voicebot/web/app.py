@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
 from caller_id.ticket import TicketRefused
@@ -28,12 +29,13 @@ from voicebot.http.security_headers import SecurityHeaders
 from voicebot.http.settings import HttpLimits
 from voicebot.identity.clients import ClientRefused
 from voicebot.identity.opening import Identity
+from voicebot.identity.web_calls import WebCalls
 from voicebot.metrics.registry import Metrics
 from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets
+from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
@@ -64,6 +66,8 @@ class WebParts:
     """Proofs of who calls; None: nobody is asked for any."""
     chat: ChatServer | None = None
     """The text channel; None where there is none."""
+    web_calls: WebCalls | None = None
+    """Calls from the bank's app; None where there are none."""
     limits: HttpLimits = field(default_factory=HttpLimits)
     refused: Refused = lambda _: None
     """Told why a request was refused before it reached the application."""
@@ -94,10 +98,13 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.identity is not None:
-        app.include_router(tickets.routes(parts.identity), prefix="/api")
+        ice = parts.web_calls.ice_servers if parts.web_calls is not None else None
+        app.include_router(tickets.routes(parts.identity, ice), prefix="/api")
         app.include_router(tickets.public_routes(parts.identity))
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
+    if parts.web_calls is not None:
+        app.include_router(web_calls.routes(parts.web_calls), prefix="/api")
     if parts.chat is not None and with_chat:
         app.include_router(chat_routes(parts.chat))
     return app
@@ -119,9 +126,17 @@ def _app(parts: WebParts) -> FastAPI:
     app.add_exception_handler(ClientRefused, refuse_client)
     app.add_exception_handler(TicketRefused, refuse_ticket)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
-    app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused)
+    limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY}
+    app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
     guarded = {"prefixes": ("/api", "/metrics"), "own_proof": OWN_PROOF}
     app.add_middleware(TokenRequired, token=parts.token, refused=parts.refused, **guarded)
+    if parts.web_calls is not None and parts.web_calls.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=parts.web_calls.settings.origins,
+            allow_methods=("POST", "DELETE"),
+            allow_headers=("authorization", "content-type"),
+        )
     app.add_middleware(ClientShare, most=parts.limits.max_per_address, refused=parts.refused)
     app.add_middleware(SecurityHeaders)
     return app

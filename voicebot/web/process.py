@@ -143,12 +143,16 @@ def child_settings(
     *,
     state_url: str,
     health: tuple[str, int],
+    sip: tuple[str, int],
 ) -> Settings:
-    """The settings of the child: those of the parent, with the addresses of the state server and of the calls' local socket."""
+    """The settings of the child: those of the parent, with the addresses of the state server, of the calls' local socket and of
+    the SIP stack.
+    """
     host, port = health
     return settings.model_copy(
         update={
             "state": settings.state.model_copy(update={"redis_url": Secret(state_url)}),
+            "sip": settings.sip.model_copy(update={"port": sip[1]}),
             "health": settings.health.model_copy(update={"host": host, "port": port}),
         }
     )

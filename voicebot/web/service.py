@@ -22,11 +22,15 @@ from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
+from voicebot.endpoints.web_call.dialog import AppDialogs
+from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
+from voicebot.identity.opening import Identity
+from voicebot.identity.web_calls import WebCalls
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
@@ -78,6 +82,7 @@ class WebService:
     """Where the chat listens; None when there is none."""
     chat: ChatServer | None
     callbacks: CallbackService
+    identity: Identity
 
     async def reload(self, settings: Settings) -> None:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
@@ -118,12 +123,15 @@ async def open_web(
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="web", clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
+        relay = Relay(stores.shared)
+        await relay.start()
+        stack.push_async_callback(relay.close)
         chat = None
         if settings.web.chat.enabled:
             if understanding is None:
                 understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
-            talks = await _talks(settings, stores, metrics, stack, clock)
+            talks = await _talks(settings, stores, relay, metrics, stack, clock)
             chat = _chat(settings, shared.session(understanding, sinks), talks)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
@@ -145,9 +153,11 @@ async def open_web(
             calls_metrics=calls_metrics,
             identity=shared.identity,
             chat=chat,
+            web_calls=await _web_calls(settings, stores, relay, metrics, stack, clock, shared.identity),
             limits=settings.web.limits,
             refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),
         )
+        metrics.read_from("voicebot_web_calls_live", lambda: len(parts.web_calls) if parts.web_calls is not None else 0)
         own_port = sockets.chat is not None
         servers = [await serve(build_app(parts, with_chat=not own_port), sockets.api, **_serving(settings, parts, tls))]
         if sockets.chat is not None:
@@ -157,7 +167,7 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat, callbacks)
+        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity)
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
@@ -165,14 +175,13 @@ def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) ->
 
 
 async def _talks(
-    settings: Settings, stores: Stores, metrics: Metrics, stack: AsyncExitStack, clock: Callable[[], datetime]
+    settings: Settings, stores: Stores, relay: Relay, metrics: Metrics, stack: AsyncExitStack, clock: Callable[[], datetime]
 ) -> TalkServices:
     """What it takes to hand chats over to agents, in whatever process their connections are."""
-    chat, relay = settings.web.chat, Relay(stores.shared)
+    chat = settings.web.chat
     desks = Desks(stores.shared, enabled=chat.agents, lease_s=chat.desk_s)
-    for part in (relay, desks):
-        await part.start()
-        stack.push_async_callback(part.close)
+    await desks.start()
+    stack.push_async_callback(desks.close)
     return TalkServices(
         HandedChats(stores.shared, relay, lease_s=chat.agent_lease_s, resume_s=chat.resume_s),
         desks,
@@ -180,6 +189,34 @@ async def _talks(
         wait_of=lambda queue: stores.conditions.snapshot.waits(clock()).get(queue),
         longest_wait_s=chat.agent_wait_s,
     )
+
+
+async def _web_calls(
+    settings: Settings,
+    stores: Stores,
+    relay: Relay,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    clock: Callable[[], datetime],
+    identity: Identity,
+) -> WebCalls | None:
+    """Calls from the bank's app; None where there are none."""
+    wanted = settings.identity.web_calls
+    if not wanted.enabled:
+        return None
+    calls = WebCalls(
+        wanted,
+        dialogs=await AppDialogs.open((settings.sip.host, settings.sip.port), wanted.user),
+        sessions=AppSessions(stores.shared),
+        quota=identity.quota,
+        relay=relay,
+        tickets=identity.tickets,
+        audit=identity.audit,
+        metrics=metrics,
+        clock=clock,
+    )
+    stack.push_async_callback(calls.close)
+    return calls
 
 
 def _chat(settings: Settings, session: SessionServices, talks: TalkServices) -> ChatServer:

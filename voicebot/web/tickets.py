@@ -5,6 +5,7 @@ GET /.well-known/jwks.json: the public keys that tickets are signed with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -15,7 +16,7 @@ from caller_id.types import Segment
 from voicebot.config.identity import May
 from voicebot.identity.clients import Client
 from voicebot.identity.opening import Identity
-from voicebot.identity.tickets import Order
+from voicebot.identity.tickets import Order, reference
 from voicebot.web.bank_clients import bank_client
 from voicebot.web.fields import Moment
 from voicebot.web.strict_json import StrictJsonRoute
@@ -62,17 +63,20 @@ class TicketAnswer(BaseModel):
     expires: Moment
     code: str | None = None
     """Digits to type after the greeting; null unless one was asked for."""
+    ice_servers: list[dict[str, Any]] = []
+    """STUN and TURN servers for this call, as `RTCPeerConnection` takes them."""
 
 
-def routes(identity: Identity) -> APIRouter:
-    """For the bank's back end."""
+def routes(identity: Identity, ice_servers: Callable[[str], list[dict[str, Any]]] | None = None) -> APIRouter:
+    """For the bank's back end. `ice_servers` gives those of a call by an opaque name."""
     router = APIRouter(route_class=StrictJsonRoute)
     asking = Depends(bank_client(identity.clients, May.TICKETS))
 
     @router.post("/click2call/tickets", status_code=201)
     async def issue(order: TicketOrder, client: Client = asking) -> TicketAnswer:
         issued = await identity.tickets.issue(client, Order(**order.model_dump()))
-        return TicketAnswer(ticket=issued.token, expires=issued.ticket.expires, code=issued.code)
+        servers = ice_servers(reference(issued.ticket)) if ice_servers is not None else []
+        return TicketAnswer(ticket=issued.token, expires=issued.ticket.expires, code=issued.code, ice_servers=servers)
 
     return router
 

@@ -53,6 +53,8 @@ def _unknown_names(sources: Sources, routes: Routes) -> Iterator[Problem]:
         named += [(("exceptions", at, "only"), hours, list(routes.hours), "hours") for hours in exception.only]
     for at, prior in enumerate(routes.tenure):
         named += [(("tenure", at, "favours"), intent, matters, "matter") for intent in prior.favours]
+    for at, place in enumerate(routes.screens):
+        named += [(("screens", at, "favours"), intent, matters, "matter") for intent in place.favours]
     for where, wanted, known, kind in named:
         if wanted is not None and wanted not in known:
             yield document.problem(where, f"no {kind} called '{wanted}'", nearest(wanted, known))

@@ -19,7 +19,7 @@ AS_GOOD_AS_CERTAIN = 0.9  # "…, right?" would be an idle question
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """An understanding after the caller's denials and years as a customer were taken into account."""
+    """An understanding after the caller's denials, years as a customer and screen of the app were taken into account."""
 
     decision: Decision
     intent: str
@@ -103,8 +103,11 @@ def _probability(understood: Understanding, intent: str) -> float:
 
 
 def _favoured(routes: Routes, state: CallState, understood: Understanding, intent: str) -> float:
-    years = state.caller.tenure_years
+    years, screen = state.caller.tenure_years, state.caller.screen
     times = 1.0
+    for place in routes.screens:
+        if intent in place.favours and place.covers(screen):
+            times *= place.times
     if years is not None:
         for prior in routes.tenure:
             if intent in prior.favours and prior.from_years <= years < prior.to_years:

@@ -45,7 +45,9 @@ async def running(folder: Path, **web: Any) -> AsyncIterator[tuple[Service, WebP
         quick_engines(load_bundle(settings.bundle), folder, utc_now) as engines,
         open_service(settings, engines=engines) as service,
     ):
-        process = WebProcess(child_settings(settings, state_url=service.stores.url, health=service.health), listeners)
+        process = WebProcess(
+            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address), listeners
+        )
         process.start()
         try:
             assert await process.ready(90)

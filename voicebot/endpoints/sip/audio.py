@@ -80,6 +80,12 @@ class LegAudio:
         """The call is over: what is queued is lost."""
         self._streams_gone()
 
+    def drop(self) -> None:
+        """Drop what is queued, as lost: whoever should hear it does not listen now."""
+        self._pull()
+        self._lost += self._unheard()
+        self.flush()
+
     def flush(self) -> None:
         """Drop what is queued and not yet sent."""
         self._pull()
@@ -137,9 +143,13 @@ class LegAudio:
         except AudioNotActive:
             return None
 
+    def _unheard(self) -> int:
+        """Bytes queued that have not been sent yet, by the clock."""
+        return max(0, int((self._queue_ends - time.monotonic()) * self.sample_rate)) * 2
+
     def _streams_gone(self) -> None:
         """The streams were replaced or stopped: what was queued is lost."""
-        self._lost += max(0, int((self._queue_ends - time.monotonic()) * self.sample_rate)) * 2
+        self._lost += self._unheard()
         self._queue_ends = 0.0
         self._unsent = b""
         self._bound = False

@@ -16,6 +16,11 @@ MEDIA_DIRECTIVES = (
     "opus_samplerate 16000",
     "opus_stereo no",
     "opus_sprop_stereo no",
+    # of Opus only: speech at 16 kHz is good at 24 kbit/s, and says a lost packet again in the next one
+    "opus_bitrate 24000",
+    "opus_complexity 5",
+    "opus_application voip",
+    "opus_inbandfec yes",
     # the stack's own choice, a fixed 100 ms, is heard in every answer: begin with 20 ms and grow with the line's jitter
     "audio_jitter_buffer_type adaptive",
     "audio_jitter_buffer_ms 20-200",

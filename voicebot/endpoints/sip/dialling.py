@@ -79,7 +79,7 @@ class Dialler:
             raise DialFailed("unreachable", why="no address of a queue")
         if live + len(self.legs) >= _MOST_CALLS:
             raise DialFailed("unreachable", why="the SIP stack holds no more calls")
-        if not _hears(uri, self.settings.peer_networks):
+        if not _hears(uri, self.settings.let_in_networks):
             log.error("dial: what %r answers is kept out: name its network in sip.peers", uri)
             raise DialFailed("unreachable", why="the queue is none of sip.peers")
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from baresip import BaresipError, Call, Event, Runtime, StackEvent, UserAgent
+from baresip import Account, BaresipError, Call, Event, Runtime, StackEvent, UserAgent
 
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
@@ -28,7 +28,7 @@ from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace
-from voicebot.endpoints.sip.trunks import trunk_of
+from voicebot.endpoints.sip.trunks import come_from, trunk_of
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class SipEndpoint:
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
+        self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
         self._orphans: OrphanedCalls | None = None
@@ -95,6 +96,34 @@ class SipEndpoint:
         """Who calls, by the headers of the INVITE and the directory."""
         return await identify(offer.headers, offer.from_uri, offer.to_uri, offer.caller_id, directory=self._directory)
 
+    @property
+    def trace(self) -> SipTrace:
+        """What is said on the wire. Raises EndpointError before the start."""
+        if self._trace is None:
+            raise EndpointError("the SIP stack has not started")
+        return self._trace
+
+    @property
+    def full(self) -> bool:
+        """Whether the stack has as many calls as it may, whoever they belong to."""
+        return self._live >= self.settings.max_calls
+
+    @property
+    def _live(self) -> int:
+        """Calls that came in, to whichever account of the stack."""
+        return len(self._legs) + sum(live() for live in self._sharing)
+
+    async def share(self, account: Account, incoming: Callable[[Call], None], live: Callable[[], int]) -> None:
+        """Another endpoint's account in this stack: its calls go to `incoming`, `live` counts them. Raises EndpointError."""
+        if self._runtime is None:
+            raise EndpointError("the SIP stack has not started")
+        try:
+            agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+        except BaresipError as error:
+            raise EndpointError(f"the SIP stack does not take the account {account.user}: {error}") from error
+        agent.on_incoming(incoming)
+        self._sharing.append(live)
+
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
         self._port = self.settings.port or free_port(self.settings.host)
@@ -109,7 +138,7 @@ class SipEndpoint:
             runtime.subscribe(self._on_stack_event)
             self._orphans = OrphanedCalls()
             self._orphans.start()
-            self._gate = PeerGate(self.settings.peer_networks, (self._port, self._port + 1))
+            self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             for account in self.settings.accounts():
                 agent = await UserAgent.create(runtime, account, transfer_policy="reject")
@@ -131,7 +160,7 @@ class SipEndpoint:
         names = ("trunks", "peers", "trusted", "verstat")
         self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
         if self._gate is not None:
-            self._gate.let_in(self.settings.peer_networks)
+            self._gate.let_in(self.settings.let_in_networks)
         if self._dialler is not None:
             self._dialler.settings = self.settings
 
@@ -147,7 +176,7 @@ class SipEndpoint:
         """
         if self._dialler is None or self._shutting_down:
             raise DialFailed("unreachable", why="the endpoint is closed")
-        return await self._dialler.dial(uri, headers, timeout_s, wide=sample_rate > 8000, live=len(self._legs))
+        return await self._dialler.dial(uri, headers, timeout_s, wide=sample_rate > 8000, live=self._live)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`. Queues can be
@@ -182,10 +211,10 @@ class SipEndpoint:
             self._refuse(call, "the endpoint is closing")
         elif self._draining:
             self._refuse(call, "the endpoint takes no more calls")
-        elif len(self._legs) >= self.settings.max_calls:
+        elif self.full:
             self._refuse(call, "too many calls")
         else:
-            leg = SipLeg(call, _offer(call), self.settings, self._trace)
+            leg = SipLeg(call, offer_of(call), self.settings, self._trace)
             self._legs.add(leg)
             self._no_legs.clear()
             self._run(self._serve(call, leg), f"sip-call-{call.handle}")
@@ -202,7 +231,12 @@ class SipEndpoint:
     async def _serve(self, call: Call, leg: SipLeg) -> None:
         """One call from offer to end. Whatever goes wrong in serving it, it does not stay behind."""
         try:
-            leg.offer = await self._traced(leg.offer)
+            invite = await self.trace.invite(leg.offer.call_ref)
+            if self._is_uninvited(invite):
+                self._note_refusal("this machine is no peer of the trunk")
+                await _reject(call)
+                return
+            leg.offer = self._traced(leg.offer, invite)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -212,14 +246,20 @@ class SipEndpoint:
             if not self._legs:
                 self._no_legs.set()
 
-    async def _traced(self, offer: CallOffer) -> CallOffer:
+    def _is_uninvited(self, invite: Invite) -> bool:
+        """The gate lets this machine's own calls in for whoever shares the stack; they are a trunk's only where one is here."""
+        settings = self.settings
+        if not settings.own_calls or trunk_of(settings.all_trunks, invite.sources) is not None:
+            return False
+        return come_from(settings.own_network, invite.sources)
+
+    def _traced(self, offer: CallOffer, invite: Invite) -> CallOffer:
         """The offer with the trunk that its INVITE came from, and with headers that stand several times whole: the stack tells
         only the first of each. An INVITE whose trunk cannot be told is nobody's.
         """
-        invite = await self._trace.invite(offer.call_ref) if self._trace is not None else Invite()
         trunks = self.settings.all_trunks
-        # the gate lets nobody else in
-        name = next(iter(trunks)) if len(trunks) == 1 else trunk_of(trunks, invite.sources)
+        sole = len(trunks) == 1 and not self.settings.own_calls  # the gate lets nobody else in
+        name = next(iter(trunks)) if sole else trunk_of(trunks, invite.sources)
         if name is None:
             return offer
         return replace(offer, trunk=name, caller_id=trunks[name].caller_id, headers={**offer.headers, **invite.lists})
@@ -252,7 +292,8 @@ async def _reject(call: Call) -> None:
         await call.reject()
 
 
-def _offer(call: Call) -> CallOffer:
+def offer_of(call: Call) -> CallOffer:
+    """What the INVITE says."""
     headers = {name.lower(): value for name, value in call.headers.items()}
     return CallOffer(
         call_ref=call.call_id or str(call.handle),

@@ -320,6 +320,8 @@ class SipLeg:
     def _end(self, cause: str, detail: str) -> None:
         if self._ended.is_set():
             return
+        for key in self._presses.certain(float("inf")):  # what was pressed last is not lost with the call
+            self._events.put_nowait(LegKey(key))
         for timer in (self._longest, self._life_timer, self._press_timer):
             if timer is not None:
                 timer.cancel()

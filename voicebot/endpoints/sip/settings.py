@@ -35,6 +35,8 @@ IDENTITY_HEADERS = (
     "X-Call-Ref",
     "X-Ticket",
 )
+APP_SESSION = "X-App-Session"
+"""Of INVITEs of our own, which the app's calls come by."""
 _MAX_HEADERS = 16
 _MOST_CALLS = 200  # the stack holds 255 in one process
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,63}")
@@ -102,6 +104,8 @@ class SipSettings(SipSection):
     """Whether the trunks of the short form are believed when they verify numbers."""
     legs_per_call: int = 1
     """2 where a caller's call and one to a queue may be joined here: each has two RTP ports."""
+    own_calls: bool = False
+    """Whether this machine's own INVITEs reach the stack, for an endpoint that shares it; no trunk account takes them."""
 
     @model_validator(mode="after")
     def _fits(self) -> SipSettings:
@@ -123,9 +127,19 @@ class SipSettings(SipSection):
         """The networks that may talk to us."""
         return tuple(dict.fromkeys(network for trunk in self.all_trunks.values() for network in trunk.networks))
 
+    @property
+    def own_network(self) -> Network:
+        """Where this machine's own INVITEs come from."""
+        return parse_networks(["127.0.0.1" if ip_address(self.host).is_unspecified else self.host])[0]
+
+    @property
+    def let_in_networks(self) -> tuple[Network, ...]:
+        """Whose packets pass the gate."""
+        return (*self.peer_networks, *([self.own_network] if self.own_calls else []))
+
     def headers(self) -> tuple[str, ...]:
         """The header names read from every INVITE."""
-        return tuple(dict.fromkeys((*IDENTITY_HEADERS, *self.extra_headers)))
+        return tuple(dict.fromkeys((*IDENTITY_HEADERS, *([APP_SESSION] if self.own_calls else []), *self.extra_headers)))
 
     def config(self, port: int) -> Config:
         """The stack's configuration, listening on `port`."""
@@ -206,16 +220,24 @@ def _problems(settings: SipSettings) -> list[str]:
     ports = 2 * settings.legs_per_call
     if not 1024 <= low <= high - ports * settings.max_calls <= 65535:
         each = f"{'four' if ports == 4 else 'two'} ports for each of max_calls={settings.max_calls}"
-        why = "; a call that is joined with a queue here has four (handoff.way: refer needs two)" if ports == 4 else ""
+        why = (
+            "; a call that is joined with a queue here has four (handoff.way: refer without calls of the app needs two)"
+            if ports == 4
+            else ""
+        )
         found.append(f"rtp_ports {low}-{high} must lie above 1023 and hold {each}{why}")
     if settings.max_calls > _MOST_CALLS:
         found.append(f"max_calls must be at most {_MOST_CALLS}, got {settings.max_calls}: start more processes for more calls")
     if settings.max_calls < 1:
         found.append(f"max_calls must be at least 1, got {settings.max_calls}")
+    if settings.own_calls and "udp" not in settings.transports:
+        found.append("transports must name udp as well: calls of the app come by it, from this machine")
     if settings.rtp_timeout_s < 1:
         found.append(f"rtp_timeout_s must be at least 1 second, got {settings.rtp_timeout_s}")
     if len(settings.headers()) > _MAX_HEADERS:
-        found.append(f"extra_headers: at most {_MAX_HEADERS - len(IDENTITY_HEADERS)} more can be read")
+        found.append(
+            f"extra_headers: at most {_MAX_HEADERS - len(settings.headers()) + len(settings.extra_headers)} more can be read"
+        )
     found += [f"extra_headers: {name!r} is no header name" for name in settings.extra_headers if not _HEADER_NAME.fullmatch(name)]
     for networks in (settings.peers, settings.trusted or ()):
         try:

@@ -26,6 +26,8 @@ _DURATION = re.compile(r"Duration= *[0-9]", re.IGNORECASE)
 _CALLS_KEPT = 2048
 _FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261, 7.3.1)
 _LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
+HOLD_CONTENT = "application/x-voicebot-hold"
+"""What our own app side sends by INFO, "on" or "off": a re-INVITE would make the stack begin ICE and DTLS anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class SipMessage:
     """Of an INFO request with application/dtmf-relay: the key; "" when there is none."""
     lists: Mapping[str, str] = field(default_factory=dict)
     """Of an INVITE: the identity headers that may stand several times, each whole, joined by commas (RFC 3261, 7.3.1)."""
+    hold: bool | None = None
+    """Of an INFO request of our own app side: whether the app holds the call; None when it says nothing of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def parse_trace(text: str) -> SipMessage | None:
     content = headers.get("content-type", headers.get("c", "")).lower()
     is_key = method.strip() == "INFO" and not response and "dtmf-relay" in content and _DURATION.search(body)
     signal = _SIGNAL.search(body) if is_key else None
+    is_hold = method.strip() == "INFO" and not response and content == HOLD_CONTENT
     return SipMessage(
         received=way["way"] == "RX",
         source=way["source"].rpartition(":")[0].strip("[]"),
@@ -96,6 +101,7 @@ def parse_trace(text: str) -> SipMessage | None:
         refer=int(event[1]) if event else 0,
         key=signal[1] if signal else "",
         lists=lists if method.strip() == "INVITE" and not response and whole else {},  # a header cut off would be another number
+        hold=body.strip() == "on" if is_hold else None,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -60,6 +60,11 @@ def trunk_of(trunks: Mapping[str, Trunk], addresses: Iterable[str]) -> str | Non
     return found.pop() if len(found) == 1 else None
 
 
+def come_from(network: Network, addresses: Collection[str]) -> bool:
+    """Whether all these IP addresses lie in the network; False for none."""
+    return bool(addresses) and all(address is not None and address in network for address in map(_address, addresses))
+
+
 def shared_networks(trunks: Mapping[str, Trunk]) -> Iterator[tuple[Network, str, str]]:
     """Networks that two trunks name, and the two."""
     owners: dict[Network, str] = {}
@@ -70,14 +75,19 @@ def shared_networks(trunks: Mapping[str, Trunk]) -> Iterator[tuple[Network, str,
 
 
 def _owner(trunks: Mapping[str, Trunk], text: str) -> str | None:
+    address = _address(text)
+    if address is None:
+        return None
+    around = [(network.prefixlen, name) for name, trunk in trunks.items() for network in trunk.networks if address in network]
+    return max(around)[1] if around else None
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    around = [(network.prefixlen, name) for name, trunk in trunks.items() for network in trunk.networks if address in network]
-    return max(around)[1] if around else None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def _common(first: Iterable[Network], second: Sequence[Network]) -> Iterator[Network]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.voicebot.endpoints.contract.far_end import SETTLE_S, Answer
+from tests.voicebot.endpoints.contract.far_end import SETTLE_S, Answer, FarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
 from tests.voicebot.endpoints.sip.answerer import Queue
 from tests.voicebot.endpoints.sip.conftest import Bot
@@ -52,24 +52,28 @@ class BridgedFarEnd(SipFarEnd):
         return Bridged(await super().dial(), Board(self._bot.endpoint))
 
     async def answer_transfer(self, answer: Answer) -> None:
-        queue = self.queue
-        await queue.called()
-        match answer:
-            case Answer.COMPLETE:
-                await queue.answer()
-                ending = asyncio.ensure_future(self.hung_up_on())
-                await queue.hang_up()
-                await ending
-            case Answer.TAKE_OVER:
-                queue.say("180 Ringing")
-                await queue.answer()
-            case Answer.REFUSE:
-                queue.say("603 Decline")
-            case Answer.REFUSE_LATER:
-                queue.say("180 Ringing")
-                await asyncio.sleep(SETTLE_S / 2)
-                queue.say("486 Busy Here")
-            case Answer.IGNORE:
-                pass
-            case Answer.LEAVE:
-                await self.leave()
+        await answer_as(self.queue, answer, self)
+
+
+async def answer_as(queue: Queue, answer: Answer, caller: FarEnd) -> None:
+    """Wait until the queue is called for the caller, and answer."""
+    await queue.called()
+    match answer:
+        case Answer.COMPLETE:
+            await queue.answer()
+            ending = asyncio.ensure_future(caller.hung_up_on())
+            await queue.hang_up()
+            await ending
+        case Answer.TAKE_OVER:
+            queue.say("180 Ringing")
+            await queue.answer()
+        case Answer.REFUSE:
+            queue.say("603 Decline")
+        case Answer.REFUSE_LATER:
+            queue.say("180 Ringing")
+            await asyncio.sleep(SETTLE_S / 2)
+            queue.say("486 Busy Here")
+        case Answer.IGNORE:
+            pass
+        case Answer.LEAVE:
+            await caller.leave()

@@ -11,9 +11,12 @@ from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
 from tests.voicebot.endpoints.contract.far_end import QUEUE, SETTLE_S, FarEnd
 from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
-from tests.voicebot.endpoints.sip.answerer import Queue
+from tests.voicebot.endpoints.sip.answerer import HOST, Queue
 from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
+from tests.voicebot.endpoints.web_call.bank import ADDRESS
+from voicebot.endpoints.web_call.dialog import AppDialogs
+from voicebot.endpoints.web_call.settings import WebCallSettings
 
 Opener = Callable[[AsyncExitStack], Awaitable[FarEnd]]
 
@@ -29,9 +32,14 @@ async def _sip(stack: AsyncExitStack) -> FarEnd:
     return SipFarEnd(bot, probe)
 
 
-async def _bridged(stack: AsyncExitStack) -> FarEnd:
-    queue = await Queue.open()
+async def _queue(stack: AsyncExitStack, host: str = HOST) -> Queue:
+    queue = await Queue.open(host)
     stack.push_async_callback(queue.close)
+    return queue
+
+
+async def _bridged(stack: AsyncExitStack) -> FarEnd:
+    queue = await _queue(stack)
     bot = await stack.enter_async_context(running(settings(queue_address=queue.address)))
     bot.endpoint.let_dial([QUEUE])
     probe = await Probe.open(bot.address)
@@ -39,7 +47,24 @@ async def _bridged(stack: AsyncExitStack) -> FarEnd:
     return BridgedFarEnd(bot, probe, queue)
 
 
-OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "bridged": _bridged}
+async def _web_call(stack: AsyncExitStack) -> FarEnd:
+    pytest.importorskip("aiortc")
+    if ADDRESS is None:
+        pytest.skip("this machine has no address but loopback, which ICE leaves out")
+    from tests.voicebot.endpoints.contract.web_call import AppStack, WebFarEnd
+    from voicebot.softphone.web_phone import WebPhone
+
+    queue = await _queue(stack, ADDRESS)
+    own = settings(host=ADDRESS, own_calls=True, queue_address=queue.address)
+    app = AppStack(own, WebCallSettings(enabled=True))
+    stack.push_async_callback(app.close)
+    await app.start()
+    dialogs = await AppDialogs.open(app.sip.address, app.web.settings.user)
+    stack.callback(dialogs.close)
+    return WebFarEnd(app, dialogs, await stack.enter_async_context(WebPhone("http://127.0.0.1")), queue)
+
+
+OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "bridged": _bridged, "web_call": _web_call}
 """What the stack holds is closed when the test is over."""
 
 

@@ -30,8 +30,8 @@ class _Socket(Wire):
 class Queue:
     """One agent's telephone; one call at a time."""
 
-    def __init__(self, sip: _Socket, rtp: _Socket) -> None:
-        self._sip, self.rtp = sip, rtp
+    def __init__(self, sip: _Socket, rtp: _Socket, host: str) -> None:
+        self._sip, self.rtp, self._host = sip, rtp, host
         self._tag = secrets.token_hex(4)
         self.invite: Message | None = None
         self.talking: asyncio.Task[None] | None = None
@@ -42,8 +42,8 @@ class Queue:
         self._key_at = b""
 
     @classmethod
-    async def open(cls) -> Self:
-        return cls(await _Socket.open(HOST), await _Socket.open(HOST))
+    async def open(cls, host: str = HOST) -> Self:
+        return cls(await _Socket.open(host), await _Socket.open(host), host)
 
     async def close(self) -> None:
         if self.talking is not None:
@@ -54,7 +54,7 @@ class Queue:
     @property
     def address(self) -> str:
         """As `handoff.address`."""
-        return f"sip:{{queue}}@{HOST}:{self._sip.port}"
+        return f"sip:{{queue}}@{self._host}:{self._sip.port}"
 
     # ---------------------------------------------------------------- SIP
 
@@ -72,14 +72,14 @@ class Queue:
         tagged = their_to if ";tag=" in their_to or status.startswith("100") else f"{their_to};tag={self._tag}"
         names = {"via": "Via", "from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
         lines = [f"SIP/2.0 {status}", *(f"{name}: {request.headers[key]}" for key, name in names.items()), f"To: {tagged}"]
-        lines += [f"Contact: <sip:agent@{HOST}:{self._sip.port}>", *headers]
+        lines += [f"Contact: <sip:agent@{self._host}:{self._sip.port}>", *headers]
         if body:
             lines.append("Content-Type: application/sdp")
         self._send("\r\n".join([*lines, f"Content-Length: {len(body)}"]) + "\r\n\r\n" + body)
 
     async def answer(self, *, talk: bool = True, formats: tuple[str, ...] = MEDIA) -> None:
         """Pick up, and wait for the ACK."""
-        self.say("200 OK", body=sdp(HOST, self.rtp.port, formats))
+        self.say("200 OK", body=sdp(self._host, self.rtp.port, formats))
         await self._next(lambda found: found.method == "ACK")
         if talk:
             self.talk()
@@ -98,7 +98,7 @@ class Queue:
 
     async def hold(self, *, on: bool = True) -> None:
         """Re-INVITE: hold the call, or take it back."""
-        self._request("INVITE", sdp(HOST, self.rtp.port, MEDIA, extra=("a=sendonly" if on else "a=sendrecv",)))
+        self._request("INVITE", sdp(self._host, self.rtp.port, MEDIA, extra=("a=sendonly" if on else "a=sendrecv",)))
         answer = await self._next(lambda found: found.method == "INVITE" and found.status == 200, answers=True)
         self._request("ACK", cseq=int(answer.headers["cseq"].split(" ")[0]))
 
@@ -109,12 +109,12 @@ class Queue:
         uri = self.invite.headers["contact"].split("<")[1].split(">")[0]
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP {HOST}:{self._sip.port};branch=z9hG4bK{secrets.token_hex(6)}",
+            f"Via: SIP/2.0/UDP {self._host}:{self._sip.port};branch=z9hG4bK{secrets.token_hex(6)}",
             f"From: {self.invite.headers['to']};tag={self._tag}",
             f"To: {self.invite.headers['from']}",
             f"Call-ID: {self.invite.headers['call-id']}",
             f"CSeq: {cseq or self._cseq} {method}",
-            f"Contact: <sip:agent@{HOST}:{self._sip.port}>",
+            f"Contact: <sip:agent@{self._host}:{self._sip.port}>",
             "Max-Forwards: 70",
             *(["Content-Type: application/sdp"] if body else []),
             f"Content-Length: {len(body)}",
@@ -137,7 +137,7 @@ class Queue:
     @property
     def _media(self) -> Address:
         assert self.invite is not None
-        return (HOST, self.invite.rtp_port)
+        return (self._host, self.invite.rtp_port)
 
     def talk(self) -> None:
         """A steady loud tone, until `fall_silent`."""

@@ -1,0 +1,1 @@
+"""Calls of the bank's app, from offer to end."""
