@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.run(measure_tickets(say))
     if "web_calls" in asked.only:
         with part("web_calls", failed):
-            asyncio.run(measure_web_calls(say, FOLDER / "web", quick=asked.quick))
+            asyncio.run(measure_web_calls(say, FOLDER, quick=asked.quick))
     if wanted := [name for name in CALL_PARTS if name in asked.only]:
         with part("calls", failed):
             failed += asyncio.run(measure_calls(say, FOLDER, wanted, quick=asked.quick))

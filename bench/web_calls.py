@@ -1,4 +1,8 @@
-"""What calls from the app cost: service and web in this process, the apps (aiortc) in another, at this machine's own address."""
+"""What calls from the app cost: service and web in this process, the apps (aiortc) in another, at this machine's own address.
+
+The data directory is that of the other calls: a classifier and hundreds of prompts made anew would take minutes before the first
+figure.
+"""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from voicebot.softphone.timeline import Timeline
 _TICK_S = 0.01
 _CLOSE_S = 2.0
 _SENT_S = 5.0
+_SOUND_S = 5.0
 _READ_BYTES = 8192
 
 OnMoment = Callable[[Moment], None]
@@ -219,9 +220,25 @@ class SipScriptedCall(ScriptedCall):
             self._close_reason = str(error)
             self._timeline.note("ended", detail=self._close_reason)
             return 503
-        self._rate = self._call.audio.info().rx_sample_rate
-        self._answered_at = self._timeline.answered()
+        answered = self._timeline.answered()
+        try:
+            self._rate = await self._sound_of(self._call)
+        except TimeoutError:
+            self._close_reason = self._close_reason or "no sound came up"
+            self._timeline.note("ended", detail=self._close_reason)
+            await self._hang_up()
+            return 503
+        self._answered_at = answered
         return 0
+
+    async def _sound_of(self, call: Call) -> int:
+        """The rate of the sound (Hz), once there is any: DTLS-SRTP takes a moment after the answer. Raises TimeoutError."""
+        async with asyncio.timeout(_SOUND_S):
+            while not self._ended.is_set():
+                with contextlib.suppress(AudioNotActive):
+                    return int(call.audio.info().rx_sample_rate)
+                await asyncio.sleep(_TICK_S)
+        raise TimeoutError
 
     def _send(self, pcm: bytes) -> int:
         with contextlib.suppress(AudioRestarted):

@@ -25,7 +25,7 @@ from voicebot.endpoints.sip.trace import SipMessage, parse_trace
         ({"rtp_ports": (80, 20000)}, "above 1023"),
         ({"max_calls": 0}, "at least 1"),
         ({"rtp_timeout_s": 0}, "greater than or equal to 1"),
-        ({"extra_headers": tuple(f"X-{n}" for n in range(6))}, "at most 5 more"),
+        ({"extra_headers": tuple(f"X-{n}" for n in range(6))}, "at most 4 more"),
         ({"extra_headers": ("X Ref",)}, "is no header name"),
         ({"peers": ("10.0.0.1/8",)}, "is no network"),
         ({"trusted": ("trunk",)}, "is no network"),
