@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio.types import Recogniser, RecogniserStream, Recognition
-from bench.parts import part
+from bench.parts import doing, part
 from dialogs.events import Conditions
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.config.settings import Settings
@@ -133,7 +133,7 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
             "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
         }
     )
-    async with open_service(settings, clock=lambda: A_WORKING_DAY) as service:
+    async with open_service(settings, clock=lambda: A_WORKING_DAY, progress=doing) as service:
         await asyncio.sleep(2)
         yield service
 

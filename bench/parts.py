@@ -17,3 +17,8 @@ def part(name: str, failed: list[str]) -> Iterator[None]:
             raise
         print(f"{name}: not measured: {error}", file=sys.stderr, flush=True)
         failed.append(name)
+
+
+def doing(what: str) -> None:
+    """Tell what is being prepared: the first time a classifier is trained and every prompt is spoken, which takes minutes."""
+    print(f"… {what}", file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from audio.types import Recogniser
 from bench.calls import DeafRecogniser, Figure
+from bench.parts import doing
 from caller_id.types import Segment
 from voicebot.calls.server import CallServer
 from voicebot.config.settings import Settings
@@ -32,17 +33,17 @@ _CLIENT = Client("bench")
 _A_TICKET_S = 90
 
 
-class NoAddress(VoicebotError):
-    """ICE leaves loopback out."""
+class NoWebCall(VoicebotError):
+    """No call of the app came about; the message says why. ICE, for one, leaves loopback out."""
 
-    code = "bench.address"
+    code = "bench.web_call"
 
 
 async def measure_web_calls(say: Figure, folder: Path, *, quick: bool = False) -> None:
     """Offer to first audio, and how many calls a core carries."""
     settings = _settings(folder, _own_address())
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(open_service(settings))
+        service = await stack.enter_async_context(open_service(settings, progress=doing))
         child = child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address)
         web = await stack.enter_async_context(open_web(child))
         deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in service.call_services.recognisers}
@@ -55,7 +56,7 @@ async def _first_audio(say: Figure, web: WebService, *, calls: int) -> None:
     reports = await _place(web, calls, (UntilSpeaking(0.0), HangUp()), together=1)
     took = sorted(_heard_after(report) * 1000 for report in reports if report.answered)
     if not took:
-        raise NoAddress("no call was answered")
+        raise NoWebCall(f"no call was answered: {reports[0].close_reason}")
     how = "the app sends its offer, to the bot's first sound at the app (aiortc), one call at a time"
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         say(f"web_offer_to_first_audio_ms_{name}", took[min(len(took) - 1, int(len(took) * share))], f"{how}; {len(took)} calls")
@@ -99,12 +100,12 @@ async def _place(web: WebService, calls: int, steps: tuple[object, ...], *, toge
 
 
 def _own_address() -> str:
-    """Raises NoAddress."""
+    """Raises NoWebCall."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("198.51.100.1", 9))  # nothing is sent
         except OSError as error:
-            raise NoAddress("web calls need an address of this machine that is not loopback") from error
+            raise NoWebCall("web calls need an address of this machine that is not loopback") from error
         return str(probe.getsockname()[0])
 
 

@@ -17,6 +17,9 @@ from starlette.applications import Starlette
 from starlette.responses import FileResponse
 from starlette.routing import Route as Served
 
+from tests.voicebot.endpoints.sip.answerer import Queue
+from tests.voicebot.endpoints.sip.test_bridge import AGENT_HERTZ
+from tests.voicebot.endpoints.sip.test_bridge import hears as queue_hears
 from tests.voicebot.endpoints.web_call.bank import ADDRESS, bank_with_calls, needs_address, ticket, trail, until
 from tests.voicebot.endpoints.web_call.relay import lossy
 from tests.voicebot.running import RunningService
@@ -102,6 +105,46 @@ async def test_a_customer_hears_the_bot_presses_keys_and_hangs_up(tmp_path: Path
         await eventually(page, "shown.at(-1).type", lambda found: found == "ended")
         began, ended = await trail(service, "webcall.began"), await trail(service, "webcall.ended")
         assert [facts["call"] for facts in ended] == [facts["call"] for facts in began]
+
+
+LOUDEST = """new Promise(done => {
+  window.ears ??= (() => { const context = new AudioContext(), ear = context.createAnalyser(); ear.fftSize = 8192;
+    context.createMediaStreamSource(window.audio.srcObject).connect(ear); return [context, ear]; })();
+  const [context, ear] = window.ears, found = new Float32Array(ear.frequencyBinCount);
+  setTimeout(() => { ear.getFloatFrequencyData(found); const at = found.indexOf(Math.max(...found));
+    done(found[at] > -60 ? at * context.sampleRate / ear.fftSize : 0); }, 200);
+})"""
+"""The frequency (Hz) that the page hears loudest; 0 for silence."""
+
+
+@pytest.mark.parametrize("ends", ["the page", "the agent"])
+async def test_a_page_and_an_agent_hear_each_other(tmp_path: Path, ends: str) -> None:
+    """The page sends a tone of 440 Hz (an oscillator's), the agent one of 1000."""
+    assert ADDRESS is not None
+    queue = await Queue.open(ADDRESS)
+    handoff = {"address": queue.address, "ringing": "music"}
+    try:
+        async with page_of_the_app(tmp_path, microphone=False, handoff=handoff) as (service, page, base):
+            await dial(service, page, base, microphone=False)
+            await hears(page)
+            for number, key in enumerate("91", start=1):
+                await page.evaluate(f"press('{key}')")
+                await until(lambda wanted=number: len(of(service, "KeyPressed")) >= wanted)
+            await queue.called()
+            await queue.answer()
+            await queue_hears(queue.rtp, 440)
+            await eventually(page, LOUDEST, lambda hertz: abs(hertz - AGENT_HERTZ) < 20)
+            if ends == "the page":
+                ending = asyncio.create_task(page.evaluate("hangUp()"))
+                assert (await queue.hung_up_on()).method == "BYE"
+                await ending
+            else:
+                await queue.hang_up()
+            await eventually(page, "shown.at(-1).type", lambda found: found == "ended")
+            await until(lambda: of(service, "closed", "kind"))
+            assert of(service, "closed", "kind")[0]["outcome"] == "handed_over"
+    finally:
+        await queue.close()
 
 
 async def test_names_of_mdns_instead_of_addresses_connect(tmp_path: Path) -> None:
