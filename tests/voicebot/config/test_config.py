@@ -356,3 +356,15 @@ def test_one_wrong_value_is_one_mistake(tmp_path: Path) -> None:
     assert "missing" not in said
     assert said.count("handoff.webhook.url") == said.count("handoff.webhook.secret") == 1
     assert "handoff.webhook.secret: is missing" in told(write(tmp_path, "handoff: {webhook: {url: 'https://crm.example'}}\n"))
+
+
+@pytest.mark.parametrize(
+    ("way", "web_calls", "ports"),
+    [("refer", False, 2), ("refer", True, 4), ("bridge", False, 4), ("auto", False, 4), ("auto", True, 4)],
+)
+def test_calls_that_may_be_joined_with_a_queue_here_have_ports_for_both(way: str, web_calls: bool, ports: int) -> None:
+    """Those of the app always are."""
+    sections = {"handoff": {"way": way}, "identity": {"web_calls": {"enabled": web_calls}}, "limits": {"max_calls": 10}}
+    Settings.model_validate({**sections, "sip": {"rtp_ports": [20000, 20000 + 10 * ports]}})
+    with pytest.raises(ValueError, match="two ports for each" if ports == 2 else "four ports for each"):
+        Settings.model_validate({**sections, "sip": {"rtp_ports": [20000, 19998 + 10 * ports]}})

@@ -13,7 +13,8 @@ from caller_id.types import Caller, NumberTrust
 from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, settings
 from tests.voicebot.endpoints.sip.sip_probe import DEADLINE_S, Probe
 from voicebot.endpoints.sip.leg import SipLeg
-from voicebot.endpoints.sip.trunks import Trunk, short_form, trunk_of
+from voicebot.endpoints.sip.peers import parse_networks
+from voicebot.endpoints.sip.trunks import Trunk, come_from, short_form, trunk_of
 
 NORTH, SOUTH, FOREIGN = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 TRUNKS = {
@@ -145,6 +146,13 @@ def test_an_address_belongs_to_the_narrowest_network_around_it() -> None:
     assert trunk_of(trunks, ["::ffff:10.1.0.1"]) == trunk_of(trunks, ["2001:db8::9"]) == "narrow"
     for elsewhere in ([], [""], ["192.0.2.1"], ["10.1.0.1", "10.2.0.1"], ["pbx.example"]):
         assert trunk_of(trunks, elsewhere) is None
+
+
+def test_an_invite_comes_from_a_network_when_all_its_senders_are_there() -> None:
+    (network,) = parse_networks(["10.1.0.0/16"])
+    assert come_from(network, ["10.1.0.1", "::ffff:10.1.0.2"])
+    for elsewhere in ([], [""], ["192.0.2.1"], ["10.1.0.1", "192.0.2.1"], ["pbx.example"], ["2001:db8::9"]):
+        assert not come_from(network, elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,16 @@ async def app_hears(phone: WebPhone, hertz: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def app_plays(phone: WebPhone, seconds: float, *, louder_than: int = -1) -> None:
+    """So much sound, in the call's own time, of at least this size."""
+    heard = 0
+    async with asyncio.timeout(10 * seconds):
+        while heard < seconds * RATE * 2:
+            pcm = phone.read()
+            heard += len(pcm) if np.abs(np.frombuffer(pcm, "<i2").astype(int)).max(initial=0) > louder_than else 0
+            await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
 async def a_call(
     folder: Path, *, keys: str = URGENT, handoff: dict[str, Any] | None = None, **web_calls: Any
@@ -156,6 +166,26 @@ async def test_the_customers_keys_reach_the_agent(tmp_path: Path, how: str) -> N
         await call.closed()
 
 
+async def test_either_holds_the_call_and_takes_it_back(tmp_path: Path) -> None:
+    """The app shows another call; the agent asks a colleague, and the customer hears our music meanwhile."""
+    async with a_call(tmp_path) as call:
+        await call.called()
+        await call.joined()
+        await call.phone.hold(True)
+        await until(lambda: not np.frombuffer(call.phone.read()[-3200:], "<i2").any())
+        await call.phone.hold(False)
+        await app_hears(call.phone, AGENT_HERTZ)
+        await call.queue.hold()
+        call.queue.fall_silent()
+        call.phone.read()
+        await app_plays(call.phone, 1.0, louder_than=50)
+        await call.queue.hold(on=False)
+        call.queue.talk()
+        await app_hears(call.phone, AGENT_HERTZ)
+        await call.queue.hang_up()
+        await call.closed()
+
+
 @pytest.mark.parametrize("when", ["while it rings", "with the agent"])
 async def test_an_app_that_vanishes_does_not_keep_an_agent(tmp_path: Path, when: str) -> None:
     """Nothing tells of it but silence, and while a queue rings nobody listens."""
@@ -179,15 +209,6 @@ async def test_a_customer_who_waits_for_longer_than_an_app_may_be_silent_is_not_
         await call.joined()
         await call.queue.hang_up()
         assert (await call.closed())["outcome"] == "handed_over"
-
-
-async def app_plays(phone: WebPhone, seconds: float) -> None:
-    """So much music, in the call's own time."""
-    heard = 0
-    async with asyncio.timeout(4 * seconds):
-        while heard < seconds * RATE * 2:
-            heard += len(phone.read())
-            await asyncio.sleep(0.02)
 
 
 async def test_a_service_that_stops_tells_the_customer_and_lets_the_agent_go(tmp_path: Path) -> None:

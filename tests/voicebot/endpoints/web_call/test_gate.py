@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.voicebot.endpoints.contract.far_end import QUEUE
 from tests.voicebot.endpoints.contract.web_call import AppStack
 from tests.voicebot.endpoints.sip.conftest import settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 from tests.voicebot.endpoints.web_call.bank import ADDRESS, needs_address, until
 from tests.voicebot.endpoints.web_call.test_offer import LINES, text
+from voicebot.endpoints.leg import TransferOutcome
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.dialog import AppDialogs, Refused
 from voicebot.endpoints.web_call.offer import Offer
@@ -37,6 +40,20 @@ async def test_an_unknown_session_is_refused(stack: AppStack) -> None:
     await until(lambda: stack.web.counts.live == 0)
     assert stack.web.counts.refused == 3
     assert stack.apps.empty()
+    dialogs.close()
+
+
+async def test_no_app_can_be_sent_elsewhere(stack: AppStack) -> None:
+    """And its endpoint says so, for whoever puts callers through."""
+    dialogs = await AppDialogs.open(stack.sip.address, stack.web.settings.user)
+    calling = asyncio.create_task(dialogs.new({APP_SESSION: "known"}).invite(OFFER, 10))
+    leg = await asyncio.wait_for(stack.apps.get(), 10)
+    assert not leg.offer.takes_refer
+    assert await leg.transfer(QUEUE, 1.0) == TransferOutcome(False, "refused")
+    await leg.hang_up()
+    with pytest.raises(Refused):
+        await calling
+    assert await leg.transfer(QUEUE, 1.0) == TransferOutcome(False, "gone")
     dialogs.close()
 
 
