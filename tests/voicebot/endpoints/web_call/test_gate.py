@@ -15,6 +15,7 @@ from tests.voicebot.endpoints.web_call.bank import ADDRESS, needs_address, until
 from tests.voicebot.endpoints.web_call.test_offer import LINES, text
 from voicebot.endpoints.leg import TransferOutcome
 from voicebot.endpoints.sip.settings import APP_SESSION
+from voicebot.endpoints.sip.trace import Invite
 from voicebot.endpoints.web_call.dialog import AppDialogs, Refused
 from voicebot.endpoints.web_call.offer import Offer
 from voicebot.endpoints.web_call.settings import WebCallSettings
@@ -65,6 +66,21 @@ async def test_this_machine_is_no_peer_of_the_trunk(stack: AppStack) -> None:
     assert (await probe.final("INVITE")).status >= 400
     assert stack.trunk.empty()
     assert stack.sip.counts.refused == 1
+    await probe.close()
+
+
+async def test_a_call_of_which_nothing_is_known_is_not_the_only_trunks(stack: AppStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be this machine's own: it is served, and its headers vouch for nobody."""
+
+    async def unknown(call_id: str, timeout_s: float = 0.5) -> Invite:
+        return Invite()
+
+    monkeypatch.setattr(stack.sip.trace, "invite", unknown)
+    assert ADDRESS is not None
+    probe = await Probe.open(stack.sip.address, ADDRESS)
+    probe.invite(probe.offer())
+    leg = await asyncio.wait_for(stack.trunk.get(), 10)
+    assert (leg.offer.trunk, leg.offer.caller_id.trusted) == (None, False)
     await probe.close()
 
 
