@@ -191,14 +191,14 @@ class AuditTrail:
 
     def _away(self, error: Exception) -> None:
         why = type(getattr(error, "orig", None) or error).__name__
-        if self._trouble is None:
+        before, self._trouble = self._trouble, f"the database does not take them ({why})"
+        if before is None:
             folder = str(self._journal.folder)
             _log.error("audit trail: database away; lines wait on disk", code=RecordsError.code, why=why, folder=folder)
-        self._trouble = f"the database does not take them ({why})"
         self._pause = min(self._pause * 2 or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._table.reconnect()
 
     def _back(self) -> None:
-        if self._trouble is not None:
+        before, self._trouble, self._pause = self._trouble, None, 0.0
+        if before is not None:
             _log.info("audit trail: database back; lines written")
-        self._trouble, self._pause = None, 0.0
