@@ -30,6 +30,7 @@ class LegAudio:
         self.sample_rate = 0
         self._bound = False  # to the streams that are there now
         self._can_hear = False
+        self._over = False
         self._tx_rate = 0  # 0: nothing can be sent
         self._from_wire: soxr.ResampleStream | None = None
         self._to_wire: soxr.ResampleStream | None = None
@@ -39,10 +40,12 @@ class LegAudio:
         self._lost = 0
 
     async def open(self, timeout_s: float) -> None:
-        """Wait for both directions. Raises MediaError when they do not come up in time."""
+        """Wait for both directions. Raises MediaError when they do not come up in time, or the call is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while (info := self._info()) is None or not (info.tx_ready and info.rx_ready):
+            if self._over:
+                raise MediaError("the call ended before its audio started")
             if loop.time() >= deadline:
                 raise MediaError(f"the call's audio did not start within {timeout_s:g} s")
             await asyncio.sleep(_POLL_S)
@@ -78,6 +81,7 @@ class LegAudio:
 
     def end(self) -> None:
         """The call is over: what is queued is lost."""
+        self._over = True
         self._streams_gone()
 
     def drop(self) -> None:

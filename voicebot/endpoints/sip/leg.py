@@ -44,6 +44,7 @@ class SipLeg:
         self._trace = trace
         self._longest: asyncio.TimerHandle | None = None
         self._audio = LegAudio(call.audio)
+        self._media_s = _AUDIO_S  # how long the sound may take to begin
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._ended = asyncio.Event()
         self._cause = ""  # why we end the call ourselves
@@ -85,10 +86,12 @@ class SipLeg:
                 raise CallGone("the caller left before the call was answered")
             await self._call.answer()
             await self._call.wait_established(_ESTABLISH_S)
-            await self._audio.open(_AUDIO_S)
+            await self._audio.open(self._media_s)
         except StaleHandleError:
             raise CallGone("the caller left while the call was being answered") from None
         except MediaError:
+            if self._ended.is_set():
+                raise CallGone("the caller left while the call was being answered") from None
             await self.end("failed")
             raise
         except BaresipError as error:
@@ -102,7 +105,7 @@ class SipLeg:
         """
         await self._call.wait_established(timeout_s)
         try:
-            await self._audio.open(_AUDIO_S)
+            await self._audio.open(self._media_s)
         except MediaError:
             await self.end("failed")
             raise

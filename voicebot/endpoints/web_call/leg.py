@@ -27,6 +27,7 @@ class WebLeg(SipLeg):
     def __init__(self, call: Call, offer: CallOffer, settings: SipSettings, trace: SipTrace, web: WebCallSettings) -> None:
         super().__init__(call, offer, settings, trace)
         self._web = web
+        self._media_s = web.connect_s  # ICE and DTLS come first
         self._arrived = asyncio.Event()
         self._heard_at = self._asked_at = 0.0
         self._silence: asyncio.TimerHandle | None = None
@@ -34,10 +35,11 @@ class WebLeg(SipLeg):
 
     async def answer(self) -> None:
         """Answer and wait for the app's first packet: what is said before would not be heard. Raises CallGone or MediaError."""
+        until = _now() + self._web.connect_s
         await super().answer()
         waiting = [asyncio.create_task(event.wait()) for event in (self._arrived, self.ended)]
         try:
-            await asyncio.wait(waiting, timeout=self._web.connect_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=max(0.0, until - _now()), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()

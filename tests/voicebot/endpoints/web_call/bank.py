@@ -53,10 +53,13 @@ async def bank_with_calls(data_dir: Path, **sections: Any) -> AsyncIterator[Runn
         yield service
 
 
-async def trail(service: RunningService, what: str) -> list[dict[str, Any]]:
-    """The facts of the audit trail's lines of this kind."""
+async def trail(service: RunningService, what: str, *, lines: int = 1) -> list[dict[str, Any]]:
+    """The facts of the audit trail's lines of this kind, when so many are there: it is written beside the calls."""
     table = service.web.identity.audit._table
-    return [dict(json.loads(line.note.facts)) for line in await asyncio.to_thread(table.latest, 1000, what=what)]
+    async with asyncio.timeout(10):
+        while len(found := await asyncio.to_thread(table.latest, 1000, what=what)) < lines:
+            await asyncio.sleep(0.05)
+    return [dict(json.loads(line.note.facts)) for line in found]
 
 
 async def until(condition: Any, within_s: float = 10.0) -> None:

@@ -87,7 +87,10 @@ async def test_an_offer_that_is_refused_leaves_its_ticket_good(tmp_path: Path) -
         async with WebPhone(url(service)) as phone:
             await phone.dial(token)
             await hears(phone)
-        assert [facts["code"] for facts in await trail(service, "webcall.refused")] == ["offer.fingerprint", "offer.candidates"]
+        assert [facts["code"] for facts in await trail(service, "webcall.refused", lines=2)] == [
+            "offer.fingerprint",
+            "offer.candidates",
+        ]
 
 
 async def test_bodies_that_are_too_long_are_not_read(tmp_path: Path) -> None:
@@ -114,6 +117,20 @@ async def test_an_app_that_vanishes_before_it_connects_gives_its_place_back(tmp_
         await until(lambda: service.service.endpoints[1].counts.live == 1)
         await until(lambda: service.service.endpoints[1].counts.live == 0)
         await until(lambda: service.service.call_services.admission.taken == 0)
+
+
+async def test_an_app_whose_network_is_slow_has_its_time_to_connect(tmp_path: Path) -> None:
+    """ICE and DTLS take some seconds where packets are lost."""
+    async with bank_with_calls(tmp_path) as service, WebPhone(url(service)) as phone:
+        taken = phone.take
+
+        async def late(answer: str) -> None:
+            await asyncio.sleep(3)
+            await taken(answer)
+
+        phone.take = late  # type: ignore[method-assign]
+        await phone.dial(await ticket(service))
+        await hears(phone)
 
 
 async def test_an_app_that_falls_silent_is_let_go(tmp_path: Path) -> None:
