@@ -42,7 +42,7 @@ def without_filler(bundle: Bundle, language: str, words: Sequence[str]) -> list[
 
 def filler_of(bundle: Bundle, language: str) -> frozenset[str]:
     """The words that go along with anything."""
-    return _single_words(bundle.flow.commands.get("filler", {}).get(language, ()))
+    return _single_words(bundle.flow.phrases("filler", language))
 
 
 @lru_cache(maxsize=64)
@@ -52,7 +52,7 @@ def _single_words(phrases: tuple[str, ...]) -> frozenset[str]:
 
 def _last(bundle: Bundle, state: CallState, offered: Sequence[str], words: Sequence[str]) -> str | None:
     """The last of what was read out, when that is what was said."""
-    phrases = bundle.flow.commands.get(LAST, {}).get(state.language, ())
+    phrases = bundle.flow.phrases(LAST, state.language)
     return offered[-1] if offered and " ".join(words) in folded(phrases) else None
 
 
