@@ -149,9 +149,9 @@ def forget() -> None:
     import nlu.text.redaction.harmless
     import nlu.text.redaction.names
     import nlu.text.redaction.passwords
+    import nlu.understanding.cuts
     import nlu.understanding.entities
     import nlu.understanding.foreign
-    import nlu.understanding.matters
 
     languages.cache_clear()
     nlu.text.acts._lexicon.cache_clear()
@@ -166,7 +166,7 @@ def forget() -> None:
     nlu.text.redaction.names.links.cache_clear()
     nlu.understanding.entities._money.cache_clear()
     nlu.understanding.foreign._request_patterns.cache_clear()
-    nlu.understanding.matters._patterns.cache_clear()
+    nlu.understanding.cuts._patterns.cache_clear()
 
 
 def test_a_third_language_reads_numbers_acts_days_and_secrets(german: str) -> None:

@@ -15,8 +15,8 @@ from nlu.text.normalise import normalise
 from nlu.text.number_words import numbers_to_digits
 from nlu.types import Act, Decision, Hypothesis
 from nlu.understanding.classifier import Classifier
+from nlu.understanding.cuts import asked_about
 from nlu.understanding.loading import load
-from nlu.understanding.matters import asked_about
 
 LABELS = (
     *("card_block", "document_block", "card_issue", "card_limits_pin", "balance", "mortgage", "transfer"),
