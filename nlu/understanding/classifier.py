@@ -122,30 +122,18 @@ class Classifier:
         verdict = self.policy.decide(ranking)
         if act is not None and act.act is Act.DENY and act.rest and not act.sure and not said.denied:
             verdict = _at_most_confirm(verdict)
-        verdict = self._guarded(verdict, texts[0], lang, said.denied)
-        if verdict.choices:
-            ranking = _alike(verdict.choices)
+        meant = tuple(one for one in self._bare[lang].choices(bare(texts[0], lang)) if one not in said.denied)
+        if len(meant) > 1:
+            verdict, ranking = _any_of(verdict, meant), _alike(meant)
+        else:
+            verdict = self._guarded(verdict, texts[0], lang)
         answer = self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
         return replace(answer, denied=tuple(one for one in said.denied if one != answer.intent))
 
-    def _guarded(self, verdict: Verdict, text: str, lang: str, denied: Sequence[str]) -> Verdict:
-        """The verdict, where a bare thing is named: a choice of what it may be about; and no emergency for one word without a question."""
-        things = bare(text, lang)
-        choices = tuple(one for one in self._bare[lang].choices(things) if one not in denied)
-        if len(choices) > 1:
-            return replace(
-                verdict,
-                decision=Decision.CHOOSE,
-                intent=choices[0],
-                choices=choices,
-                confidence=1 / len(choices),
-                why="the word names several matters",
-            )
-        if (
-            verdict.decision is Decision.ACCEPT
-            and self.pack.is_emergency(verdict.intent)
-            and self._tells_nothing(text, things, lang)
-        ):
+    def _guarded(self, verdict: Verdict, text: str, lang: str) -> Verdict:
+        """The verdict, but no emergency for a bare thing without a question."""
+        urgent = verdict.decision is Decision.ACCEPT and self.pack.is_emergency(verdict.intent)
+        if urgent and self._tells_nothing(text, bare(text, lang), lang):
             return replace(verdict, decision=Decision.CONFIRM, why="no word of what happened")
         return verdict
 
@@ -251,6 +239,18 @@ def _named_matter(whole: Matter, about: str, scorer: Scorer) -> Matter:
     """The matter that a human is asked for, when one is named: it finds the right human at once."""
     named = score_alone(about, scorer)
     return named if named.named and named.top.confidence >= _SURE_NAMED else whole
+
+
+def _any_of(verdict: Verdict, meant: tuple[str, ...]) -> Verdict:
+    """A choice of what a bare word may be about."""
+    return replace(
+        verdict,
+        decision=Decision.CHOOSE,
+        intent=meant[0],
+        choices=meant,
+        confidence=1 / len(meant),
+        why="the word names several matters",
+    )
 
 
 def _alike(choices: Sequence[str]) -> list[RankedIntent]:

@@ -17,6 +17,7 @@ from nlu.types import Act, Decision, Hypothesis
 from nlu.understanding.classifier import Classifier
 from nlu.understanding.cuts import asked_about
 from nlu.understanding.loading import load
+from nlu.understanding.policy import Verdict
 
 LABELS = (
     *("card_block", "document_block", "card_issue", "card_limits_pin", "balance", "mortgage", "transfer"),
@@ -216,3 +217,12 @@ def test_of_what_a_bare_word_may_mean_none_is_likelier(classifier: Classifier) -
     assert found.decision is Decision.CHOOSE
     assert [one.intent for one in found.ranking] == list(found.choices)
     assert {one.confidence for one in found.ranking} == {1 / len(found.choices)}
+
+
+def test_a_choice_between_what_was_said_keeps_what_is_likelier(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a bare word tells nothing: an unlikely emergency of a choice must not look as likely as the rest."""
+    choice = Verdict(Decision.CHOOSE, "card_block", 0.6, ("card_block", "transfer"), 1.0, "cheapest: offer both")
+    monkeypatch.setattr(classifier.policy, "decide", lambda ranking: choice)
+    found = classifier.understand([Hypothesis("kartę mam w portfelu a przelew", 1.0)], "pl")
+    assert (found.decision, found.choices) == (Decision.CHOOSE, choice.choices)
+    assert found.ranking[0].confidence > found.ranking[1].confidence
