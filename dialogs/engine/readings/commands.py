@@ -12,7 +12,7 @@ from dialogs.data.flow import Question, Step
 from dialogs.engine.readings import keys
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.readings.hints import fold, folded, heard_in, words_of
-from dialogs.engine.readings.offers import filler_of, without_filler
+from dialogs.engine.readings.offers import LAST, OTHER, filler_of, without_filler
 from dialogs.engine.state import CallState
 
 LONGEST = 9  # words: longer utterances tell a story, and a set phrase inside of one means little
@@ -28,7 +28,7 @@ _KEY = "key_"  # commands called key_1, key_star…: the key's name said aloud
 _KEYS = {"star": "*", "hash": "#"}
 _LANGUAGE = "language_"  # language_en, language_uk…: the name of a language
 _WITHOUT_CLASSIFIER = {"yes": Means.YES, "no": Means.NO, "agent": Means.AGENT}
-_PARTS = frozenset({HELLO, OPENER, FAREWELL, MOMENT, PLAIN_NO, LEADING_NO, "filler", "last"})  # read in ways of their own
+_PARTS = frozenset({HELLO, OPENER, FAREWELL, MOMENT, PLAIN_NO, LEADING_NO, "filler", LAST, OTHER})  # read in ways of their own
 _ENDS = frozenset({"wrong_number"})  # what ends the call must be most of what was said
 _LONGEST_HINT = 14
 
