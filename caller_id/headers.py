@@ -103,7 +103,9 @@ def _named(header: str) -> list[NameAddr]:
 
 
 def _is_private(entry: NameAddr) -> bool:
-    return entry.parameters.get("privacy", "off") in {"full", "uri"}
+    """Several values may stand in quotes, each with who is to hide it: "uri-network, name" (draft-ietf-sip-privacy-04, 5)."""
+    asked = re.split(r"[;,\s]+", entry.parameters.get("privacy", ""))
+    return any(value.partition("-")[0] in {"full", "uri"} for value in asked)
 
 
 def _verdicts(entry: NameAddr) -> list[str]:
@@ -150,7 +152,7 @@ def _passport_level(identity: str) -> str:
 
 
 def _asks_privacy(headers: Mapping[str, str], from_uri: str) -> bool:
-    wanted = set(re.split(r"[;,\s]+", headers.get("privacy", "")[:_LONGEST].lower()))
+    wanted = set(re.split(r"[;,\s]+", headers.get("privacy", "").lower()))  # all of it: what hides a number may stand last
     return bool(wanted & _HIDES_NUMBER) or parse_number(from_uri).kind is NumberKind.WITHHELD
 
 
@@ -190,7 +192,7 @@ def _index(entry: NameAddr) -> tuple[int, ...]:
 
 
 def _history_is_private(headers: Mapping[str, str], entry: NameAddr) -> bool:
-    asked = re.split(r"[;,\s]+", headers.get("privacy", "")[:_LONGEST].lower())
+    asked = re.split(r"[;,\s]+", headers.get("privacy", "").lower())
     hidden = entry.uri.headers.get("privacy", "") if entry.uri is not None else ""
     return "history" in asked or "history" in re.split(r"[;,\s]+", hidden)
 

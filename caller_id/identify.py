@@ -26,7 +26,8 @@ async def identify(
 ) -> Caller:
     """Who calls, as far as an INVITE tells. Header names are lower-case. Never raises: what cannot be read is unknown.
 
-    A number that nobody vouches for is kept for the record and gives no customer hint: anyone can write it.
+    A number that nobody vouches for is kept for the record and gives no customer hint: anyone can write it. Nor does a
+    switchboard's, when the caller has an extension.
     """
     asserted = read_identity(headers, from_uri, rules)
     dialled = parse_number(to_uri, rules.form)
@@ -50,6 +51,8 @@ def known_caller(number: TelephoneNumber, trust: NumberTrust, customer: Customer
 
 async def _customer(number: TelephoneNumber, trust: NumberTrust, directory: CustomerDirectory | None) -> Customer:
     if directory is None or number.e164 is None or trust is NumberTrust.NONE:
+        return NOBODY
+    if number.extension is not None:  # one of many behind a switchboard: its customer is the office, not this caller
         return NOBODY
     try:
         return agreed(await directory.look_up(number.e164))

@@ -63,7 +63,7 @@ def read_table(path: Path, progress: Progress = lambda share: None) -> Generator
 
 def _text_rows(path: Path, progress: Progress) -> Iterator[Row]:
     size = max(path.stat().st_size, 1)
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     # a byte that means nothing costs its line only; universal newlines: also those of old Macs
     errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     with path.open("rb") as raw, TextIOWrapper(raw, encoding, errors) as file:
@@ -104,8 +104,8 @@ def _split(line: str, delimiter: str) -> list[str] | RowError:
         return RowError("a quote is not closed or stands inside a value", "Quote whole values, or none")
 
 
-def _encoding(path: Path) -> str:
-    """UTF-8, UTF-16 as Excel's "Unicode text", or Windows-1250 as its CSV in Central Europe."""
+def encoding_of(path: Path) -> str:
+    """Of a text: UTF-8, UTF-16 as Excel's "Unicode text", or Windows-1250 as its CSV in Central Europe."""
     with path.open("rb") as file:
         start = file.read(64)
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

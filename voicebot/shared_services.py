@@ -15,7 +15,7 @@ from voicebot.conversation.session import SessionServices
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.service import HandOffService
-from voicebot.handoff.undelivered import Undelivered
+from voicebot.handoff.undelivered import Undelivered, undelivered_folder
 from voicebot.handoff.webhook import Webhook
 from voicebot.health.report import Part, report
 from voicebot.identity.opening import Identity, open_identity
@@ -86,7 +86,7 @@ async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     wanted = settings.handoff.webhook
     if wanted is None:
         return None
-    folder = settings.state.data_dir / ("webhooks" if process == "calls" else f"webhooks-{process}")
+    folder = undelivered_folder(settings.state.data_dir, process)
     webhook = Webhook(str(wanted.url.get_secret_value()), wanted.secret.get_secret_value(), undelivered=Undelivered(folder))
     await webhook.start()
     stack.push_async_callback(webhook.close)

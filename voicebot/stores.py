@@ -10,15 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from voicebot.config.settings import Settings
 from voicebot.errors import RecordsError
 from voicebot.files import close_to_others
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
-from voicebot.records.engine import file_of
+from voicebot.handoff.undelivered import undelivered_folders
+from voicebot.records.engine import sqlite_file
 from voicebot.records.store import RecordStore
 from voicebot.state.admission import Admission
 from voicebot.state.call_rates import CallRates
@@ -131,7 +130,7 @@ def local_secret(settings: Settings) -> str | None:
 def private_places(settings: Settings) -> Iterator[Path]:
     """Folders and files with callers' data, as far as they are there: nobody but the service may read them."""
     data_dir = settings.state.data_dir
-    folders = [data_dir, settings.recordings_dir, settings.spool_dir, data_dir / "webhooks", data_dir / "state"]
+    folders = [data_dir, settings.recordings_dir, settings.spool_dir, *undelivered_folders(data_dir), data_dir / "state"]
     if settings.records.folder is not None:
         folders.append(settings.records.folder)
     yield from folders
@@ -143,6 +142,6 @@ def private_places(settings: Settings) -> Iterator[Path]:
 
 def _database_file(settings: Settings) -> Path | None:
     try:
-        return file_of(make_url(settings.database_url))
-    except ArgumentError:
+        return sqlite_file(settings.database_url)
+    except RecordsError:
         return None  # told when it is opened

@@ -269,6 +269,14 @@ class Flow(Spec):
     says: Says
     steps: Mapping[str, Step]
 
+    def phrases(self, command: str, language: str) -> tuple[str, ...]:
+        """The set phrases of a command in a language; none where there are none."""
+        return self.commands.get(command, {}).get(language, ())
+
+    def hints_of(self, name: str, language: str) -> tuple[str, ...]:
+        """The hints of a command, an option or a matter in a language; none where there are none."""
+        return self.hints.get(name, {}).get(language, ())
+
     @cached_property
     def options(self) -> frozenset[str]:
         """Names that mean something only at the steps that offer them."""

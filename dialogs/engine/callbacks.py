@@ -17,7 +17,7 @@ _FARTHEST = timedelta(days=6)  # a day of the week would be ambiguous; a wish be
 def callback_time(bundle: Bundle, state: CallState, now: datetime) -> datetime | None:
     """The earliest time of the callback that is being promised, on the bank's wall clock; None: as soon as the place comes up."""
     hours = _hours(bundle, state)
-    wished = _wished(bundle, state, now, _hours(bundle, state))
+    wished = _wished(bundle, state, now, hours)
     if wished is None and bundle.calendar.is_open(hours, now):
         return None
     return _first_within(bundle, hours, wished or bundle.calendar.local(now))

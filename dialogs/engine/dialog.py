@@ -254,8 +254,7 @@ class Dialog:
             return [why]  # its result is still to come
         state.phase, state.handed = Phase.HANDING_OFF, handing.TRANSFER
         state.target = Target(queue, bundle.queues[queue].priority, "error")
-        segment = state.segment.value if state.segment_by != handing.UNKNOWN else handing.UNKNOWN
-        return [why, HandOff(queue, state.target.priority, segment, state.language, state.suspected, reason="error")]
+        return [why, HandOff(queue, state.target.priority, state.told_segment, state.language, state.suspected, reason="error")]
 
     def _apology(self) -> list[Action]:
         """The last words before a call ends without a human; nothing in them can fail. None where no voice works."""

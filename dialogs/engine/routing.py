@@ -8,7 +8,7 @@ from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Route
 from dialogs.data.routes import HIGHEST_PRIORITY, SLOWED_PRIORITY, SegmentLine
 from dialogs.engine.gate import GateResult, Way, look
-from dialogs.engine.readings.priors import LIKELY
+from dialogs.engine.readings.answers import LIKELY
 from dialogs.engine.state import CallState, Matter, Target
 from dialogs.engine.turn import Turn
 
@@ -103,7 +103,7 @@ def own_line(bundle: Bundle, state: CallState) -> SegmentLine | None:
     line = bundle.routes.segments.get(state.segment)
     if state.private and line is not None and line.takes != "all":
         return None
-    return bundle.routes.segments.get(state.segment)
+    return line
 
 
 def closed_since(turn: Turn) -> bool:

@@ -14,6 +14,12 @@ MOST_TOLD, FIRST_TOLD = 60, 15  # entries of the agent's story: so many in all, 
 LONGEST_TOLD = 400  # characters of one entry
 
 
+SITUATION = "situation"
+"""The kind of an entity."""
+UNKNOWN = "unknown"
+"""What nothing tells."""
+
+
 class Phase(StrEnum):
     """What the dialogue waits for."""
 
@@ -36,6 +42,11 @@ class Matter:
     by: str = "words"
     entities: tuple[tuple[str, str], ...] = ()
     queue: str | None = None
+
+    @property
+    def situations(self) -> tuple[str, ...]:
+        """What the caller is in (a death in the family), which the wording goes by."""
+        return tuple(value for kind, value in self.entities if kind == SITUATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +161,13 @@ class CallState:
             return "line"
         listed = self.caller.customer_ref is not None or self.caller.segment is not Segment.MASS
         if not self.recognised or not listed:
-            return "unknown"
+            return UNKNOWN
         return "app" if self.authentication is Authentication.APP else "number"
+
+    @property
+    def told_segment(self) -> str:
+        """The segment as the agent is told it: one that nothing says is unknown."""
+        return UNKNOWN if self.segment_by == UNKNOWN else self.segment.value
 
     @property
     def asked_about(self) -> str | None:

@@ -58,7 +58,13 @@ def test_an_untrusted_peer_only_claims() -> None:
 @pytest.mark.parametrize("trusted", [True, False])
 @pytest.mark.parametrize(
     "headers",
-    [{"privacy": "id"}, {"privacy": "user;critical"}, {"privacy": "header"}, {"privacy": "Session; ID"}],
+    [
+        {"privacy": "id"},
+        {"privacy": "user;critical"},
+        {"privacy": "header"},
+        {"privacy": "Session; ID"},
+        {"privacy": "none, " * 999 + "id"},
+    ],
 )
 def test_who_asks_for_privacy_is_withheld(headers: dict[str, str], trusted: bool) -> None:
     """RFC 3323, RFC 3325 section 7: the number is not even known to the caller's record."""
@@ -72,6 +78,8 @@ def test_who_asks_for_privacy_is_withheld(headers: dict[str, str], trusted: bool
     [
         {"remote-party-id": f"<sip:{RPID}@pbx.example>;privacy=full"},
         {"remote-party-id": f"<sip:{RPID}@pbx.example>;privacy=uri"},
+        {"remote-party-id": f"<sip:{RPID}@pbx.example>;privacy=uri-network"},
+        {"remote-party-id": f'<sip:{RPID}@pbx.example>;privacy="name, full-network"'},
         {"p-asserted-identity": "<sip:anonymous@anonymous.invalid>"},
     ],
 )

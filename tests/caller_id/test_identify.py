@@ -53,6 +53,13 @@ async def test_a_number_nobody_vouches_for_gives_no_hint() -> None:
     assert (caller.number, caller.trust, caller.segment, caller.customer_ref) == (NUMBER, NumberTrust.NONE, Segment.MASS, None)
 
 
+@pytest.mark.parametrize("sender", [f"<tel:{NUMBER};ext=12>", f"sip:{NUMBER};ext=12@x", f"sip:{NUMBER}x12@x"])
+async def test_an_extension_is_not_taken_for_the_customer_whose_switchboard_it_is(sender: str) -> None:
+    caller = await identify({}, sender, TO, CallerIdRules(), directory=Directory(PRIVATE))
+    assert (caller.number, caller.extension, caller.trust) == (NUMBER, "12", NumberTrust.TRUNK)
+    assert (caller.segment, caller.language, caller.tenure_years, caller.customer_ref) == (Segment.MASS, None, None, None)
+
+
 async def test_a_withheld_number_is_served_as_anyones() -> None:
     """It may be a spoofed one that the operator hid: no personalisation."""
     caller = await identify(

@@ -28,8 +28,8 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize("language", languages().values(), ids=lambda language: language.code)
 class TestComplete:
     def test_every_field_says_something(self, language: Language) -> None:
-        """But for what a language may do without: repeated digits, doubtful months, "of"."""
-        may_be_empty = {"repeats", "zeros", "doubtful_months", "month_first", "of", "not_dictated"}
+        """But for what a language may do without: repeated digits, doubtful months, "of", words after "no"."""
+        may_be_empty = {"repeats", "zeros", "doubtful_months", "month_first", "of", "not_dictated", "not_corrected"}
         secrets = (language.secrets, language.secrets.passwords)
         for part in (language, language.acts, language.dates, language.matters, *secrets, language.turns):
             for field in fields(part):
@@ -149,9 +149,9 @@ def forget() -> None:
     import nlu.text.redaction.harmless
     import nlu.text.redaction.names
     import nlu.text.redaction.passwords
+    import nlu.understanding.cuts
     import nlu.understanding.entities
     import nlu.understanding.foreign
-    import nlu.understanding.matters
 
     languages.cache_clear()
     nlu.text.acts._lexicon.cache_clear()
@@ -166,7 +166,7 @@ def forget() -> None:
     nlu.text.redaction.names.links.cache_clear()
     nlu.understanding.entities._money.cache_clear()
     nlu.understanding.foreign._request_patterns.cache_clear()
-    nlu.understanding.matters._patterns.cache_clear()
+    nlu.understanding.cuts._patterns.cache_clear()
 
 
 def test_a_third_language_reads_numbers_acts_days_and_secrets(german: str) -> None:

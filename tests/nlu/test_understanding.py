@@ -15,8 +15,9 @@ from nlu.text.normalise import normalise
 from nlu.text.number_words import numbers_to_digits
 from nlu.types import Act, Decision, Hypothesis
 from nlu.understanding.classifier import Classifier
+from nlu.understanding.cuts import asked_about
 from nlu.understanding.loading import load
-from nlu.understanding.matters import asked_about
+from nlu.understanding.policy import Verdict
 
 LABELS = (
     *("card_block", "document_block", "card_issue", "card_limits_pin", "balance", "mortgage", "transfer"),
@@ -208,3 +209,20 @@ def test_where_a_human_is_asked_about_is_found_in_both_languages() -> None:
     assert asked_about("put me through to a person about my lost card", "en") == "my lost card"
     assert asked_about("chcę z kimś porozmawiać", "pl") is None
     assert asked_about("chce z kims porozmawiac o pożyczce", "pl") == "pożyczce"
+
+
+def test_of_what_a_bare_word_may_mean_none_is_likelier(classifier: Classifier) -> None:
+    """The model may be sure of one; the caller was not, and silence must not make it an emergency."""
+    found = classifier.understand([Hypothesis("telefon", 1.0)], "pl")
+    assert found.decision is Decision.CHOOSE
+    assert [one.intent for one in found.ranking] == list(found.choices)
+    assert {one.confidence for one in found.ranking} == {1 / len(found.choices)}
+
+
+def test_a_choice_between_what_was_said_keeps_what_is_likelier(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a bare word tells nothing: an unlikely emergency of a choice must not look as likely as the rest."""
+    choice = Verdict(Decision.CHOOSE, "card_block", 0.6, ("card_block", "transfer"), 1.0, "cheapest: offer both")
+    monkeypatch.setattr(classifier.policy, "decide", lambda ranking: choice)
+    found = classifier.understand([Hypothesis("kartę mam w portfelu a przelew", 1.0)], "pl")
+    assert (found.decision, found.choices) == (Decision.CHOOSE, choice.choices)
+    assert found.ranking[0].confidence > found.ranking[1].confidence

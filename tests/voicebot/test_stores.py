@@ -11,7 +11,8 @@ from tests.voicebot.logged import line_with
 from tests.voicebot.state.servers import StateServer, server
 from voicebot.config.settings import Records, Settings, State
 from voicebot.conversation.session import utc_now
-from voicebot.stores import local_secret, open_stores
+from voicebot.handoff.undelivered import undelivered_folder
+from voicebot.stores import local_secret, open_stores, private_places
 
 __all__ = ["server"]
 NUMBER = "+48600100200"
@@ -51,3 +52,11 @@ async def test_what_was_open_to_others_is_closed_at_the_start(server: StateServe
             await open_stores(settings_in(data, server), stack, clock=utc_now)
             await told.written()
         assert [path.stat().st_mode & 0o777 for path in (data, calls, data / "calls.db")] == [0o700, 0o700, 0o600]
+
+
+def test_messages_that_wait_are_private_in_every_process(tmp_path: Path) -> None:
+    """The calls' and the web's: they name callers."""
+    folders = [undelivered_folder(tmp_path, process) for process in ("calls", "web")]
+    for folder in folders:
+        folder.mkdir()
+    assert set(folders) <= set(private_places(Settings(state=State(data_dir=tmp_path))))

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from voicebot.config.settings import Settings
 from voicebot.process import PID_FILE
-from voicebot.records.engine import file_of
+from voicebot.records.engine import sqlite_file
 from voicebot.state.data_lock import LOCK, UNFINISHED
 
 DATA = "data"
@@ -46,7 +44,7 @@ def parts_of(settings: Settings, config: Path | None) -> tuple[Part, ...]:
 
 
 def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
-    database, tls = file_of(make_url(settings.database_url)), settings.web.tls
+    database, tls = sqlite_file(settings.database_url), settings.web.tls
     files: dict[str, tuple[Path | None, str]] = {
         "records.db": (database, "records.database_url"),
         "customers.db": (settings.customers.sqlite, "customers.sqlite"),
@@ -74,7 +72,7 @@ def _named(settings: Settings, config: Path | None) -> Iterator[Part]:
 def left_out(settings: Settings, *, recordings: bool) -> list[str]:
     """What the archive does not hold, for the people who rely on it."""
     told = []
-    if file_of(make_url(settings.database_url)) is None:
+    if sqlite_file(settings.database_url) is None:
         told.append("call records: they are in PostgreSQL; back it up with pg_dump --format=custom")
     if settings.state.redis_url is not None:
         told.append("hand-offs, callbacks and switches: they are in the Redis of state.redis_url; back it up with its own means")

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from voicebot.backup.archive import ArchiveReader, Manifest
@@ -23,7 +22,7 @@ from voicebot.config.settings import Settings
 from voicebot.errors import RecordsError
 from voicebot.files import FILE_MODE, private_folder
 from voicebot.records.database import Database
-from voicebot.records.engine import file_of
+from voicebot.records.engine import sqlite_file
 from voicebot.state.data_lock import UNFINISHED, data_held
 
 FROM_BACKUP = ".from-backup"
@@ -78,7 +77,7 @@ def restore(
             with ExitStack() as staged:
                 staging = _Staging(parts, staged)
                 files = _unpacked(archive, staging)
-                _readable(staging.of(file_of(make_url(settings.database_url))))
+                _readable(staging.of(sqlite_file(settings.database_url)))
                 staging.given_to(data.stat())
                 os.sync()
                 change = _Change(f"{ASIDE}{now:%Y%m%d-%H%M%S}")

@@ -31,9 +31,8 @@ class KeptWords:
 
     def redacted(self, text: str) -> str:
         """What may be kept of a line, if it comes next."""
-        alone = redact_text(text)
         if not self._before:
-            return alone
+            return redact_text(text)
         lines = redact_text("\n".join((*self._before, text))).split("\n")
         if len(lines) <= len(self._before):
             return _PART  # a number goes on from one line to the next, and where it begins cannot be told any more

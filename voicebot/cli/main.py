@@ -6,25 +6,25 @@ import loguru
 import typer
 
 from nlu.cli import app as nlu_app
-from voicebot.cli.audit import app as audit_app
-from voicebot.cli.backup import backup, restore
-from voicebot.cli.bundle import conversation_tests, flow_app, replay
-from voicebot.cli.call import call
-from voicebot.cli.calls import app as calls_app
-from voicebot.cli.config import app as config_app
-from voicebot.cli.customers import app as customers_app
-from voicebot.cli.demo import demo
-from voicebot.cli.keys import app as keys_app
-from voicebot.cli.models import app as models_app
-from voicebot.cli.nlu import with_configuration
-from voicebot.cli.person import app as person_app
-from voicebot.cli.prompts import prompts_app
-from voicebot.cli.records import app as records_app
-from voicebot.cli.reload import reload
-from voicebot.cli.serve import serve
-from voicebot.cli.service import app as service_app
-from voicebot.cli.talk import talk
-from voicebot.cli.web import web
+from voicebot.cli.keeping.audit import app as audit_app
+from voicebot.cli.keeping.backup import backup, restore
+from voicebot.cli.keeping.calls import app as calls_app
+from voicebot.cli.keeping.customers import app as customers_app
+from voicebot.cli.keeping.person import app as person_app
+from voicebot.cli.keeping.records import app as records_app
+from voicebot.cli.running.config import app as config_app
+from voicebot.cli.running.demo import demo
+from voicebot.cli.running.keys import app as keys_app
+from voicebot.cli.running.models import app as models_app
+from voicebot.cli.running.reload import reload
+from voicebot.cli.running.serve import serve
+from voicebot.cli.running.service import app as service_app
+from voicebot.cli.running.web import web
+from voicebot.cli.talking.call import call
+from voicebot.cli.talking.flow import conversation_tests, flow_app, replay
+from voicebot.cli.talking.nlu import with_configuration
+from voicebot.cli.talking.prompts import prompts_app
+from voicebot.cli.talking.talk import talk
 
 loguru.logger.remove()  # pipecat logs a greeting when imported; `voicebot.logs` decides what is logged
 

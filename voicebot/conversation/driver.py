@@ -34,7 +34,6 @@ from dialogs.events import (
     StopRecording,
     Wait,
 )
-from nlu.text.redaction.redact import redact
 from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Hypothesis
 from voicebot.conversation.facts import FactQueue, Reports
@@ -274,20 +273,19 @@ class CallDriver(Reports):
         hypotheses = [Hypothesis(reading.text, reading.confidence) for reading in recognition.readings if reading.text.strip()]
         if not hypotheses:
             return Heard(text="")
-        told = self._told.redact(hypotheses[0].text)
-        if told != redact(hypotheses[0].text):  # only the turns before tell that it is a secret: it goes no further
-            hypotheses = [replace(hypotheses[0], text=told)]
+        said, by_voice = hypotheses[0], self._keys is not None and self._keys.by_voice
+        number = spoken_digits(said.text, self._listen.language) if by_voice else ""
+        told = self._told.only_by_turns(said.text)
+        if told != said.text:  # it goes no further, in no other reading either
+            hypotheses = [replace(said, text=told)]
         try:
             async with asyncio.timeout(self._settings.understand_s):
                 understanding = await self._understand(hypotheses, self._listen.language)
         except Exception as error:  # a TimeoutError is one like the others
             log.error("understanding failed", code="nlu.failed", error=error)
             self._facts.put(Failed("classifier", "nlu.failed"))
-            return Heard(text="", confidence=hypotheses[0].confidence)
-        number = (
-            spoken_digits(hypotheses[0].text, self._listen.language) if self._keys is not None and self._keys.by_voice else ""
-        )
-        return Heard(understanding.text, understanding=understanding, confidence=hypotheses[0].confidence, number=number)
+            return Heard(text="", confidence=said.confidence)
+        return Heard(understanding.text, understanding=understanding, confidence=said.confidence, number=number)
 
     def _on_speech_started(self, fact: SpeechStarted) -> None:
         if self._keys is not None and not self._keys.by_voice:

@@ -43,7 +43,8 @@ class Scenario:
     steps: tuple[Step, ...]
     queue: str
     priority: int = 0
-    segment: str = "mass"
+    segment: str = "unknown"
+    """As the agent is told it: nobody is in a segment by being in none of the others."""
     line: str = ENGLISH_LINE
     codec: str = "g722"
     headers: Mapping[str, str] = field(default_factory=dict)

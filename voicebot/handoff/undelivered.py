@@ -31,6 +31,16 @@ class Delivery:
 _codec = Codec(Delivery)
 
 
+def undelivered_folder(data_dir: Path, process: str) -> Path:
+    """Where a process keeps its messages."""
+    return data_dir / ("webhooks" if process == "calls" else f"webhooks-{process}")
+
+
+def undelivered_folders(data_dir: Path) -> list[Path]:
+    """Those that are there, of all processes."""
+    return sorted(data_dir.glob("webhooks*"))
+
+
 class Undelivered:
     """A folder with a file per message, readable by the service only. One file that cannot be read does not hide the others."""
 

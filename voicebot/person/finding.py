@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from caller_id.directory import Customer
 from caller_id.phone_numbers import NumberKind, parse_number, shorten
 from voicebot.errors import VoicebotError
@@ -15,7 +13,7 @@ from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.undelivered import Delivery
 from voicebot.person.stores import PersonStores
-from voicebot.records.engine import file_of
+from voicebot.records.engine import sqlite_file
 from voicebot.records.one_number import FoundCalls
 from voicebot.records.summary import CallRecord
 from voicebot.state.caller_memory import Remembered
@@ -114,7 +112,7 @@ def notes(found: Found, stores: PersonStores) -> Iterator[str]:
         yield "The customer directory is a copy of the bank's list: delete the customer there, then import the list again."
     if settings.handoff.webhook is not None:
         yield "What was told to handoff.webhook.url is in the bank's systems; it names calls and queues, no number."
-    if file_of_database(stores) is None:
+    if sqlite_file(settings.database_url) is None:
         yield "The records are in PostgreSQL: what is deleted leaves its files with the next VACUUM of the tables."
     if settings.state.redis_url is not None:
         yield "Hand-offs and callbacks are in your Redis: its append-only file and dumps hold them until they are written anew."
@@ -151,8 +149,3 @@ def _vouched(record: CallRecord) -> bool:
         if line.get("type") == "CallStarted" and isinstance(caller := line.get("caller"), dict):
             return caller.get("trust", "none") != "none" or caller.get("authentication") == "app"
     return False
-
-
-def file_of_database(stores: PersonStores) -> Path | None:
-    """The file of the call records, None when they are on a server."""
-    return file_of(make_url(stores.settings.database_url))

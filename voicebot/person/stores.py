@@ -11,7 +11,7 @@ from caller_id.sqlite_directory import SqliteDirectory
 from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
-from voicebot.handoff.undelivered import Undelivered
+from voicebot.handoff.undelivered import Undelivered, undelivered_folders
 from voicebot.records.store import RecordStore
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.data_lock import data_used
@@ -49,8 +49,7 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
         records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
         await records.start()
         stack.push_async_callback(records.close)
-        path = settings.customers.sqlite or data_dir / "customers.db"
-        customers = SqliteDirectory(path) if path.exists() else None
+        customers = SqliteDirectory(settings.customers_file) if settings.customers_file.exists() else None
         if customers is not None:
             stack.callback(customers.close)
         yield PersonStores(
@@ -60,6 +59,6 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             HandOffStore(shared),
             CallbackStore(shared),
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
-            tuple(Undelivered(folder) for folder in sorted(data_dir.glob("webhooks*"))),
+            tuple(map(Undelivered, undelivered_folders(data_dir))),
             customers,
         )

@@ -19,6 +19,8 @@ _FILE = "file"
 # auto_vacuum first: it counts only while the file is empty; secure_delete overwrites what is deleted with zeros
 _PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON")
 
+_NO_URL = "database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…"
+
 FileId = tuple[int, int]
 """Device and inode."""
 
@@ -32,7 +34,17 @@ def open_engine(url: str) -> Engine:
             f"database_url needs a driver that is not installed ({error}); for PostgreSQL: pip install 'psycopg[binary]'"
         ) from error
     except (ArgumentError, ValueError):  # their messages quote a part of the URL, which may be the password
-        raise RecordsError("database_url is no URL; write it like sqlite:///calls.db or postgresql+psycopg://…") from None
+        raise RecordsError(_NO_URL) from None
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of the database at this URL, written as for `open_engine`; None for one in memory or on a server. Raises
+    RecordsError.
+    """
+    try:
+        return file_of(make_url(url))
+    except (ArgumentError, ValueError):
+        raise RecordsError(_NO_URL) from None
 
 
 def file_of(url: URL) -> Path | None:

@@ -36,9 +36,8 @@ def outcome_of(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     the last hand-off that was taken over, None without one; `messages` are the approved messages the caller heard, by their ids,
     and `reason` is that of the end.
     """
-    pairs = [(exchange.event, exchange.actions) for exchange in exchanges]
-    actions = [action for _, done in pairs for action in done]
-    results = [event for event, _ in pairs if isinstance(event, HandOffResult)]
+    actions = [action for exchange in exchanges for action in exchange.actions]
+    results = [exchange.event for exchange in exchanges if isinstance(exchange.event, HandOffResult)]
     hand_offs = [action for action in actions if isinstance(action, HandOff)]
     taken = [asked for asked, result in zip(hand_offs, results, strict=False) if result.ok]
     decided = [action.why for action in actions if isinstance(action, Decided) and action.kind == "message"]

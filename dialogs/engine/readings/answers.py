@@ -32,6 +32,12 @@ class Means(StrEnum):
     NOTHING = "nothing"
 
 
+MATTERS = (Means.MATTER, Means.UNSURE, Means.SEVERAL)
+"""A matter is named, more or less surely."""
+LIKELY = 0.5
+"""A matter not yet confirmed is told to the agent, and chooses the queue, from this probability."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer. `option` names the option, command, language or menu meant; `correction` says that it began with a no.
@@ -54,3 +60,8 @@ class Answer:
     language: str | None = None
     entities: tuple[tuple[str, str], ...] = ()
     denied: tuple[str, ...] = ()
+
+    @property
+    def vague(self) -> bool:
+        """Nothing surer is named than what was on offer."""
+        return self.means in (Means.NO, Means.NOTHING) or (self.means in MATTERS and (self.confidence or 0) < LIKELY)

@@ -12,7 +12,7 @@ from dialogs.data.flow import Question, Step
 from dialogs.engine.readings import keys
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.readings.hints import fold, folded, heard_in, words_of
-from dialogs.engine.readings.offers import filler_of, without_filler
+from dialogs.engine.readings.offers import LAST, OTHER, filler_of, without_filler
 from dialogs.engine.state import CallState
 
 LONGEST = 9  # words: longer utterances tell a story, and a set phrase inside of one means little
@@ -28,7 +28,7 @@ _KEY = "key_"  # commands called key_1, key_star…: the key's name said aloud
 _KEYS = {"star": "*", "hash": "#"}
 _LANGUAGE = "language_"  # language_en, language_uk…: the name of a language
 _WITHOUT_CLASSIFIER = {"yes": Means.YES, "no": Means.NO, "agent": Means.AGENT}
-_PARTS = frozenset({HELLO, OPENER, FAREWELL, MOMENT, PLAIN_NO, LEADING_NO, "filler", "last"})  # read in ways of their own
+_PARTS = frozenset({HELLO, OPENER, FAREWELL, MOMENT, PLAIN_NO, LEADING_NO, "filler", LAST, OTHER})  # read in ways of their own
 _ENDS = frozenset({"wrong_number"})  # what ends the call must be most of what was said
 _LONGEST_HINT = 14
 
@@ -118,8 +118,7 @@ def _named_key(bundle: Bundle, state: CallState, step: Step, words: Sequence[str
 
 def only_opens(bundle: Bundle, language: str, words: Sequence[str]) -> bool:
     """Nothing but a greeting, or "I have a question": the matter is still to come."""
-    commands = bundle.flow.commands
-    opening = (*commands.get(HELLO, {}).get(language, ()), *commands.get(OPENER, {}).get(language, ()))
+    opening = (*bundle.flow.phrases(HELLO, language), *bundle.flow.phrases(OPENER, language))
     return len(words) <= _LONGEST_HINT and _covered(words, _longest_first(opening), filler_of(bundle, language))
 
 
@@ -146,13 +145,13 @@ def says_farewell(bundle: Bundle, language: str, text: str) -> bool:
     while words and words[-1] in filler:  # "bye, thank you very much"
         words.pop()
     ends = (spoken, " ".join(words))
-    phrases = folded(bundle.flow.commands.get(FAREWELL, {}).get(language, ()))
+    phrases = folded(bundle.flow.phrases(FAREWELL, language))
     return any(f" {end}".endswith(f" {phrase}") for phrase in phrases for end in ends)
 
 
 def asks_for_a_moment(bundle: Bundle, language: str, text: str) -> bool:
     """Words that ask to wait are in it, and are not denied ("I have no time to wait")."""
-    phrases = bundle.flow.commands.get(MOMENT, {}).get(language, ())
+    phrases = bundle.flow.phrases(MOMENT, language)
     return heard_in(tuple(phrase.replace(" ", "_") for phrase in phrases), words_of(text))
 
 
@@ -163,32 +162,29 @@ def begins_with_no(bundle: Bundle, language: str, text: str) -> bool:
 
 def after_no(bundle: Bundle, language: str, text: str) -> list[str]:
     """The words after the no, or several, that they begin with; none when they do not begin so."""
-    words, no = _from_the_first_word(bundle, language, text), folded(bundle.flow.commands.get(LEADING_NO, {}).get(language, ()))
+    words, no = _from_the_first_word(bundle, language, text), folded(bundle.flow.phrases(LEADING_NO, language))
     rest = [*dropwhile(lambda word: word in no, words)]
     return rest if len(rest) < len(words) and not reports_trouble(bundle, language, text) else []
 
 
 def reports_trouble(bundle: Bundle, language: str, text: str) -> bool:
     """They begin with a no that is none: "nie działa", "can't find it"."""
-    entries = bundle.flow.hints.get(TROUBLE, {}).get(language, ())
+    entries = bundle.flow.hints_of(TROUBLE, language)
     words = _from_the_first_word(bundle, language, text)
     return any(heard_in(entries, words[:length]) for length in (2, 3)) if words else False
 
 
 def _from_the_first_word(bundle: Bundle, language: str, text: str) -> list[str]:
     """The words from the first on that is neither filler nor a call to stop ("wait, wait")."""
-    aside = filler_of(bundle, language) | frozenset(folded(bundle.flow.commands.get(MOMENT, {}).get(language, ())))
+    aside = filler_of(bundle, language) | frozenset(folded(bundle.flow.phrases(MOMENT, language)))
     return [*dropwhile(lambda word: word in aside, words_of(text))]
 
 
 def denies_plainly(bundle: Bundle, language: str, text: str) -> bool:
     """It begins with words that can only be a no ("neither", "far from it"), whatever follows them."""
-    words, filler = words_of(text), filler_of(bundle, language)
-    while words and words[0] in filler:
-        words.pop(0)
-    spoken = f"{' '.join(words)} "
-    phrases = bundle.flow.commands.get(PLAIN_NO, {}).get(language, ())
-    return any(spoken.startswith(f"{phrase} ") for phrase in folded(phrases))
+    filler = filler_of(bundle, language)
+    spoken = f"{' '.join(dropwhile(lambda word: word in filler, words_of(text)))} "
+    return any(spoken.startswith(f"{phrase} ") for phrase in folded(bundle.flow.phrases(PLAIN_NO, language)))
 
 
 def content(bundle: Bundle, language: str, text: str) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from dialogs.data.bundle import Bundle
+from dialogs.engine.readings.answers import LIKELY
 from dialogs.engine.readings.commands import LEADING_NO, after_no, denies_plainly, reports_trouble
 from dialogs.engine.readings.hints import folded, heard_in, words_of
-from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.state import CallState
 from nlu.types import Act, Decision, Understanding
 
@@ -37,7 +37,7 @@ def heed_no(bundle: Bundle, state: CallState, understood: Understanding, on_tabl
 def _is_no_with_thanks(bundle: Bundle, state: CallState, text: str) -> bool:
     """A no that goes on kindly ("no, that's fine"), without a yes in it."""
     rest = after_no(bundle, state.language, text)
-    yes = folded(bundle.flow.commands.get("yes", {}).get(state.language, ()))
+    yes = folded(bundle.flow.phrases("yes", state.language))
     return bool(rest) and not any(word in yes for word in rest)
 
 
@@ -46,11 +46,11 @@ def _named_instead(
 ) -> Understanding:
     """What is named after the no, to be confirmed: with one no there is no telling it from a denial."""
     rest = after_no(bundle, state.language, text)
-    no = folded(bundle.flow.commands.get(LEADING_NO, {}).get(state.language, ()))
+    no = folded(bundle.flow.phrases(LEADING_NO, state.language))
     settled = understood.decision is not Decision.REJECT or understood.act is not Act.DENY
     if settled or not rest or any(word in no for word in rest) or denies_plainly(bundle, state.language, text):
         return understood
-    unwanted = bundle.flow.hints.get(UNWANTED, {}).get(state.language, ())
+    unwanted = bundle.flow.hints_of(UNWANTED, state.language)
     if heard_in(unwanted, words_of(text)):
         return understood
     likely = [one.intent for one in understood.ranking if one.confidence >= _WORTH_TAKING]

@@ -14,7 +14,9 @@ from dialogs.engine.readings.hints import folded, words_of
 from dialogs.engine.state import CallState
 
 LAST = "last"  # "the last one", of whatever was offered
+OTHER = "other"  # "the other one", of two: the one read out last
 _MOST_WORDS = 5  # of content: whoever says more tells a story, and the classifier reads those
+_TWO = 2
 _LEAST_ALIKE = 3
 _ENDING = 2  # letters that a case may change
 
@@ -42,7 +44,7 @@ def without_filler(bundle: Bundle, language: str, words: Sequence[str]) -> list[
 
 def filler_of(bundle: Bundle, language: str) -> frozenset[str]:
     """The words that go along with anything."""
-    return _single_words(bundle.flow.commands.get("filler", {}).get(language, ()))
+    return _single_words(bundle.flow.phrases("filler", language))
 
 
 @lru_cache(maxsize=64)
@@ -52,7 +54,9 @@ def _single_words(phrases: tuple[str, ...]) -> frozenset[str]:
 
 def _last(bundle: Bundle, state: CallState, offered: Sequence[str], words: Sequence[str]) -> str | None:
     """The last of what was read out, when that is what was said."""
-    phrases = bundle.flow.commands.get(LAST, {}).get(state.language, ())
+    phrases = bundle.flow.phrases(LAST, state.language)
+    if len(offered) == _TWO:
+        phrases = (*phrases, *bundle.flow.phrases(OTHER, state.language))
     return offered[-1] if offered and " ".join(words) in folded(phrases) else None
 
 

@@ -12,8 +12,6 @@ from nlu.types import OUT_OF_SCOPE, Decision, RankedIntent, Understanding
 WORTH_ASKING = 0.1  # probability below which a matter is not even one of several
 WORTH_CONFIRMING = 0.2  # probability below which "do you mean…?" nearly always gets a no: better to ask in other words
 
-
-LIKELY = 0.5  # a matter not yet confirmed is told to the agent, and chooses the queue, from this probability
 AS_GOOD_AS_CERTAIN = 0.9  # "…, right?" would be an idle question
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Question, Step
 from dialogs.engine.readings import commands
-from dialogs.engine.readings.answers import Answer, Means
+from dialogs.engine.readings.answers import LIKELY, Answer, Means
 from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, Command, find_command, find_urgent
 from dialogs.engine.readings.corrections import heed_no
 from dialogs.engine.readings.hints import heard_in, in_any_language, words_of
 from dialogs.engine.readings.offers import find_offer, without_filler
-from dialogs.engine.readings.priors import LIKELY, WORTH_ASKING, WORTH_CONFIRMING, weigh, without
-from dialogs.engine.state import CallState
+from dialogs.engine.readings.priors import WORTH_ASKING, WORTH_CONFIRMING, weigh, without
+from dialogs.engine.state import SITUATION, CallState
 from dialogs.events import Expect, Heard
 from nlu.types import AGENT, Act, Decision, Understanding
 
@@ -86,13 +86,13 @@ def _hinted_matter(bundle: Bundle, state: CallState, words: Sequence[str], text:
 
 def _without_alarm(bundle: Bundle, understood: Understanding) -> Understanding:
     """What is left of a figure of speech: no life in danger, and nobody has died."""
-    entities = tuple(entity for entity in understood.entities if entity.kind != "situation")
+    entities = tuple(entity for entity in understood.entities if entity.kind != SITUATION)
     return replace(without(bundle.routes, understood, tuple(bundle.flow.doubts)), entities=entities)
 
 
 def _is_figure_of_speech(bundle: Bundle, state: CallState, text: str) -> bool:
     """Words that would be a cry for help if they were meant ("my wife will kill me when she finds out")."""
-    return heard_in(bundle.flow.hints.get(FIGURE_OF_SPEECH, {}).get(state.language, ()), words_of(text))
+    return heard_in(bundle.flow.hints_of(FIGURE_OF_SPEECH, state.language), words_of(text))
 
 
 def _without_classifier(bundle: Bundle, state: CallState, command: Command | None, text: str) -> Answer:
@@ -336,7 +336,7 @@ def _only_a_name(bundle: Bundle, state: CallState, text: str) -> bool:
 
 def _is_over(bundle: Bundle, state: CallState, text: str) -> bool:
     """What would be an emergency has turned out well, or never was ("I found it again", "nobody stole anything")."""
-    return heard_in(bundle.flow.hints.get(AVERTED, {}).get(state.language, ()), words_of(text))
+    return heard_in(bundle.flow.hints_of(AVERTED, state.language), words_of(text))
 
 
 def _other_language(bundle: Bundle, state: CallState, understood: Understanding) -> str | None:

@@ -141,10 +141,10 @@ def _tags(turn: Turn, step: Question, tag: str | None) -> tuple[str | None, ...]
     return (*_situations(turn), tag, "switched" if target.switched else target.queue, no_figure, abroad)
 
 
-def _situations(turn: Turn) -> list[str]:
+def _situations(turn: Turn) -> tuple[str, ...]:
     """The caller's situation (a death in the family), which comes before the matter it was taken for."""
     candidate = turn.state.candidate
-    return [value for kind, value in candidate.entities if kind == "situation"] if candidate else []
+    return candidate.situations if candidate else ()
 
 
 def _read_menu(turn: Turn, step: Menu, after: str) -> None:

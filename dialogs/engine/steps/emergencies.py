@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from dialogs.data.flow import Question, Step
 from dialogs.engine import routing
-from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.priors import LIKELY
+from dialogs.engine.readings.answers import LIKELY, MATTERS, Answer, Means
 from dialogs.engine.state import Matter, Phase
 from dialogs.engine.steps import asking, languages
 from dialogs.engine.turn import Turn
@@ -97,9 +96,8 @@ def confirmed_or_denied(turn: Turn, step: Question, answer: Answer) -> str | Non
         turn.decide("reask", f"no answer yet: {answer.means.value}")
         return asking.ask(turn, step, after="resume")
     picked = _another_candidate(turn, answer) or _the_other_one(turn, answer)
-    if (
-        picked is not None and state.several and len(state.candidates) == 2
-    ):  # both were named: the urgent one first, the other one kept
+    both_named = state.several and len(state.candidates) == 2
+    if picked is not None and both_named:  # the urgent one first, the other one kept
         answer = replace(answer, intent=picked)
     elif picked is not None or _denies(turn, answer):
         return _take_denial(turn, step, answer, picked)
@@ -131,7 +129,7 @@ def _take_denial(turn: Turn, step: Question, answer: Answer, picked: str | None)
     """It is no emergency: what is left of the choice, another matter, a human, or the question what it is about."""
     state, anywhere = turn.state, turn.bundle.flow.anywhere
     left = tuple(one for one in state.candidates if not turn.bundle.routes.is_emergency(one))
-    by_name = state.suspected in answer.denied and _vague(answer)
+    by_name = state.suspected in answer.denied and answer.vague
     state.denied |= {intent for intent in (state.suspected, *_emergencies_offered(turn)) if intent and intent != picked}
     state.candidate = state.suspected = None
     state.candidates = ()
@@ -179,12 +177,6 @@ def security_key(turn: Turn) -> str:
     return turn.bundle.flow.anywhere.security_key
 
 
-def _vague(answer: Answer) -> bool:
-    """Nothing surer is named than what was on offer."""
-    named = answer.means in (Means.MATTER, Means.UNSURE, Means.SEVERAL)
-    return answer.means in (Means.NO, Means.NOTHING) or (named and (answer.confidence or 0) < LIKELY)
-
-
 def _something_else(turn: Turn, answer: Answer) -> bool:
     """A weak suspicion gives way to a human asked for and to another matter, a doubtful one to another matter that is certain."""
     state = turn.state
@@ -199,7 +191,7 @@ def _another_candidate(turn: Turn, answer: Answer) -> str | None:
     """The ordinary matter that the caller picked from among those on offer, or may have when any of them will do."""
     if answer.option == "whichever":
         return next((one for one in turn.state.candidates if not turn.bundle.routes.is_emergency(one)), None)
-    if answer.means not in (Means.MATTER, Means.UNSURE, Means.SEVERAL):
+    if answer.means not in MATTERS:
         return None
     candidates, routes = turn.state.candidates, turn.bundle.routes
     named = [intent for intent in (answer.intent, *answer.choices) if intent in candidates]
@@ -209,7 +201,7 @@ def _another_candidate(turn: Turn, answer: Answer) -> str | None:
 def _the_other_one(turn: Turn, answer: Answer) -> str | None:
     """The other matter on offer, when the emergency is denied and nothing else is said. Of several, if the same people answer."""
     ordinary = [one for one in turn.state.candidates if not turn.bundle.routes.is_emergency(one)]
-    denied = turn.state.suspected in answer.denied and _vague(answer)
+    denied = turn.state.suspected in answer.denied and answer.vague
     one_place = len(ordinary) == 1 or (len(ordinary) > 1 and routing.lead_to_one_place(turn, ordinary))
     return ordinary[0] if denied and one_place else None
 

@@ -12,7 +12,6 @@ from dialogs.engine.turn import Turn
 from dialogs.events import Expect, HandOff, HandOffResult, HangUp
 
 TRANSFER = "transfer"
-UNKNOWN = "unknown"
 
 
 def announce(turn: Turn, step: Connect) -> str | None:
@@ -53,8 +52,7 @@ def _about(state: CallState) -> tuple[str, ...]:
     """What the announcement's wording may depend on: the caller's situation (a death in the family), and the matter."""
     if state.matter is None:
         return ()
-    situations = [value for kind, value in state.matter.entities if kind == "situation"]
-    return (*situations, *filter(None, (state.matter.intent,)))
+    return (*state.matter.situations, *filter(None, (state.matter.intent,)))
 
 
 def over_limit(turn: Turn) -> bool:
@@ -97,7 +95,7 @@ def _emit(turn: Turn, kind: str) -> None:
         HandOff(
             queue=target.queue,
             priority=target.priority,
-            segment=state.segment.value if state.segment_by != "unknown" else UNKNOWN,
+            segment=state.told_segment,
             language=state.caller_language or state.language,
             intent=intent,
             confidence=confidence,

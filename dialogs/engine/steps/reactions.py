@@ -7,11 +7,10 @@ from dataclasses import replace
 from dialogs.data.flow import Collect, Connect, Menu, Question, Step
 from dialogs.engine import routing
 from dialogs.engine.readings import words
-from dialogs.engine.readings.answers import Answer, Means
+from dialogs.engine.readings.answers import MATTERS, Answer, Means
 from dialogs.engine.readings.commands import ANGRY, LEADING_NO, NO_RECORDING, content, denies_plainly
 from dialogs.engine.readings.hints import folded, heard_in, words_of
 from dialogs.engine.readings.keys import MAIN_MENU
-from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.routing import own_line
 from dialogs.engine.state import Matter, Phase
 from dialogs.engine.steps import asking, comfort, emergencies, handing, languages
@@ -23,7 +22,6 @@ NO_HELP = "no_help"  # the message was none for this caller
 LONGEST_NO = 3  # words of content in a no that is only a no
 BOTH = "both"
 WHICHEVER = "whichever"
-_MATTERS = (Means.MATTER, Means.UNSURE, Means.SEVERAL)
 
 
 def react(turn: Turn, answer: Answer) -> str | None:
@@ -80,7 +78,7 @@ def _keep_words(turn: Turn, answer: Answer) -> None:
     if not answer.text:
         return
     state = turn.state
-    if answer.means in (*_MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE):
+    if answer.means in (*MATTERS, Means.EMERGENCY, Means.EMERGENCY_UNSURE):
         more = state.words and state.matter is not None and not answer.correction and state.words != answer.text
         state.words = f"{state.words} / {answer.text}" if more else answer.text
     elif answer.means in (Means.AGENT, Means.LANGUAGE, Means.NOTHING) or answer.option in words.FEELINGS:
@@ -90,14 +88,14 @@ def _keep_words(turn: Turn, answer: Answer) -> None:
 def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     """Saying again what was asked about means yes; naming one of the candidates means that one."""
     state = turn.state
-    if _is_answered(turn, answer.intent) and answer.means in _MATTERS and answer.second:
+    if _is_answered(turn, answer.intent) and answer.means in MATTERS and answer.second:
         return replace(answer, means=Means.MATTER, intent=answer.second, second=None, confidence=None, correction=False)
     if isinstance(step, Question) and step.option is not None:
         rest = _rest_of_the_choice(turn, answer)
         if rest is not None:
             return rest
         named = [intent for intent in (answer.intent, *answer.choices) if intent in state.candidates]
-        if named and answer.means in _MATTERS and not answer.correction:
+        if named and answer.means in MATTERS and not answer.correction:
             return Answer(
                 Means.MATTER, answer.by, answer.text, named[0], answer.confidence, second=answer.second, entities=answer.entities
             )
@@ -119,9 +117,8 @@ def _is_answered(turn: Turn, intent: str | None) -> bool:
 def _rest_of_the_choice(turn: Turn, answer: Answer) -> Answer | None:
     """What is left of the choice when one of it is denied and nothing surer is named instead."""
     candidates = turn.state.candidates
-    vague = answer.means in (Means.NO, Means.NOTHING) or (answer.means in _MATTERS and (answer.confidence or 0) < LIKELY)
     rest = tuple(intent for intent in candidates if intent not in answer.denied)
-    if not vague or not rest or len(rest) == len(candidates):
+    if not answer.vague or not rest or len(rest) == len(candidates):
         return None
     one = len(rest) == 1 or routing.lead_to_one_place(turn, rest)
     return Answer(Means.MATTER if one else Means.SEVERAL, text=answer.text, intent=rest[0], choices=() if one else rest)
@@ -157,8 +154,7 @@ def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
 def _goes_on(turn: Turn, answer: Answer) -> bool:
     """A no that goes on ("no, it's something else, I have…") is no end: the caller still wants something."""
     words = content(turn.bundle, turn.state.language, answer.text)
-    enough = turn.bundle.flow.hints.get("enough", {}).get(turn.state.language, ())
-    return len(words) > LONGEST_NO and not heard_in(enough, words_of(answer.text))
+    return len(words) > LONGEST_NO and not _says_enough(turn, answer)
 
 
 def _bears_out_no(turn: Turn, answer: Answer) -> bool:
@@ -166,22 +162,26 @@ def _bears_out_no(turn: Turn, answer: Answer) -> bool:
     flow, language = turn.bundle.flow, turn.state.language
     if answer.by == "key" or not answer.text:
         return True
-    no = folded((*flow.commands.get("no", {}).get(language, ()), *flow.commands.get(LEADING_NO, {}).get(language, ())))
-    said = words_of(answer.text)
-    enough = heard_in(flow.hints.get("enough", {}).get(language, ()), said)
-    return enough or any(word in no for word in said) or denies_plainly(turn.bundle, language, answer.text)
+    no = folded((*flow.phrases("no", language), *flow.phrases(LEADING_NO, language)))
+    said_no = any(word in no for word in words_of(answer.text))
+    return said_no or _says_enough(turn, answer) or denies_plainly(turn.bundle, language, answer.text)
+
+
+def _says_enough(turn: Turn, answer: Answer) -> bool:
+    """The caller has what they wanted."""
+    return heard_in(turn.bundle.flow.hints_of("enough", turn.state.language), words_of(answer.text))
 
 
 def _changes_mind(turn: Turn, answer: Answer) -> bool:
     """During an announcement only a no, or another matter, stops the transfer."""
     current = turn.state.matter.intent if turn.state.matter else None
-    return answer.means is Means.NO or (answer.means in _MATTERS and (answer.correction or answer.intent != current))
+    return answer.means is Means.NO or (answer.means in MATTERS and (answer.correction or answer.intent != current))
 
 
 def _stays_with_these_people(turn: Turn, answer: Answer) -> bool:
     """Said while a transfer is announced: more about the matter, and whoever is being called is who answers that too."""
     target, routes = turn.state.target, turn.bundle.routes
-    if target is None or turn.state.matter is None or answer.means not in _MATTERS or answer.option == words.ALSO:
+    if target is None or turn.state.matter is None or answer.means not in MATTERS or answer.option == words.ALSO:
         return False
     own = own_line(turn.bundle, turn.state)
     if own and own.takes == "all" and target.queue in (own.queue, own.adviser):
@@ -192,7 +192,7 @@ def _stays_with_these_people(turn: Turn, answer: Answer) -> bool:
 
 def _is_content(answer: Answer) -> bool:
     """Words of the caller's own, not a command to the bot."""
-    return bool(answer.text) and answer.means in (*_MATTERS, Means.NOTHING, Means.YES, Means.NO)
+    return bool(answer.text) and answer.means in (*MATTERS, Means.NOTHING, Means.YES, Means.NO)
 
 
 def learn(turn: Turn, answer: Answer) -> None:

@@ -8,11 +8,12 @@ from dialogs.data.flow import Collect, Question
 from dialogs.data.hours import DAYS
 from dialogs.engine.callbacks import DAY, PART, PARTS
 from dialogs.engine.readings.hints import heard_in, words_of
+from dialogs.engine.readings.words import ALSO
 from dialogs.engine.turn import Turn
 from dialogs.events import Heard
 
 _WEEKDAYS = {"monday": 0, "tuesday": 1, "wednesday": 2, "thursday": 3, "friday": 4, "saturday": 5, "sunday": 6}
-PRIVATELY, ALSO = "privately", "also"
+PRIVATELY = "privately"
 
 
 def hear(turn: Turn, heard: Heard) -> None:
@@ -23,14 +24,15 @@ def hear(turn: Turn, heard: Heard) -> None:
         return
     state.tell("said", text)
     words = words_of(text)
-    if heard_in(turn.bundle.flow.hints.get(PRIVATELY, {}).get(state.language, ()), words):
+    hints_of = turn.bundle.flow.hints_of
+    if heard_in(hints_of(PRIVATELY, state.language), words):
         state.private = True
-    if heard_in(turn.bundle.flow.hints.get(ALSO, {}).get(state.language, ()), words):
+    if heard_in(hints_of(ALSO, state.language), words):
         state.several = True
     step = turn.bundle.flow.steps.get(state.step)
     if not isinstance(step, Question | Collect) or "callback" not in _leads_to(step):
         return
-    parts = [part for part in PARTS if heard_in(turn.bundle.flow.hints.get(part, {}).get(state.language, ()), words)]
+    parts = [part for part in PARTS if heard_in(hints_of(part, state.language), words)]
     days = [entity.value for entity in (heard.understanding.entities if heard.understanding else ()) if entity.kind == "date"]
     day = _day(turn, days[-1]) if days else None  # a correction comes last
     if day is not None:

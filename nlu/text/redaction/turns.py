@@ -55,6 +55,11 @@ class TurnRedaction:
         self._expected = self._after(text, masked)
         return masked
 
+    def only_by_turns(self, text: str) -> str:
+        """What the caller said in one turn: masked where only the turns before tell that it is a secret, else as it was said."""
+        masked = self.redact(text)
+        return masked if masked != redact(text) else text
+
     def _masked(self, text: str) -> str:
         expected = self._expected
         if expected.password and _is_password(text):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from tests.voicebot.records.databases import STARTED, heard, summary
-from voicebot.cli.calls import _cell, _row
+from voicebot.cli.keeping.calls import _cell, _row
 from voicebot.cli.main import app
 from voicebot.records.database import Database
 from voicebot.records.listing import CallFilter, listed

@@ -220,7 +220,7 @@ def test_an_import_that_goes_on_says_so(config: Path, tmp_path: Path, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("voicebot.cli.customers._named", lambda file, show: interrupted)
+        patched.setattr("voicebot.cli.keeping.customers._named", lambda file, show: interrupted)
         assert ran("import", source).exit_code != 0
     result = ran("import", source)
     assert "gone on behind line 51" in result.stdout

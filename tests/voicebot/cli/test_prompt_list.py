@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dialogs.authoring.prompt_list import PromptEntry, Status, inventory
 from dialogs.data.bundle import load_bundle
-from voicebot.cli.prompt_list import show_prompts
+from voicebot.cli.talking.prompt_list import show_prompts
 
 ENTRIES = inventory(load_bundle(), date(2026, 11, 24))
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,9 +46,97 @@ async def test_a_list_that_is_gone_for_a_moment_still_counts(tmp_path: Path) -> 
     barred = BarredNumbers(path)
     assert await barred.has(NUMBER)
     path.unlink()
-    assert await barred.has(NUMBER)
-    path.write_bytes(b"\xff\xfe\x00" * 99)
+    with capture_logs() as logs:
+        assert [await barred.has(NUMBER) for _ in range(3)] == [True] * 3
+    assert [line["why"] for line in logs] == [f"{path}: No such file or directory"]
+    path.write_text("\n# nobody any more\n")
     assert not await barred.has(NUMBER)
+
+
+def _none(path: Path) -> None:
+    path.unlink()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _large(path: Path) -> None:
+    with path.open("ab") as file:
+        file.truncate(17 << 20)
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00" * 99)
+
+
+def _wrong(path: Path) -> None:
+    path.write_text("number;why\n600100201;threats\n")
+
+
+@pytest.mark.parametrize("spoil", [_none, _folder, _pipe, _large, _garbage, _wrong])
+async def test_a_file_that_cannot_be_used_is_told_once_and_what_it_held_counts(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "barred.txt"
+    path.write_text(NUMBER)
+    barred = BarredNumbers(path)
+    assert await barred.has(NUMBER)
+    spoil(path)
+    with capture_logs() as logs:
+        assert [await barred.has(NUMBER) for _ in range(3)] == [True] * 3
+    assert [line["event"] for line in logs].count("barred numbers cannot be read") == 1
+
+
+async def test_a_file_is_tried_again_until_it_may_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rights may be mended without a change that we would see."""
+    path = tmp_path / "barred.txt"
+    path.write_text(NUMBER)
+    barred = BarredNumbers(path)
+
+    def refused(self: BarredNumbers) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(BarredNumbers, "_read", refused)
+        assert [await barred.has(NUMBER) for _ in range(3)] == [False] * 3
+    assert [line["why"] for line in logs] == [f"{path}: Permission denied"]
+    assert await barred.has(NUMBER)
+
+
+async def test_a_long_list_holds_no_call_up_and_comes_into_force_though_the_call_did_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read, may_go_on = tmp_path / "barred.txt", BarredNumbers._read, threading.Event()
+    path.write_text(NUMBER)
+    barred = BarredNumbers(path)
+
+    def slow(self: BarredNumbers) -> object:
+        may_go_on.wait(10)
+        return read(self)
+
+    monkeypatch.setattr(BarredNumbers, "_read", slow)
+    assert not await barred.has(NUMBER)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await barred.has(NUMBER)
+    may_go_on.set()
+    async with asyncio.timeout(5):
+        while not await barred.has(NUMBER):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1250"])
+async def test_a_list_is_read_in_the_encodings_that_a_desk_saves(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "barred.txt"
+    path.write_text(f"{NUMBER} # zażółć gęślą jaźń\n", encoding=encoding)
+    assert await BarredNumbers(path).has(NUMBER)
 
 
 @pytest.mark.parametrize("slip", ["*", "+*", "+48 *", "600*", ""])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,19 @@ def store_in(folder: Path) -> RecordStore:
     )
 
 
-async def test_a_call_of_a_killed_process_is_closed_by_the_next_one(tmp_path: Path) -> None:
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The process; it ends with the test at the latest."""
+    with subprocess.Popen([sys.executable, "-c", SERVING, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_call_of_a_killed_process_is_closed_by_the_next_one(tmp_path: Path, serving: subprocess.Popen[str]) -> None:
     """With what happened in it, its recording, its file, and whose it was; while the process lives nobody touches it."""
-    serving = subprocess.Popen([sys.executable, "-c", SERVING, tmp_path], stdout=subprocess.PIPE, text=True)
     assert serving.stdout is not None
-    assert await asyncio.to_thread(serving.stdout.readline) == "under way\n"
+    while (line := await asyncio.to_thread(serving.stdout.readline)) != "under way\n":
+        assert line, "the process ended"  # it logs before, on a slow machine
     meanwhile = store_in(tmp_path)
     await meanwhile.start()
     assert await meanwhile.flush()
@@ -72,7 +81,7 @@ async def test_a_call_of_a_killed_process_is_closed_by_the_next_one(tmp_path: Pa
     await meanwhile.close()
 
     serving.kill()
-    await asyncio.to_thread(serving.communicate)
+    await asyncio.to_thread(serving.wait)
     following = store_in(tmp_path)
     with line_with("a process that died has its record now") as told:
         await following.start()

@@ -39,7 +39,7 @@ def list_prompts(
     """List every prompt with its status today."""
     from dialogs.authoring.prompt_list import Status, inventory
     from dialogs.data.bundle import load_bundle
-    from voicebot.cli.prompt_list import prompts_as_json, show_prompts
+    from voicebot.cli.talking.prompt_list import prompts_as_json, show_prompts
     from voicebot.config.loading import load_settings
 
     with told_plainly():

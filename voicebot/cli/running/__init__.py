@@ -1,0 +1,1 @@
+"""Commands that run the service: start, reload, install, check what it needs."""
