@@ -52,8 +52,10 @@ def prompts_of(step: Step) -> tuple[str, ...]:
             named = (*step.ask, *step.silent, step.help, step.option)
         case Menu():
             named = (step.intro, step.again, step.option, step.closing, step.help, step.short)
-        case Statement() | Farewell() | Confirmation():
+        case Statement() | Farewell():
             named = step.tell
+        case Confirmation():
+            named = (*step.tell, step.words, step.pair, step.again, step.close, *step.waiting, step.help)
         case Connect():
             named = step.announce
         case Collect():
