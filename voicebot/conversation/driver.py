@@ -11,6 +11,7 @@ import structlog
 from audio.types import Recognition
 from dialogs.events import (
     Action,
+    AuthorisationAsked,
     AuthorisationResult,
     Authorise,
     CallStarted,
@@ -37,6 +38,7 @@ from dialogs.events import (
 from nlu.text.redaction.redact import redact
 from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Hypothesis
+from voicebot.conversation.authorising import Authorising
 from voicebot.conversation.facts import FactQueue, Reports
 from voicebot.conversation.handing_over import HandingOver
 from voicebot.conversation.hold import Hold
@@ -54,6 +56,7 @@ from voicebot.conversation.stage import (
     HoldTooLong,
     PlaybackStarted,
     PlaybackStopped,
+    Prove,
     PutThroughNow,
     Recognised,
     SpeechLost,
@@ -90,6 +93,7 @@ class CallDriver(Reports):
         understand: Understand,
         hand_over: HandOver,
         backchannel: Backchannel,
+        authorise: Prove | None = None,
         journal: Journal,
         settings: DriverSettings,
     ) -> None:
@@ -104,6 +108,8 @@ class CallDriver(Reports):
         self._hold = Hold()
         self._silence = SilenceTimer(self._facts.put)
         self._handing_over = HandingOver(hand_over, self._facts.put)
+        self._authorising = Authorising(authorise, self._facts.put)
+        self._after_speech: list[Fact] = []
         self._conditions = LiveConditions(settings.conditions)
         self._told = TurnRedaction()
         self._listen = Listen(language=settings.language)
@@ -138,16 +144,21 @@ class CallDriver(Reports):
                 fact = await self._facts.take()
                 try:
                     await self._take(fact)
+                    await self._take_what_waited()
                     self._never_idle()
                 except Exception as error:  # anything at all: the caller still reaches a human
                     await self._rescue(error)
         finally:
             self._silence.stop()
             self._facts.close()
+            await self._authorising.close()
             await self._handing_over.close()
 
     async def _take(self, fact: Fact) -> None:
         if self._hold.keeps(fact):
+            return
+        if self._caller_talks and isinstance(fact, AuthorisationAsked | AuthorisationResult):
+            self._after_speech.append(fact)  # nobody is talked over
             return
         match fact:
             case Recognised():
@@ -177,6 +188,11 @@ class CallDriver(Reports):
                 await self._on_failed(fact)
             case _:
                 await self._happened(fact)
+
+    async def _take_what_waited(self) -> None:
+        """What the app said while the caller spoke."""
+        while self._after_speech and not self._caller_talks and not self._over:
+            await self._take(self._after_speech.pop(0))
 
     async def _happened(self, event: Event) -> None:
         """Give the dialogue an event and do what it answers."""
@@ -224,6 +240,7 @@ class CallDriver(Reports):
                 self._await_answer(action.seconds)
             case HandOff():
                 self._silence.stop()
+                await self._authorising.close()
                 self._handing_over.begin(action)
             case HangUp():
                 self._hang_up_reason = action.reason
@@ -231,7 +248,7 @@ class CallDriver(Reports):
             case StopRecording():
                 await self._stage.stop_recording()
             case Authorise():
-                self._facts.put(AuthorisationResult(confirmed=False, reason="not_available"))
+                await self._authorising.begin(action, self._settings.authorise_s)
             case Decided() | Remember():
                 pass  # for the journal and the session
             case _:
