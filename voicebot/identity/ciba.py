@@ -22,10 +22,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from redis.asyncio import Redis
 
+from voicebot.config.identity import CibaSettings, safe_url
 from voicebot.errors import ConfigError, StateError, VoicebotError
 from voicebot.identity.jwks import KeysAtUrl, KeysUnavailable
 from voicebot.identity.keys import SigningKeys
-from voicebot.identity.settings import CibaSettings, safe_url
 from voicebot.state.orderly import Orderly
 from voicebot.state.relay import CHANNEL, Relay
 from voicebot.state.shared import PREFIX
@@ -154,7 +154,9 @@ class CibaClient:
             asked["client_notification_token"] = notification_token
         began = self._clock()
         claims = {"iss": settings.client_id, "aud": settings.issuer, **asked}
-        form = {"request": self._signed(claims, _REQUEST_S, typ=None)} if settings.signed else {k: str(v) for k, v in asked.items()}
+        form = (
+            {"request": self._signed(claims, _REQUEST_S, typ=None)} if settings.signed else {k: str(v) for k, v in asked.items()}
+        )
         status, answer = await self._post(provider.authentication, form)
         if status != httpx.codes.OK:
             raise _refused(answer)
@@ -235,11 +237,11 @@ class CibaClient:
             "aud": ours and claims.get("azp", settings.client_id) == settings.client_id,
             "exp": _moment(claims.get("exp")) + LEEWAY_S > now,
             "iat": request.began.timestamp() - LEEWAY_S <= _moment(claims.get("iat")) <= now + LEEWAY_S,
-            "nbf": _moment(claims.get("nbf", 0)) <= now + LEEWAY_S,
+            "nbf": 0 <= _moment(claims.get("nbf", 0)) <= now + LEEWAY_S,
             "auth_time": request.began.timestamp() - LEEWAY_S <= _moment(claims.get("auth_time")) <= now + LEEWAY_S,
             "acr": not settings.levels or claims.get("acr") in settings.levels,
             "auth_req_id": claims.get(AUTH_REQ_ID, request.id) == request.id,
-            "at_hash": claims.get("at_hash") in (None, _half_hash(answer.get("access_token"))),
+            "at_hash": claims.get("at_hash") in (None, *_half_hashes(answer.get("access_token"))),
         }
         customer = claims.get(settings.customer_claim)
         checks[settings.customer_claim] = isinstance(customer, str) and 1 <= len(customer) <= 200
@@ -291,7 +293,7 @@ class CibaClient:
             return answer.status_code, {}
         told = json.loads(body)
         if not isinstance(told, dict):
-            raise ValueError("the provider's answer is no JSON object")  # noqa: TRY004 - of its form, as other answers that are none
+            raise ValueError("the provider's answer is no JSON object")
         return answer.status_code, told
 
     def _signed(self, claims: Mapping[str, Any], life_s: int, *, typ: str | None) -> str:
@@ -379,12 +381,12 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _half_hash(token: object) -> str | None:
-    """OpenID Connect Core, 3.1.3.6, for the algorithms that hash with SHA-256; Ed25519 hashes with SHA-512 and is not compared."""
+def _half_hashes(token: object) -> list[str]:
+    """OpenID Connect Core, 3.1.3.6: the left half of the hash that the algorithm uses, SHA-256 (ES256) or SHA-512 (Ed25519)."""
     if not isinstance(token, str):
-        return None
-    half = hashlib.sha256(token.encode()).digest()[:16]
-    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+        return []
+    digests = (hashlib.sha256(token.encode()).digest(), hashlib.sha512(token.encode()).digest())
+    return [base64.urlsafe_b64encode(each[: len(each) // 2]).rstrip(b"=").decode() for each in digests]
 
 
 def _padded(text: str) -> str:
@@ -403,5 +405,3 @@ def _moment(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
         return float("-inf")
     return float(value)
-
-

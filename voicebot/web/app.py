@@ -33,7 +33,7 @@ from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets
+from voicebot.web import callbacks, calls, chats, figures, handoffs, proofs, switches, tickets
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
@@ -96,6 +96,7 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     if parts.identity is not None:
         app.include_router(tickets.routes(parts.identity), prefix="/api")
         app.include_router(tickets.public_routes(parts.identity))
+        app.include_router(proofs.routes(parts.identity, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
     if parts.chat is not None and with_chat:

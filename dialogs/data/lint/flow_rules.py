@@ -103,8 +103,8 @@ def _hints(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
 
 
 def _only_connects(flow: Flow, name: str, seen: frozenset[str] = frozenset()) -> bool:
-    """Every way from this step leads to a connect step, past nothing that asks or closes. Proof by the app may be asked for: it has
-    a way out at any time, and ends by itself.
+    """Every way from this step leads to a connect step, past nothing that asks or closes. Proof by the app may be asked
+    for: it has a way out at any time, and ends by itself.
     """
     step = flow.steps[name]
     if isinstance(step, Connect):
