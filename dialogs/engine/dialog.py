@@ -147,12 +147,8 @@ class Dialog:
         if state.phase is Phase.ANNOUNCING and state.too_long and not urgent:
             return
         step = self.bundle.flow.steps[state.step]
-        if (
-            state.phase is Phase.AUTHORISING
-            and isinstance(step, Confirmation)
-            and not urgent
-            and not confirming.is_change(answer)
-        ):
+        elsewhere = urgent or confirming.leads_elsewhere(answer)
+        if state.phase is Phase.AUTHORISING and isinstance(step, Confirmation) and not elsewhere:
             go(turn, confirming.answered(turn, step, answer))
             return
         go(turn, reactions.react(turn, answer))

@@ -53,9 +53,9 @@ class Exchange:
 
 
 class Rehearsal:
-    """One call. `refuse` names the queues whose transfers fail; `app` is what comes of a request to the caller's app: confirms, refused,
-    expired, no_app, other_customer, or "waits" for `answer_in_app`; `advisor` says if the bank is calling them (calling, lately, none); `digits_in` finds
-    the digits of a number said aloud, in a text and its language.
+    """One call. `refuse` names the queues whose transfers fail; `app` is what comes of a request to the caller's app: confirms,
+    refused, expired, no_app, other_customer, or "waits" for `answer_in_app`; `advisor` says whether the bank is calling them
+    (calling, lately, none); `digits_in` finds the digits of a number said aloud, in a text and its language.
     """
 
     def __init__(

@@ -90,7 +90,7 @@ class TicketSettings(Section):
 
 
 class CibaSettings(Section):
-    """The provider that asks customers in the bank's app (OpenID CIBA); see docs/identity.md. We sign with the first of our keys."""
+    """The provider that asks customers in the bank's app (OpenID CIBA); see docs/identity.md. The first of our keys signs."""
 
     issuer: KeysUrl
     """Its name, and where its metadata are found (`/.well-known/openid-configuration`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -118,7 +118,7 @@ class AdvisorProofs:
         names = _names(shown.customer)
 
         async def delete(redis: Redis) -> None:
-            await cast("Awaitable[Any]", redis.eval(_END, 2, names.current, _by_id(call_id), call_id))
+            await cast("Any", redis.eval(_END, 2, names.current, _by_id(call_id), call_id))
             await redis.delete(_by_id(call_id))
             await redis.set(names.lately, "1", ex=LATELY_S)
 
@@ -127,8 +127,8 @@ class AdvisorProofs:
         return True
 
     async def current(self, client: str, customer: str) -> AdvisorCall | None:
-        """Whether the bank is calling this customer. The same work is done for every reference, whether there is such a customer or
-        not, and each question is in the trail.
+        """Whether the bank is calling this customer. The same work is done for every reference, whether there is such a customer
+        or not, and each question is in the trail.
         """
         shown = await self._current(customer)
         answer = "yes" if shown is not None else "no"
@@ -154,7 +154,7 @@ class AdvisorProofs:
         names, text = _names(shown.customer), _codec.to_text(replace(shown, push=what))
 
         async def write(redis: Redis) -> None:
-            await cast("Awaitable[Any]", redis.eval(_UPDATE, 2, names.current, _by_id(shown.id), shown.id, text))
+            await cast("Any", redis.eval(_UPDATE, 2, names.current, _by_id(shown.id), shown.id, text))
 
         await self._shared.ask(write)
 

@@ -42,7 +42,7 @@ class AppProofs:
         *,
         per_customer_day: int,
     ) -> None:
-        """`ciba` None: no app can be asked; whoever has proven by a ticket who they are is told of the bank's calls all the same."""
+        """`ciba` None: no app can be asked; whoever has proven by a ticket who they are is told of the bank's calls yet."""
         self._ciba = ciba
         self._shared = shared
         self._quota = quota
@@ -163,8 +163,8 @@ class AppProofs:
         return AuthorisationResult(confirmed=True, level=caller.level, at=at, advisor=advisor)
 
     async def _another(self, caller: Caller, proof: CibaProof, call_id: str) -> tuple[Caller, AuthorisationResult]:
-        """Somebody else holds the telephone than its number suggests: what is known of the number's owner is no hint any more, and
-        nothing is proven of whom we did not ask for.
+        """Somebody else holds the telephone than its number suggests: what is known of the number's owner is no hint any more,
+        and nothing is proven of whom we did not ask for.
         """
         _log.warning("another customer confirmed than the number suggests", code=f"proof.{OTHER_CUSTOMER}", call_id=call_id)
         unknown = replace(caller, customer_ref=None, segment=Segment.MASS, tenure_years=None)

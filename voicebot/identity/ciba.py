@@ -1,7 +1,7 @@
-"""A customer confirms in the bank's app: OpenID Connect Client-Initiated Backchannel Authentication (CIBA Core 1.0), as its client.
+"""A customer confirms in the bank's app: OpenID Client-Initiated Backchannel Authentication (CIBA Core 1.0), as its client.
 
-FAPI-CIBA's restrictions hold: the request is signed, we prove ourselves by private_key_jwt, there is always a binding message, no
-tokens are pushed to us. A ping says that the answer is there; whether one comes or not, it is asked for at the provider's interval.
+FAPI-CIBA's restrictions hold: the request is signed, we prove ourselves by private_key_jwt, there is always a binding message,
+and no tokens are pushed to us. A ping says that the answer is there; ping or not, it is asked for at the provider's interval.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 
 class CibaRefused(VoicebotError):
-    """No proof: `reason` is refused, expired, no_app, or unavailable when the provider cannot be asked or is not to be believed."""
+    """No proof: `reason` is refused, expired, no_app, or unavailable: the provider cannot be asked, or is not believed."""
 
     code = "proof.refused"
 
@@ -120,8 +120,8 @@ class CibaClient:
         return self._settings.life_s
 
     async def ask(self, customer: str, words: str, *, shown: Callable[[], None]) -> CibaProof:
-        """Have the customer's app asked, with these words; `shown` is told when the provider has taken the request. Comes back when
-        the customer has confirmed, or raises CibaRefused. Whose app answered stands in the proof: it may be another customer's.
+        """Have the customer's app asked, with these words; `shown` is told when the provider has taken the request. Comes back
+        when the customer has confirmed, or raises CibaRefused. Whose app answered stands in the proof: it may be another customer's.
         """
         token = secrets.token_urlsafe(32)
         name = _ping_name(token)
@@ -154,9 +154,8 @@ class CibaClient:
             asked["client_notification_token"] = notification_token
         began = self._clock()
         claims = {"iss": settings.client_id, "aud": settings.issuer, **asked}
-        form = (
-            {"request": self._signed(claims, _REQUEST_S, typ=None)} if settings.signed else {k: str(v) for k, v in asked.items()}
-        )
+        plain = {name: str(value) for name, value in asked.items()}
+        form = {"request": self._signed(claims, _REQUEST_S, typ=None)} if settings.signed else plain
         status, answer = await self._post(provider.authentication, form)
         if status != httpx.codes.OK:
             raise _refused(answer)

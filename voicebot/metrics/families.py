@@ -278,8 +278,8 @@ FAMILIES: Mapping[str, Family] = {
             "voicebot_app_proofs_total",
             "Requests to customers' apps, by what came of them.",
             "outcome",
-            wrong="unavailable: the provider does not answer, or is not to be believed; the log says which. Many refused or limit: "
-            "somebody calls from customers' numbers.",
+            wrong="unavailable: the provider does not answer, or is not to be believed; the log says which. Many refused or "
+            "limit: somebody calls from customers' numbers.",
             known=("confirmed", "refused", "expired", "no_app", "other_customer", "unavailable", "limit", "busy"),
         ),
         _counter(

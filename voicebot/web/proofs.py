@@ -27,7 +27,7 @@ from voicebot.identity.ciba import CibaRefused
 from voicebot.identity.clients import Client
 from voicebot.identity.opening import Identity
 from voicebot.web.bank_clients import bank_client
-from voicebot.web.fields import Moment
+from voicebot.web.fields import Moment, Person
 from voicebot.web.problems import known
 from voicebot.web.strict_json import StrictJsonRoute
 
@@ -35,9 +35,7 @@ CALLING, NOT_CALLING, REPORT = "proof.calling", "proof.not_calling", "proof.repo
 """The approved texts that the app shows."""
 
 Opaque = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-DisplayName = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069<>]{1,60}$", strip_whitespace=True)
-]
+DisplayName = Annotated[Person, Field(max_length=60)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
 _log = structlog.get_logger(__name__)

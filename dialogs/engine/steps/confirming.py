@@ -49,8 +49,8 @@ def asked(turn: Turn, step: Confirmation, event: AuthorisationAsked) -> None:
 
 
 def answered(turn: Turn, step: Confirmation, answer: Answer) -> str | None:
-    """What the caller says or presses meanwhile; the next step when they would rather go on without the app. Emergencies have been
-    dealt with before.
+    """What the caller says or presses meanwhile; the next step when they would rather go on without the app. Emergencies have
+    been dealt with before.
     """
     match answer.means:
         case Means.NO if _is_only_no(turn, answer) or turn.state.misses:
@@ -65,22 +65,23 @@ def answered(turn: Turn, step: Confirmation, answer: Answer) -> str | None:
             return turn.bundle.flow.anywhere.goodbye
         case Means.MATTER:
             turn.state.keep(answer.intent, answer.second)
-            return _wait_on(turn, step)
+            _wait_on(turn, step)
         case Means.REPEAT | Means.HELP | Means.NO:
             turn.state.misses += answer.means is Means.NO
-            return _help(turn, step, repeat=answer.means is Means.REPEAT)
+            _help(turn, step, repeat=answer.means is Means.REPEAT)
         case Means.LANGUAGE:
             languages.switch(turn, answer.option)
-            return _help(turn, step, repeat=True)
+            _help(turn, step, repeat=True)
         case Means.COMMAND:
             return _obey(turn, step, answer.option)
         case _:
-            return _wait_on(turn, step)
+            _wait_on(turn, step)
+    return None
 
 
-def is_change(answer: Answer) -> bool:
-    """The call is about something else after all."""
-    return answer.means in _MATTERS and answer.correction
+def leads_elsewhere(answer: Answer) -> bool:
+    """The call is about something else after all, or goes back to the menu."""
+    return answer.means in (Means.MENU, Means.STEP) or (answer.means in _MATTERS and answer.correction)
 
 
 def silent(turn: Turn, step: Confirmation) -> None:
@@ -159,11 +160,13 @@ def _obey(turn: Turn, step: Confirmation, command: str) -> str | None:
     elif command in ("slow", "patient"):
         turn.remember(command)
         turn.say({"slow": says.slower, "patient": says.patient}[command])
-        return _help(turn, step, repeat=True)
+        _help(turn, step, repeat=True)
+        return None
     elif command in (words.URGENT, "angry"):
         turn.state.wants_human = True
         return leave(turn, step, f"the caller is {command}")
-    return _wait_on(turn, step)
+    _wait_on(turn, step)
+    return None
 
 
 def _help(turn: Turn, step: Confirmation, *, repeat: bool) -> None:

@@ -52,7 +52,6 @@ def go(turn: Turn, name: str | None) -> None:
 
 def enter(turn: Turn, step: Step) -> str | None:
     """Do the work of one step; returns the next step's name, or None when this one waits or ended the call."""
-    state = turn.state
     match step:
         case Statement():
             for prompt_id in step.tell:
