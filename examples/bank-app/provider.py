@@ -2,8 +2,8 @@
 
     python provider.py --client-keys http://127.0.0.1:8080/.well-known/jwks.json --ping http://127.0.0.1:8080/api/ciba/ping
 
-A customer's page is at /customers/<reference>: it shows the request with its two words, and confirms or refuses. Nobody logs in, so
-it listens on this machine alone. Everything else is as a real provider does it: HTTP, JWTs, and refusals by the book.
+A customer's page is at /customers/<reference>: it shows the request with its two words, and confirms or refuses. Nobody logs in,
+so it listens on this machine alone. Everything else is as a real provider does it: HTTP, JWTs, and refusals by the book.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GRANT = "urn:openid:params:grant-type:ciba"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AUTH_REQ_ID = "urn:openid:params:jwt:claim:auth_req_id"
 HINTS = ("login_hint", "login_hint_token", "id_token_hint")
-LONGEST_S, SLOWER_S, LEEWAY_S = 170, 5.0, 5
+SLOWER_S, LEEWAY_S = 5.0, 5
 LONGEST_MESSAGE = 40
 PAGE = Path(__file__).with_name("confirm.html")
 
@@ -80,6 +80,7 @@ class Provider:
         self.customers = set(options.customers.split(",")) if options.customers else None
         self.interval_s: float = options.interval
         self.level: str = options.level
+        self.life_s: float = options.life
         self.ping: str | None = options.ping
         self.key = ECKey.generate_key("P-256", {"kid": f"bank-{secrets.token_hex(3)}", "alg": "ES256", "use": "sig"})
         self.requests: dict[str, Pending] = {}
@@ -146,7 +147,7 @@ class Provider:
         words = str(asked.get("binding_message", ""))
         if not 1 <= len(words) <= LONGEST_MESSAGE:
             raise Refused("invalid_binding_message")
-        life_s = min(float(asked.get("requested_expiry", 120)), LONGEST_S)
+        life_s = min(float(asked.get("requested_expiry", 120)), self.life_s)
         wanted = str(asked.get("acr_values", "")).split()
         made = Pending(
             id=secrets.token_urlsafe(24),
@@ -295,6 +296,7 @@ def main() -> None:
     parser.add_argument("--ping", help="where the client wants to be told that a customer has answered")
     parser.add_argument("--customers", default="", help="references of those who have the app, joined by commas; all by default")
     parser.add_argument("--interval", type=float, default=2.0, help="seconds between two questions of the client")
+    parser.add_argument("--life", type=float, default=170.0, help="seconds that a request lives at most")
     parser.add_argument("--level", default="app-biometric", help="acr where the client asks for none")
     options = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", options.port))

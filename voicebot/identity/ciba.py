@@ -121,7 +121,7 @@ class CibaClient:
 
     async def ask(self, customer: str, words: str, *, shown: Callable[[], None]) -> CibaProof:
         """Have the customer's app asked, with these words; `shown` is told when the provider has taken the request. Comes back
-        when the customer has confirmed, or raises CibaRefused. Whose app answered stands in the proof: it may be another customer's.
+        when the customer has confirmed, or raises CibaRefused. Whose app answered stands in the proof: perhaps another one's.
         """
         token = secrets.token_urlsafe(32)
         name = _ping_name(token)
