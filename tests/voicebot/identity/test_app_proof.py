@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -74,9 +75,9 @@ async def test_the_caller_is_who_confirmed(shared: SharedState, tmp_path: Path) 
     assert abs(caller.authenticated_at.timestamp() - time.time()) < 60
     assert result == AuthorisationResult(True, "", "app-biometric", caller.authenticated_at.isoformat(), "none")
     lines = here.bank.lines()
-    assert [line.what for line in lines] == ["proof.asked", "proof.confirmed", "advisor.told"]
+    assert [line.note.what for line in lines] == ["proof.asked", "proof.confirmed", "advisor.told"]
     assert told.words not in str(lines)
-    assert here.bank.metrics.value("voicebot_app_proofs_total", outcome="confirmed") == 1
+    assert 'voicebot_app_proofs_total{outcome="confirmed"} 1.0' in here.bank.metrics.render()
 
 
 @pytest.mark.parametrize(
@@ -97,8 +98,8 @@ async def test_why_it_is_not_confirmed(
             await asking.shown
             await here.app.answers(customer, answer)
         assert await asking.result() == (CALLER, AuthorisationResult(confirmed=False, reason=reason))
-    refused = [line for line in here.bank.lines() if line.what == "proof.refused"]
-    assert [line.facts["reason"] for line in refused] == [reason]
+    refused = [line for line in here.bank.lines() if line.note.what == "proof.refused"]
+    assert [json.loads(line.note.facts)["reason"] for line in refused] == [reason]
 
 
 async def test_another_customer_than_the_number_suggests_is_found_out(shared: SharedState, tmp_path: Path) -> None:
@@ -109,8 +110,9 @@ async def test_another_customer_than_the_number_suggests_is_found_out(shared: Sh
         caller, result = await asking.result()
     assert (result.confirmed, result.reason, result.advisor) == (False, "other_customer", "")
     assert caller == replace(CALLER, customer_ref=None, segment=Segment.MASS, tenure_years=None)
-    [line] = [line for line in here.bank.lines() if line.what == "proof.other_customer"]
-    assert (line.facts["customer"], line.facts["confirmed_by"]) == ("C-1", "C-9")
+    [line] = [line for line in here.bank.lines() if line.note.what == "proof.other_customer"]
+    facts = json.loads(line.note.facts)
+    assert (facts["customer"], facts["confirmed_by"]) == ("C-1", "C-9")
 
 
 async def test_one_request_at_a_time_a_few_a_day_and_no_words_twice(shared: SharedState, tmp_path: Path) -> None:
