@@ -16,9 +16,8 @@ _FARTHEST = timedelta(days=6)  # a day of the week would be ambiguous; a wish be
 
 def callback_time(bundle: Bundle, state: CallState, now: datetime) -> datetime | None:
     """The earliest time of the callback that is being promised, on the bank's wall clock; None: as soon as the place comes up."""
-    queue = state.target.queue if state.target else bundle.default_queue
-    hours = bundle.queues[queue].hours
-    wished = _wished(bundle, state, now)
+    hours = _hours(bundle, state)
+    wished = _wished(bundle, state, now, _hours(bundle, state))
     if wished is None and bundle.calendar.is_open(hours, now):
         return None
     return _first_within(bundle, hours, wished or bundle.calendar.local(now))
@@ -28,11 +27,13 @@ def kept(bundle: Bundle, state: CallState, now: datetime) -> bool:
     """Whether what the caller wished for is what is promised; True when nothing was wished."""
     if not {DAY, PART} & set(state.wishes):
         return True
-    wished, due = _wished(bundle, state, now), callback_time(bundle, state, now)
-    return wished is not None and due is not None and due.date() == wished.date() and due - wished < timedelta(hours=4)
+    wished, due = _wished(bundle, state, now, _hours(bundle, state)), callback_time(bundle, state, now)
+    if wished is None or due is None or due.date() != wished.date():
+        return False
+    return PART not in state.wishes or due - wished < timedelta(hours=4)
 
 
-def _wished(bundle: Bundle, state: CallState, now: datetime) -> datetime | None:
+def _wished(bundle: Bundle, state: CallState, now: datetime, hours: str) -> datetime | None:
     """The beginning of the day, or part of a day, that the caller wished for; None without a wish, or when it is too far away."""
     local = bundle.calendar.local(now)
     part, written = state.wishes.get(PART), state.wishes.get(DAY)
@@ -40,9 +41,20 @@ def _wished(bundle: Bundle, state: CallState, now: datetime) -> datetime | None:
         return None
     day = datetime.fromisoformat(written).date() if written else local.date()
     wished = datetime.combine(day, PARTS[part] if part else time(0), bundle.calendar.zone)
-    if not written and wished < local:
-        wished += timedelta(days=1)
+    if not written:
+        wished = _next_part(bundle, hours, wished, local)
     return max(wished, local) if timedelta(days=-1) <= wished - local <= _FARTHEST else None
+
+
+def _next_part(bundle: Bundle, hours: str, today: datetime, local: datetime) -> datetime:
+    """The first day from today on when this part of the day lies ahead and within the hours; the next one when none does."""
+    ahead = [day for days in range(_FARTHEST.days + 1) if (day := today + timedelta(days=days)) >= local]
+    return next((day for day in ahead if _first_within(bundle, hours, day) == day), ahead[0])
+
+
+def _hours(bundle: Bundle, state: CallState) -> str:
+    """The hours of the people who would call."""
+    return bundle.queues[state.target.queue if state.target else bundle.default_queue].hours
 
 
 def _first_within(bundle: Bundle, hours: str, start: datetime) -> datetime | None:

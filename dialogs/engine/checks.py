@@ -41,6 +41,12 @@ def _advisor_question(turn: Turn) -> bool:
     return asks and not state.advisor and _can_be_asked(turn)
 
 
+def _was_answered(turn: Turn, intent: str) -> bool:
+    """Whether the caller has heard the message that answers this matter."""
+    matter = turn.bundle.routes.matters.get(intent)
+    return matter is not None and matter.message is not None and f"message:{matter.message}" in turn.state.tried
+
+
 def holds(name: CheckName, turn: Turn) -> bool:
     """Whether the fact is true of the call now."""
     match name:
@@ -49,7 +55,7 @@ def holds(name: CheckName, turn: Turn) -> bool:
         case CheckName.REPEAT_CALLER:
             return _repeat_caller(turn)
         case CheckName.SECOND_MATTER:
-            return turn.state.second is not None
+            return turn.state.second is not None and not _was_answered(turn, turn.state.second)
         case CheckName.SURVEY:
             return turn.bundle.routes.lines[turn.state.line].survey and turn.state.channel == "voice"
         case CheckName.APP_CONFIRMATION:

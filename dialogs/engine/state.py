@@ -159,6 +159,18 @@ class CallState:
         return "app" if self.authentication is Authentication.APP else "number"
 
     @property
+    def asked_about(self) -> str | None:
+        """The one intent being asked about or announced."""
+        if self.phase is Phase.ANNOUNCING and self.matter:
+            return self.matter.intent
+        return self.candidate.intent if self.candidate else None
+
+    @property
+    def on_the_table(self) -> frozenset[str]:
+        """The intents being asked about, offered or announced."""
+        return frozenset((self.asked_about, *self.candidates) if self.asked_about else self.candidates)
+
+    @property
     def ended(self) -> bool:
         """Nothing more will be said or done."""
         return self.phase is Phase.ENDED

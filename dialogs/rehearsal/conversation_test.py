@@ -86,7 +86,8 @@ def _run(
     )
     failures: list[str] = []
     for number, turn in enumerate(spec.turns, start=1):
-        failures += [f"turn {number}: {failure}" for failure in _take(call, turn, understander)]
+        foresees = spec.turns[number].bot if number < len(spec.turns) else ()
+        failures += [f"turn {number}: {failure}" for failure in _take(call, turn, understander, foresees)]
     call.finish_speech()
     failures += check(call, spec.expect)
     return ConversationResult(
@@ -105,8 +106,8 @@ def _conditions(given: Situation) -> Conditions:
     return Conditions(tuple(given.waits.items()), (*surge, *closed))
 
 
-def _take(call: Rehearsal, turn: TurnSpec, understander: Understander | None) -> list[str]:
-    """Play one turn; what is wrong with it."""
+def _take(call: Rehearsal, turn: TurnSpec, understander: Understander | None, foresees: Sequence[str]) -> list[str]:
+    """Play one turn, after which the bot should say what the test foresees; what is wrong with it."""
     if turn.bot:
         said = _last_said(call)
         return [] if _in_order(turn.bot, said) else [f"the bot said {said}, not {list(turn.bot)}"]
@@ -117,7 +118,8 @@ def _take(call: Rehearsal, turn: TurnSpec, understander: Understander | None) ->
         if turn.interrupt is not None:
             call.interrupt()
         call.say(text, _meaning(turn, text, understander))
-        if understander is not None and turn.means is not None:
+        as_foreseen = bool(foresees) and _in_order(foresees, _last_said(call))
+        if understander is not None and turn.means is not None and not as_foreseen:
             _answer_back(call, parse_meaning(turn.means, text))
     elif turn.key is not None or turn.keys is not None:
         for key in turn.key or turn.keys or "":

@@ -55,7 +55,8 @@ class Exchange:
 class Rehearsal:
     """One call. `refuse` names the queues whose transfers fail; `app` is what comes of a request to the caller's app: confirms,
     refused, expired, no_app, other_customer, or "waits" for `answer_in_app`; `advisor` says whether the bank is calling them
-    (calling, lately, none); `digits_in` finds the digits of a number said aloud, in a text and its language.
+    (calling, lately, none); `digits_in` finds the digits of a number said aloud, in a text and its language; `redact`
+    masks what the turns before tell to be a secret.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Rehearsal:
         app: str = "confirms",
         advisor: str = "none",
         digits_in: Callable[[str, str], str] | None = None,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         self.dialog = Dialog(bundle, call_id=call_id)
         self.exchanges: list[Exchange] = []
@@ -78,6 +80,7 @@ class Rehearsal:
         self._app = app
         self._advisor = advisor
         self._digits_in = digits_in
+        self._redact = redact
         self._takes_number = False
         self._speaking: list[str] = []
         self._interruptible = True
@@ -160,9 +163,10 @@ class Rehearsal:
     # ------------------------------------------------------------ how it is played
 
     def _hear(self, text: str, understanding: Understanding | None, confidence: float) -> None:
+        digits = self._digits_in(text, self._language) if self._digits_in and self._takes_number else ""
+        text = self._redact(text) if self._redact else text
         if understanding is None and self._understander is not None and text.strip():
             understanding = self._understander.understand([Hypothesis(text, confidence)], self._language)
-        digits = self._digits_in(text, self._language) if self._digits_in and self._takes_number else ""
         safe = understanding.text if understanding else text
         self._happen(Heard(safe, understanding=understanding, confidence=confidence, number=digits))
 

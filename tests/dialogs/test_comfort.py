@@ -319,3 +319,12 @@ def test_the_chat_is_the_same_conversation_in_other_words(bundle: Bundle) -> Non
 def test_the_state_can_be_read_on_a_screen(bundle: Bundle) -> None:
     call = Call(bundle).hears(means("transfer", "confirm"))
     assert call.dialog.state.summary() == "confirm · listening · pl · intent=transfer"
+
+
+def test_whoever_mourns_is_asked_as_such(bundle: Bundle) -> None:
+    mourning = means("personal_data", "confirm", confidence=0.5, entities=(("situation", "bereavement"),), text="żona nie żyje")
+    call = Call(bundle).hears(mourning)
+    assert call.last_said == ["confirm.bereavement"]
+    assert call.silent().last_said == ["confirm_silence.bereavement"]
+    dying = means("card_issue", text="i'm dying to know about my card", entities=(("situation", "bereavement"),))
+    assert "connect.bereavement" not in Call(bundle, language="en").hears(dying).said

@@ -131,7 +131,8 @@ def test_one_likely_among_others_is_offered_first_and_picking_another_is_believe
     assert Call(bundle).hears(choose).presses("1").waits().place == ("card_emergency", 10)
     assert Call(bundle).hears(choose).presses("2").waits().place == ("cards", 0)
     assert Call(bundle).hears(choose, means("card_issue", "confirm")).waits().place == ("cards", 0)
-    assert Call(bundle).hears(choose).silent().waits().place == ("card_emergency", 10)
+    assert Call(bundle).hears(choose).silent().last_said == ["choose_emergency.two"]
+    assert Call(bundle).hears(choose).silent(2).waits().place == ("card_emergency", 10)
     assert Call(bundle).hears(choose).presses("3").last_said == ["not_emergency", "ask_matter_again"]
 
 
@@ -237,3 +238,38 @@ def test_the_emergency_key_stops_an_ordinary_transfer_and_not_one_of_its_own(bun
     again = Call(bundle).presses("99").waits()
     assert again.place == ("card_emergency", 10)
     assert len(again.decisions("emergency")) == 1
+
+
+def test_silence_and_thanks_leave_a_weak_suspicion_open_once(bundle: Bundle) -> None:
+    weak = means("card_block", "confirm", confidence=0.3)
+    asked = ["confirm_emergency.card_block"]
+    assert Call(bundle).hears(weak).silent().last_said == asked
+    assert Call(bundle).hears(weak).silent(2).waits().place == ("card_emergency", 10)
+    thanks = means(act="goodbye", text="no to dziękuję")
+    assert Call(bundle).hears(weak, thanks).last_said == asked
+    assert Call(bundle).hears(weak, thanks, NO).last_said == ["not_emergency", "ask_matter_again"]
+
+
+def test_a_faint_sign_of_another_emergency_is_no_answer_of_its_own(bundle: Bundle) -> None:
+    likely, faint = means("card_block", "confirm", confidence=0.6), means("access_block", "confirm", confidence=0.12)
+    assert Call(bundle).hears(likely, faint).waits().handed.intent == "card_block"
+
+
+def test_a_certain_matter_outweighs_a_doubtful_emergency(bundle: Bundle) -> None:
+    certain = means("personal_data", confidence=0.99)
+    assert Call(bundle).hears(means("fraud_report", "confirm", confidence=0.6), certain).waits().place == ("accounts", 0)
+    assert Call(bundle).hears(means("fraud_report", "confirm", confidence=0.8), certain).waits().place == ("fraud", 10)
+
+
+def test_a_number_alone_tells_nothing(bundle: Bundle) -> None:
+    call = Call(bundle).hears(means("document_block", text="mój pesel to <pesel>"))
+    assert call.last_said == ["confirm_emergency.document_block"]
+    assert Call(bundle).hears(means("fees", text="<digits>")).last_said == ["ask_matter"]
+
+
+def test_what_did_not_happen_is_asked_about_and_not_acted_on(bundle: Bundle) -> None:
+    polish = means("fraud_report", text="nikt mnie nie oszukał tylko zamykam konto")
+    english = means("fraud_report", text="nobody has scammed me i want to leave your bank")
+    assert Call(bundle).hears(polish).last_said == ["confirm_emergency.fraud_report"]
+    assert Call(bundle, language="en").hears(english).last_said == ["confirm_emergency.fraud_report"]
+    assert Call(bundle).hears(means("fraud_report", text="oszukali mnie na olx")).last_said == ["connect.fraud"]

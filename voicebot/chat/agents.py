@@ -22,8 +22,9 @@ from voicebot.chat.agent_messages import (
     Transfer,
     parse_agent_message,
 )
-from voicebot.chat.connection import POLICY_VIOLATION, SERVICE_RESTART, close, send_json
+from voicebot.chat.connection import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, close, send_json
 from voicebot.chat.handed import ChatError, ChatOver, HandedChat, Look, NotYours, Told, as_shown, heard, new_token, patiently
+from voicebot.chat.kept_words import KeptWords
 from voicebot.chat.limits import MessageBudget
 from voicebot.chat.messages import MessageRefused
 from voicebot.chat.server import ChatServer
@@ -60,12 +61,15 @@ class AgentSession:
         self._away_since: float | None = None
         self._began = time.monotonic()
         self._stopping = False
+        self._words = KeptWords()
+        self._ear: Ear | None = None
 
     # ------------------------------------------------------------------ the whole
 
     async def run(self) -> None:
         """Show the chat, wait until it is taken, and pass on what both write."""
         with self._talks.chats.relay.listening(self._ref) as ear:
+            self._ear = ear
             if not await self._show():
                 await close(self._socket)
                 return
@@ -84,6 +88,8 @@ class AgentSession:
     def stop(self) -> None:
         """The process stops: the desk may come back to another one with its claim, as long as the lease lasts."""
         self._stopping = True
+        if self._ear is not None:
+            self._ear.put_nowait(None)
 
     async def _show(self) -> bool:
         """What the agent must know before they write the first word; False when there is nothing to show."""
@@ -175,7 +181,8 @@ class AgentSession:
             return True
         match message:
             case AgentSaid(text):
-                number = await chats.say(self._ref, "agent", text, claim=self._claim)
+                number = await chats.say(self._ref, "agent", text, kept=self._words.redacted(text), claim=self._claim)
+                self._words.heard(text)
                 await self._send({"type": "sent", "number": number})
             case AgentTyping():
                 await chats.tell(self._ref, Told("typing", "agent"))
@@ -193,8 +200,9 @@ class AgentSession:
         return True
 
     async def _take(self, message: Take) -> None:
-        claim = self._claim or message.claim or new_token()
-        await self._talks.chats.take(self._ref, claim, message.name)
+        # a claim of before is spent: the connection it was for may be dead and not know it yet, and must not give the chat back
+        claim = self._claim or new_token()
+        await self._talks.chats.take(self._ref, claim, message.name, before=message.claim)
         self._claim = claim
         await self._talks.chats.tell(self._ref, Told("taken", "agent"))
         await self._send({"type": "taken", "claim": claim, "lease_s": self._talks.chats.lease_s})
@@ -246,6 +254,7 @@ class AgentSession:
             if told.number > self._seen:
                 self._seen = told.number
                 if told.who == "customer":
+                    self._words.heard(told.text)
                     await self._send({"type": "say", "number": told.number, "text": told.text})
         elif told.who == "customer" and told.what in ("typing", "away", "back"):
             await self._send({"type": told.what})
@@ -311,4 +320,6 @@ class AgentSession:
         await self._send({"type": "over", "how": (look.over if look is not None else "") or "unknown"})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        await send_json(self._socket, message)
+        """A desk that does not read is gone: what it is sent would be lost, and the customer would not know."""
+        if not await send_json(self._socket, message):
+            await close(self._socket, TRY_AGAIN_LATER, "does not read")

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voicebot.chat.limits import MessageBudget
-from voicebot.chat.messages import TYPING, Message, MessageRefused, Typing, parse_message
+from voicebot.chat.messages import TYPING, Message, MessageRefused, Typing, id_of, parse_message
 from voicebot.chat.settings import ChatSettings
 from voicebot.http.places import client_of
 from voicebot.tasks import cancelled
@@ -19,6 +19,7 @@ from voicebot.tasks import cancelled
 SEND_TIMEOUT_S = 10.0
 POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 SERVICE_RESTART = 1012  # registered with IANA for RFC 6455
+TRY_AGAIN_LATER = 1013  # registered with IANA for RFC 6455
 ELSEWHERE = 4001  # ours: the same customer is connected again, perhaps in another window
 _TYPING_PER_MINUTE = 40
 
@@ -57,7 +58,7 @@ class CustomerConnection:
         self._budget = MessageBudget(settings.max_messages_per_minute)
         self._typing = MessageBudget(_TYPING_PER_MINUTE)
         self._replaced = asyncio.Event()
-        self._over = asyncio.Event()
+        self._let_go = asyncio.Event()
         self._shown_out = False
 
     @property
@@ -77,16 +78,18 @@ class CustomerConnection:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """The end."""
         await close(self._socket, code, reason)
-        self._over.set()
+        self._let_go.set()
 
     async def serve_until_over(self, socket: WebSocket) -> None:
         """The customer is back on this socket: it takes the place of the one before, and is held until the chat is over or it is
         replaced itself.
         """
         before, self._socket = self._socket, socket
+        self._let_go.set()
+        self._let_go = let_go = asyncio.Event()
         self._replaced.set()
         await close(before, ELSEWHERE, "connected again elsewhere")
-        await self._over.wait()
+        await let_go.wait()
 
     async def comes_back(self, within_s: float) -> bool:
         """Wait for another socket; False when none comes in time, or the customer was shown out."""
@@ -95,11 +98,12 @@ class CustomerConnection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._replaced.wait()
-        return self._replaced.is_set()
+        back = self._replaced.is_set()
+        self._replaced.clear()  # before anything is sent to it: one that comes meanwhile is another one
+        return back
 
     async def messages(self) -> AsyncIterator[Message]:
         """What the customer sends, until this socket ends or another one has taken its place."""
-        self._replaced.clear()
         while True:
             raw = await self._frame()
             if raw is False:
@@ -138,12 +142,17 @@ class CustomerConnection:
                 self._shown_out = True
                 await close(self._socket, POLICY_VIOLATION, "too many messages")
             else:
-                await self.send({"type": "error", "code": "too_many"})
+                await self._refuse(raw, "too_many", "wait a moment")
             return None
         try:
             if not isinstance(raw, str):
                 raise MessageRefused("bad_message", "not text")
             return parse_message(raw, self._settings.max_message_chars)
         except MessageRefused as refused:
-            await self.send({"type": "error", "code": refused.code, "detail": str(refused)})
+            await self._refuse(raw, refused.code, str(refused))
             return None
+
+    async def _refuse(self, raw: object, code: str, detail: str) -> None:
+        """Say what was not taken, by the page's own name for it."""
+        said = id_of(raw)
+        await self.send({"type": "error", "code": code, "detail": detail, **({"id": said} if said else {})})

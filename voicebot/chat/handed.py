@@ -117,6 +117,8 @@ class Line:
     """"you" is the customer: the page's own word."""
     text: str
     language: str = ""
+    id: str = ""
+    """The page's name for what its customer wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ _told_codec = Codec(Told)
 _SAY = """
 local chat = redis.call('GET', KEYS[1])
 if not chat or string.sub(chat, 1, 1) ~= '{' then return -1 end
-if ARGV[1] ~= '' and string.sub(redis.call('GET', KEYS[2]) or '', 1, #ARGV[1]) ~= ARGV[1] then return -2 end
+if ARGV[1] ~= '' and string.match(redis.call('GET', KEYS[2]) or '', '^[^ ]*') ~= ARGV[1] then return -2 end
 if redis.call('LLEN', KEYS[4]) >= tonumber(ARGV[5]) then return -3 end
 local number = redis.call('RPUSH', KEYS[4], ARGV[2])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
@@ -169,19 +171,22 @@ _TAKE = """
 local chat = redis.call('GET', KEYS[1])
 if not chat or string.sub(chat, 1, 1) ~= '{' or redis.call('EXISTS', KEYS[3]) == 0 then return -1 end
 local agent = redis.call('GET', KEYS[2])
-if agent and string.sub(agent, 1, #ARGV[1]) ~= ARGV[1] then return -2 end
+if agent then
+  local claim = string.match(agent, '^[^ ]*')
+  if claim ~= ARGV[1] and claim ~= ARGV[4] then return -2 end
+end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 _KEEP_AGENT = """
 local chat = redis.call('GET', KEYS[1])
 if not chat or string.sub(chat, 1, 1) ~= '{' then return -1 end
-if string.sub(redis.call('GET', KEYS[2]) or '', 1, #ARGV[1]) ~= ARGV[1] then return -2 end
+if string.match(redis.call('GET', KEYS[2]) or '', '^[^ ]*') ~= ARGV[1] then return -2 end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
 """
 _GIVE_BACK = """
-if string.sub(redis.call('GET', KEYS[2]) or '', 1, #ARGV[1]) ~= ARGV[1] then return -2 end
+if string.match(redis.call('GET', KEYS[2]) or '', '^[^ ]*') ~= ARGV[1] then return -2 end
 if ARGV[2] ~= '' then
   local chat = redis.call('GET', KEYS[1])
   if not chat or string.sub(chat, 1, 1) ~= '{' then return -1 end
@@ -266,9 +271,11 @@ class HandedChats:
 
     # ------------------------------------------------------------------ the agent's side
 
-    async def take(self, ref: str, claim: str, name: str) -> None:
-        """The chat is this agent's, until the lease ends or is kept. Raises ChatOver, NotYours."""
-        await self._run(_TAKE, ref, claim, f"{claim} {name}", self._lease_ms)
+    async def take(self, ref: str, claim: str, name: str, *, before: str = "") -> None:
+        """The chat is this agent's, until the lease ends or is kept. Who has the claim `before` goes on with the new one; the old
+        one is worth nothing from then on. Raises ChatOver, NotYours.
+        """
+        await self._run(_TAKE, ref, claim, f"{claim} {name}", self._lease_ms, before)
 
     async def keep_agent(self, ref: str, claim: str) -> None:
         """The agent is still there. Raises ChatOver, NotYours."""
@@ -281,11 +288,11 @@ class HandedChats:
 
     # ------------------------------------------------------------------ both
 
-    async def say(self, ref: str, side: Side, text: str, *, claim: str = "", language: str = "") -> int:
-        """Pass words on as they were written, and keep them redacted; the number of the line. Raises ChatOver, NotYours,
-        TooManyLines.
+    async def say(self, ref: str, side: Side, text: str, *, kept: str = "", claim: str = "", id: str = "") -> int:
+        """Pass words on as they were written, and keep them redacted, as `kept` if it is given; the number of the line. Raises
+        ChatOver, NotYours, TooManyLines.
         """
-        line = Line("you" if side == "customer" else "agent", redact_text(text), language)
+        line = Line("you" if side == "customer" else "agent", redact_text(kept or text), id=id)
         told = _told_codec.to_text(Told("said", side, text))
         return await self._run(_SAY, ref, claim, _line_text(line), CHANNEL, self._life_ms, _MOST_LINES, ref, told)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 KEYS = frozenset("0123456789*#")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_UNSEEN = ("Cc", "Cs", "Co", "Cn")
+_PICTOGRAPHS = range(0x1F000, 0x20000)
+"""Kept for emoji (UTS #51), also for those that are newer than our tables, to which they have no category yet."""
 TYPING = '{"type":"typing"}'
 """As the page writes it: it comes often, and costs nothing to read."""
 
@@ -27,6 +32,8 @@ class Said:
     """The customer wrote something: one line, no control characters."""
 
     text: str
+    id: str = ""
+    """The page's own name for it, "" for none: with it the page is told what became of the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,8 @@ Message = Said | Pressed | LanguageChosen | StillHere | Left | Typing | CameBack
 def parse_message(raw: str, max_chars: int) -> Message:
     """The message in this JSON object. Raises MessageRefused."""
     match json_object(raw):
-        case {"type": "say", "text": str(text)}:
-            return Said(one_line(text, max_chars))
+        case {"type": "say", "text": str(text), **more}:
+            return Said(one_line(text, max_chars), _id_in(more))
         case {"type": "key", "key": str(key)} if key in KEYS:
             return Pressed(key)
         case {"type": "language", "language": str(language)} if _LANGUAGE.fullmatch(language):
@@ -87,6 +94,19 @@ def parse_message(raw: str, max_chars: int) -> Message:
         case {"type": "resume", "ref": str(ref), "token": str(token)} if _TOKEN.fullmatch(ref) and _TOKEN.fullmatch(token):
             return CameBack(ref, token)
     raise MessageRefused("bad_message", 'send {"type": "say", "text": …}, {"type": "key", "key": …} or {"type": "bye"}')
+
+
+def id_of(raw: object) -> str:
+    """The page's name for what it said in this frame; "" for none, also in what cannot be read."""
+    try:
+        return _id_in(json_object(raw)) if isinstance(raw, str) else ""
+    except MessageRefused:
+        return ""
+
+
+def _id_in(fields: Mapping[str, object]) -> str:
+    given = fields.get("id")
+    return given if isinstance(given, str) and _ID.fullmatch(given) else ""
 
 
 def json_object(raw: str) -> dict[str, object]:
@@ -104,9 +124,14 @@ def one_line(text: str, max_chars: int) -> str:
     """One line without what cannot be seen: control and format characters, halves of surrogate pairs. Raises MessageRefused."""
     if len(text) > max_chars:
         raise MessageRefused("too_long", f"at most {max_chars} characters")
-    spaced = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in text)
+    spaced = "".join(" " if _is_unseen(char) else char for char in text)
     seen = "".join(char for char in spaced if unicodedata.category(char) != "Cf")
     line = " ".join(seen.split())
     if not line:
         raise MessageRefused("empty", "nothing was written")
     return line
+
+
+def _is_unseen(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category in _UNSEEN and not (category == "Cn" and ord(char) in _PICTOGRAPHS and ord(char) & 0xFFFE != 0xFFFE)

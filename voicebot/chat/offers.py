@@ -11,6 +11,7 @@ from dialogs.data.flow import Connect, Menu, Question
 from dialogs.data.prompts import BUTTON
 from dialogs.engine.state import CallState, Phase
 from dialogs.events import Expect, Prompt
+from voicebot.chat.page import page_words
 from voicebot.chat.wording import CHANNEL, written_text
 
 
@@ -57,9 +58,12 @@ def announcements(bundle: Bundle) -> frozenset[str]:
 
 
 def label_of(bundle: Bundle, state: CallState, key: str, when: datetime) -> str:
-    """What the customer chose with this key, as the agent reads it; the key itself where nothing is offered under it."""
+    """What the customer chose with this key, as their page showed it; the key itself where it had no button."""
+    words, keys = page_words(state.language), bundle.routes.keys
     chosen = next((choice for choice in choices(bundle, state, when) if choice.key == key), None)
-    return (chosen.label or chosen.name or key) if chosen is not None else key
+    if chosen is not None:
+        return chosen.label or words.get(f"choice_{chosen.name}") or chosen.name or key
+    return words.get({keys.emergency: "emergency", keys.human: "human"}.get(key, "")) or key
 
 
 def _of_question(bundle: Bundle, state: CallState, step: Question, when: datetime) -> tuple[Choice, ...]:

@@ -26,8 +26,12 @@ NAMES = {"pl": "Polski", "en": "English"}
 class Page:
     """The page in the languages that both the line and the page's own words have; English when there is none in common."""
 
-    def __init__(self, languages: Sequence[str], settings: ChatSettings) -> None:
+    def __init__(
+        self, languages: Sequence[str], settings: ChatSettings, hotlines: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """`hotlines`: by language the number to call when the chat cannot be reached, see `voicebot.chat.hotline`."""
         texts = _texts()
+        self._hotlines = hotlines or {}
         self.languages = tuple(language for language in languages if language in texts) or ("en",)
         self._settings = settings
         self._csp = content_security_policy(settings.origins)
@@ -46,7 +50,8 @@ class Page:
         texts = _texts()
         shown = {name: escape(text) for name, text in texts[language].items()}
         links = "".join(_language_link(other, current=other == language) for other in self.languages)
-        data = json.dumps({other: texts[other] for other in self.languages}, ensure_ascii=False).replace("<", "\\u003c")
+        known = {other: {**texts[other], "call": self._hotlines.get(other)} for other in self.languages}
+        data = json.dumps(known, ensure_ascii=False).replace("<", "\\u003c")
         return Template(_read("page.html")).substitute(
             shown, lang=language, links=links, data=data, max_chars=self._settings.max_message_chars
         )
@@ -91,6 +96,11 @@ def _quality(weight: str) -> float:
         return min(1.0, max(0.0, float(value)))
     except ValueError:
         return 0.0
+
+
+def page_words(language: str) -> Mapping[str, str]:
+    """The page's own words in this language, by name; none in a language that it does not have."""
+    return _texts().get(language, {})
 
 
 def asset(name: str) -> Response:

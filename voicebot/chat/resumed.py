@@ -14,14 +14,14 @@ import structlog
 from starlette.websockets import WebSocket
 
 from caller_id.types import Caller
-from voicebot.chat.connection import SERVICE_RESTART, CustomerConnection
+from voicebot.chat.connection import CustomerConnection
 from voicebot.chat.handed import HandedChat
 from voicebot.chat.hotline import hotline_message
 from voicebot.chat.idle import IdleWatch
 from voicebot.chat.messages import CameBack
 from voicebot.chat.server import ChatServer
-from voicebot.chat.session import take_in_talk
-from voicebot.chat.talk import How, Talk
+from voicebot.chat.session import close_code, take_in_talk
+from voicebot.chat.talk import GOES_ON, NOBODY_CAME, How, Talk
 from voicebot.conversation.session import CHAT, Session
 from voicebot.logs import call_logged
 from voicebot.tasks import cancelled
@@ -84,7 +84,7 @@ class ResumedChat:
             self._session.begin(chat.language)
             self._session.journal.note("resumed", ref=chat.ref, call_id=chat.call_id, queue=chat.queue)
             log.info("a chat goes on in this process", ref=chat.ref)
-            await self._talk.back()
+            await self._come_back()
             helpers = (asyncio.create_task(self._read()), asyncio.create_task(self._idle.run()))
             outcome = "failed"
             try:
@@ -97,18 +97,31 @@ class ResumedChat:
 
     async def hang_up(self) -> None:
         """Close the connection; harmless when it is closed already."""
-        await self._connection.close(*((SERVICE_RESTART, "come back") if self._how is How.ELSEWHERE else ()))
+        await self._connection.close(*close_code(self._how))
 
     async def _tell_the_end(self, outcome: str) -> None:
-        if self._how is How.ELSEWHERE:
-            await self._connection.send({"type": "moving"})
+        if self._how in GOES_ON:
+            if self._how is How.MOVING:
+                await self._connection.send({"type": "moving"})
             return
-        if self._how in (How.NOBODY, How.UNANSWERED, How.FAILED):
-            message = hotline_message(self._server.services.session.bundle, self._talk.chat.language)
-            if message is not None:
-                await self._connection.send(message)
+        if self._how in NOBODY_CAME:
+            await self._show_hotline()
             outcome = "unanswered"
+        elif self._how is How.GONE:
+            outcome = "idle"
         await self._connection.send({"type": "ended", "reason": outcome})
+
+    async def _come_back(self) -> None:
+        """The page may be a new one, which knows nothing: in an emergency the number is in view again."""
+        await self._talk.back()
+        spec = self._server.services.session.bundle.queues.get(self._talk.chat.queue)
+        if spec is not None and spec.emergency:
+            await self._show_hotline()
+
+    async def _show_hotline(self) -> None:
+        message = hotline_message(self._server.services.session.bundle, self._talk.chat.language)
+        if message is not None:
+            await self._connection.send(message)
 
     async def _read(self) -> None:
         try:
@@ -120,7 +133,7 @@ class ResumedChat:
                     await self._talk.away()
                 if not await self._connection.comes_back(self._server.settings.resume_s):
                     break
-                await self._talk.back()
+                await self._come_back()
         except Exception:
             log.exception("a chat's messages cannot be read", code="chat.failed")
         self._talk.gone()

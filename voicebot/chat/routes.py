@@ -6,8 +6,9 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 
-from voicebot.chat.connection import POLICY_VIOLATION, close, send_json
+from voicebot.chat.connection import POLICY_VIOLATION, TRY_AGAIN_LATER, close, send_json
 from voicebot.chat.handed import ChatError, ChatOver
+from voicebot.chat.hotline import hotline_message
 from voicebot.chat.limits import may_connect
 from voicebot.chat.messages import CameBack, MessageRefused, parse_message
 from voicebot.chat.page import ASSETS, Page, asset, wanted_language
@@ -15,8 +16,8 @@ from voicebot.chat.resumed import ResumedChat
 from voicebot.chat.server import ChatServer
 from voicebot.chat.session import ChatSession
 from voicebot.errors import StateError
+from voicebot.http.places import client_of
 
-TRY_AGAIN_LATER = 1013  # registered with IANA for RFC 6455
 FIRST_MESSAGE_S = 10.0
 
 
@@ -26,7 +27,9 @@ def routes(server: ChatServer) -> APIRouter:
 
     @router.get("/chat")
     async def show(request: Request, lang: str | None = None) -> Response:
-        page = Page(server.languages, server.settings)
+        bundle = server.services.session.bundle
+        hotlines = {each: message for each in server.languages if (message := hotline_message(bundle, each)) is not None}
+        page = Page(server.languages, server.settings, hotlines)
         language = wanted_language(lang, request.headers.get("accept-language", ""), page.languages)
         return page.answer(language)
 
@@ -50,8 +53,7 @@ def routes(server: ChatServer) -> APIRouter:
 
 async def _hold(socket: WebSocket, server: ChatServer, session: ChatSession | ResumedChat) -> None:
     if not server.enter(session):
-        await socket.send_json({"type": "error", "code": "full"})
-        await close(socket, TRY_AGAIN_LATER, "all chats are taken")
+        await _send_away(socket, "full", "all chats are taken")
         return
     try:
         await session.run()
@@ -67,6 +69,10 @@ async def _come_back(socket: WebSocket, server: ChatServer) -> None:
     if here is not None:
         await here.serve_again(socket)
         return
+    if wanted is not None and not server.has_place(client_of(socket.client.host if socket.client else "")):
+        # before the chat is taken from the process that has it: this one is about to stop, or has no room
+        await _send_away(socket, "try_again", "all chats are taken")
+        return
     try:
         if wanted is None:
             raise ChatOver("no chat was named")
@@ -75,10 +81,14 @@ async def _come_back(socket: WebSocket, server: ChatServer) -> None:
         await send_json(socket, {"type": "error", "code": "over"})
         await close(socket)
     except StateError:
-        await send_json(socket, {"type": "error", "code": "try_again"})
-        await close(socket, TRY_AGAIN_LATER, "try again")
+        await _send_away(socket, "try_again", "try again")
     else:
         await _hold(socket, server, session)
+
+
+async def _send_away(socket: WebSocket, code: str, reason: str) -> None:
+    await send_json(socket, {"type": "error", "code": code})
+    await close(socket, TRY_AGAIN_LATER, reason)
 
 
 async def _first_message(socket: WebSocket, server: ChatServer) -> CameBack | None:

@@ -104,6 +104,10 @@ class ChatServer:
         self._none_left.clear()
         return True
 
+    def has_place(self, address: str) -> bool:
+        """Whether one more would be let in."""
+        return not self._refusal(address)
+
     def _refusal(self, address: str) -> str:
         if self._draining:
             return "draining"

@@ -15,7 +15,7 @@ from audio.types import Reading, Recognition
 from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.events import CallStarted, Conditions, HandOff, HandOffResult, Say
-from voicebot.chat.connection import SERVICE_RESTART, CustomerConnection
+from voicebot.chat.connection import ELSEWHERE, SERVICE_RESTART, CustomerConnection
 from voicebot.chat.desks import without_people
 from voicebot.chat.handed import HandedChat, Line, hash_of, new_token, patiently
 from voicebot.chat.hotline import hotline_message
@@ -24,7 +24,7 @@ from voicebot.chat.messages import CameBack, LanguageChosen, Left, Message, Pres
 from voicebot.chat.offers import label_of
 from voicebot.chat.server import ChatServer
 from voicebot.chat.stage import ChatStage, PatientConversation
-from voicebot.chat.talk import How, Talk
+from voicebot.chat.talk import GOES_ON, NOBODY_CAME, How, Talk
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.rescue import ANNOUNCE, TEXTS
 from voicebot.conversation.session import CHAT, Session
@@ -69,7 +69,8 @@ class ChatSession:
         self._in_vain: set[str] = set()
         self._hotline_shown = False
         self._stopping = False
-        self._moved = False
+        self._moved: How | None = None
+        self._quiet = False
         self.address = self._connection.address
 
     # ------------------------------------------------------------------ see `LiveChat`
@@ -141,8 +142,8 @@ class ChatSession:
                 self._stage.close()
                 # whoever sent nothing had no conversation: a machine that opens sockets must not fill the records
                 self._session.close(outcome, words=not self._stage.words_dropped, kept=self._spoke or broke)
-            if not self._moved:
-                await self._send({"type": "ended", "reason": outcome})
+            if self._moved is None:
+                await self._send({"type": "ended", "reason": "idle" if self._quiet else outcome})
 
     async def _converse(self) -> str:
         self._session.begin(self._language or self._server.languages[0])
@@ -171,7 +172,7 @@ class ChatSession:
 
     async def hang_up(self) -> None:
         """Close the connection; harmless when it is closed already."""
-        await self._connection.close(*((SERVICE_RESTART, "come back") if self._moved else ()))
+        await self._connection.close(*close_code(self._moved))
 
     # ------------------------------------------------------------------ who is there
 
@@ -188,9 +189,13 @@ class ChatSession:
 
     async def _show_hotline(self) -> None:
         """Once: the number to call, where nobody is there to write to, or waiting may be too long."""
-        message = hotline_message(self._dialog.bundle, self._driver.language)
-        if message is not None and not self._hotline_shown:
+        if not self._hotline_shown:
             self._hotline_shown = True
+            await self._send_hotline()
+
+    async def _send_hotline(self) -> None:
+        message = hotline_message(self._dialog.bundle, self._driver.language)
+        if message is not None:
             await self._send(message)
 
     # ------------------------------------------------------------------ from the customer
@@ -218,6 +223,8 @@ class ChatSession:
         back = await self._connection.comes_back(self._limits.resume_s)
         if back:
             await talk.back()
+            if self._hotline_shown:  # a page that was loaded anew has forgotten it
+                await self._send_hotline()
         return back
 
     async def _take(self, message: Message) -> None:
@@ -273,6 +280,7 @@ class ChatSession:
 
     def _idle_over(self, quiet: float) -> None:
         self._session.journal.note("idle", seconds=round(quiet))
+        self._quiet = True
         if self._talk is not None:
             self._talk.gone()
         self._driver.hung_up("idle")
@@ -349,7 +357,8 @@ class ChatSession:
         self._talk, self._idle.excused = talk, True
         await self._send({"type": "handed_over", "queue": chat.queue, "ref": chat.ref, "resume": token})
         for line in written_meanwhile:
-            await talk.say(line.text)
+            if line.who == "you":
+                await talk.say(line.text)
         return await self._see_through(talk)
 
     async def _see_through(self, talk: Talk) -> TransferOutcome:
@@ -360,25 +369,35 @@ class ChatSession:
         finally:
             self._talk, self._idle.excused = None, False
             self._idle.heard()
-        self._moved = how is How.ELSEWHERE
-        if how in (How.NOBODY, How.UNANSWERED, How.FAILED):
+        self._moved = how if how in GOES_ON else None
+        if how in NOBODY_CAME:
             self._in_vain.add(talk.chat.queue)
             await self._show_hotline()
             return TransferOutcome(ok=False, reason=how.value)
-        if self._moved:
+        if how is How.MOVING:
             await self._send({"type": "moving"})
-        return TransferOutcome(ok=talk.talked or self._moved, reason=how.value)
+        return TransferOutcome(ok=talk.talked or how in GOES_ON, reason=how.value)
 
     def _talk_changed(self) -> None:
         self._idle.heard()
         self._idle.excused = self._talk is not None and self._talk.agent is None
 
 
+def close_code(how: How | None) -> tuple[int, str]:
+    """How the customer's connection ends: whoever is elsewhere already must not come back here from the window that is left."""
+    match how:
+        case How.MOVING:
+            return SERVICE_RESTART, "come back"
+        case How.ELSEWHERE:
+            return ELSEWHERE, "connected again elsewhere"
+    return 1000, ""
+
+
 async def take_in_talk(talk: Talk, message: Message) -> None:
     """What the customer does while they wait for an agent, or have one."""
     match message:
-        case Said(text):
-            await talk.say(text)
+        case Said(text, id):
+            await talk.say(text, id)
         case Typing():
             await talk.typing()
         case Left():

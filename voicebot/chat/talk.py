@@ -17,6 +17,7 @@ import structlog
 
 from voicebot.chat.desks import Desks
 from voicebot.chat.handed import ChatError, ChatOver, HandedChat, HandedChats, Look, NotYours, Told, heard
+from voicebot.chat.kept_words import KeptWords
 from voicebot.errors import StateError
 from voicebot.metrics.registry import Metrics
 from voicebot.state.relay import Ear
@@ -42,9 +43,17 @@ class How(StrEnum):
     UNANSWERED = "unanswered"
     """No agent came in time."""
     ELSEWHERE = "elsewhere"
-    """It goes on in another process, or the customer may come back to one."""
+    """The customer is in another process already."""
+    MOVING = "moving"
+    """The process stops, and the customer may come back to another one."""
     FAILED = "failed"
     """What it needs broke."""
+
+
+GOES_ON = (How.ELSEWHERE, How.MOVING)
+"""It is not over."""
+NOBODY_CAME = (How.NOBODY, How.UNANSWERED, How.FAILED)
+"""The customer is told so, and what else can be done."""
 
 
 class Customer(Protocol):
@@ -108,18 +117,24 @@ class Talk:
         self._blind_since: float | None = None
         self._minutes_told: int | None = _NOT_TOLD
         self._woken: Ear | None = None
+        self._history_due = False
+        self._words = KeptWords()
 
     # ------------------------------------------------------------------ what the customer does
 
-    async def say(self, text: str) -> None:
-        """The customer wrote something; they are told when it could not be passed on."""
+    async def say(self, text: str, id: str = "") -> None:
+        """The customer wrote something; they are told whether it could be passed on, by their own `id` for it."""
+        named, kept = ({"id": id} if id else {}), self._words.redacted(text)
         try:
-            await self._services.chats.say(self.chat.ref, "customer", text)
+            await self._services.chats.say(self.chat.ref, "customer", text, kept=kept, id=id)
         except (StateError, ChatError) as error:
             log.warning("a customer's words could not be passed on", code=error.code, ref=self.chat.ref)
-            await self._customer.send({"type": "error", "code": "not_sent"})
+            await self._customer.send({"type": "error", "code": "not_sent", **named})
             return
-        self._note_line("customer", text)
+        self._words.heard(text)
+        self._note_line("customer", kept)
+        if named:
+            await self._customer.send({"type": "sent", **named})
 
     async def typing(self) -> None:
         """The customer is writing."""
@@ -136,14 +151,11 @@ class Talk:
         await self._services.chats.tell(self.chat.ref, Told("away", "customer"))
 
     async def back(self) -> None:
-        """The customer is back; they are shown what was written, as it is kept."""
+        """The customer is back; they are shown what was written, as it is kept, as soon as it can be read."""
         self._note("customer_back")
+        self._history_due = True
+        self._wake()
         await self._services.chats.tell(self.chat.ref, Told("back", "customer"))
-        with contextlib.suppress(StateError):
-            lines = await self._services.chats.lines(self.chat.ref)
-            self._seen = len(lines)
-            await self._customer.send({"type": "history", "lines": [asdict(line) for line in lines]})
-        await self._tell_how_it_stands()
 
     def gone(self) -> None:
         """The customer did not come back."""
@@ -151,7 +163,7 @@ class Talk:
 
     def move(self) -> None:
         """The process stops: the customer may come back to another one."""
-        self._ends(How.ELSEWHERE)
+        self._ends(How.MOVING)
 
     # ------------------------------------------------------------------ the one loop
 
@@ -168,7 +180,7 @@ class Talk:
                 how = self._how
         finally:
             self._count(how)
-            if how is not How.ELSEWHERE:
+            if how not in GOES_ON:
                 await chats.end(self.chat.ref, how.value)
         return how
 
@@ -206,8 +218,18 @@ class Talk:
             if line.who == "agent":
                 await self._show(line.text)
 
+    async def _tell_history(self) -> None:
+        """Raises StateError: then it is still due."""
+        lines = await self._services.chats.lines(self.chat.ref)
+        for line in lines[self._seen :]:
+            if line.who == "agent":
+                self._note_line("agent", line.text)
+        self._seen, self._history_due = len(lines), False
+        await self._customer.send({"type": "history", "lines": [asdict(line) for line in lines]})
+        await self._tell_how_it_stands()
+
     async def _show(self, text: str) -> None:
-        self._note_line("agent", text)
+        self._note_line("agent", self._words.take(text))
         self._changed()
         await self._customer.send({"type": "agent_says", "text": text})
 
@@ -219,6 +241,8 @@ class Talk:
         try:
             await chats.keep_customer(ref, self._owner, here=self._customer.connected)
             look = await chats.look(ref)
+            if look.chat is not None and self._history_due:
+                await self._tell_history()
             if look.chat is not None and look.lines > self._seen:
                 await self._catch_up()
             there = await self._services.desks.refresh() if self._waits(look) else True
@@ -252,19 +276,21 @@ class Talk:
         now = time.monotonic()
         if self._blind_since is None:
             self._blind_since = now
+            log.info("how a chat stands cannot be read", code="chat.blind", ref=self.chat.ref)
         elif now - self._blind_since >= _BLIND_S:
             log.warning("a chat cannot go on without the state server", code="chat.blind", ref=self.chat.ref)
             self._ends(How.FAILED)
 
     async def _compare(self, look: Look) -> None:
-        if look.chat is not None and look.chat.queue != self.chat.queue:
+        moved = look.chat is not None and look.chat.queue != self.chat.queue
+        if look.chat is not None and moved:
             self._note("moved", queue=look.chat.queue)
             self.chat = look.chat
             self._wait_anew()
         if look.agent is not None and look.claim != self._claim:
             await self._agent_came(look.claim, look.agent)
         elif look.agent is None and self.agent is not None:
-            await self._agent_left()
+            await self._agent_left(moved=moved)
 
     async def _agent_came(self, claim: str, name: str) -> None:
         if not self.talked:
@@ -275,12 +301,12 @@ class Talk:
         self._changed()
         await self._customer.send({"type": "agent", "name": name})
 
-    async def _agent_left(self) -> None:
+    async def _agent_left(self, *, moved: bool) -> None:
         self._claim, self.agent = "", None
         self._wait_anew()
         self._note("agent_left")
         self._changed()
-        await self._customer.send({"type": "agent_left"})
+        await self._customer.send({"type": "agent_left", "moved": moved})
         await self._tell_how_it_stands()
 
     def _wait_anew(self) -> None:
@@ -315,15 +341,18 @@ class Talk:
     def _ends(self, how: How) -> None:
         if self._how is None:
             self._how = how
-            if self._woken is not None:
-                self._woken.put_nowait(None)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._woken is not None:
+            self._woken.put_nowait(None)
 
     def _count(self, how: How) -> None:
         self._note("talk_ended", how=how.value, talked=self.talked)
         self._services.metrics.count("voicebot_chat_talks_total", how=how.value, talked=str(self.talked).lower())
 
-    def _note_line(self, who: str, text: str) -> None:
-        self._note("line", who=who, **({"text": text} if self.chat.keeps_words else {}))
+    def _note_line(self, who: str, kept: str) -> None:
+        self._note("line", who=who, **({"text": kept} if self.chat.keeps_words else {}))
 
 
 def _how_of(over: str) -> How:

@@ -9,6 +9,8 @@ from typing import assert_never
 from dialogs.data.bundle import Bundle
 from dialogs.events import CallStarted
 from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
+from nlu.text.redaction.redact import redact
+from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Understander
 from voicebot.conversation.spoken_number import spoken_digits
 from voicebot.talk.script import CallerTurn
@@ -22,7 +24,8 @@ class TextCall:
     def __init__(
         self, bundle: Bundle, understander: Understander | None, *, at: datetime, show: Callable[[Exchange], None]
     ) -> None:
-        self._rehearsal = Rehearsal(bundle, understander, at=at, call_id="talk", digits_in=spoken_digits)
+        self._rehearsal = Rehearsal(bundle, understander, at=at, call_id="talk", digits_in=spoken_digits, redact=self._redacted)
+        self._told = TurnRedaction()
         self._show = show
         self._shown = 0
 
@@ -87,6 +90,11 @@ class TextCall:
                 break
             self.take(turn)
         self.fall_silent()
+
+    def _redacted(self, text: str) -> str:
+        """The words as they are said, unless only the turns before tell that they are a secret."""
+        told = self._told.redact(text)
+        return told if told != redact(text) else text
 
     def _tell(self) -> None:
         fresh, self._shown = self._rehearsal.exchanges[self._shown :], len(self._rehearsal.exchanges)

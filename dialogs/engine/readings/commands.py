@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import dropwhile
 
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import SKIP, Confirmation, Question, Step
@@ -22,6 +23,7 @@ ANGRY = "angry"  # but for a swear-word, which says how the caller feels at any 
 FAREWELL = "farewell"
 MOMENT = "moment"
 PLAIN_NO, LEADING_NO = "plain_no", "leading_no"
+TROUBLE = "trouble"  # what begins with a no and denies nothing
 _KEY = "key_"  # commands called key_1, key_star…: the key's name said aloud
 _KEYS = {"star": "*", "hash": "#"}
 _LANGUAGE = "language_"  # language_en, language_uk…: the name of a language
@@ -98,7 +100,7 @@ def _answer(state: CallState, name: str, *, is_option: bool) -> Answer | None:
         return Answer(_WITHOUT_CLASSIFIER[name])
     if name.startswith(_LANGUAGE):
         language = name.removeprefix(_LANGUAGE)
-        return Answer(Means.LANGUAGE, option=language) if language != state.language else None
+        return Answer(Means.LANGUAGE, option=language) if language != state.language else Answer(Means.COMMAND, option=name)
     return Answer(Means.OPTION if is_option else Means.COMMAND, option=name)
 
 
@@ -156,10 +158,27 @@ def asks_for_a_moment(bundle: Bundle, language: str, text: str) -> bool:
 
 def begins_with_no(bundle: Bundle, language: str, text: str) -> bool:
     """The first word, but for filler, is a no, and more follows it."""
-    words, filler = words_of(text), filler_of(bundle, language)
-    while words and words[0] in filler:
-        words.pop(0)
-    return len(words) > 1 and words[0] in folded(bundle.flow.commands.get(LEADING_NO, {}).get(language, ()))
+    return len(after_no(bundle, language, text)) > 0
+
+
+def after_no(bundle: Bundle, language: str, text: str) -> list[str]:
+    """The words after the no, or several, that they begin with; none when they do not begin so."""
+    words, no = _from_the_first_word(bundle, language, text), folded(bundle.flow.commands.get(LEADING_NO, {}).get(language, ()))
+    rest = [*dropwhile(lambda word: word in no, words)]
+    return rest if len(rest) < len(words) and not reports_trouble(bundle, language, text) else []
+
+
+def reports_trouble(bundle: Bundle, language: str, text: str) -> bool:
+    """They begin with a no that is none: "nie działa", "can't find it"."""
+    entries = bundle.flow.hints.get(TROUBLE, {}).get(language, ())
+    words = _from_the_first_word(bundle, language, text)
+    return any(heard_in(entries, words[:length]) for length in (2, 3)) if words else False
+
+
+def _from_the_first_word(bundle: Bundle, language: str, text: str) -> list[str]:
+    """The words from the first on that is neither filler nor a call to stop ("wait, wait")."""
+    aside = filler_of(bundle, language) | frozenset(folded(bundle.flow.commands.get(MOMENT, {}).get(language, ())))
+    return [*dropwhile(lambda word: word in aside, words_of(text))]
 
 
 def denies_plainly(bundle: Bundle, language: str, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dialogs.data.routes import Routes
@@ -29,7 +30,7 @@ class Weighed:
 def weigh(routes: Routes, state: CallState, understood: Understanding) -> Weighed | None:
     """The matter to go on with; None when no routed matter is left. What is certain, and every emergency, stays as it is."""
     if understood.denied:
-        understood = _without_denied(routes, understood)
+        understood = without(routes, understood, understood.denied)
     intent, confidence, decision = understood.intent, understood.confidence, understood.decision
     choices = tuple(choice for choice in understood.choices if choice in routes.matters and choice not in state.denied)
     certain = decision is Decision.ACCEPT and intent in routes.matters
@@ -43,16 +44,19 @@ def weigh(routes: Routes, state: CallState, understood: Understanding) -> Weighe
     if decision is Decision.CHOOSE and len(choices) > 1:
         ordered = _by_weight(routes, state, understood, choices)
         return Weighed(decision, ordered[0], _probability(understood, ordered[0]), ordered)
-    if routes.is_emergency(intent) and intent not in state.denied:
+    raised_anew = intent not in state.denied or (intent not in understood.denied and confidence >= AS_GOOD_AS_CERTAIN)
+    if routes.is_emergency(intent) and raised_anew:
         return Weighed(Decision.CONFIRM, intent, confidence)
     return _best_left(routes, state, understood)
 
 
-def _without_denied(routes: Routes, understood: Understanding) -> Understanding:
-    """What is left of an utterance when what it denies is taken out of it: the rest shares the belief. An emergency that was not
-    worth asking about before does not become one by that.
+def without(routes: Routes, understood: Understanding, denied: Sequence[str]) -> Understanding:
+    """What is left of an utterance when these matters are taken out of it, because it denies them: the rest shares the belief.
+    An emergency that was not worth asking about before does not become one by that.
     """
-    denied = understood.denied
+    heard = (understood.intent, *understood.choices, *(ranked.intent for ranked in understood.ranking))
+    if not any(intent in denied for intent in heard):
+        return understood
     rest = [
         ranked
         for ranked in understood.ranking

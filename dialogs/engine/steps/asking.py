@@ -82,7 +82,7 @@ def _put_question(turn: Turn, step: Question, after: str) -> None:
     if after == "help" and step.help:
         turn.say(step.help, tag)
     elif after == "silence" and step.silent:
-        turn.say(step.silent[min(state.silences, len(step.silent)) - 1], tag)
+        turn.say(step.silent[min(state.silences, len(step.silent)) - 1], *_situations(turn), tag)
     else:
         asked = turn.say(_wording(turn, step, after), *_tags(turn, step, tag), language=state.caller_language)
         named = any(name == "last" for name, _ in asked.params)
@@ -136,9 +136,15 @@ def _tags(turn: Turn, step: Question, tag: str | None) -> tuple[str | None, ...]
     number = state.number or state.caller.number
     abroad = "abroad" if number and not number.startswith("+48") else None
     if target is None:
-        return (tag, abroad)
+        return (*_situations(turn), tag, abroad)
     no_figure = "no_figure" if target.wait_s is None else None
-    return (tag, "switched" if target.switched else target.queue, no_figure, abroad)
+    return (*_situations(turn), tag, "switched" if target.switched else target.queue, no_figure, abroad)
+
+
+def _situations(turn: Turn) -> list[str]:
+    """The caller's situation (a death in the family), which comes before the matter it was taken for."""
+    candidate = turn.state.candidate
+    return [value for kind, value in candidate.entities if kind == "situation"] if candidate else []
 
 
 def _read_menu(turn: Turn, step: Menu, after: str) -> None:

@@ -12,7 +12,8 @@ from dialogs.engine.state import Matter, Phase
 from dialogs.engine.steps import asking, languages
 from dialogs.engine.turn import Turn
 
-CERTAIN = 0.95  # another matter said so plainly outweighs a weak suspicion
+DOUBTFUL = 0.7  # an emergency no likelier than this gives way to another matter that is certain
+CERTAIN = 0.95
 
 
 def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
@@ -21,6 +22,10 @@ def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
     being_asked = isinstance(step, Question) and step.cautious
     if state.phase is Phase.ANNOUNCING and state.matter and state.matter.intent == answer.intent:
         return None if state.target is None else anywhere.emergency
+    if isinstance(step, Question) and step.cautious and answer.means is Means.EMERGENCY_UNSURE:
+        unclear = _no_answer_yet(turn, answer)
+        if unclear is not None:
+            return confirmed_or_denied(turn, step, unclear)
     answer = _more_urgent(turn, answer)
     before = state.matter.intent if state.matter else None
     state.suspected, state.matter = answer.intent, None
@@ -41,6 +46,18 @@ def shown(turn: Turn, step: Step, answer: Answer) -> str | None:
         return anywhere.emergency_several
     turn.decide("confirm", "an emergency is likely, not certain", answer.intent, answer.confidence)
     return anywhere.emergency_unsure
+
+
+def _no_answer_yet(turn: Turn, answer: Answer) -> Answer | None:
+    """What is said where an emergency is asked about, and names it no surer than before: an ordinary matter of the choice, said
+    again; or a faint sign of another emergency, which is a no if it was said as one. None: it stands as it is.
+    """
+    likeliest = next(iter(answer.choices), None)
+    if likeliest in turn.state.candidates and not turn.bundle.routes.is_emergency(likeliest):
+        return replace(answer, means=Means.MATTER, intent=likeliest, choices=())
+    if answer.intent == turn.state.suspected or (answer.confidence or 0) >= LIKELY:
+        return None
+    return replace(answer, means=Means.NO if answer.correction else Means.NOTHING, intent=None, choices=(), correction=False)
 
 
 def _more_urgent(turn: Turn, answer: Answer) -> Answer:
@@ -75,9 +92,9 @@ def _confirmations(turn: Turn) -> int:
 def confirmed_or_denied(turn: Turn, step: Question, answer: Answer) -> str | None:
     """Only a clear no keeps the caller from the emergency queue."""
     state = turn.state
-    if answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) and not state.asked[f"unclear:{state.step}"]:
+    if _leaves_it_open(turn, answer) and not state.asked[f"unclear:{state.step}"]:
         state.asked[f"unclear:{state.step}"] += 1  # whoever did not hear the question has not answered it
-        turn.decide("reask", f"the caller asked for {answer.means.value}")
+        turn.decide("reask", f"no answer yet: {answer.means.value}")
         return asking.ask(turn, step, after="resume")
     picked = _another_candidate(turn, answer) or _the_other_one(turn, answer)
     if (
@@ -95,6 +112,13 @@ def confirmed_or_denied(turn: Turn, step: Question, answer: Answer) -> str | Non
     _keep_beside(turn, answer.intent)
     turn.decide("emergency", f"not denied ({answer.means.value})", state.suspected)
     return step.answers["yes"]
+
+
+def _leaves_it_open(turn: Turn, answer: Answer) -> bool:
+    """The question was not heard, or on a weak suspicion nothing was said to it but thanks that may be a farewell."""
+    weak = turn.state.candidate is None or (turn.state.candidate.confidence or 0) < LIKELY
+    nothing = answer.means in (Means.SILENCE, Means.PERHAPS_DONE)
+    return answer.means in (Means.REPEAT, Means.HELP, Means.WAIT) or (weak and nothing)
 
 
 def _denies(turn: Turn, answer: Answer) -> bool:
@@ -162,11 +186,13 @@ def _vague(answer: Answer) -> bool:
 
 
 def _something_else(turn: Turn, answer: Answer) -> bool:
-    """A weak suspicion gives way to a human asked for, and to another matter that is certain."""
+    """A weak suspicion gives way to a human asked for and to another matter, a doubtful one to another matter that is certain."""
     state = turn.state
     weak = state.candidate is not None and (state.candidate.confidence or 0) < LIKELY
-    sure = answer.means is Means.MATTER and (answer.confidence or 0) >= CERTAIN
-    return weak and (sure or answer.means is Means.AGENT)
+    if weak:
+        return answer.means in (Means.MATTER, Means.AGENT)
+    doubtful = state.candidate is not None and (state.candidate.confidence or 0) < DOUBTFUL
+    return doubtful and answer.means is Means.MATTER and (answer.confidence or 0) >= CERTAIN
 
 
 def _another_candidate(turn: Turn, answer: Answer) -> str | None:

@@ -8,8 +8,8 @@ from dialogs.data.flow import Collect, Connect, Menu, Question, Step
 from dialogs.engine import routing
 from dialogs.engine.readings import words
 from dialogs.engine.readings.answers import Answer, Means
-from dialogs.engine.readings.commands import ANGRY, NO_RECORDING, content
-from dialogs.engine.readings.hints import heard_in, words_of
+from dialogs.engine.readings.commands import ANGRY, LEADING_NO, NO_RECORDING, content, denies_plainly
+from dialogs.engine.readings.hints import folded, heard_in, words_of
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.readings.priors import LIKELY
 from dialogs.engine.routing import own_line
@@ -32,6 +32,7 @@ def react(turn: Turn, answer: Answer) -> str | None:
     step = turn.bundle.flow.steps[state.step]
     _keep_words(turn, answer)
     _remember_denials(turn, answer)
+    answer = _urgent_of_both(turn, answer)
     if answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE):
         return emergencies.shown(turn, step, answer)
     if isinstance(step, Question) and step.cautious:
@@ -49,6 +50,16 @@ def react(turn: Turn, answer: Answer) -> str | None:
     if state.phase is Phase.ANNOUNCING:
         return _during_announcement(turn, answer)
     return _anywhere(turn, step, answer)
+
+
+def _urgent_of_both(turn: Turn, answer: Answer) -> Answer:
+    """Whoever wants both of a choice with an emergency in it has that emergency, and the other matter beside it."""
+    state, routes = turn.state, turn.bundle.routes
+    urgent = [one for one in state.candidates if routes.is_emergency(one) and one not in state.denied]
+    if answer.option != BOTH or not urgent or state.suspected:
+        return answer
+    state.keep(*(one for one in state.candidates if one != urgent[0]))
+    return replace(answer, means=Means.EMERGENCY, intent=urgent[0], option="")
 
 
 def _remember_denials(turn: Turn, answer: Answer) -> None:
@@ -79,6 +90,8 @@ def _keep_words(turn: Turn, answer: Answer) -> None:
 def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
     """Saying again what was asked about means yes; naming one of the candidates means that one."""
     state = turn.state
+    if _is_answered(turn, answer.intent) and answer.means in _MATTERS and answer.second:
+        return replace(answer, means=Means.MATTER, intent=answer.second, second=None, confidence=None, correction=False)
     if isinstance(step, Question) and step.option is not None:
         rest = _rest_of_the_choice(turn, answer)
         if rest is not None:
@@ -95,6 +108,12 @@ def _in_context(turn: Turn, step: Step, answer: Answer) -> Answer:
         turn.decide("same_place", "whichever it is, the same people answer", answer.intent, answer.confidence)
         return replace(answer, means=Means.MATTER)
     return answer
+
+
+def _is_answered(turn: Turn, intent: str | None) -> bool:
+    """A message has just answered this matter: what is named beside it is what the caller still wants."""
+    step, matter = turn.bundle.flow.steps[turn.state.step], turn.state.matter
+    return isinstance(step, Question) and NO_HELP in step.answers and matter is not None and matter.intent == intent
 
 
 def _rest_of_the_choice(turn: Turn, answer: Answer) -> Answer | None:
@@ -124,6 +143,8 @@ def _own_answer(turn: Turn, step: Step, answer: Answer) -> str | None:
         answer, target = replace(answer, means=Means.NO), step.answers.get("no")  # "that's all" to "anything else?"
     if answer.means is Means.NO and NO_HELP in step.answers and _goes_on(turn, answer):
         return step.answers[NO_HELP]
+    if answer.means is Means.NO and NO_HELP in step.answers and not _bears_out_no(turn, answer):
+        return None  # nobody is hung up on for what only sounds like a no
     if target is None and isinstance(step, Question) and step.anything and _is_content(answer):
         turn.state.words = answer.text
         return step.anything
@@ -138,6 +159,17 @@ def _goes_on(turn: Turn, answer: Answer) -> bool:
     words = content(turn.bundle, turn.state.language, answer.text)
     enough = turn.bundle.flow.hints.get("enough", {}).get(turn.state.language, ())
     return len(words) > LONGEST_NO and not heard_in(enough, words_of(answer.text))
+
+
+def _bears_out_no(turn: Turn, answer: Answer) -> bool:
+    """A no is heard in the words, or that it was enough; a key is what it is."""
+    flow, language = turn.bundle.flow, turn.state.language
+    if answer.by == "key" or not answer.text:
+        return True
+    no = folded((*flow.commands.get("no", {}).get(language, ()), *flow.commands.get(LEADING_NO, {}).get(language, ())))
+    said = words_of(answer.text)
+    enough = heard_in(flow.hints.get("enough", {}).get(language, ()), said)
+    return enough or any(word in no for word in said) or denies_plainly(turn.bundle, language, answer.text)
 
 
 def _changes_mind(turn: Turn, answer: Answer) -> bool:
@@ -172,11 +204,10 @@ def learn(turn: Turn, answer: Answer) -> None:
         case Means.MATTER:
             before = state.matter
             if state.several:
-                state.keep(*(one for one in state.candidates if one != answer.intent and one not in state.denied))
+                state.keep(*_others_named(turn, answer.intent))
             state.matter = Matter(answer.intent, answer.confidence, answer.by, answer.entities, answer.queue)
             state.drop(answer.intent)
-            if before is not None and before.by != "second" and before.intent not in state.denied:
-                state.keep(before.intent)  # named first, and not taken back
+            _keep_named_before(turn, before)
             state.tell("matter", answer.intent or answer.queue or "")
             state.candidate, state.candidates, state.suspected = None, (), None
             turn.decide("accept", f"{answer.by}: {answer.intent or answer.queue}", answer.intent, answer.confidence)
@@ -187,7 +218,9 @@ def learn(turn: Turn, answer: Answer) -> None:
             state.candidates = answer.choices[:3]
             turn.decide("choose", ", ".join(state.candidates), answer.intent, answer.confidence)
         case Means.YES if state.candidate is not None:
+            before = state.matter
             state.matter, state.candidate, state.candidates = state.candidate, None, ()
+            _keep_named_before(turn, before)
             state.tell("confirmed", state.matter.intent or "")
             turn.decide("accept", "confirmed by the caller", state.matter.intent, state.matter.confidence)
         case Means.NO:
@@ -200,6 +233,19 @@ def learn(turn: Turn, answer: Answer) -> None:
             pass
     state.keep(answer.second)
     state.wants_human = state.wants_human or answer.wants_human
+
+
+def _others_named(turn: Turn, intent: str | None) -> list[str]:
+    """The rest of a choice between matters that were all named. An emergency among them would have been put through."""
+    state, routes = turn.state, turn.bundle.routes
+    return [one for one in state.candidates if one != intent and one not in state.denied and not routes.is_emergency(one)]
+
+
+def _keep_named_before(turn: Turn, before: Matter | None) -> None:
+    """What was named first, and not taken back or answered, is kept beside what is wanted now."""
+    state = turn.state
+    if before is not None and before.by != "second" and before.intent not in state.denied:
+        state.keep(before.intent)
 
 
 def _take_option(turn: Turn, option: str) -> None:
@@ -223,6 +269,8 @@ def _deny(turn: Turn) -> None:
     named = [intent for intent in refused if intent]
     state.denied |= frozenset(named)
     state.drop(*named)
+    if state.matter is not None and state.matter.intent in named:
+        state.matter = None
     if named:
         state.tell("denied", ", ".join(named))
     state.candidate, state.candidates = None, ()

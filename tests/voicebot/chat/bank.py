@@ -22,7 +22,7 @@ from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Hypothesis, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
 from voicebot.chat.desks import Desks
-from voicebot.chat.handed import ChatError, HandedChats, Told
+from voicebot.chat.handed import ChatError, HandedChats, Told, patiently
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.chat.settings import ChatSettings
 from voicebot.chat.talk import TalkServices
@@ -90,11 +90,11 @@ class Bank:
 
     async def staff(self, *queues: str) -> None:
         """A desk for these queues and no others; for all of them when none is named."""
-        await self.desks.here("desk-1", queues or self.room.services.session.bundle.queues)
+        await patiently(lambda: self.desks.here("desk-1", queues or self.room.services.session.bundle.queues))
 
     async def nobody(self) -> None:
         """The desk goes home."""
-        await self.desks.here("desk-1", ())
+        await patiently(lambda: self.desks.here("desk-1", ()))
 
     async def answer_all(self) -> None:
         """An agent who takes every chat at once and ends it; runs until cancelled."""
@@ -191,8 +191,8 @@ class Peer:
         await self.socket.send(json.dumps({"type": kind, **fields}, separators=(",", ":")))
         return self
 
-    async def say(self, text: str) -> Self:
-        await self.socket.send(json.dumps({"type": "say", "text": text}))
+    async def say(self, text: str, **more: str) -> Self:
+        await self.socket.send(json.dumps({"type": "say", "text": text, **more}))
         return self
 
     def of(self, kind: str) -> list[dict[str, Any]]:

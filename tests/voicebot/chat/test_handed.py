@@ -15,7 +15,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.voicebot.chat.bank import NIGHT, Bank, Customer, open_bank
 from tests.voicebot.state.servers import StateServer, back
-from voicebot.chat.handed import ChatOver
+from voicebot.chat import agents
+from voicebot.chat.connection import send_json
+from voicebot.chat.handed import ChatOver, NotYours, Told, patiently
 from voicebot.chat.settings import ChatSettings
 from voicebot.errors import StateUnavailable
 from voicebot.state.shared import SharedState
@@ -200,6 +202,7 @@ async def test_an_agent_sends_the_chat_on_to_another_queue(bank: Bank) -> None:
             assert (await agent.until("error"))["code"] == "nobody_there"
             await agent.send("transfer", queue="cards")
             assert (await agent.until("given_back"))["queue"] == "cards"
+        assert (await customer.until("agent_left"))["moved"], "no connection broke"
         while (await customer.until("waiting"))["queue"] != "cards":
             pass
         async with bank.agent(handed["ref"]) as other:
@@ -257,8 +260,8 @@ async def test_many_agents_at_once_and_one_gets_it(bank: Bank) -> None:
 
         async def take(number: int) -> bool:
             try:
-                await bank.chats.take(handed["ref"], f"claim-number-{number:04}", "Anna")
-            except Exception:
+                await patiently(lambda: bank.chats.take(handed["ref"], f"claim-number-{number:04}", "Anna"))
+            except NotYours:
                 return False
             return True
 
@@ -272,7 +275,7 @@ async def test_an_agent_whose_connection_ends_gives_the_chat_back_with_a_word(ba
         async with bank.agent(handed["ref"]) as agent:
             await agent.take()
             await customer.until("agent")
-        await customer.until("agent_left")
+        assert not (await customer.until("agent_left"))["moved"]
         await customer.until("waiting")
         await customer.say("halo, jest tam kto?")
         await until(lambda: has_lines(bank, handed["ref"], 4))
@@ -304,10 +307,112 @@ async def test_an_agent_who_comes_back_with_the_claim_goes_on(shared: SharedStat
             await agent.send("take", name="Anna", claim="a-claim-that-is-none")
             assert (await agent.until("error"))["code"] == "taken"
             await agent.send("take", name="Anna", claim="claim-before-the-stop")
-            assert (await agent.until("taken"))["claim"] == "claim-before-the-stop"
+            assert (await agent.until("taken"))["claim"] != "claim-before-the-stop", "one that is spent is worth nothing"
             await agent.send("say", text="Już jestem")
             assert (await customer.until("agent_says"))["text"] == "Już jestem"
     assert not customer.of("agent_left")
+
+
+async def test_an_agents_connection_that_was_dead_for_a_while_does_not_take_the_chat_from_the_new_one(bank: Bank) -> None:
+    """The claim was spent by the connection that goes on with it."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as new:
+            async with bank.agent(handed["ref"]) as dead:
+                claim = await dead.take()
+                await new.take(claim=claim)
+            await until(lambda: alone(bank))
+            await new.send("say", text="Jestem")
+            await new.until("sent")
+            await customer.until("agent_says")
+    assert not customer.of("agent_left")
+
+
+async def alone(bank: Bank) -> bool:
+    """One agent is connected."""
+    return bank.room.agents == 1
+
+
+async def test_a_part_of_a_claim_is_no_claim(bank: Bank) -> None:
+    """Nor is one that goes on."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        await bank.chats.take(handed["ref"], "claim-of-the-agent-1", "Anna")
+        for claim in ("claim-of-the-agent", "claim-of-the-agent-12"):
+            with pytest.raises(NotYours):
+                await bank.chats.take(handed["ref"], claim, "Jan", before=claim)
+            with pytest.raises(NotYours):
+                await bank.chats.say(handed["ref"], "agent", "Jestem tu", claim=claim)
+
+
+async def test_a_desk_that_does_not_read_loses_the_chat(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is sent would be lost, and the customer would think it is read."""
+
+    async def full(socket: Any, message: Any) -> bool:
+        return message["type"] != "say" and await send_json(socket, message)
+
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+            monkeypatch.setattr(agents, "send_json", full)
+            await customer.say("halo?")
+            assert await agent.until_closed() == 1013
+        await customer.until("agent_left")
+
+
+# ---------------------------------------------------------------- words
+
+
+async def test_the_page_is_told_what_became_of_its_words(bank: Bank) -> None:
+    """By its own name for them; one who comes back finds that name in what was written."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        await customer.say("pierwsze", id="a-1")
+        assert (await customer.until("sent"))["id"] == "a-1"
+        await customer.say("x" * 501, id="a-2")
+        assert ((refused := await customer.until("error"))["code"], refused["id"]) == ("too_long", "a-2")
+        async with come_back(bank, handed) as again:
+            assert [line["id"] for line in (await again.until("history"))["lines"]][-1] == "a-1"
+
+
+@pytest.mark.parametrize(("lang", "words"), [("pl", "Zgubiona karta lub oszustwo"), ("en", "Lost card or fraud")])
+async def test_what_was_chosen_with_a_button_is_read_by_its_name(bank: Bank, lang: str, words: str) -> None:
+    """By the agent, and by the customer who comes back: a figure says nothing to either of them."""
+    async with bank.customer(lang) as customer:
+        await customer.until("options")
+        await customer.key("9")
+        first, *_ = (await customer.until("options"))["choices"]
+        await customer.key(first["key"])
+        handed = await customer.until("handed_over")
+        async with bank.agent(handed["ref"]) as agent:
+            lines = (await agent.until("chat"))["lines"]
+    assert [line["text"] for line in lines if line["who"] == "you"] == [words, first["label"]]
+
+
+async def test_a_secret_is_known_by_the_question_before_it(bank: Bank, tmp_path: Path) -> None:
+    """Whoever asks and whoever answers: it is passed on, and kept nowhere."""
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with bank.agent(handed["ref"]) as agent:
+            await agent.take()
+            await agent.send("say", text="Jaki ma Pani PIN?")
+            await customer.until("agent_says")
+            await customer.say("7391")
+            assert (await agent.until("say"))["text"] == "7391"
+            await customer.say("a pana hasło?")
+            await agent.until("say")
+            await agent.send("say", text="Kotek8264")
+            assert (await customer.until("agent_says"))["text"] == "Kotek8264"
+            kept = str(await bank.chats.lines(handed["ref"]))
+            await agent.send("end")
+        await customer.until_closed()
+    await bank.records_written()
+    for where in (kept, stored(tmp_path)):
+        assert "Jaki ma Pani PIN" in where
+        assert "7391" not in where
+        assert "8264" not in where
 
 
 # ---------------------------------------------------------------- nobody there
@@ -356,6 +461,11 @@ async def test_an_ordinary_matter_with_nobody_there_is_offered_what_can_be_done(
         assert [choice["name"] for choice in offered["choices"]] == ["callback", "message", "leave"]
         assert (await customer.until("hotline"))["number"] == "+48225550100"
         await customer.key("2")
+        assert (await customer.until("options"))["digits"], "to whom the answer goes"
+        await customer.say("600 100 200")
+        while not (await customer.until("options"))["choices"]:
+            pass
+        await customer.key("1")
         await customer.until("options")
         await customer.say("proszę o kontakt")
         await customer.until_closed()
@@ -545,7 +655,7 @@ async def test_a_process_that_crashed_loses_neither_customer_nor_agent(
                     assert (await again.until("agent"))["name"] == "Anna"
                     await agent.send("say", text="Halo")
                     assert (await again.until("agent_says"))["text"] == "Halo"
-                    assert await customer.until_closed() == 1012, "the process before lets the customer go"
+                    assert await customer.until_closed() == 4001, "the process before lets the customer go, for good"
                     await agent.send("end")
                     await again.until("ended")
         await one.until_empty()
@@ -566,6 +676,108 @@ async def test_resuming_when_nobody_answers_in_the_new_process_is_told(
         async with come_back(two, handed) as again:
             await again.until("hotline")
             assert (await again.until("ended"))["reason"] == "unanswered"
+
+
+async def test_a_process_about_to_stop_leaves_the_chat_of_who_comes_back_where_it_is(
+    shared: SharedState, other: SharedState, tmp_path: Path
+) -> None:
+    """As does one without a place: the customer is told to try again, and nobody has lost them meanwhile."""
+    (tmp_path / "b").mkdir()
+    async with (
+        open_bank(shared, tmp_path, answered=False) as one,
+        open_bank(other, tmp_path / "b", answered=False) as two,
+        one.customer() as customer,
+    ):
+        handed = await hand_over(customer)
+        two.room.stop_taking()
+        async with come_back(two, handed) as again:
+            assert await again.until_closed() == 1013
+            assert [message.get("code") for message in again.got] == ["try_again"]
+        async with one.agent(handed["ref"]) as agent:
+            await agent.take()
+            await customer.until("agent")
+
+
+async def test_two_windows_in_two_processes_do_not_take_the_chat_from_each_other_for_ever(
+    shared: SharedState, other: SharedState, tmp_path: Path
+) -> None:
+    """The older one, also one that came back itself, is told that the chat is elsewhere, not that it may come back."""
+    (tmp_path / "b").mkdir()
+    async with (
+        open_bank(shared, tmp_path, answered=False) as one,
+        open_bank(other, tmp_path / "b", answered=False) as two,
+        one.customer() as first,
+    ):
+        handed = await hand_over(first)
+        async with come_back(two, handed) as second:
+            await second.until("history")
+            assert await first.until_closed() == 4001
+            await one.until_empty()
+            async with come_back(one, handed) as third:
+                await third.until("history")
+                assert await second.until_closed() == 4001
+                assert not first.of("moving")
+                assert not second.of("moving")
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_in_an_emergency_the_number_is_in_view_again_when_the_page_is_loaded_anew(
+    shared: SharedState, other: SharedState, tmp_path: Path, elsewhere: bool
+) -> None:
+    """In the same process and in another one."""
+    (tmp_path / "b").mkdir()
+    async with (
+        open_bank(shared, tmp_path, answered=False) as one,
+        open_bank(other, tmp_path / "b", answered=False) as two,
+        one.customer() as customer,
+    ):
+        handed = await hand_over(customer, "zgubiłem kartę")
+        async with come_back(two if elsewhere else one, handed) as again:
+            assert (await again.until("hotline"))["number"] == "+48225550100"
+
+
+async def test_what_was_written_is_shown_as_soon_as_it_can_be_read(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state server that is away when the customer comes back leaves no empty page for good."""
+    real, asked = bank.chats.lines, []
+
+    async def away_once(ref: str, after: int = 0) -> Any:
+        asked.append(after)
+        if len(asked) == 1:
+            raise StateUnavailable("away")
+        return await real(ref, after)
+
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        monkeypatch.setattr(bank.chats, "lines", away_once)
+        async with come_back(bank, handed) as again:
+            assert "nie działa mi blik" in [line["text"] for line in (await again.until("history"))["lines"]]
+    assert len(asked) > 1
+
+
+async def test_a_window_that_comes_while_another_is_being_let_in_is_let_in_as_well(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one has the conversation, however quickly the page was loaded anew."""
+    real, first_is_let_in, second_is_there = bank.chats.tell, asyncio.Event(), asyncio.Event()
+
+    async def slow(ref: str, told: Told) -> None:
+        if told.what == "back" and not first_is_let_in.is_set():
+            first_is_let_in.set()
+            await second_is_there.wait()
+        await real(ref, told)
+
+    monkeypatch.setattr(bank.chats, "tell", slow)
+    async with bank.customer() as customer:
+        handed = await hand_over(customer)
+        async with come_back(bank, handed) as first:
+            await first_is_let_in.wait()
+            await first.until("history")
+            async with come_back(bank, handed) as second:
+                assert await first.until_closed() == 4001
+                second_is_there.set()
+                await second.until("history")
+                await second.say("jestem", id="a-1")
+                await second.until("sent")
 
 
 # ---------------------------------------------------------------- the state server
@@ -601,6 +813,8 @@ async def test_words_that_cannot_be_passed_on_are_said_to_be_so_and_the_chat_goe
             try:
                 await customer.say("pierwsze")
                 assert (await customer.until("error"))["code"] == "not_sent"
+                await customer.say("raz jeszcze", id="a-1")
+                assert await customer.until("error") == {"type": "error", "code": "not_sent", "id": "a-1"}
                 await agent.send("say", text="pierwsze")
                 assert (await agent.until("error"))["code"] == "state_away"
             finally:
@@ -760,6 +974,7 @@ async def test_a_customer_with_an_agent_who_goes_quiet_is_asked_and_then_let_go(
             await agent.take()
             await customer.until("idle")
             assert (await agent.until("over"))["how"] == "gone"
+        assert (await customer.until("ended"))["reason"] == "idle", "the agent did not end it"
         await customer.until_closed()
 
 

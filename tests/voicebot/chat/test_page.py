@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
 from tests.voicebot.chat.bank import Bank, open_bank
+from tests.voicebot.state.servers import StateServer, back
 from voicebot.chat.settings import ChatSettings
 from voicebot.state.shared import SharedState
 
@@ -346,7 +348,7 @@ async def test_an_agent_who_is_lost_is_said_and_the_customer_may_leave(browser: 
     async with staffed.agent(ref) as agent:
         await agent.take()
         await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
-    await expect(page.get_by_role("status")).to_contain_text("The connection to the advisor broke.")
+    await expect(page.get_by_role("status")).to_contain_text("The advisor is no longer connected.")
     await tab_to(page, "End the chat")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Start again")).to_be_focused()
@@ -383,4 +385,94 @@ async def test_a_lost_connection_is_said(browser: Browser, shared: SharedState, 
         await bank.stop()
         await expect(page.get_by_role("status")).to_have_text("The connection was lost.")
         await expect(page.get_by_role("button", name="Start again")).to_be_visible()
+        await expect(page.locator("#hotline a")).to_have_attribute("href", "tel:+48225550103")
         await page.close()
+
+
+async def test_words_written_while_the_connection_is_lost_reach_the_agent(browser: Browser, staffed: Bank) -> None:
+    """They are on the screen all the time, and sent when the connection is back, once."""
+    page, ref = await waiting_page(browser, staffed)
+    async with staffed.agent(ref) as agent:
+        await agent.take()
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+        await page.context.set_offline(True)
+        await expect(page.get_by_role("status")).to_contain_text("Connecting again")
+        await agent.until("away")
+        await page.get_by_role("textbox").fill("I am in a lift")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("log")).to_contain_text("I am in a lift")
+        await page.context.set_offline(False)
+        assert (await agent.until("say"))["text"] == "I am in a lift"
+        await expect(page.locator(".turn.you .words", has_text="I am in a lift")).to_have_count(1)
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+    assert len(agent.of("say")) == 1
+    await page.close()
+
+
+async def test_words_that_were_not_passed_on_are_marked_and_can_be_sent_again(
+    browser: Browser, staffed: Bank, server: StateServer, shared: SharedState
+) -> None:
+    """By keyboard; the mark is beside the words, for as long as they are not sent."""
+    page, ref = await waiting_page(browser, staffed)
+    server.freeze()
+    try:
+        await page.get_by_role("textbox").fill("Is anybody there?")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".turn.you .unsent")).to_contain_text("Not sent.")
+        await page.screenshot(path=f"{SHOTS}/unsent.png") if SHOTS else None
+        found = await violations(page)
+        assert await fits(page)
+    finally:
+        server.thaw()
+    await back(shared)
+    await tab_to(page, "Send again", back=True)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".unsent")).to_have_count(0)
+    await expect(page.get_by_role("textbox")).to_be_focused()
+    while [line.text for line in await staffed.chats.lines(ref)][-1:] != ["Is anybody there?"]:
+        await asyncio.sleep(0.01)
+    assert found == []
+    await page.close()
+
+
+async def test_the_last_words_stay_in_view_when_there_is_more_to_tell_below(browser: Browser, staffed: Bank) -> None:
+    """A long status takes room from the conversation, on a small telephone most of all."""
+    page, ref = await waiting_page(browser, staffed, width=320)
+    async with staffed.agent(ref) as agent:
+        await agent.take("Anna")
+        for number in range(8):
+            await agent.send("say", text=f"line {number}")
+        await expect(page.locator(".turn.agent .words").last).to_have_text("line 7")
+        await agent.send("transfer", queue="cards")
+        await expect(page.get_by_role("status")).to_contain_text("passed this chat on")
+        await expect(page.locator(".turn.agent .words").last).to_be_in_viewport(ratio=1)
+        below = await page.get_by_role("log").evaluate("e => e.scrollHeight - e.scrollTop - e.clientHeight")
+        assert below < 2
+    await page.close()
+
+
+async def test_words_that_are_too_long_stay_in_the_field(page: Page) -> None:
+    """Nothing is cut off without a word, and nothing has to be written again."""
+    log = await open_chat(page)
+    long = "a long story " * 60
+    await page.get_by_role("textbox").fill(long)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_have_text("This message is too long. Please write a shorter one.")
+    await expect(page.get_by_role("textbox")).to_have_value(long)
+    await expect(log.locator(".you")).to_have_count(0)
+
+
+async def test_the_language_of_the_page_can_be_changed_while_talking_to_an_agent(browser: Browser, staffed: Bank) -> None:
+    """The words around the conversation, also when the page is loaded anew."""
+    page, ref = await waiting_page(browser, staffed)
+    async with staffed.agent(ref) as agent:
+        await agent.take()
+        await expect(page.get_by_role("status")).to_have_text("You are now talking to Anna.")
+        await page.get_by_role("link", name="Polski").click()
+        await expect(page.get_by_role("status")).to_have_text("Rozmawia z Państwem: Anna.")
+        await page.reload()
+        await expect(page.get_by_role("status")).to_have_text("Rozmawia z Państwem: Anna.")
+        await expect(page.get_by_role("textbox", name="Wiadomość")).to_be_visible()
+        await agent.send("transfer", queue="cards")
+        await expect(page.get_by_role("status")).to_contain_text("Konsultant przekazał tę rozmowę dalej.")
+    await page.close()

@@ -18,6 +18,7 @@ from dialogs.data.spoken_values import KNOWN_VALUES
 from dialogs.events import CallStarted, CollectKeys, Heard, KeyPressed, Listen, Prompt
 from dialogs.rehearsal.meanings import parse_meaning
 from tests.voicebot.chat.bank import DAY
+from voicebot.chat.kept_words import KeptWords
 from voicebot.chat.limits import MINUTE_S, MessageBudget, may_connect
 from voicebot.chat.messages import LanguageChosen, Left, MessageRefused, Pressed, Said, StillHere, parse_message
 from voicebot.chat.offers import choices
@@ -25,6 +26,7 @@ from voicebot.chat.page import content_security_policy, wanted_language
 from voicebot.chat.settings import ChatSettings
 from voicebot.chat.stage import PatientConversation
 from voicebot.chat.wording import written_text
+from voicebot.redaction import redact_text
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,46 @@ def test_no_input_breaks_the_parser(raw: str) -> None:
         parse_message(raw, 50)
     except MessageRefused:
         return
+
+
+@pytest.mark.parametrize("emoji", ["\U0001f600", "\U0001faea", "\U0001fadf"])
+def test_an_emoji_is_words_also_when_it_is_newer_than_our_tables(emoji: str) -> None:
+    """Whoever writes only a face has written something."""
+    assert parse_message(json.dumps({"type": "say", "text": emoji}), 100) == Said(emoji)
+
+
+@pytest.mark.parametrize("id", ["", "a b", "x" * 41, "<b>", 5, None])
+def test_a_name_for_words_that_can_be_none_is_left_out(id: object) -> None:
+    """The words count all the same."""
+    assert parse_message(json.dumps({"type": "say", "text": "a", "id": id}), 100) == Said("a")
+
+
+# ---------------------------------------------------------------- what is kept of words
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (["Proszę podać PIN", "chwila", "1234"], "<code>"),
+        (["Please tell me your PIN", "one two three four"], "<code>"),
+        (["Jakie jest Pani hasło?", "Kotek123"], "<password>"),
+        (["440514", "01359"], "<digits>"),
+        (["dzień dobry", "wpłaciłam 1500 zł", "nie, 1200 zł"], "nie, 1200 zł"),
+        (["PIN?", "a po co", "nie powiem", "dobrze", "mam 2 karty"], "mam 2 karty"),
+    ],
+)
+def test_a_line_is_redacted_as_the_answer_to_the_lines_before(lines: list[str], kept: str) -> None:
+    """What it hides depends on what was asked."""
+    words = KeptWords()
+    assert [words.take(line) for line in lines][-1] == kept
+
+
+@given(st.lists(st.text(alphabet="PIN hasłokod 0123456789?.,-", max_size=30), max_size=6))
+def test_no_line_is_kept_with_more_than_it_would_be_alone(lines: list[str]) -> None:
+    """The lines before can only hide more."""
+    words = KeptWords()
+    for line in (" ".join(each.split()) for each in lines):
+        assert sum(map(str.isdigit, words.take(line))) <= sum(map(str.isdigit, redact_text(line)))
 
 
 # ---------------------------------------------------------------- limits

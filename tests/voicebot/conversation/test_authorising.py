@@ -63,6 +63,8 @@ async def test_the_caller_is_heard_while_the_app_is_asked_and_not_talked_over() 
     driver.speech_started(over_bot=False)
     app.answer.set_result(AuthorisationResult(True))
     driver.recognised(heard("już klikam"))
+    while not any(isinstance(event, AuthorisationResult) for event in talk.events):
+        await asyncio.sleep(0)
     driver.hung_up("caller")
     await running
     names = [type(event).__name__ for event in talk.events]

@@ -57,8 +57,11 @@ class Served:
         result = (await self.bank.identity.proofs.prove(PROVEN, "k1", Authorise("call_check"), lambda _: None))[1]
         return result.advisor
 
-    def whats(self) -> list[str]:
-        return [line.note.what for line in self.bank.lines() if line.note.what.startswith("advisor.")]
+    async def trail(self) -> list[tuple[str, str]]:
+        """The lines of advisors' calls, with the answers, once they are in the database."""
+        await self.bank.identity.audit.close()
+        notes = [line.note for line in self.bank.lines() if line.note.what.startswith("advisor.")]
+        return [(note.what, json.loads(note.facts).get("answer", "")) for note in notes]
 
 
 @pytest.fixture
@@ -96,9 +99,8 @@ async def test_no_is_said_plainly_and_in_the_same_shape_whoever_is_asked_about(s
     assert nobody["text"].startswith("Nie")
     assert "infolini" in nobody["report"]
     assert nobody.keys() == (await served.asks()).keys()
-    assert served.whats() == ["advisor.shown", "advisor.asked", "advisor.asked", "advisor.asked"]
-    answers = [json.loads(line.note.facts)["answer"] for line in served.bank.lines() if line.note.what == "advisor.asked"]
-    assert answers == ["no", "no", "yes"]
+    asked = [("advisor.asked", answer) for answer in ("no", "no", "yes")]
+    assert await served.trail() == [("advisor.shown", ""), *asked]
 
 
 async def test_a_call_that_is_over_is_not_shown_and_the_hotline_still_knows_of_it(served: Served) -> None:
@@ -159,7 +161,7 @@ async def test_the_app_may_be_asked_without_the_customer_asking_first(served: Se
 async def test_while_the_state_server_is_away_neither_yes_nor_no_is_said(served: Served, server: StateServer) -> None:
     await served.show()
     headers = served.signed("portal")
-    server.stop()
+    server.kill()
     answer = await served.client.get("/api/customers/C-1/calls/current", headers=headers)
     assert answer.status_code == 503
     assert await served.hotline() == ""

@@ -4,6 +4,7 @@
 (() => {
   const KEPT = "chat";
   const MOST_TRIES = 12;
+  const ANSWER_MS = 10_000; // the bank says within so long whether it has passed words on; else the connection is dead
   const ELSEWHERE = 4001; // the same customer is connected again in another window
   const byId = (id) => document.getElementById(id);
   const allTexts = JSON.parse(byId("texts").textContent);
@@ -19,11 +20,14 @@
   let statusValues = {};
   let digits = false;
   let hotline = null; // what to call: {number, shown}
-  let talk = null; // a chat that was handed over: {ref, token}
+  let talk = null; // a chat that was handed over: {ref, token, language}
+  const unsure = new Map(); // what was written to the agent and is not known to have been passed on, by its id: {words, turn}
   let agent = ""; // the name of whoever has it
   let tries = 0;
   let typedAt = 0;
   let typingShown = 0;
+  let trying = 0;
+  let named = 0;
 
   const text = (name) => allTexts[language][name] ?? "";
 
@@ -45,19 +49,46 @@
     const turn = element("div", `turn ${who}`);
     turn.append(element("span", "who", name || text(who)));
     const said = element("p", "words", words);
+    said.dir = "auto";
     if (lang) said.lang = lang;
     turn.append(said);
     log.append(turn);
+    scrollToEnd();
+    return turn;
+  }
+
+  // Words that did not arrive must not look as if they had.
+  function markUnsent(turn, again) {
+    turn.querySelector(".unsent")?.remove();
+    const mark = element("p", "unsent", text("unsent"));
+    if (again) {
+      const button = element("button", "", text("send_again"));
+      button.type = "button";
+      button.addEventListener("click", () => {
+        mark.remove();
+        field.focus();
+        again();
+      });
+      mark.append(" ", button);
+    }
+    turn.append(mark);
     scrollToEnd();
   }
 
   const filled = (name, values) =>
     Object.entries(values).reduce((said, [key, value]) => said.replace(`{${key}}`, () => value), text(name));
 
+  // What stands under the conversation takes room from it: its last line stays in view for whoever reads there.
+  function keepingEnd(change) {
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+    change();
+    if (atEnd) scrollToEnd();
+  }
+
   function tell(name, values = {}) {
     statusName = name;
     statusValues = values;
-    status.textContent = filled(name, values);
+    keepingEnd(() => (status.textContent = filled(name, values)));
   }
 
   function tellHowItStands() {
@@ -68,10 +99,10 @@
 
   function showHotline() {
     const link = byId("hotline").querySelector("a");
-    byId("hotline").hidden = !hotline;
+    keepingEnd(() => (byId("hotline").hidden = !hotline));
     if (!hotline) return;
     link.href = `tel:${hotline.number}`;
-    link.textContent = filled("hotline", { number: hotline.shown });
+    link.textContent = filled("hotline", { number: hotline.shown.replaceAll(" ", "\u00a0") });
   }
 
   function speak(newLanguage) {
@@ -103,6 +134,12 @@
     choices.replaceChildren();
     choices.hidden = true;
     if (hadFocus) field.focus();
+  }
+
+  // Where the chat cannot be reached there is still the telephone.
+  function offerHotline() {
+    hotline ??= allTexts[language].call;
+    showHotline();
   }
 
   function offer(offered) {
@@ -141,9 +178,12 @@
     if (over) return;
     const focusIsLost = document.activeElement !== document.body && !log.contains(document.activeElement);
     clearChoices();
+    for (const button of log.querySelectorAll(".unsent button")) button.remove();
+    if (talk) for (const { turn } of unsure.values()) markUnsent(turn);
     forgetTalk();
     setOver(true);
     tell(name);
+    if (CUT_OFF.has(name)) offerHotline();
     socket?.close();
     socket = null;
     if (focusIsLost) byId("restart").focus();
@@ -152,13 +192,16 @@
 
   // ---------------------------------------------------------------- what the customer does
 
+  const connected = () => socket?.readyState === WebSocket.OPEN;
+
   function send(message) {
-    if (socket?.readyState !== WebSocket.OPEN) return;
+    if (!connected()) return;
     byId("still-there").hidden = true;
     socket.send(JSON.stringify(message));
   }
 
   function press(key, name) {
+    if (!connected()) return; // nothing is pretended; the status says why
     saidSomething = true;
     tell("");
     show("you", name, language);
@@ -168,25 +211,41 @@
 
   function say(words) {
     saidSomething = true;
-    tellHowItStands();
-    show("you", words, talk ? "" : language);
+    if (connected()) tellHowItStands();
+    const turn = show("you", words, talk ? "" : language);
     clearChoices();
-    send({ type: "say", text: words });
+    pass({ id: `${Date.now().toString(36)}-${(named += 1)}`, words, turn });
+  }
+
+  // To an agent what cannot be sent now is sent when the connection is back, see `history`.
+  function pass(said) {
+    unsure.set(said.id, said);
+    if (talk) setTimeout(() => unsure.get(said.id) === said && talk && connected() && cutOff(), ANSWER_MS);
+    send({ type: "say", text: said.words, id: said.id });
+  }
+
+  function refused(message) {
+    const said = unsure.get(message.id);
+    unsure.delete(message.id);
+    if (said) markUnsent(said.turn, talk ? () => pass({ ...said }) : null);
   }
 
   byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
     const words = field.value.trim();
-    field.value = "";
     field.focus();
-    if (words) say(words);
-    else tell("empty");
+    if (!words) tell("empty");
+    else if ([...words].length > Number(field.dataset.max)) tell("too_long");
+    else if (connected() || talk) {
+      field.value = "";
+      say(words);
+    }
   });
 
   field.addEventListener("input", () => {
     if (!agent || Date.now() - typedAt < 3000) return;
     typedAt = Date.now();
-    socket?.readyState === WebSocket.OPEN && socket.send('{"type":"typing"}');
+    if (connected()) socket.send('{"type":"typing"}');
   });
 
   for (const button of document.querySelectorAll("#shortcuts [data-key]")) {
@@ -218,7 +277,10 @@
     const link = event.target.closest("a");
     if (!link || over || !saidSomething) return;
     event.preventDefault();
-    if (link.lang !== language) send({ type: "language", language: link.lang });
+    if (talk) {
+      speak(link.lang); // the words around the conversation; the agent's are the agent's
+      keepTalk({ ...talk, language });
+    } else if (link.lang !== language) send({ type: "language", language: link.lang });
   });
 
   // ---------------------------------------------------------------- what the bank says
@@ -226,22 +288,25 @@
   const onMessage = {
     bot: (message) => {
       if (talk) stopTalking(); // nobody came, and the assistant says what else can be done
+      unsure.clear(); // the assistant has read it
       speak(message.lang);
       show("bot", message.text, message.lang);
     },
     options: (message) => {
+      if (!talk) unsure.clear();
       digits = message.digits;
       labelField();
       offer(message.choices);
     },
     handed_over: (message) => {
-      keepTalk({ ref: message.ref, token: message.resume });
+      keepTalk({ ref: message.ref, token: message.resume, language });
+      unsure.clear(); // it was for the assistant
       document.dispatchEvent(new CustomEvent("chat:handed-over", { detail: { queue: message.queue, ref: message.ref } }));
     },
     waiting: (message) => {
       agent = "";
       if (talk) talk.minutes = message.minutes;
-      if (statusName !== "agent_left" || message.minutes) tellHowItStands();
+      if (!["agent_left", "moved"].includes(statusName) || message.minutes) tellHowItStands();
     },
     agent: (message) => {
       agent = message.name;
@@ -252,17 +317,24 @@
       tellHowItStands();
     },
     typing: () => {
+      if (!agent) return;
       tell("typing", { name: agent });
       clearTimeout(typingShown);
       typingShown = setTimeout(() => statusName === "typing" && tellHowItStands(), 6000);
     },
-    agent_left: () => {
+    agent_left: (message) => {
       agent = "";
-      tell("agent_left");
+      tell(message.moved ? "moved" : "agent_left");
     },
+    sent: (message) => unsure.delete(message.id),
     history: (message) => {
+      for (const line of message.lines) unsure.delete(line.id);
+      const unmarked = [...unsure.values()];
+      const marked = [...log.querySelectorAll(".turn:has(.unsent)")];
       log.replaceChildren();
       for (const line of message.lines) show(line.who, line.text, line.language);
+      log.append(...marked);
+      for (const said of unmarked) pass({ ...said, turn: show("you", said.words, "") });
     },
     hotline: (message) => {
       hotline = message;
@@ -274,12 +346,16 @@
       byId("still-there").hidden = false;
     },
     error: (message) => {
-      if (message.code === "full") end("full");
+      if (message.code === "full" && !talk) end("full");
       else if (message.code === "over") end("talk_lost");
-      else if (message.code !== "try_again") tell(message.code);
+      else if (message.code !== "try_again") {
+        tell(message.code);
+        refused(message);
+      }
     },
     ended: (message) => end(ENDS[message.reason] ?? "ended"),
   };
+  const CUT_OFF = new Set(["lost", "full", "talk_lost"]);
   const ENDS = { idle: "idle_end", handed_over: "talk_over", unanswered: "unanswered" };
 
   // ---------------------------------------------------------------- a chat that was handed over survives a lost connection
@@ -287,7 +363,6 @@
   // The token is forgotten with the window: a later visitor of the same computer must not find the conversation.
   function keepTalk(handed) {
     talk = handed;
-    tries = 0;
     clearChoices();
     setShortcuts();
     stored((store) => store.setItem(KEPT, JSON.stringify(handed)));
@@ -296,10 +371,12 @@
   function forgetTalk() {
     talk = null;
     agent = "";
+    unsure.clear();
     stored((store) => store.removeItem(KEPT));
   }
 
   function stopTalking() {
+    for (const button of log.querySelectorAll(".unsent button")) button.remove(); // whom it was for is gone
     forgetTalk();
     setShortcuts();
     tell("");
@@ -329,9 +406,21 @@
       return;
     }
     tell("reconnecting");
-    setTimeout(connect, Math.min(8000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
+    clearTimeout(trying);
+    trying = setTimeout(connect, Math.min(8000, 250 * 2 ** tries) * (0.75 + Math.random() / 2));
     tries += 1;
   }
+
+  // The connection is dead though nobody has said so: a telephone in a lift, a network that was changed.
+  function cutOff() {
+    const dead = socket;
+    socket = null;
+    dead?.close();
+    lost();
+  }
+
+  window.addEventListener("offline", () => talk && !over && connected() && cutOff());
+  window.addEventListener("online", () => talk && !over && !connected() && connect());
 
   function open() {
     saidSomething = talk !== null;
@@ -344,12 +433,13 @@
 
   function connect() {
     if (over) return;
+    clearTimeout(trying);
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const query = talk ? "resume" : `lang=${encodeURIComponent(language)}`;
     const connection = new WebSocket(`${scheme}//${location.host}/chat/ws?${query}`);
     socket = connection;
     connection.addEventListener("open", () => {
-      tell("");
+      if (!talk) tell(""); // else how it stands is told in a moment
       if (talk) connection.send(JSON.stringify({ type: "resume", ref: talk.ref, token: talk.token }));
     });
     connection.addEventListener("message", (event) => {
@@ -364,5 +454,6 @@
   }
 
   talk = keptTalk();
+  if (talk) speak(talk.language);
   open();
 })();
