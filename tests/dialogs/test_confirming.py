@@ -14,7 +14,7 @@ from dialogs.engine.state import Phase
 from dialogs.events import AuthorisationAsked, AuthorisationResult, Authorise, Listen, Say
 from tests.dialogs.calls import AGENT, NO, NONSENSE, YES, Call, means
 
-KNOWN = {"customer_ref": "C-1", "segment": Segment.SELECT}
+KNOWN = {"customer_ref": "C-1"}
 PAIR = "app_pair"
 
 
@@ -32,15 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 def asked(bundle: Bundle, app: str = "waits", **started: Any) -> Call:
     """A call whose app has just been asked."""
-    caller = started.pop("caller", KNOWN)
-    call = Call(
-        bundle,
-        segment=Segment.MASS,
-        caller={k: v for k, v in caller.items() if k != "segment"},
-        app=app,
-        app_proof=True,
-        **started,
-    )
+    call = Call(bundle, caller=KNOWN, app=app, app_proof=True, **started)
     return call.hears(means("personal_data"), YES)
 
 
@@ -206,7 +198,7 @@ def test_another_customer_takes_the_numbers_hints_away(bundle: Bundle) -> None:
 )
 def test_nobody_is_asked_who_cannot_be(bundle: Bundle, started: dict[str, Any]) -> None:
     """A stranger who shows a customer's number must not make their app ring."""
-    given = {"app_proof": True, "caller": {"customer_ref": "C-1"}} | started
+    given: dict[str, Any] = {"app_proof": True, "caller": {"customer_ref": "C-1"}} | started
     assert Call(bundle, **given).hears(means("personal_data")).last_said == ["connect.accounts"]
 
 

@@ -15,6 +15,7 @@ from dialogs.events import (
     Event,
     HandOff,
     HungUp,
+    KeyPressed,
     Listen,
     Prompt,
     Say,
@@ -94,7 +95,10 @@ async def test_a_request_ends_with_the_call() -> None:
 
 async def test_a_request_ends_with_the_hand_over() -> None:
     app = App()
-    talk = lambda event: [HandOff("general")] if type(event).__name__ == "KeyPressed" else conversation(event)  # noqa: E731
+
+    def talk(event: Event) -> list[Action]:
+        return [HandOff("general")] if isinstance(event, KeyPressed) else conversation(event)
+
     driver, _, _ = house(talk, authorise=app)
     running = asyncio.create_task(driver.run())
     await app.asked.wait()

@@ -217,7 +217,7 @@ async def _told_by(shared: SharedState, folder: Path, change: Callable[[Claims],
         def _id_token(self, found: Any) -> str:
             claims = jwt.decode(super()._id_token(found), self.key, algorithms=["ES256"]).claims
             claims = {name: value for name, value in (claims | change(claims)).items() if value is not None}
-            key = header.get("key", self.key)
+            key: ECKey = header.get("key") or self.key
             return jwt.encode({"alg": "ES256", "kid": self.key.kid, "typ": header.get("typ", "JWT")}, claims, key)
 
     listener = socket.create_server(("127.0.0.1", 0))
