@@ -262,8 +262,8 @@ LANGUAGE = Language(
         nods=frozenset("ok|okay|right|sure|yeah|i see|uh huh|no".split("|")),
     ),
     fillers=frozenset("um umm ummm uh uuh uhm uhh er err erm ah ahm hm hmm hmmm aaa aa eh".split()),
-    corrections=r"i mean no|hang on no|oh no wait|no hang on|no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant|my mistake",
-    not_corrected=frozenset("the that it".split()),
+    corrections=r"i mean no|hang on no|oh no wait|no hang on|no sorry|sorry no|no wait|wait no|actually no|no actually|i mean no|no i mean|scratch that|correction|i meant(?! (?:the|that|it)\b)|my mistake",
+    not_corrected=frozenset(),
     common_words=frozenset(
         """the is are was were i've ive i'm im have has had want need would could can't cant don't dont my please hello help lost stolen card account money
     what how when where who why with this that there they you your we our and but for from not it its about someone something bank transfer loan mortgage

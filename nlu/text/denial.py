@@ -17,7 +17,7 @@ from nlu.text.normalise import canonical, mended
 
 _PAUSE = re.compile(r"(?:[,;:.!?]|\s[-–—])(?=\s|$)")
 _MARK = " , "
-_THING_WORDS = 2
+_THING_WORDS = 3
 _LONGEST = 9
 """A scope of more words is a story, not a denial."""
 
@@ -60,6 +60,7 @@ class _Patterns:
     contrast: re.Pattern[str]
     still_wanted: re.Pattern[str]
     verb: re.Pattern[str]
+    pronoun: re.Pattern[str]
     clause: re.Pattern[str]
     given_up: frozenset[str]
     event: frozenset[str]
@@ -91,8 +92,9 @@ def scoped(text: str, lang: str) -> Scoped:
 
 def _denial(spoken: str, folded: str, opening: re.Match[str], patterns: _Patterns) -> Denial | None:
     start = opening.end()
-    verb = patterns.verb.match(folded, start)
-    first = _word_end(folded, start)
+    pronoun = patterns.pronoun.match(folded, start)
+    verb = patterns.verb.match(folded, pronoun.end() if pronoun else start)
+    first = _word_end(folded, verb.start() if verb else start)
     closing = patterns.ends.search(folded, first)
     end = closing.start() if closing else _clause_start(folded, verb.end() if verb else start, patterns)
     words = folded[start:end].split()
@@ -106,14 +108,14 @@ def _denial(spoken: str, folded: str, opening: re.Match[str], patterns: _Pattern
     after = patterns.contrast.match(folded, end)
     things = spoken[min(verb.end(), end) if verb else start : end]
     said = spoken[start:end].strip()
-    if how in patterns.event and not things.strip():  # "karty nie zgubiłam": the thing came before
+    if (how in patterns.event or pronoun) and not things.strip():  # "karty nie zgubiłam", "dowód mam, nie trzeba go zastrzegać"
         said = f"{_thing_before(spoken[: opening.start()])} {said}".strip()
     return Denial(said, " ".join(things.split()), opening.start(), after.end() if after else end, how)
 
 
 def _thing_before(spoken: str) -> str:
-    """The words just before a denial, up to a pause."""
-    return " ".join(spoken.rpartition(",")[2].split()[-_THING_WORDS:])
+    """The words just before a denial, up to a pause that does not stand right there."""
+    return " ".join(spoken.rstrip(" ,").rpartition(",")[2].split()[-_THING_WORDS:])
 
 
 def _word_end(folded: str, start: int) -> int:
@@ -140,6 +142,7 @@ def _patterns(lang: str) -> _Patterns | None:
         contrast=re.compile(rf"(?:(?:,|{words.contrast})(?:\s+|$))+"),
         still_wanted=re.compile(rf"(?<!\S)(?:{words.still_wanted})(?!\S)"),
         verb=re.compile(rf"(?:{words.verb})(?:\s+|$)"),
+        pronoun=re.compile(rf"(?:{'|'.join(sorted(words.pronouns))})\s+"),
         clause=re.compile(rf"(?<!\S)(?:{words.clause})(?!\S)"),
         given_up=words.given_up,
         event=words.event,

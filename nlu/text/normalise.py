@@ -19,12 +19,15 @@ _LONGEST_REPETITION = 4
 
 _LEAST_AFTER_CORRECTION = 1
 _SHORT_CORRECTION = 2
+_NEGATIONS = (" nie", " not")
 """So many words may take the place of others; more stand for themselves."""
 
 
 @lru_cache(maxsize=1)
 def _corrections() -> tuple[re.Pattern[str], frozenset[str]]:
-    """Self-corrections, and words that go on after one ("znaczy nie mogę" corrects nothing), of all languages: callers mix."""
+    """Self-corrections, and words that go on after one which ends in a no ("znaczy nie mogę" corrects nothing), of all languages:
+    callers mix.
+    """
     known = languages().values()
     phrases = "|".join(each.corrections for each in known).replace(" ", " (?:, )?")
     return (
@@ -65,7 +68,8 @@ def mended(words: list[str]) -> list[str]:
     corrections, not_corrected = _corrections()
     for match in reversed(list(corrections.finditer(sentence))):
         before, after = _no_commas(sentence[: match.start()]), _no_commas(sentence[match.end() :])
-        if before and len(after) >= _LEAST_AFTER_CORRECTION and after[0] not in not_corrected:
+        goes_on = match.group().endswith(_NEGATIONS) and bool(after) and after[0] in not_corrected
+        if before and len(after) >= _LEAST_AFTER_CORRECTION and not goes_on:
             return sentence[match.end() :].strip(" ,").split() if len(after) > _SHORT_CORRECTION else _put_right(before, after)
     return words
 

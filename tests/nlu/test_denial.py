@@ -77,3 +77,27 @@ def test_any_text_is_cut_without_losing_or_inventing_words(said: str, lang: str)
     assert all(0 <= one.start < one.end <= len(found.text) for one in found.denials)
     assert len(left) <= len(spoken)
     assert set(left) <= set(spoken)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jaki macie procent, dowód mam i nie trzeba go zastrzegać", "dowód mam i go zastrzegać"),
+        ("znalazłam kartę, nie musicie jej blokować", "znalazłam kartę jej blokować"),
+    ],
+)
+def test_a_pronoun_in_a_denial_stands_for_the_thing_before_it(text: str, said: str) -> None:
+    """Whoever says "there is no need to block it" has named it already."""
+    assert [one.said for one in scoped(text, "pl").denials] == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("zastrzeżenie dokumentu, a nie czekaj, mam zablokowane środki", "mam zablokowane środki"),
+        ("saldo to znaczy nie mam dostępu", "saldo to znaczy nie mam dostępu"),
+    ],
+)
+def test_words_that_go_on_after_a_no_correct_nothing(text: str, meant: str) -> None:
+    """ "nie mam" is said of the matter itself; "czekaj, mam" begins anew."""
+    assert normalise(text, "pl") == meant

@@ -64,7 +64,7 @@ def test_serving_gives_the_scores_of_scikit_learns_own_pipeline(taught: Utteranc
     expected = theirs.decision_function(asked)
     assert list(model.classes) == list(theirs.classes_)
     assert (ours.argmax(axis=1) == expected.argmax(axis=1)).all()
-    assert np.abs(ours - expected).max() < 0.02  # the solver ends at its tolerance, in another order of features
+    assert np.abs(ours - expected).max() < 0.05  # the solver ends at its tolerance, in another order of features
 
 
 def test_the_vocabulary_weighs_a_line_as_training_did(taught: Utterances, model: Model) -> None:

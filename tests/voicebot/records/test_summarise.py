@@ -17,6 +17,13 @@ from voicebot.records.summary import CallSummary
 
 BUNDLE = load_bundle()
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
+WORDS = {
+    "affirm": "tak",
+    "deny": "nie",
+    "reject": "a u nas dziś pada",
+    "balance": "ile mam na koncie",
+    "card_block": "zgubiłem kartę na dworcu",
+}
 
 
 def held(line: str, *meanings: str) -> CallSummary:
@@ -24,7 +31,7 @@ def held(line: str, *meanings: str) -> CallSummary:
     call = Rehearsal(BUNDLE, None, at=NOON)
     call.start(CallStarted(Caller(), line=line))
     for meaning in meanings:
-        call.say("…", parse_meaning(meaning, "…"))
+        call.say(WORDS[meaning], parse_meaning(meaning, WORDS[meaning]))
     call.finish_speech()
     journal = Journal("c1", started=NOON)
     for exchange in call.exchanges:
