@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -150,11 +151,11 @@ async def test_the_app_may_be_asked_without_the_customer_asking_first(served: Se
     shown = (await served.show(push=True)).json()
     assert shown["push"] == "asked"
     while not await served.app.shows("C-1"):
-        await served.look(shown["id"])
+        await asyncio.sleep(0.05)
     if answer:
         assert await served.app.answers("C-1", answer) == shown["words"]
     while (told := (await served.look(shown["id"])).json()["push"]) == "asked":
-        pass
+        await asyncio.sleep(0.05)
     assert told == {"confirm": "confirmed", "refuse": "refused", "": "expired"}[answer]
 
 
