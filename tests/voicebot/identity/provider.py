@@ -15,8 +15,12 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import pytest
 
+from tests.voicebot.state.servers import StateServer
 from voicebot.identity.keys import SigningKeys
+from voicebot.state.breaker import CircuitBreaker
+from voicebot.state.shared import SharedState
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "bank-app" / "provider.py"
 
@@ -39,6 +43,15 @@ class App:
         url = f"{self.issuer}/customers/{customer}/requests/{request['id']}"
         assert (await self.http.post(url, json={"answer": answer, **more})).status_code == 200
         return str(request["words"])
+
+
+@pytest.fixture
+async def shared(server: StateServer) -> AsyncIterator[SharedState]:
+    """A connection that waits for its server: on a busy machine a late answer would be no proof."""
+    state = SharedState(server.url, deadline_s=10.0, breaker=CircuitBreaker(failures=2, pause_s=0.01, longest_pause_s=0.02))
+    await state.start()
+    yield state
+    await state.close(grace_s=0.1)
 
 
 def public_keys_of(folder: Path) -> Path:

@@ -15,14 +15,14 @@ import pytest
 from caller_id.types import Authentication, Caller
 from dialogs.events import Authorise
 from tests.voicebot.identity.bank import Bank, TrueClock, opened
-from tests.voicebot.identity.provider import App, provider
+from tests.voicebot.identity.provider import App, provider, shared
 from tests.voicebot.state.servers import StateServer
 from tests.voicebot.web.serving import AUTH, Api, api
 from voicebot.http.server import listen, serve
 from voicebot.state.shared import SharedState
 from voicebot.web.app import build_app
 
-__all__ = ["api"]
+__all__ = ["api", "shared"]
 
 ORDER = {"customer": "C-1", "advisor": "Anna z banku", "matter": "loan_service", "call": "desk-17"}
 PROVEN = Caller(customer_ref="C-1", authentication=Authentication.APP, level="app-pin")

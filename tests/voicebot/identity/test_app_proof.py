@@ -20,14 +20,14 @@ from joserfc.jwk import ECKey
 from caller_id.types import Authentication, Caller, NumberTrust, Segment
 from dialogs.events import AuthorisationAsked, AuthorisationResult, Authorise
 from tests.voicebot.identity.bank import Bank, TrueClock, opened
-from tests.voicebot.identity.provider import App, loaded, options, provider
+from tests.voicebot.identity.provider import App, loaded, options, provider, shared
 from tests.voicebot.web.serving import Api, api
 from voicebot.http.server import listen, serve
 from voicebot.identity.ciba import CibaProof, CibaRefused
 from voicebot.state.shared import SharedState
 from voicebot.web.app import build_app
 
-__all__ = ["api"]
+__all__ = ["api", "shared"]
 
 CALLER = Caller("+48600100200", NumberTrust.TRUNK, segment=Segment.SELECT, customer_ref="C-1", tenure_years=3)
 LEVELS = ("app-biometric", "app-pin")

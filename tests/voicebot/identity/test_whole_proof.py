@@ -16,9 +16,11 @@ from nlu.types import Hypothesis, Understanding
 from tests.voicebot.calls.test_whole_calls import World, speaks, world
 from tests.voicebot.endpoints.memory_leg import MemoryLeg
 from tests.voicebot.identity.bank import TrueClock, opened
-from tests.voicebot.identity.provider import App, provider
+from tests.voicebot.identity.provider import App, provider, shared
 from voicebot.handoff.store import HandOffStore
 from voicebot.state.shared import SharedState
+
+__all__ = ["shared"]
 
 
 async def known(caller: Caller) -> Caller:
