@@ -169,6 +169,8 @@ class Classifier:
         if act is not None and act.act is Act.DENY and act.rest and not act.sure and not said.denied:
             verdict = _at_most_confirm(verdict)
         verdict = self._guarded(verdict, texts[0], lang, said.denied)
+        if verdict.choices:
+            ranking = _alike(verdict.choices)
         answer = self._answer(verdict, ranking, self._act(act, matter, verdict), second, lang)
         return replace(answer, denied=tuple(one for one in said.denied if one != answer.intent))
 
@@ -368,6 +370,11 @@ class Classifier:
         ranking = (RankedIntent(OUT_OF_SCOPE, 1.0),)
         version, why = self.scorers[lang].model.version, "nothing but a dialogue act" if act else "nothing in it"
         return Understanding(text, OUT_OF_SCOPE, 1.0, Decision.REJECT, ranking, act, model=version, why=why)
+
+
+def _alike(choices: Sequence[str]) -> list[RankedIntent]:
+    """Matters of which a bare word tells none: the classifier may be sure of one, the caller was not."""
+    return [RankedIntent(intent, 1 / len(choices)) for intent in choices]
 
 
 def _matter(by_class: Mapping[str, float]) -> _Matter:

@@ -28,8 +28,8 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize("language", languages().values(), ids=lambda language: language.code)
 class TestComplete:
     def test_every_field_says_something(self, language: Language) -> None:
-        """But for what a language may do without: repeated digits, doubtful months, "of"."""
-        may_be_empty = {"repeats", "zeros", "doubtful_months", "month_first", "of", "not_dictated"}
+        """But for what a language may do without: repeated digits, doubtful months, "of", words after "no"."""
+        may_be_empty = {"repeats", "zeros", "doubtful_months", "month_first", "of", "not_dictated", "not_corrected"}
         secrets = (language.secrets, language.secrets.passwords)
         for part in (language, language.acts, language.dates, language.matters, *secrets, language.turns):
             for field in fields(part):

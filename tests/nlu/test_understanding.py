@@ -208,3 +208,11 @@ def test_where_a_human_is_asked_about_is_found_in_both_languages() -> None:
     assert asked_about("put me through to a person about my lost card", "en") == "my lost card"
     assert asked_about("chcę z kimś porozmawiać", "pl") is None
     assert asked_about("chce z kims porozmawiac o pożyczce", "pl") == "pożyczce"
+
+
+def test_of_what_a_bare_word_may_mean_none_is_likelier(classifier: Classifier) -> None:
+    """The model may be sure of one; the caller was not, and silence must not make it an emergency."""
+    found = classifier.understand([Hypothesis("telefon", 1.0)], "pl")
+    assert found.decision is Decision.CHOOSE
+    assert [one.intent for one in found.ranking] == list(found.choices)
+    assert {one.confidence for one in found.ranking} == {1 / len(found.choices)}

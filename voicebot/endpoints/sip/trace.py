@@ -110,6 +110,7 @@ class SipTrace(logging.Handler):
         self._loop = loop
         self._logger = logging.getLogger(_NATIVE_LOGGER)
         self._invites: OrderedDict[str, Invite] = OrderedDict()
+        self._asked: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
 
@@ -139,7 +140,14 @@ class SipTrace(logging.Handler):
                 self._loop.call_soon_threadsafe(self._take, message)
 
     async def invite(self, call_id: str, timeout_s: float = 0.5) -> Invite:
-        """The INVITEs with this Call-ID; nothing is known of them when the trace does not tell in time."""
+        """The INVITEs with this Call-ID. Nothing is known when the trace does not tell in time, nor of a second call with the
+        same one: what is known may be of the first, while the trace of the second is still on its way.
+        """
+        if call_id in self._asked:
+            return Invite()
+        self._asked[call_id] = None
+        while len(self._asked) > _CALLS_KEPT:
+            self._asked.popitem(last=False)
         if call_id not in self._invites:
             future = self._waiting.setdefault(call_id, self._loop.create_future())
             with contextlib.suppress(TimeoutError):
