@@ -58,6 +58,8 @@ class CallStarted:
     channel: str = "voice"
     recorded: bool = False
     conditions: Conditions = Conditions()
+    app_proof: bool = False
+    """The caller can be asked to prove who they are in the bank's app, or has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,29 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorisationAsked:
+    """The caller's app shows the request that `Authorise` asked for. `words` stand in it, in `language`: the bot says them, and
+    the caller compares. They are in no log and no record.
+    """
+
+    words: str = field(repr=False)
+    language: str = "pl"
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorisationResult:
-    """The answer to `Authorise`."""
+    """The answer to `Authorise`. `reason` says why it is not confirmed: refused (in the app), expired, no_app, other_customer
+    (somebody else confirmed than the number suggests), limit, busy, unavailable.
+
+    `level` and `at` (ISO 8601) say how and when the app authenticated the customer. `advisor` says whether somebody of the bank
+    is on the telephone with the customer: calling, lately, none; "" without proof.
+    """
 
     confirmed: bool
     reason: str = ""
+    level: str = ""
+    at: str = ""
+    advisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +179,7 @@ Event = (
     | Silence
     | PromptFinished
     | Interrupted
+    | AuthorisationAsked
     | AuthorisationResult
     | HandOffResult
     | Failed
@@ -246,9 +267,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Authorise:
-    """Ask the caller's app to confirm; `AuthorisationResult` comes back."""
+    """Ask the caller's app to confirm, with two words in `language`. `AuthorisationAsked` comes back when the app shows them, and
+    `AuthorisationResult` in the end. Whoever has proven who they are is not asked again.
+    """
 
     purpose: str
+    language: str = "pl"
 
 
 @dataclass(frozen=True, slots=True)

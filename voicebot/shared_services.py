@@ -55,6 +55,7 @@ class SharedServices:
             conditions=lambda: stores.conditions.snapshot.for_dialogue(self.clock()),
             clock=self.clock,
             understand_s=self.settings.limits.understand_s,
+            proofs=self.identity.proofs,
             sinks=sinks,
         )
 

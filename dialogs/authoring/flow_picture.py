@@ -106,9 +106,9 @@ def _rows(ways: Iterable[Edge]) -> tuple[Row, ...]:
 
 def _fill(step: Step) -> str:
     match step:
-        case Statement() | Message() | Confirmation() | Survey():
+        case Statement() | Message() | Survey():
             return SAYS
-        case Question() | Menu() | Collect():
+        case Question() | Menu() | Collect() | Confirmation():
             return ASKS
         case Check() | Route():
             return DECIDES

@@ -67,6 +67,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "check.second_matter": ("Is there a second matter?", "Czy jest druga sprawa?"),
     "check.survey": ("Does the line have the survey?", "Czy na tej linii jest ankieta?"),
     "check.app_confirmation": ("Should the app confirm who calls?", "Czy aplikacja ma potwierdzić, kto dzwoni?"),
+    "check.advisor_question": ("Does the caller ask if the bank is calling them?", "Czy rozmówca pyta, czy to bank dzwoni?"),
     "check.number_known": ("Is the caller's number known?", "Czy znamy numer rozmówcy?"),
     "check.wants_human": ("Did the caller ask for a human?", "Czy rozmówca prosił o człowieka?"),
     # ------------------------------------------------------------ what leads on

@@ -17,6 +17,8 @@ from dialogs.data.source import Spec
 from dialogs.events import Expect
 
 MAX_ASKS = 3
+SKIP = "skip"
+"""The command of whoever would rather go on without the app."""
 
 
 def _listed(value: Any) -> Any:
@@ -47,6 +49,7 @@ class CheckName(StrEnum):
     SECOND_MATTER = "second_matter"
     SURVEY = "survey"
     APP_CONFIRMATION = "app_confirmation"
+    ADVISOR_QUESTION = "advisor_question"
     NUMBER_KNOWN = "number_known"
     WANTS_HUMAN = "wants_human"
 
@@ -152,10 +155,24 @@ class Request(Spec):
 
 
 class Confirmation(Spec):
-    """Ask the caller's app to confirm who they are; the call goes on either way."""
+    """Ask the caller's app to confirm who they are; the call goes on either way.
+
+    `tell` is said while the request is sent; when the app shows it `words` introduce the `pair`, `again` its repetition, and
+    `close` says what to do. `waiting` is said to whoever stays silent, or says what is no answer; `help` to whoever asks.
+    `answers` maps how it ended (confirmed, refused, expired, no_app…) to the next step; `then` is that of every other end, and of
+    a caller who would rather not: by the command `skip`, a no, key 2, or asking for a human. A request that expired may be
+    repeated once.
+    """
 
     kind: Literal["confirmation"]
-    tell: Prompts
+    tell: PerhapsPrompts = ()
+    words: Name
+    pair: Name
+    again: Name
+    close: Name
+    waiting: Prompts
+    help: Name
+    answers: Mapping[Literal["confirmed", "refused", "expired", "no_app", "other_customer"], Name] = {}
     then: Name
 
 
@@ -281,4 +298,4 @@ class Flow(Spec):
     def options(self) -> frozenset[str]:
         """Names that mean something only at the steps that offer them."""
         questions = [step for step in self.steps.values() if isinstance(step, Question)]
-        return frozenset(name for step in questions for name in (*step.answers, *step.keys.values()))
+        return frozenset({SKIP, *(name for step in questions for name in (*step.answers, *step.keys.values()))})

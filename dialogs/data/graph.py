@@ -31,8 +31,10 @@ WAITING = (Question, Menu, Collect, Connect, Confirmation, Request, Farewell)
 def edges(step: Step) -> list[Edge]:
     """Where this step leads to by itself (what holds everywhere is not in it)."""
     match step:
-        case Statement() | Message() | Confirmation() | Survey():
+        case Statement() | Message() | Survey():
             return [("", step.then)]
+        case Confirmation():
+            return [*step.answers.items(), ("", step.then)]
         case Check():
             return [("yes", step.yes), ("no", step.no)]
         case Question():

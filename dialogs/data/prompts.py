@@ -42,6 +42,8 @@ SPOKEN_KINDS = frozenset(
 
 BUTTON = "choice."
 """What the ids of the texts on the web chat's buttons begin with: no step says them."""
+PROOF = "proof."
+"""What the ids of the texts begin with that the bank's app shows to customers; no step says them."""
 ALONE = "name."
 """What the ids of matters' names begin with where they stand alone; without one the name within a sentence is said."""
 

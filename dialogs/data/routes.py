@@ -160,6 +160,8 @@ class Routes(Spec):
     default_queue: Name
     matters: Mapping[str, MatterRoute]
     segments: Mapping[Segment, SegmentLine] = {}
+    advisor_question: tuple[str, ...] = ()
+    """Matters of callers who ask whether the bank is calling them: whoever proves by the app who they are is told."""
     segment_from: tuple[NumberTrust, ...] = (NumberTrust.TRUNK, NumberTrust.ATTESTED)
     announce_wait_from_s: float = Field(default=60, ge=0, allow_inf_nan=False)
     keys: Keys = Keys()

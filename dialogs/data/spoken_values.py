@@ -20,4 +20,5 @@ KNOWN_VALUES: Mapping[str, str] = {
     "middle": "prompt",
     "last": "prompt",
     "key": "number",
+    "pair": "text",  # the two words that the caller's app shows
 }

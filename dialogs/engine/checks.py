@@ -22,7 +22,23 @@ def _app_confirmation(turn: Turn) -> bool:
     state = turn.state
     asked_for = turn.bundle.routes.lines[state.line].app_confirmation
     intent = state.matter.intent if state.matter else None
-    return state.authentication is Authentication.NONE and state.caller.customer_ref is not None and intent in asked_for
+    return state.authentication is Authentication.NONE and _can_be_asked(turn) and intent in asked_for
+
+
+def _can_be_asked(turn: Turn) -> bool:
+    """Once in a call, and only the owner of a number that somebody vouches for: a stranger who shows it must not make their app
+    ring.
+    """
+    state = turn.state
+    return state.app_proof and state.recognised and state.caller.customer_ref is not None and not state.requests
+
+
+def _advisor_question(turn: Turn) -> bool:
+    """Whether it may be said if the bank is calling: to the customer alone, by the app's proof."""
+    state = turn.state
+    intent = state.matter.intent if state.matter else None
+    asks = intent in turn.bundle.routes.advisor_question
+    return asks and not state.advisor and _can_be_asked(turn)
 
 
 def _was_answered(turn: Turn, intent: str) -> bool:
@@ -44,6 +60,8 @@ def holds(name: CheckName, turn: Turn) -> bool:
             return turn.bundle.routes.lines[turn.state.line].survey and turn.state.channel == "voice"
         case CheckName.APP_CONFIRMATION:
             return _app_confirmation(turn)
+        case CheckName.ADVISOR_QUESTION:
+            return _advisor_question(turn)
         case CheckName.NUMBER_KNOWN:
             return (turn.state.number or turn.state.caller.number) is not None
         case CheckName.WANTS_HUMAN:

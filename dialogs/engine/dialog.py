@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
-from caller_id.types import Authentication
 from dialogs.data.bundle import Bundle
 from dialogs.data.flow import Collect, Confirmation, Connect, Menu, Question, Step
 from dialogs.engine import routing
@@ -14,7 +13,7 @@ from dialogs.engine.readings import keys, words
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.routing import queue_for
 from dialogs.engine.state import CallState, Phase, Target
-from dialogs.engine.steps import asking, handing, languages, notices, reactions, wishes
+from dialogs.engine.steps import asking, confirming, handing, languages, notices, reactions, wishes
 from dialogs.engine.steps import collecting as numbers
 from dialogs.engine.steps.comfort import PREFERENCES
 from dialogs.engine.steps.failures import failed
@@ -22,6 +21,7 @@ from dialogs.engine.steps.walk import go
 from dialogs.engine.turn import Turn
 from dialogs.events import (
     Action,
+    AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
     ConditionsChanged,
@@ -89,6 +89,8 @@ class Dialog:
                 self._interrupted(turn, event)
             case HandOffResult():
                 go(turn, handing.take_result(turn, event))
+            case AuthorisationAsked():
+                self._asked_in_app(turn, event)
             case AuthorisationResult():
                 self._authorised(turn, event)
             case Failed():
@@ -113,7 +115,7 @@ class Dialog:
         state.line = event.line if event.line in routes.lines else next(iter(routes.lines))
         line = routes.lines[state.line]
         state.caller, state.channel, state.conditions = event.caller, event.channel, event.conditions
-        state.authentication = event.caller.authentication
+        state.authentication, state.app_proof = event.caller.authentication, event.app_proof
         state.last_queue, state.recorded = event.last_queue, event.recorded
         state.preferences = frozenset(event.preferences) & frozenset(PREFERENCES)
         state.without = frozenset(event.without)
@@ -141,8 +143,13 @@ class Dialog:
             self._enough(turn, f"more than {self.bundle.flow.limits.turns} turns")
             return
         answer = read(self.bundle.flow.steps[state.step])
-        only_urgent = state.phase is Phase.AUTHORISING or (state.phase is Phase.ANNOUNCING and state.too_long)
-        if only_urgent and answer.means not in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY):
+        urgent = answer.means in (Means.EMERGENCY, Means.EMERGENCY_UNSURE, Means.SECURITY)
+        if state.phase is Phase.ANNOUNCING and state.too_long and not urgent:
+            return
+        step = self.bundle.flow.steps[state.step]
+        elsewhere = urgent or confirming.leads_elsewhere(answer)
+        if state.phase is Phase.AUTHORISING and isinstance(step, Confirmation) and not elsewhere:
+            go(turn, confirming.answered(turn, step, answer))
             return
         go(turn, reactions.react(turn, answer))
 
@@ -182,6 +189,8 @@ class Dialog:
             go(turn, numbers.take_timeout(turn, step))
         elif state.phase is Phase.WAITING:
             self._come_back(turn, step)
+        elif state.phase is Phase.AUTHORISING and isinstance(step, Confirmation):
+            confirming.silent(turn, step)
         elif state.phase is Phase.LISTENING:
             self._answered(turn, lambda _: Answer(Means.SILENCE))
 
@@ -207,6 +216,8 @@ class Dialog:
                 go(turn, asking.collect(turn, step))
             case Phase.LISTENING | Phase.WAITING | Phase.ANNOUNCING | Phase.COLLECTING:
                 go(turn, handing.hand_off(turn))
+            case Phase.AUTHORISING if isinstance(step, Confirmation):
+                confirming.resume(turn, step)
             case Phase.NEW | Phase.HANDING_OFF | Phase.AUTHORISING | Phase.ENDED:
                 pass  # nobody was asked anything
             case _:
@@ -227,15 +238,19 @@ class Dialog:
         if self.state.refused or not isinstance(step, Connect) or not step.barge_in:
             go(turn, handing.hand_off(turn))
 
-    def _authorised(self, turn: Turn, event: AuthorisationResult) -> None:
+    def _asked_in_app(self, turn: Turn, event: AuthorisationAsked) -> None:
         step = self.bundle.flow.steps.get(self.state.step)
-        if self.state.phase is not Phase.AUTHORISING or not isinstance(step, Confirmation):
+        if self.state.phase is Phase.AUTHORISING and isinstance(step, Confirmation):
+            confirming.asked(turn, step, event)
+
+    def _authorised(self, turn: Turn, event: AuthorisationResult) -> None:
+        """The proof counts until the call is handed over, also for a caller who did not wait for it."""
+        state, step = self.state, self.bundle.flow.steps.get(self.state.step)
+        if state.phase in (Phase.NEW, Phase.HANDING_OFF) or not state.requests:
             return
-        if event.confirmed:
-            self.state.authentication = Authentication.APP
-        turn.decide("authorisation", "confirmed in the app" if event.confirmed else f"not confirmed: {event.reason}")
-        turn.tried("authorised" if event.confirmed else "not_authorised")
-        go(turn, step.then)
+        confirming.ended(turn, event)
+        if state.phase is Phase.AUTHORISING and isinstance(step, Confirmation):
+            go(turn, confirming.following(turn, step, event))
 
     # ------------------------------------------------------------ when all else fails
 

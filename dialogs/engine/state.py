@@ -129,6 +129,11 @@ class CallState:
     notices_due: tuple[str, ...] = ()  # prompts of notices not yet heard
     notices_said: tuple[tuple[str, str], ...] = ()  # (mark, prompt) under way
     authentication: Authentication = Authentication.NONE
+    app_proof: bool = False  # the app can be asked
+    pair: str = field(default="", repr=False)  # the two words of the request that the app shows
+    pair_language: str = "pl"
+    requests: int = 0  # to the app
+    advisor: str = ""  # whether somebody of the bank is calling the customer; known of those who proved who they are
     segment: Segment = Segment.MASS
     line_segment: bool = False  # the dialled line says it
     trusted: bool = False

@@ -42,6 +42,8 @@ def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
             return _calling(bundle, state, now, name)
         case "first" | "middle" | "last":
             return f"matter.{_candidate(state, name)}"
+        case "pair":
+            return state.pair
         case "number":
             return state.number or state.caller.number or ""
         case "number_digits":

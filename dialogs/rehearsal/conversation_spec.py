@@ -38,12 +38,15 @@ class Situation(Spec):
     preferences: Prompts = ()
     recorded: bool = False
     refuse: Prompts = ()
-    app: Literal["confirms", "declines"] = "confirms"
+    app: Literal["", "confirms", "refused", "expired", "no_app", "other_customer", "waits"] = ""
+    """What comes of a request to the caller's app; "": it cannot be asked. "waits": a turn says it."""
+    advisor: Literal["calling", "lately", "none"] = "none"
+    """Whether the bank is calling the caller."""
 
 
 class TurnSpec(Spec):
-    """One thing the caller does (say, interrupt, key, keys, silence, waits, hang_up), that happens (fails), or that the bot must
-    just have said (bot).
+    """One thing the caller does (say, interrupt, key, keys, silence, waits, hang_up), that happens (fails, app: what the caller's
+    app answers), or that the bot must just have said (bot).
     """
 
     say: str | None = None
@@ -53,6 +56,7 @@ class TurnSpec(Spec):
     keys: str | None = None
     silence: float | None = None
     fails: str | None = None
+    app: Literal["confirms", "refused", "expired", "no_app", "other_customer"] | None = None
     waits: bool = False
     hang_up: bool = False
     bot: Prompts = ()
@@ -61,7 +65,7 @@ class TurnSpec(Spec):
     def _one_thing(self) -> TurnSpec:
         given = [
             name
-            for name in ("say", "interrupt", "key", "keys", "silence", "fails", "bot")
+            for name in ("say", "interrupt", "key", "keys", "silence", "fails", "app", "bot")
             if getattr(self, name) not in (None, ())
         ]
         given += [name for name in ("waits", "hang_up") if getattr(self, name)]

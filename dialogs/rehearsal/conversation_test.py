@@ -69,7 +69,7 @@ def _run(
 ) -> ConversationResult:
     given = spec.given
     at = spec.at if spec.at.tzinfo else spec.at.replace(tzinfo=bundle.calendar.zone)
-    call = Rehearsal(bundle, understander, at=at, refuse=given.refuse, confirms=given.app == "confirms")
+    call = Rehearsal(bundle, understander, at=at, refuse=given.refuse, app=given.app or "no_app", advisor=given.advisor)
     call.start(
         CallStarted(
             Caller(**spec.caller.model_dump()),
@@ -81,6 +81,7 @@ def _run(
             channel=spec.channel,
             recorded=given.recorded,
             conditions=_conditions(given),
+            app_proof=bool(given.app),
         )
     )
     failures: list[str] = []
@@ -127,6 +128,8 @@ def _take(call: Rehearsal, turn: TurnSpec, understander: Understander | None, fo
         call.stay_silent(turn.silence or None)
     elif turn.fails is not None:
         call.fail(Failed(turn.fails))
+    elif turn.app is not None:
+        call.answer_in_app(turn.app)
     elif turn.hang_up:
         call.hang_up()
     else:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from caller_id.types import Authentication
 from dialogs.data.bundle import Bundle
 from dialogs.engine.dialog import Dialog
 from dialogs.engine.state import Phase
 from dialogs.events import (
     Action,
+    AuthorisationAsked,
     AuthorisationResult,
     Authorise,
     CallStarted,
@@ -35,6 +37,8 @@ from dialogs.events import (
 )
 from nlu.types import Hypothesis, Understander, Understanding
 
+WORDS = {"pl": "zielony rower", "en": "green bicycle"}
+"""What the app shows in a rehearsal."""
 PROMPT_S = 2.5
 """How long a prompt takes, for the clock."""
 
@@ -49,8 +53,10 @@ class Exchange:
 
 
 class Rehearsal:
-    """One call. `refuse` names the queues whose transfers fail; `confirms` is what the caller's app answers; `digits_in` finds
-    the digits of a number said aloud, in a text and its language; `redact` masks what the turns before tell to be a secret.
+    """One call. `refuse` names the queues whose transfers fail; `app` is what comes of a request to the caller's app: confirms,
+    refused, expired, no_app, other_customer, or "waits" for `answer_in_app`; `advisor` says whether the bank is calling them
+    (calling, lately, none); `digits_in` finds the digits of a number said aloud, in a text and its language; `redact`
+    masks what the turns before tell to be a secret.
     """
 
     def __init__(
@@ -61,7 +67,8 @@ class Rehearsal:
         at: datetime,
         call_id: str = "rehearsal",
         refuse: Collection[str] = (),
-        confirms: bool = True,
+        app: str = "confirms",
+        advisor: str = "none",
         digits_in: Callable[[str, str], str] | None = None,
         redact: Callable[[str], str] | None = None,
     ) -> None:
@@ -70,7 +77,8 @@ class Rehearsal:
         self._understander = understander
         self._now = at
         self._refuse = refuse
-        self._confirms = confirms
+        self._app = app
+        self._advisor = advisor
         self._digits_in = digits_in
         self._redact = redact
         self._takes_number = False
@@ -169,6 +177,23 @@ class Rehearsal:
         for action in actions:
             self._play(action)
 
+    def _app_is_asked(self, action: Authorise) -> None:
+        """The app shows the request when the caller has heard of it, and answers when the caller waits."""
+        if self.dialog.state.authentication is Authentication.APP:
+            self._happen(AuthorisationResult(True, advisor=self._advisor))
+            return
+        self.finish_speech()
+        if self._app != "no_app":
+            self._happen(AuthorisationAsked(WORDS.get(action.language, WORDS["en"]), action.language))
+        if self._app != "waits":
+            self.finish_speech()
+            self.answer_in_app(self._app)
+
+    def answer_in_app(self, how: str) -> None:
+        """What comes of the request: "confirms", or why it is not confirmed (`AuthorisationResult.reason`)."""
+        confirmed = how == "confirms"
+        self._happen(AuthorisationResult(confirmed, "" if confirmed else how, advisor=self._advisor if confirmed else ""))
+
     def _play(self, action: Action) -> None:
         match action:
             case Say():
@@ -181,8 +206,7 @@ class Rehearsal:
             case Wait():
                 self._patience_s = action.seconds
             case Authorise():
-                self.finish_speech()
-                self._happen(AuthorisationResult(self._confirms, "" if self._confirms else "declined"))
+                self._app_is_asked(action)
             case HandOff():
                 ok = action.queue not in self._refuse
                 self._happen(HandOffResult(ok, action.queue, "" if ok else "refused"))

@@ -72,10 +72,11 @@ class Call(Rehearsal):
         trust: NumberTrust = NumberTrust.TRUNK,
         caller: dict[str, Any] | None = None,
         refuse: Collection[str] = (),
-        confirms: bool = True,
+        app: str = "confirms",
+        advisor: str = "none",
         **started: Any,
     ) -> None:
-        super().__init__(bundle, None, at=at, refuse=refuse, confirms=confirms)
+        super().__init__(bundle, None, at=at, refuse=refuse, app=app, advisor=advisor)
         self.start(CallStarted(Caller(number=number, trust=trust, segment=segment, **(caller or {})), **started))
 
     def hears(self, *understandings: Understanding) -> Call:

@@ -261,23 +261,24 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.mark.parametrize("confirms", [True, False])
-def test_the_caller_may_confirm_in_the_app_before_the_transfer(copy: Path, confirms: bool) -> None:
+@pytest.mark.parametrize(("app", "tried"), [("confirms", "authorised"), ("refused", "not_authorised:refused")])
+def test_the_caller_may_confirm_in_the_app_before_the_transfer(copy: Path, app: str, tried: str) -> None:
     edit(
         copy / "routes.yml",
         '    numbers: ["+48225550100"]\n',
         '    numbers: ["+48225550100"]\n    app_confirmation: [personal_data]\n',
     )
     bundle = load_bundle(copy)
-    call = Call(bundle, caller={"customer_ref": "c1"}, confirms=confirms).hears(means("personal_data"))
+    known = {"customer_ref": "c1"}
+    call = Call(bundle, caller=known, app=app, app_proof=True).hears(means("personal_data"))
     assert call.last_said == ["app_offer"]
     call.hears(YES).waits()
     assert [action for action in call.actions if isinstance(action, Authorise)] == [Authorise("personal_data")]
     assert call.handed.queue == "accounts"
-    assert ("authorised" if confirms else "not_authorised") in call.handed.tried
-    declined = Call(bundle, caller={"customer_ref": "c1"}).hears(means("personal_data"), NO).waits()
+    assert tried in call.handed.tried
+    declined = Call(bundle, caller=known, app_proof=True).hears(means("personal_data"), NO).waits()
     assert declined.place == ("accounts", 0)
-    already = Call(bundle, caller={"customer_ref": "c1", "authentication": Authentication.APP}).hears(means("personal_data"))
+    already = Call(bundle, caller={**known, "authentication": Authentication.APP}, app_proof=True).hears(means("personal_data"))
     assert already.last_said == ["connect.accounts"]
 
 

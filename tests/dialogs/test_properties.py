@@ -16,6 +16,7 @@ from dialogs import Dialog, load_bundle, wire
 from dialogs.data.flow import Collect, Question
 from dialogs.engine.gate import Way, look
 from dialogs.events import (
+    AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
     Conditions,
@@ -124,7 +125,9 @@ caller_moves = st.one_of(
 edge_events = st.one_of(
     st.builds(Failed, st.sampled_from(["recogniser", "classifier", "state", "max_length", "voice"])),
     st.builds(ConditionsChanged, conditions),
+    st.just(AuthorisationAsked("zielony rower")),
     st.just(AuthorisationResult(True)),
+    st.builds(AuthorisationResult, st.just(False), st.sampled_from(["refused", "expired", "no_app", "other_customer", ""])),
     st.just(PromptFinished("s999")),
     st.just(Interrupted("nonsense", -1.0)),
     st.just(KeyPressed("A")),

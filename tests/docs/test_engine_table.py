@@ -13,6 +13,7 @@ from dialogs import Dialog, load_bundle
 from dialogs.engine.state import Phase
 from dialogs.events import (
     Action,
+    AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
     Conditions,
@@ -77,7 +78,7 @@ class Call:
 
     def authorising(self) -> None:
         self.listening()
-        self.dialog.state.phase = Phase.AUTHORISING
+        self.dialog.state.phase, self.dialog.state.requests = Phase.AUTHORISING, 1
         self.dialog.state.step = next(name for name, step in BUNDLE.flow.steps.items() if step.kind == "confirmation")
 
     def ended(self) -> None:
@@ -101,6 +102,7 @@ EVENTS: dict[str, Callable[[Dialog], Event]] = {
     "PromptFinished": lambda dialog: PromptFinished(dialog.state.mark or "s1"),
     "Interrupted": lambda dialog: Interrupted(dialog.state.mark or "s1", 0.5),
     "HandOffResult": lambda dialog: HandOffResult(True, "general"),
+    "AuthorisationAsked": lambda dialog: AuthorisationAsked("zielony rower"),
     "AuthorisationResult": lambda dialog: AuthorisationResult(True),
     "Failed": lambda dialog: Failed("recogniser"),
     "ConditionsChanged": lambda dialog: ConditionsChanged(Conditions(waits=(("general", 600.0),))),

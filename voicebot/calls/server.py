@@ -323,6 +323,7 @@ class ServedCall:
             stage=stage,
             understand=self.session.understand,
             hand_over=self._hand_over,
+            authorise=self.session.authorise,
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
             journal=self.session.journal,
             settings=DriverSettings(

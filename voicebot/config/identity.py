@@ -25,7 +25,7 @@ class May(StrEnum):
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def _safe(url: str) -> str:
+def safe_url(url: str) -> str:
     """Keys that anybody on the way could replace prove nothing."""
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
@@ -33,7 +33,7 @@ def _safe(url: str) -> str:
     raise ValueError("write https://…; http:// only for this machine")
 
 
-KeysUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(_safe)]
+KeysUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(safe_url)]
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 Algorithm = Literal["ES256", "Ed25519"]
@@ -90,6 +90,36 @@ class TicketSettings(Section):
         return timedelta(seconds=self.life_s)
 
 
+class CibaSettings(Section):
+    """The provider that asks customers in the bank's app (OpenID CIBA); see docs/identity.md. The first of our keys signs."""
+
+    issuer: KeysUrl
+    """Its name, and where its metadata are found (`/.well-known/openid-configuration`)."""
+    client_id: ClientId
+    """What it calls us."""
+    mode: Literal["ping", "poll"] = "ping"
+    """ping: it tells our `POST /api/ciba/ping` when the customer has answered; asked for at its interval in any case."""
+    signed: bool = True
+    """The request is a JWT (FAPI-CIBA asks for it)."""
+    levels: tuple[Name, ...] = ()
+    """How the customer must be authenticated (`acr`), the best first; () takes any."""
+    customer_claim: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] = "sub"
+    """The claim of the id_token that holds the customer's reference, as the directory has it; Keycloak: preferred_username."""
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("Ed25519", "ES256")
+    """Of its id_tokens."""
+    life_s: Annotated[int, Field(ge=20, le=170)] = 90
+    """How long a customer has to confirm."""
+    per_customer_day: Annotated[int, Field(ge=1, le=100)] = 6
+    """So many requests one customer's app may show in a day."""
+
+
+class AdvisorSettings(Section):
+    """Calls of the bank that its customers may ask about."""
+
+    life_s: Annotated[int, Field(ge=60, le=7200)] = 1800
+    """An advisor's call is shown so long, unless the desk says that it is over."""
+
+
 class IdentitySettings(Section):
     """Proofs of who calls."""
 
@@ -101,6 +131,9 @@ class IdentitySettings(Section):
     """Systems of the bank."""
     tickets: TicketSettings = TicketSettings()
     web_calls: WebCallSettings = WebCallSettings()
+    ciba: CibaSettings | None = None
+    """None: no app is asked."""
+    advisors: AdvisorSettings = AdvisorSettings()
 
     @model_validator(mode="after")
     def _one_of_each(self) -> IdentitySettings:

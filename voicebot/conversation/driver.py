@@ -11,6 +11,7 @@ import structlog
 from audio.types import Recognition
 from dialogs.events import (
     Action,
+    AuthorisationAsked,
     AuthorisationResult,
     Authorise,
     CallStarted,
@@ -36,6 +37,7 @@ from dialogs.events import (
 )
 from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Hypothesis
+from voicebot.conversation.authorising import Authorising
 from voicebot.conversation.facts import FactQueue, Reports
 from voicebot.conversation.handing_over import HandingOver
 from voicebot.conversation.hold import Hold
@@ -53,6 +55,7 @@ from voicebot.conversation.stage import (
     HoldTooLong,
     PlaybackStarted,
     PlaybackStopped,
+    Prove,
     PutThroughNow,
     Recognised,
     SpeechLost,
@@ -89,6 +92,7 @@ class CallDriver(Reports):
         understand: Understand,
         hand_over: HandOver,
         backchannel: Backchannel,
+        authorise: Prove | None = None,
         journal: Journal,
         settings: DriverSettings,
     ) -> None:
@@ -103,6 +107,8 @@ class CallDriver(Reports):
         self._hold = Hold()
         self._silence = SilenceTimer(self._facts.put)
         self._handing_over = HandingOver(hand_over, self._facts.put)
+        self._authorising = Authorising(authorise, self._facts.put)
+        self._after_speech: list[Fact] = []
         self._conditions = LiveConditions(settings.conditions)
         self._told = TurnRedaction()
         self._listen = Listen(language=settings.language)
@@ -137,16 +143,21 @@ class CallDriver(Reports):
                 fact = await self._facts.take()
                 try:
                     await self._take(fact)
+                    await self._take_what_waited()
                     self._never_idle()
                 except Exception as error:  # anything at all: the caller still reaches a human
                     await self._rescue(error)
         finally:
             self._silence.stop()
             self._facts.close()
+            await self._authorising.close()
             await self._handing_over.close()
 
     async def _take(self, fact: Fact) -> None:
         if self._hold.keeps(fact):
+            return
+        if self._caller_talks and isinstance(fact, AuthorisationAsked | AuthorisationResult):
+            self._after_speech.append(fact)  # nobody is talked over
             return
         match fact:
             case Recognised():
@@ -176,6 +187,11 @@ class CallDriver(Reports):
                 await self._on_failed(fact)
             case _:
                 await self._happened(fact)
+
+    async def _take_what_waited(self) -> None:
+        """What the app said while the caller spoke."""
+        while self._after_speech and not self._caller_talks and not self._over:
+            await self._take(self._after_speech.pop(0))
 
     async def _happened(self, event: Event) -> None:
         """Give the dialogue an event and do what it answers."""
@@ -223,6 +239,7 @@ class CallDriver(Reports):
                 self._await_answer(action.seconds)
             case HandOff():
                 self._silence.stop()
+                await self._authorising.close()
                 self._handing_over.begin(action)
             case HangUp():
                 self._hang_up_reason = action.reason
@@ -230,7 +247,7 @@ class CallDriver(Reports):
             case StopRecording():
                 await self._stage.stop_recording()
             case Authorise():
-                self._facts.put(AuthorisationResult(confirmed=False, reason="not_available"))
+                await self._authorising.begin(action, self._settings.authorise_s)
             case Decided() | Remember():
                 pass  # for the journal and the session
             case _:

@@ -12,12 +12,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from caller_id.types import Caller
 from dialogs.data.bundle import Bundle
-from dialogs.events import Action, CallStarted, Conditions, HandOff, HandOffResult, Remember
+from dialogs.events import (
+    Action,
+    AuthorisationAsked,
+    AuthorisationResult,
+    Authorise,
+    CallStarted,
+    Conditions,
+    HandOff,
+    HandOffResult,
+    Remember,
+)
 from nlu.types import Hypothesis, Understanding
 from voicebot.conversation.limits import DEFAULTS
 from voicebot.conversation.rescue import RescueConversation, Speak, hold_rescue, is_transfer
@@ -58,6 +69,20 @@ def new_call_id(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
+class Proofs(Protocol):
+    """Asks the bank's app for proof of who calls."""
+
+    def can_ask(self, caller: Caller) -> bool:
+        """Whether there is an app to ask, or nothing more to ask."""
+        ...
+
+    async def prove(
+        self, caller: Caller, call_id: str, action: Authorise, asked: Callable[[AuthorisationAsked], None]
+    ) -> tuple[Caller, AuthorisationResult]:
+        """The caller, as they are known now, and what came of it. `asked` is told when the app shows the request."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SessionServices:
     """What every conversation shares."""
@@ -74,6 +99,8 @@ class SessionServices:
     clock: Callable[[], datetime] = utc_now
     """The time of day that opening hours go by."""
     understand_s: float = DEFAULTS.understand_s
+    proofs: Proofs | None = None
+    """Asks the apps of customers for proof; None where there is none to ask."""
     sinks: Sequence[JournalSink] = ()
     """Told of every line of every journal."""
 
@@ -163,6 +190,7 @@ class Session:
             channel=self._channel.name,
             recorded=recorded,
             conditions=conditions,
+            app_proof=self._services.proofs is not None and self._services.proofs.can_ask(self.caller),
         )
 
     # ------------------------------------------------------------------ while it lasts
@@ -183,6 +211,14 @@ class Session:
                 self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
             else:
                 self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
+
+    async def authorise(self, action: Authorise, asked: Callable[[AuthorisationAsked], None]) -> AuthorisationResult:
+        """Have the caller's app asked for proof. From its answer on the caller is who it says, for the agent and the record."""
+        proofs = self._services.proofs
+        if proofs is None:
+            return AuthorisationResult(confirmed=False, reason="unavailable")
+        self.caller, result = await proofs.prove(self.caller, self.call_id, action, asked)
+        return result
 
     async def hand_over(self, action: HandOff, party: Transferable) -> HandOffResult:
         """See a hand-off through; `party` is who is handed over."""

@@ -24,6 +24,8 @@ class DriverSettings:
     """The classifier is done without by then."""
     max_hold_s: float = DEFAULTS.max_hold_s
     """A call on hold for so long is ended: nobody listens."""
+    authorise_s: float = 180.0
+    """A request to the caller's app is over by then, whatever its own life."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The time of day the dialogue is told."""
     conditions: Callable[[], Conditions] | None = None

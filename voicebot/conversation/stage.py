@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Protocol
 
 from audio.types import Recognition
-from dialogs.events import Action, Event, HandOff, HandOffResult, Listen, Say
+from dialogs.events import (
+    Action,
+    AuthorisationAsked,
+    AuthorisationResult,
+    Authorise,
+    Event,
+    HandOff,
+    HandOffResult,
+    Listen,
+    Say,
+)
 from nlu.types import Hypothesis, Understanding
 
 
@@ -53,6 +63,9 @@ Understand = Callable[[Sequence[Hypothesis], str], Awaitable[Understanding]]
 
 HandOver = Callable[[HandOff], Awaitable[HandOffResult]]
 """Puts the caller through; comes back when it is known how that ended."""
+
+Prove = Callable[[Authorise, Callable[[AuthorisationAsked], None]], Awaitable[AuthorisationResult]]
+"""Has the caller's app asked for proof; tells when the app shows the request, and comes back with its answer."""
 
 Backchannel = Callable[[str, Listen], bool]
 """Whether words said over the bot were only a sign of attention."""

@@ -87,6 +87,10 @@ class HandOffRecord:
     """The bank has barred the number."""
     too_often: CallRate | None = None
     """The number calls more often than is usual; None when it does not."""
+    level: str = ""
+    """How the app authenticated the customer (OpenID Connect's `acr`); "" without its proof."""
+    authenticated_at: Instant | None = None
+    """When the app did so."""
 
 
 record_codec = Codec(HandOffRecord)
@@ -133,4 +137,6 @@ def make_record(
         extension=caller.extension,
         barred=caller.barred,
         too_often=caller.too_often,
+        level=caller.level,
+        authenticated_at=caller.authenticated_at,
     )

@@ -10,14 +10,18 @@ from pathlib import Path
 
 from voicebot.config.identity import IdentitySettings
 from voicebot.health.report import Part
+from voicebot.identity.advisors import AdvisorProofs
+from voicebot.identity.app_proof import AppProofs
 from voicebot.identity.audit import AuditTrail
 from voicebot.identity.audit_table import AuditTable
+from voicebot.identity.ciba import CibaClient, Pings
 from voicebot.identity.clients import BankClients
 from voicebot.identity.keys import SigningKeys
 from voicebot.identity.tickets import TicketService
 from voicebot.metrics.registry import Metrics
 from voicebot.state.orderly import Orderly
 from voicebot.state.quota import Quota
+from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
 
 
@@ -30,6 +34,10 @@ class Identity:
     clients: BankClients
     tickets: TicketService
     quota: Quota
+    pings: Pings
+    proofs: AppProofs
+    advisors: AdvisorProofs
+    settings: IdentitySettings
 
     @property
     def part(self) -> Part:
@@ -62,4 +70,33 @@ async def open_identity(
     clients = BankClients(settings.clients, orderly, quota, audit, name=settings.name, clock=now)
     stack.push_async_callback(clients.close)
     tickets = TicketService(settings, keys, orderly, quota, audit, metrics, clock=clock)
-    return Identity(audit, keys, clients, tickets, quota)
+    advisors = AdvisorProofs(orderly, audit, metrics, clock=clock)
+    ciba = await _ciba(settings, shared, orderly, keys, stack, clock)
+    proofs = AppProofs(
+        ciba,
+        orderly,
+        quota,
+        audit,
+        metrics,
+        advisors,
+        per_customer_day=settings.ciba.per_customer_day if settings.ciba is not None else 0,
+    )
+    return Identity(audit, keys, clients, tickets, quota, Pings(orderly), proofs, advisors, settings)
+
+
+async def _ciba(
+    settings: IdentitySettings,
+    shared: SharedState,
+    orderly: Orderly,
+    keys: SigningKeys,
+    stack: AsyncExitStack,
+    clock: Callable[[], datetime],
+) -> CibaClient | None:
+    if settings.ciba is None:
+        return None
+    relay = Relay(shared)
+    await relay.start()
+    stack.push_async_callback(relay.close)
+    client = CibaClient(settings.ciba, keys, orderly, relay, clock=clock)
+    stack.push_async_callback(client.close)
+    return client

@@ -313,6 +313,21 @@ FAMILIES: Mapping[str, Family] = {
         ),
         # who calls
         _counter(
+            "voicebot_app_proofs_total",
+            "Requests to customers' apps, by what came of them.",
+            "outcome",
+            wrong="unavailable: the provider does not answer, or is not to be believed; the log says which. Many refused or "
+            "limit: somebody calls from customers' numbers.",
+            known=("confirmed", "refused", "expired", "no_app", "other_customer", "unavailable", "limit", "busy"),
+        ),
+        _counter(
+            "voicebot_advisor_proofs_total",
+            "Calls of advisors that were shown to customers, and questions about them.",
+            "what",
+            wrong="Many asked_no: customers are being called in the bank's name.",
+            known=("shown", "asked_yes", "asked_no"),
+        ),
+        _counter(
             "voicebot_tickets_total",
             "Tickets of the bank's app: issued, spent by a call, not issued (not_issued), or refused, by reason.",
             "outcome",

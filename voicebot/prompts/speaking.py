@@ -24,7 +24,7 @@ Told = Callable[[int, int], None]
 """Hears how many are done, of how many."""
 
 PAUSE_S = 0.18
-PRIVATE_KINDS = frozenset({"phone", "digits"})
+PRIVATE_KINDS = frozenset({"phone", "digits", "text"})
 
 
 def spoken_text(text: PromptText, prompt: Prompt) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 import structlog
 
 from dialogs import wire
-from dialogs.events import Action, CollectKeys, Event, Heard, KeyPressed, Listen, Silence
+from dialogs.events import Action, AuthorisationAsked, CollectKeys, Event, Heard, KeyPressed, Listen, Prompt, Say, Silence
 from voicebot.redaction import RECORDS, JsonValue
 
 Line = dict[str, Any]
 JournalSink = Callable[[str, Line], None]
 
 HIDDEN_KEY = "•"
+HIDDEN_WORDS = "•"
+PAIR = "pair"
 _MENU_KEYS = 3  # more keys in a row that nobody asked for are a number someone types
 
 _log = structlog.get_logger(__name__)
@@ -48,13 +50,15 @@ class Journal:
 
     def happened(self, event: Event) -> None:
         """An event that the dialogue was given."""
+        if isinstance(event, AuthorisationAsked):
+            event = replace(event, words=HIDDEN_WORDS)
         self._write("event", lambda: wire.encode(self._with_keys_hidden(event)))
 
     def did(self, action: Action) -> None:
         """An action that the dialogue asked for."""
         if isinstance(action, CollectKeys | Listen):
             self._collecting = isinstance(action, CollectKeys)
-        self._write("action", lambda: wire.encode(action))
+        self._write("action", lambda: wire.encode(_without_pair(action)))
 
     def note(self, kind: str, **data: JsonValue) -> None:
         """Anything else worth keeping: partial results, latencies, errors with their code."""
@@ -90,6 +94,17 @@ class Journal:
             except Exception:
                 self._sinks.remove(sink)
                 _log.exception("a listener of the journal failed and is dropped", call_id=self.call_id)
+
+
+def _without_pair(action: Action) -> Action:
+    """The two words that tell the caller's app from a stranger's request are in no record of that caller."""
+    if not isinstance(action, Say) or not any(name == PAIR for prompt in action.prompts for name, _ in prompt.params):
+        return action
+    return replace(action, prompts=tuple(_hidden(prompt) for prompt in action.prompts))
+
+
+def _hidden(prompt: Prompt) -> Prompt:
+    return replace(prompt, params=tuple((name, HIDDEN_WORDS if name == PAIR else value) for name, value in prompt.params))
 
 
 def wordless(line: Line) -> Line:

@@ -35,7 +35,7 @@ from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
-from voicebot.web import callbacks, calls, chats, figures, handoffs, switches, tickets, web_calls
+from voicebot.web import callbacks, calls, chats, figures, handoffs, proofs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
@@ -101,6 +101,7 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
         ice = parts.web_calls.ice_servers if parts.web_calls is not None else None
         app.include_router(tickets.routes(parts.identity, ice), prefix="/api")
         app.include_router(tickets.public_routes(parts.identity))
+        app.include_router(proofs.routes(parts.identity, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.chat is not None:
         app.include_router(chats.routes(parts.chat, parts.handoffs), prefix="/api")
     if parts.web_calls is not None:

@@ -12,7 +12,7 @@ from voicebot.config.identity import May
 from voicebot.identity.clients import BankClients, Client, ClientRefused
 from voicebot.web.problems import visible
 
-OWN_PROOF = ("/api/click2call",)
+OWN_PROOF = ("/api/click2call", "/api/ciba", "/api/advisor-proofs", "/api/customers")
 """Paths that the token of the API neither opens nor is wanted for: each of their routes asks for a proof of its own."""
 
 _STATUS = {Refusal.UNAVAILABLE: 503, Refusal.REPLAYED: 409, Refusal.TRIES: 429, Refusal.SIZE: 413}

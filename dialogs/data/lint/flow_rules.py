@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dialogs.data.errors import Problem
-from dialogs.data.flow import Check, CheckName, Connect, Flow, Question, Route
+from dialogs.data.flow import Check, CheckName, Confirmation, Connect, Flow, Question, Route, Statement
 from dialogs.data.graph import circles, edges, entries, reachable
 from dialogs.data.lint.sources import Sources
 from dialogs.data.prompts import PromptBook
@@ -102,6 +102,17 @@ def _hints(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
             yield sources.flow.problem(("doubts", name), f"'{name}' is no emergency", "Doubts are for emergencies only")
 
 
+def _only_connects(flow: Flow, name: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Every way from this step leads to a connect step, past nothing that asks or closes. Proof by the app may be asked
+    for: it has a way out at any time, and ends by itself.
+    """
+    step = flow.steps[name]
+    if isinstance(step, Connect):
+        return True
+    passes = isinstance(step, Check | Confirmation | Statement) and name not in seen
+    return passes and all(_only_connects(flow, target, seen | {name}) for _, target in edges(step))
+
+
 def _unreachable(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Problem]:
     starts = [target for _, target in entries(flow)]
     starts += [line.start for line in routes.lines.values() if line.start]
@@ -143,6 +154,6 @@ def _straight_to_connect(sources: Sources, flow: Flow, name: str) -> Iterator[Pr
         yield sources.flow.problem(("steps", name, "message"), "an emergency is never answered by a message", "Remove it")
     for way in ("open", "closed"):
         target = getattr(step, way)
-        if not isinstance(flow.steps[target], Connect):
+        if not _only_connects(flow, target):
             fix = "Lead to a connect step, at any hour"
             yield sources.flow.problem(("steps", name, way), "an emergency can be closed here", fix)

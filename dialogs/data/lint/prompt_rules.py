@@ -8,7 +8,7 @@ from dialogs.data.errors import Problem
 from dialogs.data.flow import Collect, Confirmation, Connect, Farewell, Flow, Menu, Question, Statement, Step
 from dialogs.data.hours import DAYS
 from dialogs.data.lint.sources import Sources
-from dialogs.data.prompts import ALONE, BUTTON, NESTED, PromptBook, PromptKind
+from dialogs.data.prompts import ALONE, BUTTON, NESTED, PROOF, PromptBook, PromptKind
 from dialogs.data.routes import Routes
 from dialogs.data.spoken_values import KNOWN_VALUES
 from dialogs.data.whisper import NEEDED, PREFIXES
@@ -57,8 +57,10 @@ def prompts_of(step: Step) -> tuple[str, ...]:
             named = (*step.ask, *step.silent, step.help, step.option)
         case Menu():
             named = (step.intro, step.again, step.option, step.closing, step.help, step.short)
-        case Statement() | Farewell() | Confirmation():
+        case Statement() | Farewell():
             named = step.tell
+        case Confirmation():
+            named = (*step.tell, step.words, step.pair, step.again, step.close, *step.waiting, step.help)
         case Connect():
             named = step.announce
         case Collect():
@@ -128,7 +130,7 @@ def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
             alone = prompt_id.startswith(ALONE) and prompt_id.replace(ALONE, "matter.", 1) in known
-            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, *PREFIXES)) or alone
+            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, PROOF, *PREFIXES)) or alone
             if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True

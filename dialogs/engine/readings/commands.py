@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import dropwhile
 
 from dialogs.data.bundle import Bundle
-from dialogs.data.flow import Question, Step
+from dialogs.data.flow import SKIP, Confirmation, Question, Step
 from dialogs.engine.readings import keys
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.readings.hints import fold, folded, heard_in, words_of
@@ -206,4 +206,6 @@ def options_of(step: Step) -> frozenset[str]:
     """The names of what this step lets the caller choose from."""
     if isinstance(step, Question):
         return frozenset(step.answers) | frozenset(step.keys.values())
+    if isinstance(step, Confirmation):
+        return frozenset({SKIP})
     return frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialogs.data.bundle import Bundle
-from dialogs.data.flow import Connect, Menu, Question, Step
+from dialogs.data.flow import Confirmation, Connect, Menu, Question, Step
 from dialogs.data.routes import MenuOption
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.state import CallState
@@ -38,6 +38,8 @@ def read(bundle: Bundle, state: CallState, step: Step, key: str) -> Answer:
     same = everywhere(bundle).get(key)
     if same is not None:
         return Answer(same, by="key", option=MAIN_MENU if same is Means.MENU else "")
+    if isinstance(step, Confirmation):
+        return Answer({"1": Means.YES, "2": Means.NO}.get(key, Means.NOTHING), by="key")
     if isinstance(step, Question):
         answer = _at_question(bundle, state, step, key)
         if answer is not None:

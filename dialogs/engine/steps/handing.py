@@ -25,7 +25,8 @@ def announce(turn: Turn, step: Connect) -> str | None:
         _say_what_belongs_to_it(turn, step, queue)
     else:
         for prompt_id in step.announce:
-            turn.say(prompt_id, state.suspected, queue, language=state.caller_language)
+            told = f"{state.suspected}_{state.advisor}" if state.advisor and state.suspected else None
+            turn.say(prompt_id, told, state.suspected, queue, language=state.caller_language)
         if state.second and turn.bundle.routes.is_emergency(state.second):
             turn.say(says.second_kept)
     barge_in = step.barge_in and not over_limit(turn)

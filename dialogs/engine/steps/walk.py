@@ -25,9 +25,9 @@ from dialogs.engine.callbacks import kept
 from dialogs.engine.checks import holds
 from dialogs.engine.readings.keys import MAIN_MENU
 from dialogs.engine.state import Phase
-from dialogs.engine.steps import asking, handing, notices
+from dialogs.engine.steps import asking, confirming, handing, notices
 from dialogs.engine.turn import Turn
-from dialogs.events import Authorise, HangUp
+from dialogs.events import HangUp
 
 LONGEST_WALK = 40
 
@@ -52,7 +52,6 @@ def go(turn: Turn, name: str | None) -> None:
 
 def enter(turn: Turn, step: Step) -> str | None:
     """Do the work of one step; returns the next step's name, or None when this one waits or ended the call."""
-    state = turn.state
     match step:
         case Statement():
             for prompt_id in step.tell:
@@ -75,11 +74,7 @@ def enter(turn: Turn, step: Step) -> str | None:
         case Message():
             return _message(turn, step)
         case Confirmation():
-            for prompt_id in step.tell:
-                turn.say(prompt_id)
-            turn.speak()
-            state.phase = Phase.AUTHORISING
-            turn.actions.append(Authorise(state.matter.intent or "call" if state.matter else "call"))
+            confirming.begin(turn, step)
         case Survey():
             turn.decide("survey", step.answer)
             return step.then

@@ -219,7 +219,7 @@ def test_emergencies_stand_in_a_frame_of_their_own(bundle: Bundle) -> None:
     framed = {box.name for box in flow_picture(bundle, "en").boxes if box.group == "Emergencies"}
     assert framed == {
         *("emergency", "emergency_confirm", "emergency_choose", "connect_emergency"),
-        *("security", "connect_security", "matter_after_all"),
+        *("security", "connect_security", "matter_after_all", "advisor_question_due", "advisor_question"),
     }
 
 

@@ -234,7 +234,14 @@ def test_values_are_written_in_figures_and_the_wording_is_the_chats(
 
 def test_every_text_of_the_bundle_can_be_written(bundle: Bundle) -> None:
     """With a value of each kind that prompts may ask for."""
-    values = {"number": "3", "minutes": "12", "hour": "08:30", "phone": "+48600100200", "digits": "600100200"}
+    values = {
+        "number": "3",
+        "minutes": "12",
+        "hour": "08:30",
+        "phone": "+48600100200",
+        "digits": "600100200",
+        "text": "zielony rower",
+    }
     nested = {"prompt": "matter.blik"}
     params = tuple((name, (values | nested)[kind]) for name, kind in KNOWN_VALUES.items())
     for language in ("pl", "en"):

@@ -40,6 +40,13 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+class TrueClock(Clock):
+    """The machine's own, for what other processes look at as well."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
 @dataclass
 class Bank:
     """Our side, and what the bank has of it."""
@@ -86,10 +93,12 @@ def publish(path: Path, *keys: SigningKey) -> None:
 
 
 @asynccontextmanager
-async def opened(shared: SharedState, folder: Path, *, clock: Clock | None = None, **tickets: Any) -> AsyncIterator[Bank]:
-    """Two banks' clients, one of them with an older library (ES256); `tickets` are other settings of the tickets."""
+async def opened(
+    shared: SharedState, folder: Path, *, clock: Clock | None = None, ciba: dict[str, Any] | None = None, **tickets: Any
+) -> AsyncIterator[Bank]:
+    """A bank's clients, one of them with an older library (ES256); `tickets` are other settings of the tickets."""
     time_of_day, metrics = clock or Clock(), Metrics()
-    keys = {"app": new_key(), "other": new_key("ES256")}
+    keys = {"app": new_key(), "other": new_key("ES256"), "desk": new_key(), "portal": new_key("ES256")}
     for client, key in keys.items():
         publish(folder / f"{client}.json", key)
     settings = IdentitySettings.model_validate(
@@ -97,8 +106,11 @@ async def opened(shared: SharedState, folder: Path, *, clock: Clock | None = Non
             "clients": [
                 {"id": "app", "jwks_file": folder / "app.json", "may": ["tickets"]},
                 {"id": "other", "jwks_file": folder / "other.json", "may": ["current_calls"], "per_minute": 5},
+                {"id": "desk", "jwks_file": folder / "desk.json", "may": ["advisor_proofs"]},
+                {"id": "portal", "jwks_file": folder / "portal.json", "may": ["current_calls"]},
             ],
             "tickets": tickets,
+            "ciba": ciba,
         }
     )
     async with AsyncExitStack() as stack:

@@ -159,6 +159,7 @@ def test_the_table_of_an_earlier_version_gets_the_columns_it_lacks(database: Dat
     connection.execute("DROP INDEX calls_by_number_hash")
     connection.execute("ALTER TABLE calls DROP COLUMN number_hash")
     connection.execute("ALTER TABLE calls DROP COLUMN survey")
+    connection.execute("DROP TABLE audit")
     connection.execute("DROP TABLE alembic_version")
     connection.close()
     later = Database(f"sqlite:///{tmp_path / 'new' / 'calls.db'}")

@@ -1,0 +1,82 @@
+"""Word pairs, "zielony rower": a person hears one and reads one, and says whether they are the same.
+
+128 adjectives and 128 nouns a language: 14 bits, which a stranger's request meets in 0.006 % of cases, and a person compares in a
+second. Within a list no two words begin with the same two letters, and none can be made of another by fewer than three changes.
+Each was read once by the service's own voice and heard by its embedded recogniser: in English 194 of 256 came back letter for
+letter, in Polish (espeak-ng) only 44; three in all were heard as another word of their list. No person has listened to them yet.
+Polish nouns are masculine, so that every adjective agrees with every noun. No bank, body, money, colour, religion or politics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from secrets import choice
+
+_POLISH_ADJECTIVES = """
+    aktywny alpejski ambitny antyczny atomowy autorski bajkowy bezludny bilardowy bliski boczny brzozowy burzliwy błotnisty
+    ceglany chłodny ciekawy cudowny cyrkowy czysty daleki delikatny drewniany dumny dyniowy dziki dębowy długi dźwięczny
+    dżinsowy elegancki epicki figlarny flanelowy foliowy francuski futrzany gadatliwy genialny giętki gorący grzeczny gumowy
+    gwiezdny górski gęsty głośny hałaśliwy idealny imbirowy indyjski jasny jesienny jodłowy kamienny kefirowy kiszony klonowy
+    kolczasty kudłaty kwaśny kłujący latający lekki liściasty lukrowany mroźny muzyczny mydlany mądry młody nagły obfity
+    ochoczy odważny ogromny okrągły olbrzymi orzechowy ostry otwarty owocowy ołowiany ośnieżony papierowy piękny pluszowy
+    prosty puchaty pyszny radosny rekordowy rowerowy ruchliwy rytmiczny rześki równy samotny senny smaczny sosnowy spokojny
+    swobodny szybki sąsiedzki sękaty teatralny toporny trawiasty tunelowy tylny tęczowy uczciwy udany ukryty ulubiony uparty
+    uroczy uśpiony wczesny wełniany wielki wrażliwy wysoki zdolny zwinny łąkowy żytni
+"""
+_POLISH_NOUNS = """
+    abażur afisz agrest akordeon album ananas aparat atlas autobus blender brokat bursztyn bęben cement chleb cielak cukier
+    cyrkiel czajnik daktyl deszcz diament domek drążek dywan dzbanek długopis dźwig dżem ekran eliksir emblemat estragon
+    fartuch fiołek flaming fotel futerał garnek gekon globus gobelin grzebień guzik gwizdek gąsior głośnik hamak herbatnik
+    hiacynt huragan hydrant igielnik imbir jadłospis jęczmień kaktus kefir kilof klocek kminek kogut krawat księżyc kwiat
+    kędzior kłębek latawiec lemur listek lodowiec lunapark magnes mikrofon mrówkojad muchomor młotek namiot nietoperz nurek
+    obrus odkurzacz okręt olejek omlet orzeł otwieracz parasol pelikan pierścień plecak prysznic pstrąg puchar pyton pączek
+    pędzel płaszcz rabarbar rower rumianek rycerz rzepak sandał scyzoryk seler silnik skuter snopek spinacz statek sufit
+    sygnał szalik sąsiad słoik talerz telefon traktor tulipan upominek wentyl łosoś łubin śledź śnieg źrebak żółw
+"""
+_ENGLISH_ADJECTIVES = """
+    absent active adorable agile airborne alpine ancient arctic athletic awake basic better blazing bold brave bumpy calm
+    certain cheerful circular clever cosy crispy curly daring deep dizzy double dreamy dynamic eager elastic empty endless
+    equal eternal even exotic famous feathery final foggy friendly funny gallant gentle ghostly giant glossy handy heavy
+    hidden hollow humble ideal immense inner iron jolly jumbo kind knitted lazy lemony little lonely lucky magnetic merry
+    mighty modern muddy mystic narrow neat nutty offshore olden opposite ornate outer painted peaceful plain polite pretty
+    puffy quick rapid regular rhythmic ripe round salty scented secret sharp silent skilled sleepy smooth snowy soft spicy
+    square steady sweet tender tidy tough tropical twisty unique upbeat urban useful vast velvet vivid vocal watery weekly
+    winged wrinkly yearly youthful zesty zigzag
+"""
+_ENGLISH_NOUNS = """
+    acorn airport album anchor apple arrow atlas autumn badger beaver biscuit blanket bridge butter camel cellar cheese
+    circle clover compass crayon cupboard cyclist daisy denim diamond dolphin dumpling echo eggcup elephant emerald engine
+    eraser evening falcon feather fiddle flute forest funnel garden ghost giraffe glacier gnome goblet grape guitar gymnast
+    hammer helmet hillside honey hurdle hyena iceberg igloo insect iris island jacket jelly jigsaw journal jungle kangaroo
+    kettle kitten koala lemon lizard lobster luggage magnet meadow mirror mountain muffin mystery napkin necklace nightcap
+    noodle nutmeg oasis ocean office olive onion opera panda pepper pretzel pumpkin pyramid rabbit ribbon rucksack scooter
+    shovel skirt smile snail sofa spoon squirrel sweater syrup table teapot thunder tiger tomato trumpet twine umbrella
+    unicorn valley vessel volcano vulture wagon whistle window wreath yeti zebra
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WordLists:
+    """The words of one language."""
+
+    adjectives: tuple[str, ...]
+    nouns: tuple[str, ...]
+
+
+WORD_LISTS: Mapping[str, WordLists] = {
+    "pl": WordLists(tuple(_POLISH_ADJECTIVES.split()), tuple(_POLISH_NOUNS.split())),
+    "en": WordLists(tuple(_ENGLISH_ADJECTIVES.split()), tuple(_ENGLISH_NOUNS.split())),
+}
+"""By language, ISO 639."""
+
+
+def language_of_pair(language: str | None) -> str:
+    """The language in which a pair is drawn for whoever speaks `language`: theirs, or the first that there is."""
+    return language if language is not None and language in WORD_LISTS else next(iter(WORD_LISTS))
+
+
+def new_pair(language: str, *, draw: Callable[[Sequence[str]], str] = choice) -> str:
+    """Two words that nobody can foresee. Raises KeyError for a language without lists."""
+    lists = WORD_LISTS[language]
+    return f"{draw(lists.adjectives)} {draw(lists.nouns)}"
