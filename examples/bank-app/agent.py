@@ -23,7 +23,7 @@ from voicebot.softphone.script import Say
 from voicebot.softphone.speech import ScriptVoice, at_rate, default_cache
 
 GREETING = "Hello, this is Anna from the bank. I can see what it is about. How can I help?"
-RING_S = 3.0  # so that one hears how it is to wait
+RING_S = 2.0  # so that one hears how it is to wait
 _TICK_S = 0.01
 _READ_BYTES = 8192
 

@@ -370,6 +370,23 @@ async def what_goes_wrong(world: World) -> None:
                 status=status, json={"code": code, "detail": ""}, headers={"Access-Control-Allow-Origin": "*"}
             )
 
+        released = asyncio.Event()
+
+        async def answers_late(route: Route) -> None:
+            await released.wait()
+            await route.continue_()
+
+        await page.route("**/api/call", answers_late)
+        await page.get_by_role("button", name="Call", exact=True).click()
+        await expect(page.get_by_role("heading", name="Connecting")).to_be_visible()
+        await visitor.looks("call-connecting")
+        await page.get_by_role("button", name="Hang up").click()
+        async with page.expect_response("**/api/call"):
+            released.set()
+        await expect(page.get_by_role("heading", name="The call is over")).to_be_visible()
+        await page.unroute("**/api/call")
+        await page.get_by_role("button", name="Close").click()
+        await expect(page.locator("#home")).to_be_visible()
         calls = "**/api/click2call/calls"
         await fails("busy", "All lines are busy", refuses(503, "busy"), calls)
         await fails("ticket", "did not let this call through", refuses(403, "client.scope"), "**/api/call")

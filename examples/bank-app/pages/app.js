@@ -115,7 +115,7 @@ async function showCustomers() {
   at("customers").replaceChildren(...found.map((each) => {
     const item = element("li"), button = element("button", "plainly wide row");
     button.type = "button";
-    button.append(element("strong", "", each.name), element("span", "quiet", `${text(each.segment)} · ${each.number} · ${each.ref}`));
+    button.append(element("strong", "", each.name), element("span", "quiet", `${text(each.segment)} · ${each.number}`), element("span", "quiet", each.ref));
     button.addEventListener("click", () => logIn(each.ref));
     item.append(button);
     return item;
