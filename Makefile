@@ -7,10 +7,14 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
+
+# the bank's app in the browser, voicebot, and an agent who answers; CHECK=1: a browser tries all of it
+demo-app: install
+	PYTHONPATH=. $(BIN)/python examples/bank-app/run.py $(if $(CHECK),--check)
 
 install: $(VENV)/.installed apt
 
