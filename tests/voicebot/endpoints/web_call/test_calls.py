@@ -174,6 +174,20 @@ async def test_the_places_for_the_apps_calls_are_limited(tmp_path: Path) -> None
         assert await offered(service, text(*LINES), token) == (201, "")
 
 
+async def test_of_many_calls_at_one_instant_a_client_has_its_share_and_a_customer_one(tmp_path: Path) -> None:
+    """Who counts first and takes the place later lets all of them in."""
+    async with bank_with_calls(tmp_path, web_calls={"per_address_minute": 1000, "max_calls_per_client": 3}) as service:
+        tickets = [await ticket(service, f"c-{at}") for at in range(12)]
+        async with httpx.AsyncClient(base_url=url(service)) as client:
+            results = await asyncio.gather(*(offered_by(client, text(*LINES), token) for token in tickets))
+            assert sorted(results) == [(201, "")] * 3 + [(503, "busy")] * 9
+    async with bank_with_calls(tmp_path / "other", web_calls={"per_address_minute": 1000}) as service:
+        tickets = [await ticket(service, "c-1") for _ in range(12)]
+        async with httpx.AsyncClient(base_url=url(service)) as client:
+            await asyncio.gather(*(offered_by(client, text(*LINES), token) for token in tickets))
+            await until(lambda: service.service.endpoints[1].counts.live == 1)
+
+
 @pytest.mark.parametrize(("limit", "same_customer"), [("per_customer_minute", True), ("per_address_minute", False)])
 async def test_floods_are_refused(tmp_path: Path, limit: str, same_customer: bool) -> None:
     async with bank_with_calls(tmp_path, web_calls={limit: 3}) as service:
