@@ -20,6 +20,7 @@ from voicebot.http.server import listen
 from voicebot.records import CallSummary
 from voicebot.state.conditions import SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall
+from voicebot.web.app import build_app
 from voicebot.state.shared import SharedState
 
 __all__ = ["api"]
@@ -72,6 +73,12 @@ async def test_without_the_token_nothing_is_told(api: Api, method: str, path: st
 async def test_there_is_no_page_of_documentation(api: Api, path: str) -> None:
     """An API for machines of the bank needs no map for strangers."""
     assert (await api.stranger.get(path)).status_code == 404
+
+
+async def test_the_document_of_all_routes_is_for_who_has_the_token(api: Api) -> None:
+    assert (await api.stranger.get("/api/openapi.json")).status_code == 401
+    document = await api.get("/api/openapi.json")
+    assert {"/api/calls", "/api/switches", "/api/handoffs/{ref}", "/metrics"} <= set(document["paths"])
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/calls", "/nothing"])
