@@ -189,9 +189,8 @@ class WebCalls:
             raise _unavailable() from None
         await self._end_earlier(earlier)
         try:
-            call.answer = offer.answer(
-                await call.dialog.invite(offer.sdp(), self.settings.answer_s), public_address=self.settings.public_address
-            )
+            ours = await call.dialog.invite(offer.sdp(never_to=self.settings.never_send_to), self.settings.answer_s)
+            call.answer = offer.answer(ours, public_address=self.settings.public_address)
         except Refused as error:
             raise CallRefused(
                 "busy" if error.status in (408, 486, 503) else "refused", f"the call was not taken: {error}"
