@@ -29,6 +29,8 @@ AUDIENCE = "click2call"
 _SPENT_S = int((LONGEST_LIFE + 2 * LEEWAY).total_seconds())
 _A_CALL_S = 86_400
 _MOST_DRAWS = 5
+_NO_APP = ":".join(["00"] * 32)
+"""A certificate that nobody has: where tickets must be bound to an app's, one for a telephone alone is of no use to any."""
 _DIGITS = re.compile(r"[0-9]{6,12}")
 
 
@@ -222,7 +224,7 @@ class TicketService:
             language=order.language,
             screen=order.screen,
             device=order.device,
-            fingerprint=order.fingerprint,
+            fingerprint=order.fingerprint or (_NO_APP if client.require_fingerprint else None),
         )
 
     async def _not_issued(self, client: Client, order: Order, refused: ClientRefused) -> ClientRefused:

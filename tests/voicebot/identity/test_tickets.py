@@ -218,6 +218,18 @@ async def test_orders_that_cannot_be(bank: Bank) -> None:
         await bank.identity.tickets.issue(APP, order(auth_time=START + timedelta(minutes=1)))
 
 
+async def test_a_ticket_for_a_telephone_alone_is_of_no_use_to_an_app_where_they_must_be_bound(bank: Bank) -> None:
+    """A code needs no certificate; the ticket that comes with it must not be the way around one."""
+    bound = Client("app", require_fingerprint=True)
+    for _ in range(2):
+        issued = await bank.identity.tickets.issue(bound, order(phone_code=True))
+        for shown in (FINGERPRINT, None):
+            with pytest.raises(TicketRefused) as told:
+                await bank.identity.tickets.accept(issued.token, fingerprint=shown, call="k1")
+            assert told.value.reason is Refusal.FINGERPRINT
+    assert (await bank.identity.tickets.accept_code(str(issued.code), "k2")).customer == "c-4711"
+
+
 async def test_while_the_state_server_is_away_everything_is_refused_and_nothing_accepted(bank: Bank, server: StateServer) -> None:
     issued = await bank.identity.tickets.issue(APP, order(phone_code=True))
     server.kill()
