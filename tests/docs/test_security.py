@@ -14,8 +14,9 @@ PAGE = (DOCS / "security.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`([\w/]+\.py)((?:::\w+)+)`")
 THREATS = (
     "caller id", "stolen ticket", "replay", "altered", "key", "phone code", "sim swap", "vishing of the customer",
-    "vishing of the agent", "bombing", "somebody else confirms", "lies", "enumeration", "flood", "hostile sdp", "hostile sip", "turn", "toll fraud",
-    "insider with the api token", "insider with the database", "insider with the logs", "secrets", "state server", "bundle", "supply chain",
+    "vishing of the agent", "bombing", "somebody else confirms", "lies", "enumeration", "flood", "hostile sdp", "hostile sip",
+    "turn", "toll fraud", "insider with the api token", "insider with the database", "insider with the logs", "secrets",
+    "state server", "bundle", "supply chain",
 )  # fmt: skip
 
 

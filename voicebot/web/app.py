@@ -77,8 +77,8 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for sta
 
 
 def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
-    """The API, and the chat unless it has a port of its own. Without the token only /health, the chat, and what asks for a proof of
-    its own answer; the document of all routes (OpenAPI) needs it too, and there is no page of documentation.
+    """The API, and the chat unless it has a port of its own. Without the token only /health, the chat, and what asks for another
+    proof answer; the document of all routes (OpenAPI) needs it too, and there is no page of documentation.
     """
     app = _app(parts, openapi_url="/api/openapi.json")
     app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))

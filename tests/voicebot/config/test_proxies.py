@@ -73,21 +73,27 @@ def nginx(folder: Path, port: int, upstream: int) -> list[str]:
 def caddy(folder: Path, port: int, upstream: int) -> list[str]:
     """The same of Caddy."""
     text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{upstream}")
-    text = text.replace("bot.bank.example {", f"http://:{port} {{").replace("remote_ip 10.0.0.0/8 127.0.0.1", "remote_ip 203.0.113.0/24")
+    text = text.replace("bot.bank.example {", f"http://:{port} {{").replace(
+        "remote_ip 10.0.0.0/8 127.0.0.1", "remote_ip 203.0.113.0/24"
+    )
     (folder / "Caddyfile").write_text(text.replace("{\n\tservers", "{\n\tadmin off\n\tservers", 1), encoding="utf-8")
     return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 @needs_address
 @pytest.mark.parametrize("proxy", [nginx, caddy], ids=["nginx", "caddy"])
-def test_the_world_reaches_what_asks_for_a_proof_of_its_own_and_nothing_else(tmp_path: Path, upstream: int, proxy: object) -> None:
+def test_the_world_reaches_what_asks_for_a_proof_of_its_own_and_nothing_else(
+    tmp_path: Path, upstream: int, proxy: object
+) -> None:
     """Whatever is written for a path; and nobody names an address for himself."""
     make = nginx if proxy is nginx else caddy
     if shutil.which(make.__name__) is None:
         pytest.skip(f"{make.__name__} is not installed here")
     port = free_port()
     with (tmp_path / "log").open("wb") as log:
-        running = subprocess.Popen(make(tmp_path, port, upstream), stdout=log, stderr=log, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/usr/sbin"})
+        running = subprocess.Popen(
+            make(tmp_path, port, upstream), stdout=log, stderr=log, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/usr/sbin"}
+        )
         try:
             with httpx.Client(base_url=f"http://{ADDRESS}:{port}", headers={"Host": "bot.bank.example"}) as client:
                 until_up(client, running, tmp_path / "log")

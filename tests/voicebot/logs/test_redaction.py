@@ -149,7 +149,10 @@ def test_no_part_of_a_signed_token_is_written(algorithm: str, around: str) -> No
         for written in (redaction.text(around.format(token)), json.dumps(redaction.value({"why": [around.format(token)]}))):
             assert not any(part in written for part in token.split("."))
     assert "secret-of-the-api" not in LOGS.text("header Authorization: Bearer secret-of-the-api")
-    assert LOGS.text("voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example") == "voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example"
+    assert (
+        LOGS.text("voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example")
+        == "voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example"
+    )
 
 
 def test_a_library_s_own_names_and_handles_stay_readable() -> None:

@@ -1,4 +1,4 @@
-"""Calls that are proven by tickets, refused ones and forged ones; afterwards everything that was written is searched for proofs."""
+"""Calls that are proven by tickets, refused ones and forged ones; afterwards all that was written is searched for proofs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ async def proven_calls(service: RunningService, folder: Path) -> dict[str, str]:
             await client.post(TICKETS, json={"customer": secret, secret: secret}, headers={"Authorization": f"Basic {TOKEN}"})
             await client.delete(f"{CALLS}/{base64.urlsafe_b64encode(secret.encode()).decode()[:60]}")
             await client.post(f"{CALLS}/{'0' * 32}/end", content=secret)
-            await client.post("/api/ciba/ping", json={"auth_req_id": secret[:900]}, headers={"Authorization": "Bearer " + "x" * 40})
+            await client.post(
+                "/api/ciba/ping", json={"auth_req_id": secret[:900]}, headers={"Authorization": "Bearer " + "x" * 40}
+            )
             async with connect(f"{url(service).replace('http', 'ws')}{CALLS}/{phone.call}/ws", proxy=None) as socket:
                 await socket.send(json.dumps({"type": "open", "token": secret[:300], "why": secret[:300]}))
                 with contextlib.suppress(ConnectionClosed, TimeoutError):
@@ -102,13 +104,17 @@ async def test_no_proof_of_anybody_is_written_by_a_whole_service(tmp_path: Path,
     places = {"log": log.getvalue().encode(), "metrics": figures.encode(), "records": records.encode()}
     # the state server keeps the tickets of codes until they expire; its folder and the keys are the service's own
     places |= {
-        name: content for name, content in files_under(data).items() if not name.startswith(("state/", "identity-keys", "web-token"))
+        name: content
+        for name, content in files_under(data).items()
+        if not name.startswith(("state/", "identity-keys", "web-token"))
     }
     assert any(b"ticket.spent" in content for name, content in places.items() if "calls.db" in name)
     assert b"X-Ticket" in places["log"], "the trace is in the log"
     leaks = [(where, what) for where, content in places.items() for what, secret in secrets.items() if secret.encode() in content]
     assert leaks == []
-    parts = {part for what, secret in secrets.items() if "ticket" in what or "assertion" in what for part in secret.split(".")[1:]}
+    parts = {
+        part for what, secret in secrets.items() if "ticket" in what or "assertion" in what for part in secret.split(".")[1:]
+    }
     assert not [where for where, content in places.items() if any(part.encode() in content for part in parts)]
     lines = places["log"].decode().splitlines()
     assert lines

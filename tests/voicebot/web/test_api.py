@@ -20,7 +20,6 @@ from voicebot.http.server import listen
 from voicebot.records import CallSummary
 from voicebot.state.conditions import SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall
-from voicebot.web.app import build_app
 from voicebot.state.shared import SharedState
 
 __all__ = ["api"]

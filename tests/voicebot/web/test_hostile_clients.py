@@ -1,4 +1,4 @@
-"""Every route of the whole service, the bank's and the app's too: with a proof of its own and without one, whatever else is sent."""
+"""Every route of the whole service, the bank's and the app's too: with a proof and without one, whatever else is sent."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ async def test_whoever_has_proven_themselves_is_answered_as_the_document_says(
 ) -> None:
     async with house(api, shared, tmp_path) as served:
         for under in OWN_PROOF:  # the others: test_hostile_input
-            assert await asyncio.to_thread(served.attack, served.proven, mode, lambda status: status < 500 or status == 503, under)
+            assert await asyncio.to_thread(
+                served.attack, served.proven, mode, lambda status: status < 500 or status == 503, under
+            )
 
 
 @pytest.mark.timeout(300)

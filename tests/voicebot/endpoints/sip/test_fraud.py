@@ -83,5 +83,3 @@ async def test_an_agent_cannot_have_us_call_on(lure: Wire) -> None:
         assert not leg.ended.is_set()
         await leg.hang_up()
     await queue.close()
-
-

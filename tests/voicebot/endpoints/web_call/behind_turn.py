@@ -99,10 +99,10 @@ async def main(folder: Path) -> dict[str, Any]:
     from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection
 
     from tests.voicebot.endpoints.web_call.bank import bank_with_calls
-    from tests.voicebot.identity.bank import assertion, publish
-    from voicebot.identity.keys import new_key
     from tests.voicebot.endpoints.web_call.test_calls import hears, of, until, url
+    from tests.voicebot.identity.bank import assertion, publish
     from voicebot.endpoints.web_call.ice import password
+    from voicebot.identity.keys import new_key
     from voicebot.softphone import web_phone
 
     told: dict[str, Any] = {}
