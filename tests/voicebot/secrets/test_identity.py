@@ -15,8 +15,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.voicebot.endpoints.web_call.bank import bank_with_calls, needs_address
-from tests.voicebot.endpoints.web_call.test_calls import hears, of, until, url
+from tests.voicebot.endpoints.web_call.bank import bank_with_calls, needs_address, until
+from tests.voicebot.endpoints.web_call.test_calls import hears, of, url
 from tests.voicebot.identity.bank import assertion, publish
 from tests.voicebot.running import TOKEN, RunningService
 from tests.voicebot.secrets.search import files_under

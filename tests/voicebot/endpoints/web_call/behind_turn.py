@@ -98,8 +98,8 @@ async def main(folder: Path) -> dict[str, Any]:
     import httpx
     from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy, RTCPeerConnection
 
-    from tests.voicebot.endpoints.web_call.bank import bank_with_calls
-    from tests.voicebot.endpoints.web_call.test_calls import hears, of, until, url
+    from tests.voicebot.endpoints.web_call.bank import bank_with_calls, until
+    from tests.voicebot.endpoints.web_call.test_calls import hears, of, url
     from tests.voicebot.identity.bank import assertion, publish
     from voicebot.endpoints.web_call.ice import password
     from voicebot.identity.keys import new_key
