@@ -30,9 +30,9 @@ apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn"; }
 
-test check: ENGINES += chromium firefox-esr
+test check: ENGINES += chromium firefox-esr turnserver:coturn
 
 # a process for each core; the tests of one file share one, and what is costly to make for them
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -58,6 +58,7 @@ FIELDS: Mapping[str, LogField] = {
     "ref": LogField(FieldType.NAME, "The hand-off or callback."),
     "id": LogField(FieldType.NAME, "A webhook message."),
     "ids": LogField(FieldType.NAMES, "Webhook messages."),
+    "head": LogField(FieldType.NAME, "The audit trail's last line and its hash, for `voicebot audit verify --head`."),
     "file": LogField(FieldType.NAME, "A file."),
     "folder": LogField(FieldType.NAME, "A folder."),
     "secret_name": LogField(FieldType.NAME, "Which of the service's own secrets; never the secret."),

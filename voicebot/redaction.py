@@ -67,7 +67,9 @@ _TRACED_SECRETS = tuple(
     for pattern in (
         r"^(?P<lead>Signal[ \t]*=[ \t]*)[^\r\n]+",
         r"(?P<lead>^(?:Content-Type|c):[ \t]*application/dtmf[ \t]*\r?$(?:.|\n)*?\r?\n\r?\n)[^\r\n]+",
-        r"^(?P<lead>(?:(?:Proxy-)?Authorization|X-Ticket):[ \t]*)[^\r\n]+",
+        # a header may have a space before its colon, and go on in the next line (RFC 3261, 7.3.1)
+        r"^(?P<lead>(?:(?:Proxy-)?Authorization|X-Ticket|X-App-Session)[ \t]*:[ \t]*)(?:[^\r\n]|\r?\n[ \t])+",
+        r"^(?P<lead>a=ice-pwd:)\S+",
         r"(?P<lead>\binline:)[\w+/=|:]+",
     )
 )
@@ -76,6 +78,10 @@ _ADDRESS_SECRETS = re.compile(
     r"(?P<lead>\b[a-z][a-z0-9+.-]{1,30}://[^\s/?#@:]{0,200}:)[^\s\"'<>]{1,500}(?=@)"
     r"|(?P<key>[?&](?:token|api_?key|secret|password|passwd|pwd|pass|auth|access_token)=)[^\s&#\"']+",
     re.IGNORECASE,
+)
+# signed tokens (JWS, compact: RFC 7515, 7.1) are good for whoever has them; the head is JSON, so it begins so in base64url
+_TOKENS = re.compile(
+    r"(?P<lead>\b(?i:bearer)[ \t]+)[\w.~+/=-]{8,}|(?<![A-Za-z0-9_-])e(?:yJ|yA|wo)[\w-]{7,}\.[\w-]{8,}\.[\w-]{8,}"
 )
 _DEEPEST_ESCAPES = 4
 
@@ -97,6 +103,7 @@ class Redaction:
 
     def _text(self, text: str, layers: int) -> str:
         """What escapes hide is masked in the plain text; where they hide nothing they stay as they are."""
+        text = _TOKENS.sub(lambda match: (match["lead"] or "") + REMOVED, text)
         plain = decoded(text)
         if plain != text:
             if not layers:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from voicebot.config.listeners import port_conflicts
 from voicebot.config.machine import THIS_MACHINE, Machine, look_around
 from voicebot.config.settings import REDIS_FORM, Settings
-from voicebot.config.showing import ShownSetting, shown_settings
+from voicebot.config.showing import ShownSetting, shown_settings, without_password
 from voicebot.config.source import SettingProblem, Source, Where, config_path, read_source
 from voicebot.endpoints.sip.settings import SipSection
 from voicebot.errors import ConfigError
@@ -36,6 +36,7 @@ _WHATS = {
     "tuple_type": "is no list",
     "mapping_type": "is no section",
 }
+_EMPTY = ("names nothing", "Write one at least")
 _ADVICE = {
     "missing": "Add it",
     "too_short": "Make it longer: at least 16 characters",
@@ -125,9 +126,11 @@ def _explained(detail: ErrorDetails) -> tuple[Where, str, str]:
         place = where or _sip_place(said)
         what, _, advice = said.removeprefix(f"{place[-1]}: ").partition("; ")
         return place, what, (advice[:1].upper() + advice[1:]) or "Change one of them"
+    if kind == "too_short" and not isinstance(detail["input"], str):
+        return where, *_EMPTY
     what = _WHATS.get(kind) or detail["msg"].removeprefix("Input ")
     if kind != "missing" and not _is_secret(where) and isinstance(detail["input"], str | int | float):
-        what += f" (got {str(detail['input'])[:60]})"
+        what += f" (got {without_password(str(detail['input']))[:60]})"
     form = next((form for name, form in _FORMS.items() if name in where), None)
     return where, what, (form if kind == "string_pattern_mismatch" and form else _ADVICE.get(kind, "Change the value"))
 

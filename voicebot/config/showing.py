@@ -61,6 +61,8 @@ def _value(value: object) -> Value:
         return value
     if isinstance(value, Mapping):
         return {}
+    if isinstance(value, BaseModel):  # in a list; a section of its own is told setting by setting
+        return {name: _value(each) for name, each in _entries(value).items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
         return [_value(each) for each in value]
     return without_password(str(value))
@@ -100,6 +102,8 @@ def as_yaml(shown: Sequence[ShownSetting], *, width: int = 44) -> Iterator[str]:
 def _flow(value: Value) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, dict) and value:
+        return f"{{{', '.join(f'{_scalar(name)}: {_flow(each)}' for name, each in value.items())}}}"
     return _scalar(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -20,13 +20,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from voicebot.errors import RecordsError
 from voicebot.files import erase
 from voicebot.identity.audit_journal import AuditJournal, notes_in
-from voicebot.identity.audit_table import AuditTable, Fact, Note, canonical, moment
+from voicebot.identity.audit_table import AuditTable, Fact, Head, Note, canonical, moment
 
 WAIT_S = 0.25
 _AT_ONCE = 200
 _GATHER_S = 0.05  # one transaction for what comes together: the lines are safe in the file
 _MOST_IN_MEMORY = 10_000
 _LOOK_EVERY_S = 60.0
+_TELL_HEAD_EVERY_S = 900.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _CLOSE_S = 5.0
 _A_MINUTE_S = 60.0
@@ -76,6 +77,8 @@ class AuditTrail:
         self._look_at = 0.0
         self._refusals: Counter[str] = Counter()
         self._minute = 0
+        self._head = Head()
+        self._tell_head_at = 0.0
 
     async def start(self) -> None:
         """Start the thread; it begins with what dead processes left."""
@@ -180,6 +183,21 @@ class AuditTrail:
         while self._unwritten:
             self._table.append([self._unwritten[0]])
             self._unwritten.popleft()
+        self._tell_head(last=self._closing)
+
+    def _tell_head(self, *, last: bool = False) -> None:
+        """The log says now and then how far the trail goes: who can change the database cannot change a log that has left the
+        machine. And whether what it said before still holds.
+        """
+        if self._monotonic() < self._tell_head_at and not last:
+            return
+        self._tell_head_at = self._monotonic() + _TELL_HEAD_EVERY_S
+        if not self._table.holds(self._head):
+            _log.critical("audit trail: lines that were written are gone or changed", code="audit.broken", head=str(self._head))
+        head = self._table.head()
+        if head != self._head:
+            _log.info("audit trail", head=str(head))
+        self._head = head
 
     def _take_over(self) -> None:
         """Lines that dead processes left become lines here; the database leaves out those that it has."""

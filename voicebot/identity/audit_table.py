@@ -66,6 +66,10 @@ class Head:
     position: int = 0
     hash: str = ""
 
+    def __str__(self) -> str:
+        """As `voicebot audit verify --head` takes it."""
+        return f"{self.position}:{self.hash}"
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -118,6 +122,14 @@ class AuditTable:
         self._prepare()
         with self._engine.connect() as connection:
             return _head(connection)
+
+    def holds(self, head: Head) -> bool:
+        """Whether the line that was once the last is there, as it was."""
+        if head == Head():
+            return True
+        self._prepare()
+        with self._engine.connect() as connection:
+            return connection.scalar(select(AuditRow.hash).where(AuditRow.position == head.position)) == head.hash
 
     def lines(self, *, after: int = 0) -> Iterator[Line]:
         """All lines behind a position, in order, in bounded memory."""

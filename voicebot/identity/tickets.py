@@ -28,7 +28,10 @@ AUDIENCE = "click2call"
 """What a ticket is for, in its `aud`."""
 _SPENT_S = int((LONGEST_LIFE + 2 * LEEWAY).total_seconds())
 _A_CALL_S = 86_400
+_SINCE = f"{PREFIX}tickets-since"
 _MOST_DRAWS = 5
+_NO_APP = ":".join(["00"] * 32)
+"""A certificate that nobody has: where tickets must be bound to an app's, one for a telephone alone is of no use to any."""
 _DIGITS = re.compile(r"[0-9]{6,12}")
 
 
@@ -88,6 +91,7 @@ class TicketService:
         """A ticket for one call. Raises ClientRefused, ConfigError."""
         try:
             await self._may(client, order)
+            await self._remembers_since()
             ticket = self._ticket(client, order)
             token = sign(ticket, self._keys.signing, issuer=self._name, audience=AUDIENCE)
             code = await self.code_for(ticket) if order.phone_code else None
@@ -161,11 +165,26 @@ class TicketService:
     async def _spend(self, ticket: Ticket, call: str) -> None:
         name = f"{PREFIX}ticket:{hashlib.sha256(ticket.id.encode()).hexdigest()}"
         try:
+            since = await self._remembers_since()
             first = await self._shared.spend(name, call, keep_s=_SPENT_S)
         except StateError as error:
             raise TicketRefused(Refusal.UNAVAILABLE) from error
         if not first:
             raise TicketRefused(Refusal.REPLAYED)
+        if since > ticket.issued.timestamp():
+            raise TicketRefused(Refusal.UNAVAILABLE)  # it may have been spent before the state server was emptied
+
+    async def _remembers_since(self) -> int:
+        """Since when the state server knows what was spent, in seconds since 1970; it was empty before. Raises StateError."""
+        now = int(self._clock().timestamp())
+
+        async def look(redis: Redis) -> int:
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(_SINCE, now, nx=True)
+                pipeline.get(_SINCE)
+                return int((await pipeline.execute())[1])
+
+        return await self._shared.ask(look)
 
     async def _token_of(self, code: str, call: str) -> str:
         """The code's token, which is taken out: a code works once. Every try counts until it turns out to be right."""
@@ -222,7 +241,7 @@ class TicketService:
             language=order.language,
             screen=order.screen,
             device=order.device,
-            fingerprint=order.fingerprint,
+            fingerprint=order.fingerprint or (_NO_APP if client.require_fingerprint else None),
         )
 
     async def _not_issued(self, client: Client, order: Order, refused: ClientRefused) -> ClientRefused:

@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from caller_id.ticket import TicketRefused
+from caller_id.ticket import Ticket, TicketRefused
 from caller_id.tied import AppProof
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.web_call.dialog import AppDialog, AppDialogs, Refused
@@ -63,6 +63,8 @@ class PlacedCall:
     began: float
     answer: str = ""
     """SDP."""
+    replaced: bool = False
+    """A later call of the same customer has taken its place."""
     events: deque[Shown] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
     """What was shown so far: a page that comes late, or comes back, is shown it again."""
     _watching: set[asyncio.Queue[Shown]] = field(default_factory=set)
@@ -178,30 +180,27 @@ class WebCalls:
         except TicketRefused as error:
             raise CallRefused(error.code, str(error)) from None
         await self._within(Limit("webcall:customer", f"{ticket.client} {ticket.customer}", self.settings.per_customer_minute))
-        if sum(call.live and call.client == ticket.client for call in self._calls.values()) >= self.settings.max_calls_per_client:
-            raise CallRefused("busy", "this client has as many calls as it may")
         session = new_session()
+        call, earlier = self._begun(name, ticket, session, began)
         try:
             await self._sessions.put(session, AppSession(name, AppProof.of(ticket), self._clock()))
         except StateError:
+            call.dialog.abandon()
             raise _unavailable() from None
-        dialog = self._dialogs.new({APP_SESSION: session})
-        call = PlacedCall(name, secrets.token_urlsafe(24), dialog, ticket.customer, ticket.client, began)
-        call.show({"type": "state", "state": "connecting"})
-        await self._end_earlier(ticket.customer)
-        self._calls[name] = call
-        self._follow(call)
+        await self._end_earlier(earlier)
         try:
-            call.answer = offer.answer(
-                await dialog.invite(offer.sdp(), self.settings.answer_s), public_address=self.settings.public_address
-            )
+            ours = await call.dialog.invite(offer.sdp(never_to=self.settings.never_send_to), self.settings.answer_s)
+            call.answer = offer.answer(ours, public_address=self.settings.public_address)
         except Refused as error:
             raise CallRefused(
                 "busy" if error.status in (408, 486, 503) else "refused", f"the call was not taken: {error}"
             ) from None
+        if call.replaced:
+            await self.end(call)
+            raise CallRefused("refused", "another call of this customer began meanwhile")
         whose = {"customer": ticket.customer, "client": ticket.client, "ticket": reference(ticket)}
         await self._audit.note("webcall.began", call=name, **whose)
-        log.info("app call answered", call_ref=dialog.call_id)
+        log.info("app call answered", call_ref=call.dialog.call_id)
         return call
 
     async def _within(self, *limits: Limit) -> None:
@@ -213,11 +212,27 @@ class WebCalls:
         if used_up is not None:
             raise CallRefused("too_many", f"too many calls ({used_up.kind.partition(':')[2]}): wait a minute")
 
-    async def _end_earlier(self, customer: str) -> None:
-        """A customer has one call: whoever lost the network calls again, and the old call knows nothing of it yet."""
-        for call in list(self._calls.values()):
-            if call.live and call.customer == customer:
-                await self.end(call)
+    def _begun(self, name: str, ticket: Ticket, session: str, began: float) -> tuple[PlacedCall, list[PlacedCall]]:
+        """The call has its place from now on, at one stroke: whoever comes at the same instant finds it there. And the calls
+        whose place it takes. Raises CallRefused.
+        """
+        live = [call for call in self._calls.values() if call.live]
+        if sum(call.client == ticket.client for call in live) >= self.settings.max_calls_per_client:
+            raise CallRefused("busy", "this client has as many calls as it may")
+        dialog = self._dialogs.new({APP_SESSION: session})
+        call = PlacedCall(name, secrets.token_urlsafe(24), dialog, ticket.customer, ticket.client, began)
+        call.show({"type": "state", "state": "connecting"})
+        self._calls[name] = call
+        self._follow(call)
+        return call, [each for each in live if each.customer == ticket.customer]
+
+    async def _end_earlier(self, calls: Sequence[PlacedCall]) -> None:
+        """A customer has one call: whoever lost the network calls again, and the old call knows nothing of it yet. One that is
+        only being placed ends itself when it is answered.
+        """
+        for call in calls:
+            call.replaced = True
+            await self.end(call)
 
     async def press(self, call: PlacedCall, key: str) -> bool:
         """One key; whether it was taken."""
@@ -240,13 +255,16 @@ class WebCalls:
         """What the calls' process tells goes to the app, until the call is over; after that it is known for a while."""
         with self._relay.listening(shown_under(call.id)) as told:
             ended = asyncio.create_task(call.dialog.ended.wait())
-            while not ended.done():
-                hearing = asyncio.create_task(told.get())
-                await asyncio.wait({ended, hearing}, return_when=asyncio.FIRST_COMPLETED)
-                if hearing.done() and (text := hearing.result()) is not None:
-                    with contextlib.suppress(ValueError):
-                        call.show(json.loads(text))
-                await cancelled(hearing)
+            hearing: asyncio.Task[str | None] | None = None
+            try:
+                while not ended.done():
+                    hearing = asyncio.create_task(told.get())
+                    await asyncio.wait({ended, hearing}, return_when=asyncio.FIRST_COMPLETED)
+                    if hearing.done() and (text := hearing.result()) is not None:
+                        with contextlib.suppress(ValueError):
+                            call.show(json.loads(text))
+            finally:
+                await cancelled(ended, *([hearing] if hearing is not None else []))
         call.show({"type": "options", "choices": [], "digits": False})
         call.show({"type": "ended"})
         if call.answer:

@@ -77,10 +77,10 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for sta
 
 
 def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
-    """The API, and the chat unless it has a port of its own. Without the token only /health and the chat answer; there is no page
-    of documentation.
+    """The API, and the chat unless it has a port of its own. Without the token only /health, the chat, and what asks for another
+    proof answer; the document of all routes (OpenAPI) needs it too, and there is no page of documentation.
     """
-    app = _app(parts)
+    app = _app(parts, openapi_url="/api/openapi.json")
     app.router.routes.extend(health_routes(parts.health, kept_s=parts.health_kept_s))
     look = count_parts(parts.metrics, parts.health)
 
@@ -120,9 +120,11 @@ def build_chat_app(parts: WebParts) -> FastAPI:
     return app
 
 
-def _app(parts: WebParts) -> FastAPI:
+def _app(parts: WebParts, *, openapi_url: str | None = None) -> FastAPI:
     """What every request passes, the last added first: its client's share, the token, the length of its body."""
-    app = FastAPI(title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses=_REFUSALS)
+    app = FastAPI(
+        title="voicebot", version=__version__, docs_url=None, redoc_url=None, openapi_url=openapi_url, responses=_REFUSALS
+    )
     app.add_exception_handler(VoicebotError, _unavailable)
     app.add_exception_handler(ClientRefused, refuse_client)
     app.add_exception_handler(TicketRefused, refuse_ticket)

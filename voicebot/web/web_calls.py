@@ -66,23 +66,12 @@ class CallAnswered(BaseModel):
     """The answer."""
 
 
-class CallProblem(Problem):
-    """Why there is no call."""
-
-    code: str
-    """For the app: ticket.expired, offer.candidates, too_many, busy…"""
-
-
 def routes(calls: WebCalls) -> APIRouter:
     """Offers, the end of calls, and their WebSockets."""
     router = APIRouter(route_class=StrictJsonRoute)
 
-    @router.post(
-        PATH,
-        status_code=201,
-        response_model=CallAnswered,
-        responses={status: {"model": CallProblem} for status in (401, 409, 413, 422, 429, 503)},
-    )
+    # `code` is for the app: ticket.expired, offer.candidates, too_many, busy…; a body that is none has only its `detail`
+    @router.post(PATH, status_code=201, response_model=CallAnswered, responses={503: {"model": Problem}})
     async def call(wanted: CallWanted, request: Request) -> Response | CallAnswered:
         try:
             placed = await calls.place(wanted.ticket, wanted.sdp, address=_address(request))

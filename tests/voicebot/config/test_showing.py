@@ -74,6 +74,9 @@ def test_json_names_every_setting_with_its_value_and_its_source(config: Path) ->
 SECRETS = {
     "web:\n  token: {0}\n": "geheim-token-16-x",
     "nlu:\n  rasa_token: {0}\n": "geheim-rasa",
+    "identity:\n  web_calls: {{ice_servers: [{{urls: ['turn:t.example'], secret: '{0}'}}]}}\n": "geheim-turn-16-xx",
+    "identity:\n  clients: [{{id: a, may: [tickets], jwks_url: 'https://a.example/k?token={0}'}}]\n": "geheim-jwks",
+    "customers:\n  crm: {{url: 'https://x.example/', token: '{0}'}}\n": "geheim-crm-token-16",
     "handoff:\n  webhook: {{url: 'https://x.example/', secret: {0}}}\n": "geheim-webhook-16",
     "records:\n  database_url: postgresql+psycopg://voicebot:{0}@db/voicebot\n": "ge@he:im/#?",
     "records:\n  database_url: 'postgresql+psycopg://db/voicebot?password={0}'\n": "geheim",

@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,6 +281,38 @@ async def test_a_flood_of_refusals_is_told_in_one_line_and_all_else_is_told_whol
     (shortened,) = [line for line in lines if line.note.what == "audit.shortened"]
     assert shortened.note.facts == '{"count":50,"of":"ticket.refused"}'
     await trail.close()
+
+
+async def test_the_log_keeps_heads_and_says_when_lines_were_taken_away(tmp_path: Path) -> None:
+    """By somebody who may write to the database and took the locks off it: the file is another one, or shorter."""
+    now = [0.0]
+    path = tmp_path / "calls.db"
+    table = AuditTable(f"sqlite:///{path}")
+    trail = AuditTrail(table, tmp_path / "spool", monotonic=lambda: now[0])
+    with line_with("audit trail") as told:
+        await trail.start()
+        await trail.note("ticket.spent", ticket="t1")
+        await trail.note("ticket.spent", ticket="t2")
+        await written(table, lambda lines: len(lines) == 2)
+        now[0] = 1000.0
+        await trail.note("ticket.spent", ticket="t3")
+        await told.written()
+    position, _, digest = told.fields["head"].partition(":")
+    assert int(position) >= 2
+    with closing(sqlite3.connect(path)) as insider:
+        for trigger in ("audit_no_delete", "audit_no_update", "audit_only_next"):
+            insider.execute(f"DROP TRIGGER {trigger}")
+        insider.execute("DELETE FROM audit WHERE position > 1")
+        insider.commit()
+    with line_with("gone or changed") as told:
+        now[0] = 2000.0
+        await trail.note("ticket.spent", ticket="t4")
+        await told.written()
+    await trail.close()
+    table = AuditTable(f"sqlite:///{path}")
+    assert check(table.lines()) == table.head(), "the chain alone does not show it"
+    assert isinstance(check(table.lines(), Head(int(position), digest)), Broken), "the head that the log kept does"
+    table.close()
 
 
 async def test_a_name_that_is_none_is_a_mistake_of_the_program(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from caller_id.ticket import Refusal, TicketRefused, sign
 from tests.voicebot.identity.bank import APP, START, Bank, opened, order
@@ -216,6 +217,32 @@ async def test_orders_that_cannot_be(bank: Bank) -> None:
     assert await bank.identity.tickets.issue(bound, order(fingerprint=FINGERPRINT))
     with pytest.raises(ClientRefused, match="future"):
         await bank.identity.tickets.issue(APP, order(auth_time=START + timedelta(minutes=1)))
+
+
+async def test_a_state_server_that_was_emptied_lets_no_ticket_count_twice(bank: Bank, server: StateServer) -> None:
+    """What was issued before may have been spent before; what is issued afterwards is good."""
+    spent, unspent = await bank.identity.tickets.issue(APP, order()), await bank.identity.tickets.issue(APP, order("c-2"))
+    assert await bank.identity.tickets.accept(spent.token, fingerprint=None, call="k1")
+    bank.clock.on(2)
+    async with Redis.from_url(server.url) as redis:
+        await redis.flushall()
+    assert await refused(bank, spent.token) is Refusal.UNAVAILABLE
+    assert await refused(bank, unspent.token) is Refusal.UNAVAILABLE
+    later = await bank.identity.tickets.issue(APP, order("c-3"))
+    assert await bank.identity.tickets.accept(later.token, fingerprint=None, call="k2")
+    assert await refused(bank, later.token) is Refusal.REPLAYED
+
+
+async def test_a_ticket_for_a_telephone_alone_is_of_no_use_to_an_app_where_they_must_be_bound(bank: Bank) -> None:
+    """A code needs no certificate; the ticket that comes with it must not be the way around one."""
+    bound = Client("app", require_fingerprint=True)
+    for _ in range(2):
+        issued = await bank.identity.tickets.issue(bound, order(phone_code=True))
+        for shown in (FINGERPRINT, None):
+            with pytest.raises(TicketRefused) as told:
+                await bank.identity.tickets.accept(issued.token, fingerprint=shown, call="k1")
+            assert told.value.reason is Refusal.FINGERPRINT
+    assert (await bank.identity.tickets.accept_code(str(issued.code), "k2")).customer == "c-4711"
 
 
 async def test_while_the_state_server_is_away_everything_is_refused_and_nothing_accepted(bank: Bank, server: StateServer) -> None:

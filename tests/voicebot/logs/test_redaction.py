@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jwt
 
 from tests.voicebot.logs.personal import secrets
+from voicebot.identity.keys import new_key
 from voicebot.redaction import DEBUG_LOGS, LOGS, RECORDS, REMOVED, WORDS, Redaction, redact_text
 
 around = st.sampled_from(["", "numer to ", "pesel: ", "(", "karta nr ", "x=", '"', "od +48221234567: "])
@@ -120,6 +122,10 @@ def test_what_sip_and_sdp_say_about_a_call_stays_readable_in_a_trace() -> None:
         ("content-type: application/dtmf\r\nContent-Length: 1\r\n\r\n9", "9"),
         ("Authorization: Digest username=bank, response=0f7a\r\n", "0f7a"),
         ("X-Ticket: head.body.signed\r\n", "signed"),
+        ("X-Ticket : head.body.signed\r\n", "signed"),
+        ("x-ticket:\r\n\thead.body.\r\n signed\r\nTo: x\r\n", "signed"),
+        ("X-App-Session: 0f7a\r\n", "0f7a"),
+        ("a=ice-ufrag:x\r\na=ice-pwd:0f7aP2uYro0UCOQ4zxjK\r\n", "0f7a"),
         ("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewk7|2^20\r\n", "WVNfX19z"),
     ],
 )
@@ -129,6 +135,24 @@ def test_what_is_secret_in_a_trace_is_removed(lines: str, secret: str) -> None:
     written = DEBUG_LOGS.text(trace)
     assert secret not in written
     assert REMOVED in written
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519"])
+@pytest.mark.parametrize(
+    "around", ["{}", "X-Ticket: {}", "ticket={}", "{{'ticket': '{}'}}", "/api/x?t={}&u=1", "got {}.", "Bearer {}", "é{}"]
+)
+def test_no_part_of_a_signed_token_is_written(algorithm: str, around: str) -> None:
+    """Tickets, assertions, id_tokens: whoever reads one in a log could use it."""
+    key = new_key(algorithm)
+    token = jwt.encode({"alg": algorithm, "kid": "k", "typ": "c2c+jwt"}, {"sub": "c-4711", "jti": "x" * 22}, key, [algorithm])
+    for redaction in (LOGS, DEBUG_LOGS, RECORDS, WORDS):
+        for written in (redaction.text(around.format(token)), json.dumps(redaction.value({"why": [around.format(token)]}))):
+            assert not any(part in written for part in token.split("."))
+    assert "secret-of-the-api" not in LOGS.text("header Authorization: Bearer secret-of-the-api")
+    assert (
+        LOGS.text("voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example")
+        == "voicebot.endpoints.web_call eyeballs-01.hotline-north.bank-example"
+    )
 
 
 def test_a_library_s_own_names_and_handles_stay_readable() -> None:

@@ -74,6 +74,12 @@ async def test_there_is_no_page_of_documentation(api: Api, path: str) -> None:
     assert (await api.stranger.get(path)).status_code == 404
 
 
+async def test_the_document_of_all_routes_is_for_who_has_the_token(api: Api) -> None:
+    assert (await api.stranger.get("/api/openapi.json")).status_code == 401
+    document = await api.get("/api/openapi.json")
+    assert {"/api/calls", "/api/switches", "/api/handoffs/{ref}", "/metrics"} <= set(document["paths"])
+
+
 @pytest.mark.parametrize("path", ["/health", "/api/calls", "/nothing"])
 async def test_every_answer_carries_the_security_headers(api: Api, path: str) -> None:
     """Also refusals; and nothing says what server this is."""

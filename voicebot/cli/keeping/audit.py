@@ -51,7 +51,7 @@ def verify(
         print(f"the trail is broken at line {found.position}: {found.why}")
         raise typer.Exit(1)
     print(f"{found.position} lines, unbroken" + (", and the head that was kept is among them" if known else ""))
-    print(f"head {found.position}:{found.hash}" if found.position else "there is no line yet")
+    print(f"head {found}" if found.position else "there is no line yet")
 
 
 @app.command("list")

@@ -118,7 +118,7 @@ class SipEndpoint:
         if self._runtime is None:
             raise EndpointError("the SIP stack has not started")
         try:
-            agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+            agent = await _agent(self._runtime, account)
         except BaresipError as error:
             raise EndpointError(f"the SIP stack does not take the account {account.user}: {error}") from error
         agent.on_incoming(incoming)
@@ -141,9 +141,9 @@ class SipEndpoint:
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             for account in self.settings.accounts():
-                agent = await UserAgent.create(runtime, account, transfer_policy="reject")
+                agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
-            diallers = {name: await UserAgent.create(runtime, each) for name, each in self.settings.dialling_accounts().items()}
+            diallers = {name: await _agent(runtime, each) for name, each in self.settings.dialling_accounts().items()}
             for agent in diallers.values():
                 agent.on_incoming(self._incoming)  # whoever dials their user part reaches the same bot
             self._dialler = Dialler(runtime, diallers, self.settings, self._trace)
@@ -290,6 +290,11 @@ class SipEndpoint:
 async def _reject(call: Call) -> None:
     with contextlib.suppress(BaresipError):  # the caller has left
         await call.reject()
+
+
+async def _agent(runtime: Runtime, account: Account) -> UserAgent:
+    """Of whatever account: a REFER is refused, from callers and from agents, so that nobody has us call at the bank's cost."""
+    return await UserAgent.create(runtime, account, transfer_policy="reject")
 
 
 def offer_of(call: Call) -> CallOffer:

@@ -130,6 +130,10 @@ class AppDialog:
                 await self._ask("BYE", next(self._cseq))
         self._end()
 
+    def abandon(self) -> None:
+        """It does not begin."""
+        self._end()
+
     def received(self, message: Message) -> None:
         """A message of this dialog came in."""
         if message.status:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Self
 
 MOST_OCTETS = 21_000
@@ -35,8 +35,14 @@ _CANDIDATE = re.compile(
     r"(?P<address>[A-Za-z0-9.:-]{1,255}) (?P<port>\d{1,5}) typ (?P<kind>host|srflx|prflx|relay)(?: .*)?",
     re.IGNORECASE,
 )
-_MDNS = re.compile(r"[0-9a-f-]{1,64}\.local", re.IGNORECASE)
+# a UUID, as browsers draw it: other names of .local may be machines of the bank's network
+_MDNS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
+_NOBODY = "00000000-0000-4000-8000-000000000000.local"
+"""In place of an address that we send nothing to: where the app really is is learnt from what comes in."""
 _OPUS = ("opus", "48000", "2")
+
+
+Network = IPv4Network | IPv6Network
 
 
 class OfferRefused(ValueError):
@@ -63,7 +69,9 @@ class Candidate:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """A UDP candidate for RTP; None for what is no use to us: TCP, RTCP's own, port 0, a name. Raises ValueError."""
+        """A UDP candidate for RTP; None for what is no use to us: TCP, RTCP's own, port 0, a name, an address that is no other
+        machine's (loopback, link-local, multicast). Raises ValueError.
+        """
         found = _CANDIDATE.fullmatch(text)
         if found is None:
             raise ValueError(f"no candidate of RFC 8839: {text[:80]!r}")
@@ -73,8 +81,17 @@ class Candidate:
         if found["transport"].lower() != "udp" or found["component"] != "1" or not port:
             return None
         if not _MDNS.fullmatch(address):
-            address = str(ip_address(address))
+            known = _reachable(address)
+            if known is None:
+                return None
+            address = known
         return cls(found["foundation"], priority, address, port, found["kind"].lower())
+
+    def without(self, networks: Sequence[Network]) -> Self:
+        """The same, with nobody's name for an address in one of these networks."""
+        if _MDNS.fullmatch(self.address) or not any(ip_address(self.address) in network for network in networks):
+            return self
+        return replace(self, address=_NOBODY)
 
     def __str__(self) -> str:
         related = "" if self.kind == "host" else " raddr 0.0.0.0 rport 9"
@@ -151,8 +168,10 @@ class Offer:
             media=media,
         )
 
-    def sdp(self) -> str:
-        """For our own stack. The address and the port count for nothing: only the candidates do."""
+    def sdp(self, *, never_to: Sequence[Network] = ()) -> str:
+        """For our own stack. The address and the port count for nothing: only the candidates do, and those in the networks
+        `never_to` without their address.
+        """
         numbers = [self.opus, *([self.keys] if self.keys is not None else [])]
         lines = [
             "v=0",
@@ -173,7 +192,7 @@ class Offer:
             f"a=ice-pwd:{self.password}",
             *([f"a=mid:{mid}"] if (mid := self._audio.mid) else []),
             *([f"a=ssrc:{self.source}"] if self.source else []),
-            *(f"a=candidate:{candidate}" for candidate in self.candidates),
+            *(f"a=candidate:{candidate.without(never_to)}" for candidate in self.candidates),
         ]
         return "".join(f"{line}\r\n" for line in lines)
 
@@ -196,6 +215,17 @@ class Offer:
     @property
     def _audio(self) -> Media:
         return next(each for each in self.media if each.kind == "audio" and each.port)
+
+
+def _reachable(text: str) -> str | None:
+    """The address, if it may be another machine's that is more than a link away."""
+    try:
+        told = ip_address(text)
+    except ValueError:
+        return None
+    plain = told.ipv4_mapped or told if isinstance(told, IPv6Address) else told
+    near = plain.is_loopback or plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain.is_reserved
+    return None if near else str(plain)
 
 
 def _read(text: str) -> tuple[tuple[str, ...], tuple[Media, ...]]:

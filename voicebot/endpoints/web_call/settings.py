@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, StringConstraints, model_validator
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 IceUrl = Annotated[str, StringConstraints(pattern=r"^(stuns?|turns?):[^\s?]+(\?transport=(udp|tcp))?$")]
 Address = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
+Network = Annotated[IPv4Network | IPv6Network, PlainSerializer(str)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -45,6 +46,8 @@ class WebCallSettings(BaseModel):
     """How long a TURN server takes the password of one call: as long as a call may last, and the time to begin it."""
     public_address: Address | None = None
     """What apps are told instead of this machine's own address, behind a 1:1 address translation."""
+    never_send_to: tuple[Network, ...] = ()
+    """Networks that no app can make us send anything to before something came from there: the bank's own."""
     max_calls: Annotated[int, Field(ge=1, le=200)] = 100
     """At once, in all; each takes a place of `limits.max_calls` as well."""
     max_calls_per_client: Annotated[int, Field(ge=1, le=200)] = 100

@@ -102,7 +102,7 @@ class Queue:
         answer = await self._next(lambda found: found.method == "INVITE" and found.status == 200, answers=True)
         self._request("ACK", cseq=int(answer.headers["cseq"].split(" ")[0]))
 
-    def _request(self, method: str, body: str = "", cseq: int = 0) -> None:
+    def _request(self, method: str, body: str = "", cseq: int = 0, headers: tuple[str, ...] = ()) -> None:
         assert self.invite is not None
         if not cseq:
             self._cseq += 1
@@ -116,6 +116,7 @@ class Queue:
             f"CSeq: {cseq or self._cseq} {method}",
             f"Contact: <sip:agent@{self._host}:{self._sip.port}>",
             "Max-Forwards: 70",
+            *headers,
             *(["Content-Type: application/sdp"] if body else []),
             f"Content-Length: {len(body)}",
         ]

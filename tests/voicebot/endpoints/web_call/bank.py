@@ -48,7 +48,7 @@ async def bank_with_calls(data_dir: Path, **sections: Any) -> AsyncIterator[Runn
     """The service, taking the app's calls at this machine's address."""
     web_calls = {"enabled": True, "per_customer_minute": 60, **sections.pop("web_calls", {})}
     sip = {"host": ADDRESS, "net_interface": ADDRESS, **sections.pop("sip", {})}
-    identity = {"web_calls": web_calls, "tickets": {"per_customer_minute": 1000}}
+    identity = {"web_calls": web_calls, "tickets": {"per_customer_minute": 1000}, **sections.pop("identity", {})}
     async with open_service(data_dir, sip=sip, identity=identity, **sections) as service:
         yield service
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.voicebot.endpoints.sip.sip_probe import Wire
 from tests.voicebot.endpoints.web_call.bank import bank_with_calls, needs_address, ticket, trail, until
 from tests.voicebot.endpoints.web_call.relay import lossy
-from tests.voicebot.endpoints.web_call.test_offer import LINES, text, without
+from tests.voicebot.endpoints.web_call.test_offer import LINES, instead, text, without
 from tests.voicebot.running import RunningService
 
 pytest.importorskip("aiortc")
@@ -174,6 +175,21 @@ async def test_the_places_for_the_apps_calls_are_limited(tmp_path: Path) -> None
         assert await offered(service, text(*LINES), token) == (201, "")
 
 
+async def test_of_many_calls_at_one_instant_a_client_has_its_share_and_a_customer_one(tmp_path: Path) -> None:
+    """Who counts first and takes the place later lets all of them in."""
+    async with bank_with_calls(tmp_path, web_calls={"per_address_minute": 1000, "max_calls_per_client": 3}) as service:
+        tickets = [await ticket(service, f"c-{at}") for at in range(12)]
+        async with httpx.AsyncClient(base_url=url(service)) as client:
+            results = await asyncio.gather(*(offered_by(client, text(*LINES), token) for token in tickets))
+            assert 0 < results.count((201, "")) <= 3  # on a busy machine some are not looked at in time, and refused
+            assert {status for status, _ in results} == {201, 503}
+    async with bank_with_calls(tmp_path / "other", web_calls={"per_address_minute": 1000}) as service:
+        tickets = [await ticket(service, "c-1") for _ in range(12)]
+        async with httpx.AsyncClient(base_url=url(service)) as client:
+            await asyncio.gather(*(offered_by(client, text(*LINES), token) for token in tickets))
+            await until(lambda: service.service.endpoints[1].counts.live == 1)
+
+
 @pytest.mark.parametrize(("limit", "same_customer"), [("per_customer_minute", True), ("per_address_minute", False)])
 async def test_floods_are_refused(tmp_path: Path, limit: str, same_customer: bool) -> None:
     async with bank_with_calls(tmp_path, web_calls={limit: 3}) as service:
@@ -211,6 +227,27 @@ async def test_only_who_has_the_calls_token_sees_and_ends_it(tmp_path: Path) -> 
         async with httpx.AsyncClient(base_url=url(service)) as owner:
             assert (await owner.post(f"{path}/end", content=phone.token)).status_code == 204
         await until(lambda: of(service, "closed", "kind"))
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_no_app_makes_us_send_into_the_banks_networks(tmp_path: Path, ours: bool) -> None:
+    """By a candidate that names a machine there, of any kind; elsewhere our stack asks it by STUN, as ICE wants."""
+    from tests.voicebot.endpoints.web_call.bank import ADDRESS
+
+    assert ADDRESS is not None
+    machine = await Wire.open(ADDRESS)
+    named = [f"a=candidate:{kind} 1 udp 9 {ADDRESS} {machine.port} typ {kind}" for kind in ("host", "srflx", "prflx", "relay")]
+    networks = {"never_send_to": [f"{ADDRESS}/32"]} if ours else {}
+    async with bank_with_calls(tmp_path, web_calls={"connect_s": 2, **networks}) as service:
+        assert await offered(service, instead("a=candidate", *named)) == (201, "")
+        await until(lambda: service.service.endpoints[1].counts.live == 1)
+        await until(lambda: service.service.endpoints[1].counts.live == 0)
+        assert machine.received.empty() == ours
+        if ours:
+            async with WebPhone(url(service)) as phone:  # it is in that network, and talks all the same
+                await phone.dial(await ticket(service))
+                await hears(phone)
+    machine.close()
 
 
 async def test_nonsense_on_the_calls_websocket_harms_nobody(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from voicebot.endpoints.web_call.offer import MOST_CANDIDATES, MOST_OCTETS, Offer, OfferRefused
 
+LONGEST = ":".join(["2a02"] * 8)
 PRINT = ":".join(["AB"] * 32)
 CANDIDATES = (
     "1 1 udp 2113937151 192.0.2.7 50000 typ host generation 0 network-cost 999",
@@ -175,8 +177,32 @@ def test_octets_are_refused_without_an_error_of_another_kind(body: bytes) -> Non
     assert refusal(body.decode(errors="replace"))
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "127.8.8.8", "0.0.0.0", "169.254.169.254", "224.0.0.251", "255.255.255.255", "240.0.0.1",
+        "::1", "::", "fe80::1", "ff02::fb", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
+        "db.local", "dead-beef.local", "intranet.bank.example", "localhost",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_no_apps_is_left_out(address: str) -> None:
+    """Nobody makes us send to our own machine, to what is beside it, or look a name up."""
+    also = [f"a=candidate:1 1 udp 9 {address} 5060 typ host", f"a=candidate:{CANDIDATES[2]}"]
+    assert [each.address for each in Offer.parse(instead("a=candidate", *also)).candidates] == ["198.51.100.4"]
+    assert refusal(instead("a=candidate", also[0])) == "candidates"
+
+
+def test_addresses_in_networks_of_ours_are_written_as_nobodys() -> None:
+    networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
+    written = Offer.parse(text(*LINES)).sdp(never_to=networks)
+    assert "192.0.2.7" not in written
+    assert "2001:db8" not in written
+    assert "198.51.100.4" in written
+    assert written.count("a=candidate:") == 4, "an app in there is learnt from what it sends"
+
+
 def test_the_longest_offer_that_is_taken_fits_the_stacks_datagram() -> None:
-    long = [f"a=candidate:{'f' * 32} 1 udp 4294967295 {'a' * 58}.local 65535 typ relay" for _ in range(MOST_CANDIDATES)]
+    long = [f"a=candidate:{'f' * 32} 1 udp 4294967295 {LONGEST} 65535 typ relay" for _ in range(MOST_CANDIDATES)]
     offer = instead("a=candidate", *long)
     assert len(offer) < MOST_OCTETS
     assert len(Offer.parse(offer).sdp()) < 8000
