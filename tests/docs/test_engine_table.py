@@ -16,6 +16,8 @@ from dialogs.events import (
     AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
+    CodeResult,
+    CodeTyped,
     Conditions,
     ConditionsChanged,
     Decided,
@@ -54,7 +56,7 @@ class Call:
         self.tell(PromptFinished(self.dialog.state.mark))
 
     def listening(self) -> None:
-        self.tell(CallStarted(CALLER))
+        self.tell(CallStarted(CALLER, code=True))
         self.finish_speech()
 
     def waiting(self) -> None:
@@ -94,6 +96,12 @@ def snapshot(dialog: Dialog) -> dict[str, Any]:
     return {each.name: getattr(dialog.state, each.name) for each in fields(dialog.state) if each.name != "events"}
 
 
+def code_result(dialog: Dialog) -> Event:
+    """Of a code that is being checked."""
+    dialog.state.code_checked = True
+    return CodeResult(reason="code")
+
+
 EVENTS: dict[str, Callable[[Dialog], Event]] = {
     "CallStarted": lambda dialog: CallStarted(CALLER),
     "Heard": lambda dialog: Heard("pogoda", understanding=NONSENSE),
@@ -104,6 +112,8 @@ EVENTS: dict[str, Callable[[Dialog], Event]] = {
     "HandOffResult": lambda dialog: HandOffResult(True, "general"),
     "AuthorisationAsked": lambda dialog: AuthorisationAsked("zielony rower"),
     "AuthorisationResult": lambda dialog: AuthorisationResult(True),
+    "CodeTyped": lambda dialog: CodeTyped(),
+    "CodeResult": code_result,
     "Failed": lambda dialog: Failed("recogniser"),
     "ConditionsChanged": lambda dialog: ConditionsChanged(Conditions(waits=(("general", 600.0),))),
     "Resumed": lambda dialog: Resumed(3.0),
