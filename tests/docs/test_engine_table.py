@@ -126,8 +126,9 @@ def what_follows(phase: Phase, event: str) -> str:
     call = Call()
     getattr(call, phase.value)()
     assert call.dialog.state.phase is phase
+    happens = EVENTS[event](call.dialog)
     before = {name: repr(value) for name, value in snapshot(call.dialog).items()}
-    actions = call.tell(EVENTS[event](call.dialog))
+    actions = call.tell(happens)
     if any(not isinstance(action, Decided) for action in actions):
         return "acts"
     after = {name: repr(value) for name, value in snapshot(call.dialog).items()}
