@@ -37,19 +37,19 @@ _POLISH_NOUNS = """
 _ENGLISH_ADJECTIVES = """
     absent active adorable agile airborne alpine ancient arctic athletic awake basic better blazing bold brave bumpy calm
     certain cheerful circular clever cosy crispy curly daring deep dizzy double dreamy dynamic eager elastic empty endless
-    equal eternal even exotic famous feathery final foggy friendly funny gallant gentle ghostly giant glossy handy heavy
-    hidden hollow humble ideal immense inner iron jolly jumbo kind knitted lazy lemony little lonely lucky magnetic merry
-    mighty modern muddy mystic narrow neat nutty offshore olden opposite ornate outer painted peaceful plain polite pretty
-    puffy quick rapid regular rhythmic ripe round salty scented secret sharp silent skilled sleepy smooth snowy soft spicy
-    square steady sweet tender tidy tough tropical twisty unique upbeat urban useful vast velvet vivid vocal watery weekly
-    winged wrinkly yearly youthful zesty zigzag
+    equal eternal even exotic fabulous feathery final forgotten friendly funny gallant gentle ghostly giant glorious harmless heavy
+    hidden hollow humble ideal immense instant iron jolly jumbo kind knitted lazy lemony little lonely lucky magnetic merry
+    mighty modern musical mystic narrow neat nutty official olden opposite ornate outer painted peaceful plain polite pretty
+    puffy quick rapid regular rhythmic ripe round salty scented secret sharp similar skilled slippery smooth snowy soft spicy
+    square steady sweet tender tidy tough tropical twisty unique upright urban useful vast velvet vivid vocal watery weekly
+    wireless wrinkly yearly youthful zesty zigzag
 """
 _ENGLISH_NOUNS = """
     acorn airport album anchor apple arrow atlas autumn badger beaver biscuit blanket bridge butter camel cellar cheese
-    circle clover compass crayon cupboard cyclist daisy denim diamond dolphin dumpling echo eggcup elephant emerald engine
+    circle clover compass crayon cucumber cyclist daisy denim diamond dolphin dumpling echo eggcup elephant emerald engine
     eraser evening falcon feather fiddle flute forest funnel garden ghost giraffe glacier gnome goblet grape guitar gymnast
     hammer helmet hillside honey hurdle hyena iceberg igloo insect iris island jacket jelly jigsaw journal jungle kangaroo
-    kettle kitten koala lemon lizard lobster luggage magnet meadow mirror mountain muffin mystery napkin necklace nightcap
+    kettle kitten koala lemon lizard lobster luggage magnet melon mirror mountain muffin mystery napkin necklace nightcap
     noodle nutmeg oasis ocean office olive onion opera panda pepper pretzel pumpkin pyramid rabbit ribbon rucksack scooter
     shovel skirt smile snail sofa spoon squirrel sweater syrup table teapot thunder tiger tomato trumpet twine umbrella
     unicorn valley vessel volcano vulture wagon whistle window wreath yeti zebra
