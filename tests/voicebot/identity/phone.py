@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,24 @@ from dialogs.rehearsal.meanings import parse_meaning
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Hypothesis, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
-from tests.voicebot.identity.bank import new_key, publish
+from tests.voicebot.identity.bank import publish
 from tests.voicebot.running import RunningService, open_service
 from voicebot.engines import Engines
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.store import HandOffStore
 from voicebot.identity.clients import Client
+from voicebot.identity.keys import new_key
 from voicebot.identity.tickets import Order
 from voicebot.prompts.speaking import Speaker
 from voicebot.records.journal import Line
 from voicebot.softphone import CallReport, CallScript, Step, run_script_process
 from voicebot.understanding.service import UnderstandingService
 
-NUMBER, CUSTOMER = "+48600100200", "C-1"
+CUSTOMERS = {f"C-{at}": f"+4860010020{at}" for at in range(1, 8)}
+"""Of the directory, with their numbers."""
+STRANGER = "+48601234567"
+"""A number that is nobody's."""
+REF = "X-Call-Ref"
 
 
 @dataclass
@@ -78,47 +83,75 @@ class Mouth(Speaker):
 
 
 @dataclass
+class Call:
+    """What became of one."""
+
+    report: CallReport
+    lines: list[Line]
+    record: HandOffRecord | None
+    """What the agent sees."""
+
+    @property
+    def prompts(self) -> list[str]:
+        """What the caller heard, by id."""
+        return prompts_of(self.lines)
+
+    @property
+    def seen(self) -> HandOffRecord:
+        """What the agent sees; the test fails when there is no agent."""
+        assert self.report.put_through
+        assert self.record is not None
+        return self.record
+
+
+def prompts_of(lines: Sequence[Line]) -> list[str]:
+    return [str(prompt["id"]) for line in lines if line.get("type") == "Say" for prompt in line["prompts"]]
+
+
+@dataclass
 class Phone:
     """The service, and what its callers heard."""
 
     service: RunningService
-    said: list[Spoken] = field(default_factory=list)
-
-    @property
-    def prompts(self) -> list[str]:
-        """By id, in order."""
-        return [prompt.id for say in self.said for prompt in say.prompts]
+    said: list[Spoken]
 
     @property
     def pairs(self) -> list[str]:
-        """The two words, each time they were said."""
+        """The two words, each time they were said to somebody."""
         told = [dict(prompt.params) for say in self.said for prompt in say.prompts if prompt.id == "app_pair"]
         return [each["pair"] for each in told]
 
-    async def until_said(self, *prompts: str) -> None:
-        """Wait until the caller is being told one of these."""
-        async with asyncio.timeout(40):
-            while not set(prompts) & set(self.prompts):
-                await asyncio.sleep(0.02)
-
-    async def handed(self, lines: Sequence[Line]) -> HandOffRecord:
-        """What the agent sees of the call."""
-        ref = [str(line["ref"]) for line in lines if line.get("kind") == "hand_off"][-1]
-        record = await HandOffStore(self.service.service.stores.shared).get(ref)
-        assert record is not None
-        return record
-
-    async def together(self, *steps: Step, numbers: Sequence[str]) -> list[CallReport]:
-        """As many calls at one time, from these numbers."""
+    async def calls(self, scripts: Mapping[str, Sequence[Step]]) -> dict[str, Call]:
+        """Calls at one time, by who calls: a customer of the directory, or a name that is nobody's."""
         host, port = self.service.service.sip.address
         target = f"sip:+48225550100@{host}:{port}"
-        scripts = [CallScript(target, steps, number=number, max_s=60.0) for number in numbers]
-        reports = await run_script_process(scripts, host="127.0.0.1")
+        wanted = [
+            CallScript(target, tuple(steps), name=who, number=CUSTOMERS.get(who, STRANGER), headers={REF: who}, max_s=90.0)
+            for who, steps in scripts.items()
+        ]
+        reports = await run_script_process(wanted, host="127.0.0.1")
         for call_id in self.service.journals:
             await self.service.closed(call_id)
-        return reports
+        return {report.call: await self._call(report) for report in reports}
 
-    async def code(self, customer: str = CUSTOMER, **more: Any) -> str:
+    async def until_said(self, who: str, prompt: str) -> None:
+        """Wait until this caller is being told that."""
+        async with asyncio.timeout(80):
+            while prompt not in prompts_of(self._lines(who)):
+                await asyncio.sleep(0.02)
+
+    def _lines(self, who: str) -> list[Line]:
+        """The journal of the latest call of this caller."""
+        offered = [lines for lines in self.service.journals.values() if any(line.get("call_ref") == who for line in lines)]
+        return offered[-1] if offered else []
+
+    async def _call(self, report: CallReport) -> Call:
+        lines = self._lines(report.call)
+        refs = [str(line["ref"]) for line in lines if line.get("kind") == "hand_off"]
+        record = await HandOffStore(self.service.service.stores.shared).get(refs[-1]) if refs else None
+        return Call(report, lines, record)
+
+    async def code(self, customer: str, **more: Any) -> str:
         """What the customer's app shows."""
         told = {"segment": Segment.SELECT, "level": "app-pin", "auth_time": datetime.now(UTC), "phone_code": True}
         issued = await self.service.web.identity.tickets.issue(Client("app"), Order(customer, **{**told, **more}))
@@ -127,19 +160,26 @@ class Phone:
 
 
 def bundle_asking_for_proof(folder: Path) -> Path:
-    """The default bundle, wanting proof before two matters."""
+    """The default bundle, wanting proof before a matter whose people are there at any hour: tests run at night as well."""
     copied = Path(shutil.copytree(DEFAULT_BUNDLE, folder / "bundle"))
     routes = copied / "routes.yml"
-    text, line = routes.read_text(encoding="utf-8"), '    numbers: ["+48225550100"]\n'
+    text = routes.read_text(encoding="utf-8")
+    line, hours = '    numbers: ["+48225550100"]\n', "{target: accounts, hours: long}"
     assert line in text
-    routes.write_text(text.replace(line, f"{line}    app_confirmation: [personal_data, loan_service]\n"), encoding="utf-8")
+    assert hours in text
+    text = text.replace(line, f"{line}    app_confirmation: [personal_data]\n").replace(
+        hours, "{target: accounts, hours: always}"
+    )
+    routes.write_text(text, encoding="utf-8")
     return copied
 
 
 def directory(folder: Path) -> Path:
-    """The customers' file, in which the number is the customer's."""
+    """The customers' file."""
     rows = folder / "customers.csv"
-    rows.write_text(f"number;segment;language;tenure_years;customer_ref\n{NUMBER};mass;;;{CUSTOMER}\n", encoding="utf-8")
+    rows.write_text(
+        "number;segment;customer_ref\n" + "".join(f"{number};mass;{customer}\n" for customer, number in CUSTOMERS.items())
+    )
     import_customers(rows, folder / "customers.db", most_lost=0)
     return folder / "customers.db"
 

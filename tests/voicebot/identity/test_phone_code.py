@@ -1,17 +1,15 @@
-"""The app's code over a real SIP call: pressed on a real softphone (RFC 4733), right, wrong, twice, early and in pieces."""
+"""The app's code over real SIP calls: pressed on a real softphone (RFC 4733), right, wrong, twice, over the greeting and in pieces."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from caller_id.types import Authentication, Segment
-from tests.voicebot.identity.phone import CUSTOMER, NUMBER, phone
-from voicebot.records.journal import Line
+from tests.voicebot.identity.phone import Call, phone
 from voicebot.softphone import HangUp, Keys, Pause, Say, UntilEnded, UntilSilent, UntilSpeaking
 
-LOST_CARD = (UntilSpeaking(0.3), Keys("91"), UntilEnded(30))
+OVER_THE_GREETING = UntilSpeaking(0.5)
+LOST_CARD = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
 
 
 def wrong(code: str) -> str:
@@ -19,93 +17,82 @@ def wrong(code: str) -> str:
     return "".join(str((int(digit) + 1) % 10) for digit in code)
 
 
-def nothing_of(code: str, lines: list[Line]) -> bool:
-    """The digits are nowhere in the journal, not even one by one."""
-    typed = "".join(str(line.get("key", "")) for line in lines if line.get("type") == "KeyPressed").removesuffix("91")
-    return code not in str(lines) and typed.strip("•") == ""
+def types(*keys: str) -> tuple[object, ...]:
+    """Over the greeting, and over whatever is said to that; then a lost card."""
+    return tuple(step for each in keys for step in (UntilSpeaking(0.5), Keys(each))) + LOST_CARD
 
 
-async def test_wrong_then_right_and_the_agent_sees_who_calls_and_by_what(tmp_path: Path) -> None:
+def keys_kept(call: Call) -> str:
+    """All keys that the record shows, but those of the lost card."""
+    return "".join(str(line["key"]) for line in call.lines if line.get("type") == "KeyPressed").removesuffix("91")
+
+
+async def test_a_code_ties_one_call_to_its_customer(tmp_path: Path) -> None:
     async with phone(tmp_path) as house:
-        code = await house.code(screen="cards")
-        keys = (Keys(f"{wrong(code)}#"), UntilSpeaking(0.3), Keys(f"{code}#"))
-        report, lines = await house.service.call(UntilSpeaking(0.5), *keys, *LOST_CARD, number=NUMBER)
-        record = await house.handed(lines)
-    assert report.put_through
-    said = house.prompts
-    assert said.index("code_wrong") < said.index("code_accepted")
-    assert (record.authentication, record.customer_ref, record.level) == (Authentication.APP, CUSTOMER, "app-pin")
-    assert record.authenticated_at is not None
-    assert record.segment == Segment.SELECT.value
-    assert [step for step in record.tried if step.startswith("code")] == ["code_refused:code", "code_accepted"]
-    assert nothing_of(code, lines)
-    assert nothing_of(wrong(code), lines)
+        codes = {who: await house.code(who) for who in ("C-1", "C-2", "C-3", "C-9")}
+        spent = codes["C-2"]
+        calls = await house.calls(
+            {
+                "C-1": types(f"{wrong(codes['C-1'])}#", f"{codes['C-1']}#"),
+                "C-2": types(f"{spent}#"),
+                "thief": types(f"{spent}#"),
+                "C-3": (OVER_THE_GREETING, Keys(f"99*{codes['C-3'][:4]}"), Pause(1.0), Keys(codes["C-3"][4:]), *LOST_CARD),
+                "C-4": types(f"{codes['C-9']}#"),
+            }  # type: ignore[arg-type]
+        )
+        trail = [line.note.facts for line in house.service.web.identity.audit._table.latest(100, what="proof.other_customer")]
+    for who in ("C-1", "C-3"):
+        seen = calls[who].seen
+        assert (seen.authentication, seen.customer_ref, seen.level) == (Authentication.APP, who, "app-pin")
+        assert seen.authenticated_at is not None
+        assert seen.segment == Segment.SELECT.value
+    assert [step for step in calls["C-1"].seen.tried if step.startswith("code")] == ["code_refused:code", "code_accepted"]
+    heard = calls["C-1"].prompts
+    assert heard.index("code_wrong") < heard.index("code_accepted")
+
+    one, other = calls["C-2"].seen, calls["thief"].seen
+    assert sorted((one.authentication.value, other.authentication.value)) == ["app", "none"], "two at once, and one of them wins"
+    assert {seen.customer_ref for seen in (one, other) if seen.authentication is Authentication.APP} == {"C-2"}
+
+    found_out = calls["C-4"].seen
+    assert found_out.customer_ref == "C-9"
+    assert "other_customer" in found_out.tried
+    assert [("C-4" in facts, "C-9" in facts) for facts in trail if "C-4" in facts] == [(True, True)]
+    for call in calls.values():
+        assert keys_kept(call) == ""
+        assert not [code for code in codes.values() if code in str(call.lines) or code in str(call.record)]
 
 
-async def test_two_calls_with_one_code_at_once_and_one_is_the_customers(tmp_path: Path) -> None:
+async def test_what_is_no_code_is_kept_nowhere_and_a_menu_key_is_one(tmp_path: Path) -> None:
+    numbers = {"pesel": "44051401359", "card": "5555444433331111", "pin": "1234"}
     async with phone(tmp_path) as house:
-        code = await house.code()
-        steps = (UntilSpeaking(0.5), Keys(f"{code}#"), *LOST_CARD)
-        reports = await house.together(*steps, numbers=[NUMBER, "+48601234567"])
-        records = [await house.handed(lines) for lines in house.service.journals.values()]
-    assert all(report.put_through for report in reports)
-    assert sorted(record.authentication.value for record in records) == ["app", "none"]
-    assert sorted(str(record.customer_ref) for record in records if record.authentication is Authentication.APP) == [CUSTOMER]
-
-
-async def test_of_another_customer_than_the_number_suggests(tmp_path: Path) -> None:
-    async with phone(tmp_path) as house:
-        code = await house.code("C-9")
-        _, lines = await house.service.call(UntilSpeaking(0.5), Keys(f"{code}#"), *LOST_CARD, number=NUMBER)
-        record = await house.handed(lines)
-        trail = [line.note for line in house.service.web.identity.audit._table.latest(100, what="proof.other_customer")]
-    assert record.customer_ref == "C-9"
-    assert "other_customer" in record.tried
-    assert [(CUSTOMER in note.facts, "C-9" in note.facts) for note in trail] == [(True, True)]
-
-
-@pytest.mark.parametrize(
-    ("keys", "says"),
-    [
-        ("1", "menu.cards"),
-        ("44051401359#", "code_not_whole"),
-        ("5555444433331111#", "code_not_whole"),
-        ("1234#", "code_not_whole"),
-    ],
-)
-async def test_a_menu_key_a_pesel_a_card_number_and_a_pin(tmp_path: Path, keys: str, says: str) -> None:
-    async with phone(tmp_path) as house:
-        report, lines = await house.service.call(UntilSpeaking(0.5), Keys(keys), *LOST_CARD, number=NUMBER)
-    assert report.put_through
-    assert says in house.prompts or f"{says}.deaf" in house.prompts
-    assert keys.strip("#") not in str(lines) or len(keys) == 1
-
-
-async def test_who_hangs_up_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with phone(tmp_path) as house:
-        code = await house.code()
-        _, lines = await house.service.call(UntilSpeaking(0.5), Keys(code[:6]), HangUp(), number=NUMBER)
-        assert not [line for line in lines if line.get("type") in ("KeyPressed", "CodeTyped")]
-        _, again = await house.service.call(UntilSpeaking(0.5), Keys(f"{code}#"), *LOST_CARD, number=NUMBER)
-        assert (await house.handed(again)).authentication is Authentication.APP, "it is not spent"
-
-
-async def test_in_pieces_with_a_star_and_without_a_hash(tmp_path: Path) -> None:
-    async with phone(tmp_path) as house:
-        code = await house.code()
-        pieces = (Keys(f"99*{code[:4]}"), Pause(1.0), Keys(code[4:]), Pause(2.0))
-        _, lines = await house.service.call(UntilSpeaking(0.5), *pieces, *LOST_CARD, number=NUMBER)
-        record = await house.handed(lines)
-    assert record.authentication is Authentication.APP
-    assert nothing_of(code, lines)
+        code = await house.code("C-1")
+        scripts = {who: types(f"{number}#") for who, number in numbers.items()}
+        calls = await house.calls(
+            {**scripts, "key": types("1"), "C-1": (OVER_THE_GREETING, Keys(code[:6]), HangUp())}  # type: ignore[arg-type]
+        )
+        again = await house.calls({"C-1": types(f"{code}#")})  # type: ignore[arg-type]
+    for who, number in numbers.items():
+        assert "code_not_whole" in calls[who].prompts
+        assert keys_kept(calls[who]) == ""
+        assert number not in str(calls[who].lines)
+        assert calls[who].seen.queue == "card_emergency"
+    assert keys_kept(calls["key"]) == "1"
+    assert "menu.cards" in str(calls["key"].prompts)
+    assert keys_kept(calls["C-1"]) == ""
+    assert not [line for line in calls["C-1"].lines if line.get("type") == "CodeTyped"]
+    assert again["C-1"].seen.authentication is Authentication.APP, "whoever hung up in the middle has not spent it"
 
 
 async def test_a_matter_that_needs_proof_asks_for_the_code_of_who_has_no_app_to_be_asked(tmp_path: Path) -> None:
     async with phone(tmp_path, says="zmienił mi się adres", means="personal_data") as house:
-        code = await house.code()
-        steps = (UntilSilent(0.8), Say("my address has changed"), UntilSilent(0.8), Keys(f"{code}#"), UntilEnded(30))
-        report, lines = await house.service.call(*steps, number="+48601234567")
-        record = await house.handed(lines)
-    assert report.put_through
-    assert [said for said in house.prompts if said.startswith("app_")] == ["app_code", "app_confirmed"]
-    assert (record.authentication, record.customer_ref, record.intent) == (Authentication.APP, CUSTOMER, "personal_data")
+        code = await house.code("C-1")
+        wish = (UntilSilent(0.8), Say("my address has changed"), UntilSilent(0.8))
+        calls = await house.calls(
+            {"abroad": (*wish, Keys(f"{code}#"), UntilEnded(40)), "without": (*wish, Keys("2"), UntilEnded(40))}
+        )
+    seen = calls["abroad"].seen
+    assert [said for said in calls["abroad"].prompts if said.startswith("app_")] == ["app_code", "app_confirmed"]
+    assert (seen.authentication, seen.customer_ref, seen.intent) == (Authentication.APP, "C-1", "personal_data")
+    assert [said for said in calls["without"].prompts if said.startswith("app_")] == ["app_code"]
+    assert calls["without"].seen.authentication is Authentication.NONE
