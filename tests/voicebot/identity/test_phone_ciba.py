@@ -1,5 +1,5 @@
-"""Proof by the app over real SIP calls: a whole service, a provider in a process of its own, and customers who say what they want and
-tap. What each of them heard, what the agent sees, and what is in the record.
+"""Proof by the app over real SIP calls: a whole service, a provider in a process of its own, and customers who say what they
+want and tap. What each of them heard, what the agent sees, and what is in the record.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The app's code over real SIP calls: pressed on a real softphone (RFC 4733), right, wrong, twice, over the greeting and in pieces."""
+"""The app's code over real SIP calls, pressed on a softphone (RFC 4733): right, wrong, by two at once, and in pieces."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from caller_id.types import Authentication, Segment
 from tests.voicebot.identity.phone import Call, phone
-from voicebot.softphone import HangUp, Keys, Pause, Say, UntilEnded, UntilSilent, UntilSpeaking
+from voicebot.softphone import HangUp, Keys, Pause, Say, Step, UntilEnded, UntilSilent, UntilSpeaking
 
 OVER_THE_GREETING = UntilSpeaking(0.5)
-LOST_CARD = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
+LOST_CARD: tuple[Step, ...] = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
 
 
 def wrong(code: str) -> str:
@@ -17,7 +17,7 @@ def wrong(code: str) -> str:
     return "".join(str((int(digit) + 1) % 10) for digit in code)
 
 
-def types(*keys: str) -> tuple[object, ...]:
+def types(*keys: str) -> tuple[Step, ...]:
     """Over the greeting, and over whatever is said to that; then a lost card."""
     return tuple(step for each in keys for step in (UntilSpeaking(0.5), Keys(each))) + LOST_CARD
 
@@ -38,7 +38,7 @@ async def test_a_code_ties_one_call_to_its_customer(tmp_path: Path) -> None:
                 "thief": types(f"{spent}#"),
                 "C-3": (OVER_THE_GREETING, Keys(f"99*{codes['C-3'][:4]}"), Pause(1.0), Keys(codes["C-3"][4:]), *LOST_CARD),
                 "C-4": types(f"{codes['C-9']}#"),
-            }  # type: ignore[arg-type]
+            }
         )
         trail = [line.note.facts for line in house.service.web.identity.audit._table.latest(100, what="proof.other_customer")]
     for who in ("C-1", "C-3"):
@@ -68,10 +68,8 @@ async def test_what_is_no_code_is_kept_nowhere_and_a_menu_key_is_one(tmp_path: P
     async with phone(tmp_path) as house:
         code = await house.code("C-1")
         scripts = {who: types(f"{number}#") for who, number in numbers.items()}
-        calls = await house.calls(
-            {**scripts, "key": types("1"), "C-1": (OVER_THE_GREETING, Keys(code[:6]), HangUp())}  # type: ignore[arg-type]
-        )
-        again = await house.calls({"C-1": types(f"{code}#")})  # type: ignore[arg-type]
+        calls = await house.calls({**scripts, "key": types("1"), "C-1": (OVER_THE_GREETING, Keys(code[:6]), HangUp())})
+        again = await house.calls({"C-1": types(f"{code}#")})
     for who, number in numbers.items():
         assert "code_not_whole" in calls[who].prompts
         assert keys_kept(calls[who]) == ""
