@@ -224,7 +224,7 @@ async def test_who_asks_while_they_are_fetched_waits_for_them() -> None:
     second = asyncio.create_task(kids(source, kid))
     await asyncio.sleep(0)
     go_on.set()
-    assert await asyncio.gather(first, second) == [[kid], [kid]]
+    assert (await first, await second) == ([kid], [kid])
     assert published.asked == 1
 
 
