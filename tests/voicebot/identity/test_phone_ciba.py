@@ -12,10 +12,10 @@ from pathlib import Path
 from caller_id.types import Authentication
 from tests.voicebot.identity.phone import Call, Phone, phone
 from tests.voicebot.identity.provider import App, provider
-from voicebot.softphone import Keys, Say, Step, UntilEnded, UntilSilent
+from voicebot.softphone import Keys, Say, Step, UntilEnded, UntilSilent, UntilSpeaking
 
 WISH: tuple[Step, ...] = (UntilSilent(0.8), Say("my address has changed"))
-AGREES: tuple[Step, ...] = (*WISH, UntilSilent(0.8), Keys("1"), UntilEnded(70))
+AGREES: tuple[Step, ...] = (*WISH, UntilSpeaking(0.5), Keys("1"), UntilEnded(70))
 
 
 @asynccontextmanager

@@ -85,7 +85,7 @@ async def test_what_is_no_code_is_kept_nowhere_and_a_menu_key_is_one(tmp_path: P
 async def test_a_matter_that_needs_proof_asks_for_the_code_of_who_has_no_app_to_be_asked(tmp_path: Path) -> None:
     async with phone(tmp_path, says="zmienił mi się adres", means="personal_data") as house:
         code = await house.code("C-1")
-        wish = (UntilSilent(0.8), Say("my address has changed"), UntilSilent(0.8))
+        wish = (UntilSilent(0.8), Say("my address has changed"), UntilSpeaking(0.5))
         calls = await house.calls(
             {"abroad": (*wish, Keys(f"{code}#"), UntilEnded(40)), "without": (*wish, Keys("2"), UntilEnded(40))}
         )
