@@ -14,25 +14,25 @@ from dataclasses import dataclass
 from secrets import choice
 
 _POLISH_ADJECTIVES = """
-    akrylowy alpejski ambitny antyczny arbuzowy atomowy autorski bananowy bezludny bilardowy bliski błotnisty chudy ciepły
-    cukrowy cytrynowy daleki delikatny dorosły dumny dyniowy dziki dębowy długi dżinsowy elegancki epicki falisty figlarny
-    flanelowy foliowy francuski futrzany genialny giętki gorący gumowy górski gęsty głośny hałaśliwy honorowy idealny imbirowy
-    indyjski jasny jesienny kamienny kefirowy kiszony klonowy kolczasty krótki kudłaty kłujący latający lekki liściasty
-    lotniczy lukrowany matowy metalowy mroźny mydlany mądry młody nadmorski nocny obfity ochoczy odległy ogromny okienny
+    akrylowy alpejski ambitny antyczny arbuzowy atomowy autorski barwny bezludny bilardowy bliski błotnisty chudy ciepły
+    cukrowy cytrynowy daleki delikatny dorosły drobny dumny dyniowy dziki dębowy długi dżinsowy elegancki epicki falisty
+    figlarny flanelowy foliowy francuski futrzany genialny giętki gorący gumowy górski gęsty głośny hałaśliwy honorowy idealny
+    imbirowy indyjski jasny jesienny kamienny kefirowy kiszony klonowy kolczasty krótki kudłaty kłujący latający lekki
+    liściasty lotniczy lukrowany matowy metalowy mydlany mądry młody nadmorski nocny obfity ochoczy odległy ogromny okienny
     opalony orzechowy ostry owocowy ołowiany papierowy piękny pluszowy polarny prosty psotny puchaty pyszny północny radosny
-    rekordowy rowerowy ruchliwy rytmiczny rzeczny równy sałatkowy senny smaczny sosnowy spokojny stromy suchy swojski szybki
+    rekordowy rowerowy ruchliwy rytmiczny rzadki równy sałatkowy senny smaczny sosnowy spokojny stromy suchy swojski szybki
     sąsiedzki sękaty słodki teatralny toporny trawiasty turecki twardy typowy tęczowy uczony udany ukryty ulubiony uparty
-    uroczy wesoły wielki wrzosowy wysoki zdolny zwinny łąkowy śnieżny życzliwy
+    uroczy waniliowy wesoły wielki wrzosowy wspaniały wysoki zdolny łaciaty śnieżny
 """
 _POLISH_NOUNS = """
     absolwent afisz agrest akordeon album aparat astronom atlas autobus balkon bigos bluszcz bochenek brokat bursztyn bęben
     cement chleb cielak cukier czajnik daktyl delfin diament domek drążek dywan dzbanek długopis dżem ekran eliksir emblemat
-    estragon festiwal filar flaming fotel futerał garnek gekon grzebień guzik gąsior hamak humor imbir indyk jastrząb jogurt
-    kaktus kefir kilof klocek kminek kompot krawat księżyc kłębek lampart lemur listek lodowiec lunapark magnes mebel mikrofon
-    motocykl mrówkojad muchomor młotek namiot nietoperz nurek obrus odkurzacz ogród okręt olejek omlet orzeł otwieracz parasol
-    pelikan piernik plecak pociąg profesor pstrąg puchar pyton pączek płaszcz reflektor rower rumianek rycerz rzepak sandał
-    scyzoryk seler siatkarz skuter smok snopek sokół statek supeł sygnał szalik sąsiad talerz telefon tort traktor tulipan
-    tydzień upominek walc wentyl wiatrak zegar ziemniak łosoś łubin ślimak śnieg źrebak
+    estragon festiwal filar flaming fotel futerał garnek gekon gnom gołąb grzebień guzik gąsior hamak hełm hipopotam humor
+    imbir indyk jastrząb jogurt kaktus kilof klocek kminek kompot krawat kurczak kwartet lampart lemur listek lunapark magnes
+    mebel mikrofon motocykl mrówkojad muchomor młotek namiot nietoperz nurek obrus odkurzacz ogród okręt olejek omlet orzeł
+    otwieracz parasol pelikan piernik plecak pociąg profesor puchar pączek płaszcz reflektor rower rumianek rycerz sandał
+    scyzoryk seler siatkarz skuter smok snopek sokół statek supeł szalik sąsiad talerz telefon tort traktor tulipan tydzień
+    upominek walc wentyl wiatrak węgiel zając zegar ziemniak łosoś ślimak śnieg źrebak żyrandol
 """
 _ENGLISH_ADJECTIVES = """
     absent active adorable agile airborne alpine ancient arctic athletic awake basic better blazing bold brave bumpy calm
