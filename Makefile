@@ -7,10 +7,14 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
+
+# the bank's app in the browser, voicebot, and an agent who answers; CHECK=1: a browser tries all of it
+demo-app: install
+	PYTHONPATH=. $(BIN)/python examples/bank-app/run.py $(if $(CHECK),--check)
 
 install: $(VENV)/.installed apt
 
@@ -26,9 +30,9 @@ apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the page's tests need chromium"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr"; }
 
-test check: ENGINES += chromium
+test check: ENGINES += chromium firefox-esr
 
 # a process for each core; the tests of one file share one, and what is costly to make for them
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile

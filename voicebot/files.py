@@ -70,6 +70,12 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
         os.close(folder)
 
 
+def files_under(folder: Path, ending: str) -> Iterator[Path]:
+    """Files whose names end so, in the folder and in those below it. What others rename or remove meanwhile is left out."""
+    for root, _, names in os.walk(folder):  # pathlib's own search fails at a folder that has just gone
+        yield from (Path(root, name) for name in names if name.endswith(ending))
+
+
 def erase(path: Path) -> bool:
     """Overwrite a file with zeros, then delete it; False when there is none. What a link points at is left alone.
 

@@ -1,9 +1,10 @@
-"""A bank's OpenID provider and the page of its app, for tests and demonstrations: CIBA with ping and poll, signed requests.
+"""A bank's OpenID provider, for tests and demonstrations: CIBA with ping and poll, signed requests.
 
     python provider.py --client-keys http://127.0.0.1:8080/.well-known/jwks.json --ping http://127.0.0.1:8080/api/ciba/ping
 
-A customer's page is at /customers/<reference>: it shows the request with its two words, and confirms or refuses. Nobody logs in,
-so it listens on this machine alone. Everything else is as a real provider does it: HTTP, JWTs, and refusals by the book.
+In the example it is part of the bank's server (bank.py), whose page shows the customer the two words, and confirms or refuses.
+Started alone it gives programs the same at /customers/<reference>/requests. Nobody logs in there, so it listens on this machine
+alone. Everything else is as a real provider does it: HTTP, JWTs, and refusals by the book.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from urllib.parse import parse_qs
 
 import httpx
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
@@ -34,7 +35,6 @@ AUTH_REQ_ID = "urn:openid:params:jwt:claim:auth_req_id"
 HINTS = ("login_hint", "login_hint_token", "id_token_hint")
 SLOWER_S, LEEWAY_S = 5.0, 5
 LONGEST_MESSAGE = 40
-PAGE = Path(__file__).with_name("confirm.html")
 
 
 class Refused(Exception):
@@ -202,6 +202,14 @@ class Provider:
         }
         return jwt.encode({"alg": "ES256", "kid": str(self.key.kid), "typ": "JWT"}, claims, self.key)
 
+    def shown_to(self, customer: str) -> list[dict[str, Any]]:
+        """The requests that the customer's app shows."""
+        return [
+            {"id": each.id, "words": each.words, "left_s": max(0, int(each.ends - time.time()))}
+            for each in self.requests.values()
+            if each.customer == customer and each.open
+        ]
+
     def answer(self, customer: str, request: str, confirmed: bool, by: str) -> None:
         """What the customer taps; the client is told that it may ask. Raises HTTPException when there is nothing to answer."""
         found = self.requests.get(request)
@@ -220,7 +228,7 @@ class Provider:
 
 
 def build(provider: Provider) -> FastAPI:
-    """The provider's endpoints, and the app's."""
+    """The provider's endpoints: what its client sees."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.exception_handler(Refused)
@@ -259,25 +267,24 @@ def build(provider: Provider) -> FastAPI:
         await provider.authenticated(form)
         return JSONResponse(provider.tokens(form), headers={"Cache-Control": "no-store"})
 
-    @app.get("/customers/{customer}", response_class=HTMLResponse)
-    def page(customer: str) -> str:
-        return PAGE.read_text("utf-8")
+    return app
 
-    @app.get("/customers/{customer}/requests")
+
+def app_routes(provider: Provider) -> APIRouter:
+    """What a customer's app sees, without a log-in."""
+    router = APIRouter()
+
+    @router.get("/customers/{customer}/requests")
     def requests(customer: str) -> list[dict[str, Any]]:
-        return [
-            {"id": each.id, "words": each.words, "left_s": max(0, int(each.ends - time.time()))}
-            for each in provider.requests.values()
-            if each.customer == customer and each.open
-        ]
+        return provider.shown_to(customer)
 
-    @app.post("/customers/{customer}/requests/{request_id}")
+    @router.post("/customers/{customer}/requests/{request_id}")
     async def decide(customer: str, request_id: str, request: Request) -> dict[str, str]:
         told = await request.json()
         provider.answer(customer, request_id, told.get("answer") == "confirm", str(told.get("as", "")))
         return {}
 
-    return app
+    return router
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -301,8 +308,11 @@ def main() -> None:
     options = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", options.port))
     issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    print(f"provider at {issuer}, a customer's page at {issuer}/customers/C-1", flush=True)
-    server = uvicorn.Server(uvicorn.Config(build(Provider(issuer, options)), log_level="warning"))
+    print(f"provider at {issuer}, a customer's requests at {issuer}/customers/C-1/requests", flush=True)
+    provider = Provider(issuer, options)
+    app = build(provider)
+    app.include_router(app_routes(provider))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     server.run(sockets=[listener])
 
 

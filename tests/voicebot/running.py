@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from websockets.asyncio.client import connect
 
 from audio.prompt_store import PromptStore
 from audio.synthesis import EspeakVoice
+from audio.types import Recogniser
 from dialogs.data.bundle import Bundle, load_bundle
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.understanding.keywords import KeywordUnderstander
@@ -105,20 +107,27 @@ OpenEngines = Callable[[Bundle, Path, Callable[[], datetime]], AbstractAsyncCont
 
 
 @asynccontextmanager
-async def quick_engines(bundle: Bundle, data_dir: Path, clock: Callable[[], datetime]) -> AsyncIterator[Engines]:
-    """Keywords in place of a classifier, espeak-ng for every language, no recogniser: what starts at once."""
+async def quick_engines(
+    bundle: Bundle, data_dir: Path, clock: Callable[[], datetime], recognisers: Mapping[str, Recogniser] | None = None
+) -> AsyncIterator[Engines]:
+    """Keywords in place of a classifier, espeak-ng for every language, no recogniser unless given: what starts at once."""
     keywords = KeywordUnderstander(Pack(BANK_PACK))
     understanding = UnderstandingService(in_process(keywords), local=None, keywords=keywords, languages=bundle.prompts.languages)
     store = PromptStore(data_dir / "prompts", {language: [EspeakVoice(language)] for language in bundle.prompts.files})
     try:
-        yield Engines(understanding, Speaker(bundle, store, clock=clock), {})
+        yield Engines(understanding, Speaker(bundle, store, clock=clock), recognisers or {})
     finally:
         await store.close()
 
 
 @asynccontextmanager
 async def open_service(
-    data_dir: Path, *, clock: Callable[[], datetime] = utc_now, opens: OpenEngines | None = None, **sections: Any
+    data_dir: Path,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    recognisers: Mapping[str, Recogniser] | None = None,
+    opens: OpenEngines | None = None,
+    **sections: Any,
 ) -> AsyncIterator[RunningService]:
     """The service on free loopback ports, with these sections of the configuration on top: what are two processes, calls and web,
     here share one. `opens` opens other engines than the quick ones.
@@ -143,7 +152,7 @@ async def open_service(
             service.heard(call_id, line)
 
     async with (
-        (opens or quick_engines)(load_bundle(settings.bundle), data_dir, clock) as engines,
+        (opens or partial(quick_engines, recognisers=recognisers))(load_bundle(settings.bundle), data_dir, clock) as engines,
         open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
         open_web(
             child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from voicebot.files import close_to_others, erase, locked, private_folder, write_new, write_whole
+from voicebot.files import close_to_others, erase, files_under, locked, private_folder, write_new, write_whole
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +129,18 @@ def test_a_folder_that_is_everybodys_is_not_closed_but_told(tmp_path: Path, monk
         "other users may read what is kept there. Give the service a folder of its own."
     ] * 3
     assert mode(current) == 0o777
+
+
+def test_folders_that_are_removed_or_renamed_meanwhile_are_left_out(tmp_path: Path) -> None:
+    """Other threads and processes make, rename and remove folders while one is looking."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.draft").write_text("")
+    (tmp_path / "other.json").write_text("")
+    found = files_under(tmp_path, ".draft")
+    first = next(found)
+    gone = [folder for folder in tmp_path.iterdir() if folder.is_dir() and folder != first.parent]
+    shutil.rmtree(gone[0])
+    gone[1].rename(tmp_path / "renamed")
+    assert list(found) == []
+    assert len(list(files_under(tmp_path, ".draft"))) == 2

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from voicebot.errors import RecordsError
-from voicebot.files import DRAFT
+from voicebot.files import DRAFT, files_under
 from voicebot.records.call_files import CallFiles, remove_file
 from voicebot.records.database import Database
 from voicebot.records.spool import Spool
@@ -89,6 +90,7 @@ class Retention:
 
     def _drop_drafts(self) -> None:
         """Left by a process that died while it wrote."""
-        for path in self._spool.folder.rglob(f"*{DRAFT}"):
-            if path.stat().st_mtime < time.time() - _DRAFT_S:
-                remove_file(path)
+        for path in files_under(self._spool.folder, DRAFT):
+            with suppress(FileNotFoundError):  # it has just become a file
+                if path.stat().st_mtime < time.time() - _DRAFT_S:
+                    remove_file(path)

@@ -25,7 +25,7 @@ import structlog
 
 from caller_id.types import Caller, Segment
 from voicebot.errors import RecordsError
-from voicebot.files import FILE_MODE, erase, locked, private_folder
+from voicebot.files import FILE_MODE, erase, files_under, locked, private_folder
 from voicebot.records.journal import Journal, Line, wordless
 from voicebot.records.summarise import summarise
 from voicebot.records.summary import CallRecord, CallSummary, summary_codec
@@ -185,7 +185,7 @@ def deserted(folder: Path) -> Iterator[list[Path]]:
 
 def heads(folder: Path) -> Iterator[Head]:
     """Of the calls under way in all processes that share the folder."""
-    for path in folder.glob(f"*/*{_ENDING}"):
+    for path in files_under(folder, _ENDING):
         try:
             with path.open(encoding="utf-8") as file:
                 yield Head.decode(json.loads(file.readline()))

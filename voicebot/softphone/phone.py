@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -64,9 +65,21 @@ class _Identity:
 class Phone:
     """Places calls from `host`; an async context manager. Only one may live in a process."""
 
-    def __init__(self, host: str = "127.0.0.1", rtp_ports: tuple[int, int] = (40000, 49998)) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        rtp_ports: tuple[int, int] = (40000, 49998),
+        *,
+        talk: Callable[[Call], Awaitable[None]] | None = None,
+        ring_s: float = 0.0,
+    ) -> None:
+        """The queue rings for `ring_s`. `talk` is what it does with a call that it has answered, before it hangs up; None: it is
+        silent for a moment.
+        """
         ip_address(host)
         self._host = host
+        self._talk = talk or _say_nothing
+        self._ring_s = ring_s
         self._rtp_ports = rtp_ports
         self._port = 0
         self._runtime = Runtime()
@@ -155,10 +168,20 @@ class Phone:
         self._queue_calls.add(task)
         task.add_done_callback(self._queue_calls.discard)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the queue is called."""
+        return self._host, self._port
+
     async def _answer(self, call: Call) -> None:
-        """The queue answers, is silent for a moment, and hangs up."""
+        """The queue answers, talks, and hangs up."""
         with contextlib.suppress(BaresipError):
+            await asyncio.sleep(self._ring_s)
             await call.answer()
             await call.wait_established()
-            await asyncio.sleep(_QUEUE_TALK_S)
+            await self._talk(call)
             await call.hangup()
+
+
+async def _say_nothing(_: Call) -> None:
+    await asyncio.sleep(_QUEUE_TALK_S)
