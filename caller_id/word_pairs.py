@@ -2,8 +2,8 @@
 
 128 adjectives and 128 nouns a language: 14 bits, which a stranger's request meets in 0.006 % of cases, and a person compares in a
 second. Within a list no two words begin with the same two letters, and none can be made of another by fewer than three changes.
-Each was read once by the service's own voice and heard by its embedded recogniser: in English 194 of 256 came back letter for
-letter, in Polish (espeak-ng) only 44; three in all were heard as another word of their list. No person has listened to them yet.
+Each was said in a pair, in the bot's sentence, by the service's own voice down a telephone line, and heard by its embedded
+recogniser (`bench/word_pairs.py`; the figures are in docs/identity.md). No person has listened to them yet.
 Polish nouns are masculine, so that every adjective agrees with every noun. No bank, body, money, colour, religion or politics.
 """
 
