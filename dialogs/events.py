@@ -60,6 +60,8 @@ class CallStarted:
     conditions: Conditions = Conditions()
     app_proof: bool = False
     """The caller can be asked to prove who they are in the bank's app, or has done so."""
+    code: bool = False
+    """A code that the bank's app shows may be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,25 @@ class AuthorisationResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeTyped:
+    """The caller typed a number that may be the code of their app (`Listen.code_s`). Its digits are in no event. `whole`: it is
+    as long as a code is.
+    """
+
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CodeResult:
+    """The answer to `CheckCode`: the caller as the code's ticket says who they are, or None and why not: code (nobody has it, or
+    no longer), tries (too many wrong ones), unavailable, or another reason of `caller_id.ticket.Refusal`.
+    """
+
+    caller: Caller | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HandOffResult:
     """The answer to `HandOff`: taken over by `queue`, or not (`reason`: refused, timeout, unreachable, passed_back)."""
 
@@ -181,6 +202,8 @@ Event = (
     | Interrupted
     | AuthorisationAsked
     | AuthorisationResult
+    | CodeTyped
+    | CodeResult
     | HandOffResult
     | Failed
     | ConditionsChanged
@@ -227,6 +250,8 @@ class Listen:
     no_input_s: float = 6.0
     max_s: float = 20.0
     language: str = "pl"
+    code_s: float = 0.0
+    """Digits may be the code of the caller's app: one counts as a key when so many seconds bring no other. 0: each is a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +298,11 @@ class Authorise:
 
     purpose: str
     language: str = "pl"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCode:
+    """Spend the code that was typed; `CodeResult` comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,4 +377,4 @@ class HangUp:
     reason: str = "done"
 
 
-Action = Say | Listen | CollectKeys | Wait | Decided | Authorise | HandOff | StopRecording | Remember | HangUp
+Action = Say | Listen | CollectKeys | Wait | Decided | Authorise | CheckCode | HandOff | StopRecording | Remember | HangUp

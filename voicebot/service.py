@@ -19,7 +19,8 @@ from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.bridging import Bridging
 from voicebot.calls.server import CallServer, CallServices
-from voicebot.calls.tying import by_header
+from voicebot.calls.tying import TypedCodes, by_header
+from voicebot.config.identity import May
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
@@ -257,9 +258,18 @@ def _call_services(
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
-        tie=by_header(identity.tickets),
+        tie=by_header(identity.tickets, identity.audit),
+        codes=_codes(identity),
         tell_app=lambda call, text: tell(stores.shared, shown_under(call), text),
     )
+
+
+def _codes(identity: Identity) -> TypedCodes | None:
+    """None where the bank has nobody who may ask for tickets: each key counts at once then."""
+    tickets = identity.settings.tickets
+    if not any(May.TICKETS in client.may for client in identity.settings.clients):
+        return None
+    return TypedCodes(identity.tickets, identity.audit, tickets.code_digits, tickets.code_tries)
 
 
 def _directory(settings: Settings, stack: AsyncExitStack) -> SqliteDirectory | CrmDirectory:

@@ -68,6 +68,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "check.survey": ("Does the line have the survey?", "Czy na tej linii jest ankieta?"),
     "check.app_confirmation": ("Should the app confirm who calls?", "Czy aplikacja ma potwierdzić, kto dzwoni?"),
     "check.advisor_question": ("Does the caller ask if the bank is calling them?", "Czy rozmówca pyta, czy to bank dzwoni?"),
+    "check.app_code": ("Should the app's code be typed?", "Czy wpisać kod z aplikacji?"),
     "check.number_known": ("Is the caller's number known?", "Czy znamy numer rozmówcy?"),
     "check.wants_human": ("Did the caller ask for a human?", "Czy rozmówca prosił o człowieka?"),
     # ------------------------------------------------------------ what leads on
@@ -91,6 +92,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "way.failed": ("failed", "nie udało się"),
     "way.callback": ("callback", "oddzwonienie"),
     "way.leave": ("nothing, thanks", "nic, dziękuję"),
+    "way.code": ("code of the app typed", "wpisany kod z aplikacji"),
     "way.stay": ("will wait", "poczeka"),
     # ------------------------------------------------------------ at any moment
     "anywhere.matter": ("matter understood", "sprawa jasna"),

@@ -52,6 +52,7 @@ class CheckName(StrEnum):
     ADVISOR_QUESTION = "advisor_question"
     NUMBER_KNOWN = "number_known"
     WANTS_HUMAN = "wants_human"
+    APP_CODE = "app_code"
 
 
 class Check(Spec):
@@ -71,6 +72,7 @@ class Question(Spec):
     `keys` are the options by key; a yes/no question has 1 and 2. `anything` takes whatever is said as the answer.
     `cautious`: whatever is no clear denial counts as `spent` (emergencies). `tries` replaces the limits of silences and misses.
     `spent` is the step after too many tries, `unanswered` another one for when all that came was silence.
+    `code`: the code that the caller's app shows may be typed here, and leads to this step; the question's own name asks it again.
     With `option` the caller chooses among the candidates: it is the prompt that reads one out with its key.
     """
 
@@ -87,10 +89,11 @@ class Question(Spec):
     tries: int | None = Field(default=None, ge=1, le=MAX_ASKS)
     spent: Name
     unanswered: Name | None = None
+    code: Name | None = None
 
 
 class Menu(Spec):
-    """Read out a menu built from the routes and take a key, or words."""
+    """Read out a menu built from the routes and take a key, or words. `code` as for a question."""
 
     kind: Literal["menu"]
     intro: Name
@@ -102,6 +105,7 @@ class Menu(Spec):
     """Said in place of the whole menu to whoever was silent after it."""
     answers: Mapping[str, Name] = {}
     spent: Name
+    code: Name | None = None
 
 
 class Route(Spec):
@@ -216,6 +220,10 @@ class Patience(Spec):
     choice: float = Field(default=7, ge=2, le=30)
     digits: float = Field(default=6, ge=2, le=30)
     wait: float = Field(default=20, ge=5, le=120)
+    code: float = Field(default=1.5, ge=0.5, le=5)
+    """Where a code may be typed: until a digit alone counts as a key, and a number as long as a code as typed; twice that for the
+    rest of a number.
+    """
     slow_times: float = Field(default=1.7, ge=1, le=4)
     slow_speed: float = Field(default=0.8, ge=0.5, le=1)
 
@@ -267,6 +275,11 @@ class Says(Spec):
     no_such_key: Name
     not_that: Name
     wish_noted: Name
+    code_accepted: Name
+    code_wrong: Name
+    code_not_whole: Name
+    code_spent: Name
+    code_unavailable: Name
 
 
 class Flow(Spec):

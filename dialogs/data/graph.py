@@ -40,9 +40,9 @@ def edges(step: Step) -> list[Edge]:
         case Question():
             anything = [("anything", step.anything)] if step.anything else []
             unanswered = [("unanswered", step.unanswered)] if step.unanswered else []
-            return [*step.answers.items(), *anything, ("spent", step.spent), *unanswered]
+            return [*step.answers.items(), *anything, ("spent", step.spent), *unanswered, *_code(step)]
         case Menu():
-            return [*step.answers.items(), ("spent", step.spent)]
+            return [*step.answers.items(), ("spent", step.spent), *_code(step)]
         case Route():
             ways = {"open": step.open, "closed": step.closed, "long_wait": step.long_wait, "message": step.message}
             return [(way, target) for way, target in ways.items() if target]
@@ -54,6 +54,10 @@ def edges(step: Step) -> list[Edge]:
             return [("done", step.done), ("failed", step.failed)]
         case Farewell():
             return []
+
+
+def _code(step: Question | Menu) -> list[Edge]:
+    return [("code", step.code)] if step.code else []
 
 
 def entries(flow: Flow) -> list[Edge]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from caller_id.types import Authentication
-from dialogs.data.flow import CheckName
+from dialogs.data.flow import Check, CheckName
 
 if TYPE_CHECKING:
     from dialogs.engine.turn import Turn
@@ -19,10 +19,22 @@ def _repeat_caller(turn: Turn) -> bool:
 
 
 def _app_confirmation(turn: Turn) -> bool:
+    return _wants_proof(turn) and _can_be_asked(turn)
+
+
+def _wants_proof(turn: Turn) -> bool:
+    """The matter is one of those that the bank wants proof for, and there is none yet."""
     state = turn.state
     asked_for = turn.bundle.routes.lines[state.line].app_confirmation
     intent = state.matter.intent if state.matter else None
-    return state.authentication is Authentication.NONE and _can_be_asked(turn) and intent in asked_for
+    return state.authentication is Authentication.NONE and intent in asked_for
+
+
+def _app_code(turn: Turn) -> bool:
+    """Whoever should prove who they are may type what their app shows. They are asked for it once."""
+    state, step = turn.state, turn.bundle.flow.steps.get(turn.state.step)
+    can = state.codes and not state.codes_spent and not (isinstance(step, Check) and state.asked[step.yes])
+    return can and _wants_proof(turn)
 
 
 def _can_be_asked(turn: Turn) -> bool:
@@ -66,5 +78,7 @@ def holds(name: CheckName, turn: Turn) -> bool:
             return (turn.state.number or turn.state.caller.number) is not None
         case CheckName.WANTS_HUMAN:
             return turn.state.wants_human
+        case CheckName.APP_CODE:
+            return _app_code(turn)
         case _:
             assert_never(name)

@@ -13,7 +13,7 @@ from dialogs.engine.readings import keys, words
 from dialogs.engine.readings.answers import Answer, Means
 from dialogs.engine.routing import queue_for
 from dialogs.engine.state import CallState, Phase, Target
-from dialogs.engine.steps import asking, confirming, handing, languages, notices, reactions, wishes
+from dialogs.engine.steps import asking, codes, confirming, handing, languages, notices, reactions, wishes
 from dialogs.engine.steps import collecting as numbers
 from dialogs.engine.steps.comfort import PREFERENCES
 from dialogs.engine.steps.failures import failed
@@ -24,6 +24,8 @@ from dialogs.events import (
     AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
+    CodeResult,
+    CodeTyped,
     ConditionsChanged,
     Decided,
     Event,
@@ -93,6 +95,10 @@ class Dialog:
                 self._asked_in_app(turn, event)
             case AuthorisationResult():
                 self._authorised(turn, event)
+            case CodeTyped():
+                self._code_typed(turn, event)
+            case CodeResult():
+                self._code_checked(turn, event)
             case Failed():
                 go(turn, failed(turn, event))
             case ConditionsChanged():
@@ -115,7 +121,7 @@ class Dialog:
         state.line = event.line if event.line in routes.lines else next(iter(routes.lines))
         line = routes.lines[state.line]
         state.caller, state.channel, state.conditions = event.caller, event.channel, event.conditions
-        state.authentication, state.app_proof = event.caller.authentication, event.app_proof
+        state.authentication, state.app_proof, state.codes = event.caller.authentication, event.app_proof, event.code
         state.last_queue, state.recorded = event.last_queue, event.recorded
         state.preferences = frozenset(event.preferences) & frozenset(PREFERENCES)
         state.without = frozenset(event.without)
@@ -251,6 +257,26 @@ class Dialog:
         confirming.ended(turn, event)
         if state.phase is Phase.AUTHORISING and isinstance(step, Confirmation):
             go(turn, confirming.following(turn, step, event))
+
+    def _code_typed(self, turn: Turn, event: CodeTyped) -> None:
+        step = self._takes_code()
+        if step is not None and self.state.codes and not self.state.code_checked:
+            go(turn, codes.typed(turn, step, event))
+
+    def _code_checked(self, turn: Turn, event: CodeResult) -> None:
+        """A code that was right counts until the call is handed over, wherever the call is by then."""
+        if self.state.phase in (Phase.NEW, Phase.HANDING_OFF) or not self.state.code_checked:
+            return
+        codes.ended(turn, event)
+        step = self._takes_code()
+        if step is not None:
+            go(turn, codes.following(turn, step, event))
+
+    def _takes_code(self) -> Question | Menu | None:
+        """The step that listens, if a code may be typed at it."""
+        step = self.bundle.flow.steps.get(self.state.step)
+        listens = self.state.phase in (Phase.LISTENING, Phase.WAITING)
+        return step if listens and isinstance(step, Question | Menu) and step.code is not None else None
 
     # ------------------------------------------------------------ when all else fails
 

@@ -133,6 +133,9 @@ class CallState:
     pair: str = field(default="", repr=False)  # the two words of the request that the app shows
     pair_language: str = "pl"
     requests: int = 0  # to the app
+    codes: bool = False  # a code of the app may be typed
+    code_checked: bool = False  # one is being checked
+    codes_spent: bool = False  # too many were wrong
     advisor: str = ""  # whether somebody of the bank is calling the customer; known of those who proved who they are
     segment: Segment = Segment.MASS
     line_segment: bool = False  # the dialled line says it

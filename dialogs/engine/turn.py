@@ -91,8 +91,8 @@ class Turn:
 
     # ------------------------------------------------------------ waiting for the caller
 
-    def listen(self, expect: Expect, phase: Phase = Phase.LISTENING) -> None:
-        """Speak what was gathered, and listen."""
+    def listen(self, expect: Expect, phase: Phase = Phase.LISTENING, *, code: bool = False) -> None:
+        """Speak what was gathered, and listen. `code`: also to the keys of a code of the caller's app, where there are such."""
         self.speak()
         patience = self.bundle.flow.patience
         seconds = {
@@ -102,7 +102,8 @@ class Turn:
             Expect.DIGITS: patience.digits,
         }[expect]
         self.state.phase = phase
-        self.actions.append(Listen(expect, self._patient(seconds), 20.0, self.state.language))
+        code_s = self._patient(patience.code) if code and self.state.codes else 0.0
+        self.actions.append(Listen(expect, self._patient(seconds), 20.0, self.state.language, code_s))
 
     def collect(self, max_digits: int, *, secret: bool = False) -> None:
         """Speak what was gathered, and take a number: by keys, and by voice too unless it is a secret or nothing is heard."""

@@ -40,13 +40,15 @@ class Situation(Spec):
     refuse: Prompts = ()
     app: Literal["", "confirms", "refused", "expired", "no_app", "other_customer", "waits"] = ""
     """What comes of a request to the caller's app; "": it cannot be asked. "waits": a turn says it."""
+    code: bool = False
+    """A code of the caller's app may be typed."""
     advisor: Literal["calling", "lately", "none"] = "none"
     """Whether the bank is calling the caller."""
 
 
 class TurnSpec(Spec):
-    """One thing the caller does (say, interrupt, key, keys, silence, waits, hang_up), that happens (fails, app: what the caller's
-    app answers), or that the bot must just have said (bot).
+    """One thing the caller does (say, interrupt, key, keys, silence, waits, hang_up, code: a code typed, and what it is), that
+    happens (fails, app: what the caller's app answers), or that the bot must just have said (bot).
     """
 
     say: str | None = None
@@ -57,6 +59,7 @@ class TurnSpec(Spec):
     silence: float | None = None
     fails: str | None = None
     app: Literal["confirms", "refused", "expired", "no_app", "other_customer"] | None = None
+    code: Literal["right", "wrong", "too_short", "tries", "unavailable"] | None = None
     waits: bool = False
     hang_up: bool = False
     bot: Prompts = ()
@@ -65,7 +68,7 @@ class TurnSpec(Spec):
     def _one_thing(self) -> TurnSpec:
         given = [
             name
-            for name in ("say", "interrupt", "key", "keys", "silence", "fails", "app", "bot")
+            for name in ("say", "interrupt", "key", "keys", "silence", "fails", "app", "code", "bot")
             if getattr(self, name) not in (None, ())
         ]
         given += [name for name in ("waits", "hang_up") if getattr(self, name)]

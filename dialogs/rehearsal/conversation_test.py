@@ -7,13 +7,24 @@ mean: without a classifier that is used, with one the words speak for themselves
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from caller_id.types import Caller
+from caller_id.types import Authentication, Caller
 from dialogs.data.bundle import Bundle
 from dialogs.data.source import Document, parse, read
-from dialogs.events import CallStarted, Conditions, Decided, Failed, HangUp, Remember, Say, StopRecording, Switch
+from dialogs.events import (
+    CallStarted,
+    CodeResult,
+    Conditions,
+    Decided,
+    Failed,
+    HangUp,
+    Remember,
+    Say,
+    StopRecording,
+    Switch,
+)
 from dialogs.rehearsal.conversation_spec import ConversationFile, ConversationSpec, Expectation, Situation, TurnSpec
 from dialogs.rehearsal.meanings import parse_meaning
 from dialogs.rehearsal.rehearsal import Exchange, Rehearsal
@@ -82,6 +93,7 @@ def _run(
             recorded=given.recorded,
             conditions=_conditions(given),
             app_proof=bool(given.app),
+            code=given.code,
         )
     )
     failures: list[str] = []
@@ -130,11 +142,21 @@ def _take(call: Rehearsal, turn: TurnSpec, understander: Understander | None, fo
         call.fail(Failed(turn.fails))
     elif turn.app is not None:
         call.answer_in_app(turn.app)
+    elif turn.code is not None:
+        call.type_code(_code_result(call, turn.code))
     elif turn.hang_up:
         call.hang_up()
     else:
         call.finish_speech()
     return []
+
+
+def _code_result(call: Rehearsal, code: str) -> CodeResult | None:
+    """What comes of a code; None for digits that are none. The right one is of the customer whom the number suggests, if any."""
+    caller = call.dialog.state.caller
+    proven = replace(caller, authentication=Authentication.APP, level="app-pin", customer_ref=caller.customer_ref or "customer")
+    results = {"right": CodeResult(proven), "too_short": None, "wrong": CodeResult(reason="code")}
+    return results[code] if code in results else CodeResult(reason=code)
 
 
 def _answer_back(call: Rehearsal, meant: Understanding) -> None:

@@ -9,7 +9,21 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from dialogs.data.bundle import Bundle
-from dialogs.events import CallStarted, CollectKeys, Failed, HandOff, HangUp, Heard, HungUp, Interrupted, KeyPressed, Say, Silence
+from dialogs.events import (
+    CallStarted,
+    CodeResult,
+    CodeTyped,
+    CollectKeys,
+    Failed,
+    HandOff,
+    HangUp,
+    Heard,
+    HungUp,
+    Interrupted,
+    KeyPressed,
+    Say,
+    Silence,
+)
 from dialogs.rehearsal.meanings import write_meaning
 from dialogs.rehearsal.rehearsal import Exchange
 
@@ -66,6 +80,7 @@ def _given(event: CallStarted, exchanges: Sequence[Exchange]) -> dict[str, Any]:
         "last_queue": event.last_queue,
         "preferences": list(event.preferences),
         "recorded": event.recorded,
+        "code": event.code,
         "refuse": _refused(exchanges),
     }
     return {key: value for key, value in given.items() if value}
@@ -95,6 +110,10 @@ def _turns(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
                     turns.append({"key": event.key})
                 elif turns[-1:] != [{"keys": INVENTED_KEYS}]:
                     turns.append({"keys": INVENTED_KEYS})
+            case CodeTyped(whole=False):
+                turns.append({"code": "too_short"})
+            case CodeResult():
+                turns.append({"code": _code(event)})
             case Silence():
                 turns.append({"silence": round(event.seconds, 1)})
             case Failed():
@@ -106,6 +125,12 @@ def _turns(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
         if any(isinstance(action, CollectKeys | Say) for action in exchange.actions):
             collecting = any(isinstance(action, CollectKeys) for action in exchange.actions)
     return turns
+
+
+def _code(event: CodeResult) -> str:
+    if event.caller is not None:
+        return "right"
+    return event.reason if event.reason in ("tries", "unavailable") else "wrong"
 
 
 def _expected(exchanges: Sequence[Exchange]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from dialogs.events import (
     AuthorisationResult,
     Authorise,
     CallStarted,
+    CheckCode,
+    CodeResult,
+    CodeTyped,
     CollectKeys,
     Event,
     Failed,
@@ -82,6 +85,7 @@ class Rehearsal:
         self._digits_in = digits_in
         self._redact = redact
         self._takes_number = False
+        self._code = CodeResult(reason="code")
         self._speaking: list[str] = []
         self._interruptible = True
         self._patience_s = 6.0
@@ -104,6 +108,12 @@ class Rehearsal:
         """Press a key; a key always stops what is being said."""
         self.interrupt()
         self._happen(KeyPressed(key))
+
+    def type_code(self, result: CodeResult | None) -> None:
+        """Type a code, and what comes of it; None: digits that are too few or too many for one."""
+        self._code = result or CodeResult()
+        self.interrupt()
+        self._happen(CodeTyped(result is not None))
 
     def interrupt(self, played_s: float = 1.0) -> None:
         """Begin to speak while the bot speaks: it falls silent. What is said comes with `say`."""
@@ -207,6 +217,8 @@ class Rehearsal:
                 self._patience_s = action.seconds
             case Authorise():
                 self._app_is_asked(action)
+            case CheckCode():
+                self._happen(self._code)
             case HandOff():
                 ok = action.queue not in self._refuse
                 self._happen(HandOffResult(ok, action.queue, "" if ok else "refused"))

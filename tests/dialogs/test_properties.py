@@ -19,6 +19,8 @@ from dialogs.events import (
     AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
+    CodeResult,
+    CodeTyped,
     Conditions,
     ConditionsChanged,
     Decided,
@@ -112,6 +114,7 @@ starts = st.builds(
     last_queue=st.sampled_from([None, None, "loans", "gone"]),
     preferences=st.lists(st.sampled_from(["slow", "keys", "patient", "?"]), max_size=2).map(tuple),
     recorded=st.booleans(),
+    code=st.booleans(),
     conditions=conditions,
 )
 moments = st.sampled_from([WEDNESDAY_NOON, SATURDAY_NIGHT, datetime(2026, 12, 25, 11, 0, tzinfo=WARSAW)])
@@ -128,6 +131,8 @@ edge_events = st.one_of(
     st.just(AuthorisationAsked("zielony rower")),
     st.just(AuthorisationResult(True)),
     st.builds(AuthorisationResult, st.just(False), st.sampled_from(["refused", "expired", "no_app", "other_customer", ""])),
+    st.builds(CodeTyped, st.booleans()),
+    st.builds(CodeResult, st.none() | callers, st.sampled_from(["code", "tries", "unavailable", "replayed"])),
     st.just(PromptFinished("s999")),
     st.just(Interrupted("nonsense", -1.0)),
     st.just(KeyPressed("A")),

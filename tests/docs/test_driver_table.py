@@ -29,6 +29,7 @@ from voicebot.conversation.stage import (
     Fact,
     HoldChanged,
     HoldTooLong,
+    KeysPaused,
     PlaybackStarted,
     PlaybackStopped,
     PutThroughNow,
@@ -42,6 +43,7 @@ BEGINNINGS: dict[str, list[Action]] = {
     "awaiting an answer": [Listen()],
     "speaking": [Say((Prompt("greeting"),), "pl", "s1"), Listen()],
     "caller speaks": [Listen()],
+    "a code is typed": [Listen(code_s=60.0)],
     "collecting keys": [CollectKeys(9)],
     "handing over": [HandOff("cards")],
     "on hold": [Listen()],
@@ -49,6 +51,7 @@ BEGINNINGS: dict[str, list[Action]] = {
 }
 AFTERWARDS: dict[str, Fact] = {
     "caller speaks": SpeechStarted(over_bot=False),
+    "a code is typed": KeyPressed("4"),
     "on hold": HoldChanged(held=True),
     "over": HungUp("caller"),
 }
@@ -57,6 +60,7 @@ FACTS: dict[str, Fact] = {
     "Recognised": heard("saldo"),
     "SpeechLost": SpeechLost(1),
     "KeyPressed": KeyPressed("1"),
+    "KeysPaused": KeysPaused(1),
     "PlaybackStarted": PlaybackStarted("s1", 1.0),
     "PlaybackStopped": PlaybackStopped("s1", finished=True, played_s=1.0),
     "TimerRang": TimerRang(1, 6.0),
@@ -71,7 +75,14 @@ FACTS: dict[str, Fact] = {
 
 def snapshot(driver: CallDriver) -> str:
     silence = driver._silence
-    parts = (driver._caller_talks, driver._speaking, driver._handing_over.under_way, driver._hold.on, driver._hold.number)
+    parts = (
+        driver._caller_talks,
+        driver._speaking,
+        repr(driver._typed),
+        driver._handing_over.under_way,
+        driver._hold.on,
+        driver._hold.number,
+    )
     return repr((*parts, silence.running, silence._number, driver._rescued, driver._over))
 
 

@@ -16,6 +16,8 @@ from dialogs.events import (
     AuthorisationAsked,
     AuthorisationResult,
     CallStarted,
+    CodeResult,
+    CodeTyped,
     Conditions,
     ConditionsChanged,
     Decided,
@@ -54,7 +56,7 @@ class Call:
         self.tell(PromptFinished(self.dialog.state.mark))
 
     def listening(self) -> None:
-        self.tell(CallStarted(CALLER))
+        self.tell(CallStarted(CALLER, code=True))
         self.finish_speech()
 
     def waiting(self) -> None:
@@ -94,6 +96,12 @@ def snapshot(dialog: Dialog) -> dict[str, Any]:
     return {each.name: getattr(dialog.state, each.name) for each in fields(dialog.state) if each.name != "events"}
 
 
+def code_result(dialog: Dialog) -> Event:
+    """Of a code that is being checked."""
+    dialog.state.code_checked = True
+    return CodeResult(reason="code")
+
+
 EVENTS: dict[str, Callable[[Dialog], Event]] = {
     "CallStarted": lambda dialog: CallStarted(CALLER),
     "Heard": lambda dialog: Heard("pogoda", understanding=NONSENSE),
@@ -104,6 +112,8 @@ EVENTS: dict[str, Callable[[Dialog], Event]] = {
     "HandOffResult": lambda dialog: HandOffResult(True, "general"),
     "AuthorisationAsked": lambda dialog: AuthorisationAsked("zielony rower"),
     "AuthorisationResult": lambda dialog: AuthorisationResult(True),
+    "CodeTyped": lambda dialog: CodeTyped(),
+    "CodeResult": code_result,
     "Failed": lambda dialog: Failed("recogniser"),
     "ConditionsChanged": lambda dialog: ConditionsChanged(Conditions(waits=(("general", 600.0),))),
     "Resumed": lambda dialog: Resumed(3.0),
@@ -116,8 +126,9 @@ def what_follows(phase: Phase, event: str) -> str:
     call = Call()
     getattr(call, phase.value)()
     assert call.dialog.state.phase is phase
+    happens = EVENTS[event](call.dialog)
     before = {name: repr(value) for name, value in snapshot(call.dialog).items()}
-    actions = call.tell(EVENTS[event](call.dialog))
+    actions = call.tell(happens)
     if any(not isinstance(action, Decided) for action in actions):
         return "acts"
     after = {name: repr(value) for name, value in snapshot(call.dialog).items()}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,10 @@ class RunningService:
         script = CallScript(f"sip:{line}@{host}:{port}", steps, number=number, max_s=60.0, **more)
         (report,) = await run_script_process([script], host="127.0.0.1")
         (call_id,) = set(self.journals) - before
-        await self._closed(call_id)
+        await self.closed(call_id)
         return report, self.journals[call_id]
 
-    async def _closed(self, call_id: str) -> None:
+    async def closed(self, call_id: str) -> None:
         """Wait until the call's journal is closed."""
         closed = asyncio.Event()
 
@@ -102,6 +103,9 @@ class RunningService:
             yield client
 
 
+OpenEngines = Callable[[Bundle, Path, Callable[[], datetime]], AbstractAsyncContextManager[Engines]]
+
+
 @asynccontextmanager
 async def quick_engines(
     bundle: Bundle, data_dir: Path, clock: Callable[[], datetime], recognisers: Mapping[str, Recogniser] | None = None
@@ -122,10 +126,11 @@ async def open_service(
     *,
     clock: Callable[[], datetime] = utc_now,
     recognisers: Mapping[str, Recogniser] | None = None,
+    opens: OpenEngines | None = None,
     **sections: Any,
 ) -> AsyncIterator[RunningService]:
     """The service on free loopback ports, with these sections of the configuration on top: what are two processes, calls and web,
-    here share one.
+    here share one. `opens` opens other engines than the quick ones.
     """
     sip = {"host": "127.0.0.1", "port": 0, "peers": ["127.0.0.1/32"], "net_interface": "127.0.0.1", "transports": ["udp"]}
     chosen: dict[str, Mapping[str, Any]] = {
@@ -147,7 +152,7 @@ async def open_service(
             service.heard(call_id, line)
 
     async with (
-        quick_engines(load_bundle(settings.bundle), data_dir, clock, recognisers) as engines,
+        (opens or partial(quick_engines, recognisers=recognisers))(load_bundle(settings.bundle), data_dir, clock) as engines,
         open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
         open_web(
             child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address),

@@ -16,11 +16,23 @@ from audio.types import Recogniser
 from caller_id.types import Caller
 from dialogs import Dialog
 from dialogs.data.bundle import Bundle
-from dialogs.events import Action, CallStarted, CollectKeys, Event, HandOff, HandOffResult, HangUp, Listen, Prompt, Say
+from dialogs.events import (
+    Action,
+    CallStarted,
+    CodeResult,
+    CollectKeys,
+    Event,
+    HandOff,
+    HandOffResult,
+    HangUp,
+    Listen,
+    Prompt,
+    Say,
+)
 from voicebot.calls.app_screen import AppScreen, ShownStage
 from voicebot.calls.bridging import Bridging, CallSwitchboard
 from voicebot.calls.last_words import speak_on
-from voicebot.calls.tying import Tie
+from voicebot.calls.tying import Tie, TypedCodes
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS, LAST_WORDS_S
 from voicebot.conversation.rescue import APOLOGY, is_transfer
@@ -73,6 +85,8 @@ class CallServices:
     turns: TurnSettings = field(default_factory=TurnSettings)
     tie: Tie | None = None
     """Ties a call to the customer whose ticket it brings; None: no call brings one."""
+    codes: TypedCodes | None = None
+    """Takes the codes that callers type; None: nobody types any."""
     tell_app: Callable[[str, str], Awaitable[None]] | None = None
     """Tells the app, by its name for the call; None where no app can call."""
     new_dialog: Callable[[Bundle, str], Conversation] = lambda bundle, call_id: Dialog(bundle, call_id=call_id)
@@ -222,6 +236,7 @@ class ServedCall:
         self._queue = ""
         self._recorded: Path | None = None
         self._screen: AppScreen | None = None
+        self._codes_taken = 0
 
     async def run(self) -> None:
         """Answer, converse, hand over, keep the record. Raises TelephonyError when the call could not be answered."""
@@ -234,7 +249,10 @@ class ServedCall:
             self._screen = self._open_screen()
             self._recording = self._open_recording()
             started = self.session.started(
-                recorded=self._recording is not None, without=self._out_of_order(), remembered=remembered
+                recorded=self._recording is not None,
+                without=self._out_of_order(),
+                remembered=remembered,
+                code=self._services.codes is not None,
             )
             outcome = await self._converse(started)
         except Exception as error:
@@ -324,6 +342,8 @@ class ServedCall:
             understand=self.session.understand,
             hand_over=self._hand_over,
             authorise=self.session.authorise,
+            take_code=self._take_code,
+            typing=self._record_nothing,  # tones in the audio would tell the digits
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
             journal=self.session.journal,
             settings=DriverSettings(
@@ -333,10 +353,21 @@ class ServedCall:
                 max_say_s=services.max_say_s,
                 max_hold_s=services.max_hold_s,
                 understand_s=shared.understand_s,
+                code_digits=services.codes.digits if services.codes is not None else 0,
                 clock=shared.clock,
                 conditions=shared.conditions,
             ),
         )
+
+    async def _take_code(self, code: str) -> CodeResult:
+        """From a right code on the caller is who its ticket says, for the agent and the record."""
+        codes = self._services.codes
+        if codes is None:
+            return CodeResult(reason="unavailable")
+        self._codes_taken += 1
+        last = self._codes_taken >= codes.tries
+        self.session.caller, result = await codes.take(self.session.caller, code, self.session.call_id, last=last)
+        return result
 
     async def _hold_rescue(self) -> str:
         """The conversation could not be held: a sentence and the default queue, or an apology, without pipeline and driver."""

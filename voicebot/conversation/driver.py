@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
@@ -15,6 +16,8 @@ from dialogs.events import (
     AuthorisationResult,
     Authorise,
     CallStarted,
+    CheckCode,
+    CodeResult,
     CollectKeys,
     Decided,
     Event,
@@ -53,6 +56,7 @@ from voicebot.conversation.stage import (
     HandOver,
     HoldChanged,
     HoldTooLong,
+    KeysPaused,
     PlaybackStarted,
     PlaybackStopped,
     Prove,
@@ -61,9 +65,11 @@ from voicebot.conversation.stage import (
     SpeechLost,
     SpeechStarted,
     Stage,
+    TakeCode,
     TimerRang,
     Understand,
 )
+from voicebot.conversation.typed_code import END, CodeCheck, TypedDigits
 from voicebot.records.journal import Journal
 
 log = structlog.get_logger(__name__)
@@ -93,9 +99,12 @@ class CallDriver(Reports):
         hand_over: HandOver,
         backchannel: Backchannel,
         authorise: Prove | None = None,
+        take_code: TakeCode | None = None,
+        typing: Callable[[bool], None] = lambda _: None,
         journal: Journal,
         settings: DriverSettings,
     ) -> None:
+        """`typing` is told when a number is being typed, and when it is over."""
         super().__init__(FactQueue())
         self.outcome = "open"
         self._conversation = conversation
@@ -108,6 +117,10 @@ class CallDriver(Reports):
         self._silence = SilenceTimer(self._facts.put)
         self._handing_over = HandingOver(hand_over, self._facts.put)
         self._authorising = Authorising(authorise, self._facts.put)
+        self._typed = TypedDigits(settings.code_digits)
+        self._code_check = CodeCheck(take_code, self._facts.put)
+        self._typing = typing
+        self._said_while_typing = False
         self._after_speech: list[Fact] = []
         self._conditions = LiveConditions(settings.conditions)
         self._told = TurnRedaction()
@@ -150,13 +163,15 @@ class CallDriver(Reports):
         finally:
             self._silence.stop()
             self._facts.close()
+            self._typed.forget()
+            await self._code_check.close()
             await self._authorising.close()
             await self._handing_over.close()
 
     async def _take(self, fact: Fact) -> None:
         if self._hold.keeps(fact):
             return
-        if self._caller_talks and isinstance(fact, AuthorisationAsked | AuthorisationResult):
+        if self._caller_talks and isinstance(fact, AuthorisationAsked | AuthorisationResult | CodeResult):
             self._after_speech.append(fact)  # nobody is talked over
             return
         match fact:
@@ -175,6 +190,9 @@ class CallDriver(Reports):
                     await self._happened(Silence(fact.seconds))
             case KeyPressed():
                 await self._on_key(fact)
+            case KeysPaused():
+                if self._typed.under_way and fact.number == self._typed.number:
+                    await self._settle_keys()
             case HoldChanged():
                 await self._on_hold_changed(fact)
             case HoldTooLong():
@@ -211,6 +229,8 @@ class CallDriver(Reports):
         await self._do_all(self._conversation.handle(changed, self._settings.clock()))
 
     async def _do_all(self, actions: list[Action]) -> None:
+        if any(isinstance(action, Say) for action in actions) and not any(isinstance(a, Listen | Wait) for a in actions):
+            self._listen = replace(self._listen, code_s=0.0)  # something is announced: nothing is asked any more
         for action in actions:
             self._journal.did(action)
             await self._do(action)
@@ -228,6 +248,7 @@ class CallDriver(Reports):
                 self._await_answer(action.no_input_s)
             case CollectKeys():
                 self._keys = action
+                self._typed.forget()
                 if action.by_voice:
                     self._listen = Listen(Expect.DIGITS, action.timeout_s, language=action.language)
                     await self._stage.listen(self._listen)
@@ -239,9 +260,13 @@ class CallDriver(Reports):
                 self._await_answer(action.seconds)
             case HandOff():
                 self._silence.stop()
+                self._typed.forget()
                 await self._authorising.close()
                 self._handing_over.begin(action)
+            case CheckCode():
+                await self._code_check.begin(self._typed.take_code())
             case HangUp():
+                self._typed.forget()
                 self._hang_up_reason = action.reason
                 await self._hang_up_when_silent()
             case StopRecording():
@@ -269,7 +294,10 @@ class CallDriver(Reports):
             return
         self._caller_talks = False
         bot_paused, self._bot_paused = self._bot_paused, False
+        if self._typed.under_way and not self._typed.row:
+            await self._settle_keys()  # a key, and then words
         ignored = self._why_ignored(fact)
+        self._said_while_typing = False
         if ignored is not None:
             self._journal.note("ignored", text=self._told.look(text), why=ignored)
             if bot_paused:
@@ -282,6 +310,8 @@ class CallDriver(Reports):
         await self._happened(await self._understood(fact.recognition))
 
     def _why_ignored(self, fact: Recognised) -> str | None:
+        if self._said_while_typing or self._typed.row:
+            return "typing"  # whoever types a code reads it aloud
         if not fact.recognition.text.strip():
             return "noise" if fact.over_bot or fact.speech_s < NOISE_S else None
         return "backchannel" if fact.over_bot and self._backchannel(fact.recognition.text, self._listen) else None
@@ -308,6 +338,7 @@ class CallDriver(Reports):
         if self._keys is not None and not self._keys.by_voice:
             return  # it began before the ear was closed; its end will not be reported
         self._turns += 1
+        self._said_while_typing = self._typed.row
         self._caller_talks, self._bot_paused = True, fact.over_bot
         self._silence.stop()
         self._facts.put_later(SPEECH_LOST_S, SpeechLost(self._turns))
@@ -326,7 +357,32 @@ class CallDriver(Reports):
     async def _on_key(self, fact: KeyPressed) -> None:
         self._caller_talks = self._bot_paused = False
         await self._interrupt()
-        await self._happened(fact)
+        if not self._may_be_code or not self._typed.takes(fact.key):
+            for key in (*self._typed.settle(), fact):
+                await self._interrupt()
+                await self._happened(key)
+            return
+        self._silence.stop()
+        if self._typed.row:
+            self._typing(True)
+        if fact.key == END:
+            await self._settle_keys()
+        else:
+            self._facts.put_later(self._typed.pause_s(self._listen.code_s), KeysPaused(self._typed.number))
+
+    @property
+    def _may_be_code(self) -> bool:
+        """Whether a digit may be the first, or another, of a code."""
+        over = self._handing_over.under_way or self._hang_up_reason is not None
+        return self._listen.code_s > 0 and self._keys is None and not over
+
+    async def _settle_keys(self) -> None:
+        """No more digits come: they were keys, or a code."""
+        self._typing(False)
+        for event in self._typed.settle():
+            await self._interrupt()
+            await self._happened(event)
+        self._await_answer()
 
     async def _interrupt(self) -> None:
         """Stop what is being said; the dialogue hears of it before it hears what the caller did."""
@@ -370,13 +426,18 @@ class CallDriver(Reports):
         if seconds is not None:
             self._silence.seconds = seconds
         self._silence.stop()
-        if not (self._speaking or self._caller_talks or self._handing_over.under_way or self._hang_up_reason):
+        if not self._something_is_under_way:
             self._silence.start()
+
+    @property
+    def _something_is_under_way(self) -> bool:
+        """Something after which the caller's silence is counted."""
+        waits_for = self._speaking or self._caller_talks or self._handing_over.under_way or self._hang_up_reason
+        return bool(waits_for) or self._typed.under_way
 
     def _never_idle(self) -> None:
         """No call ends in silence: when nothing at all is under way, a silence is counted that wakes the dialogue."""
-        waits_for = self._speaking or self._caller_talks or self._handing_over.under_way or self._hang_up_reason
-        if not waits_for and not self._over and not self._silence.running and self._facts.empty:
+        if not self._something_is_under_way and not self._over and not self._silence.running and self._facts.empty:
             self._silence.start(self._silence.seconds or IDLE_S)
 
     # ------------------------------------------------------------------ hold
@@ -391,6 +452,7 @@ class CallDriver(Reports):
             self._silence.stop()
             self._speaking.clear()
             self._caller_talks = self._bot_paused = False
+            self._typed.forget()
             await self._stage.stop_speaking()
             self._facts.put_later(self._settings.max_hold_s, HoldTooLong(self._hold.number))
             return
@@ -470,6 +532,8 @@ class CallDriver(Reports):
         """The conversation of last resort: one sentence, then the default queue."""
         self._rescued = True
         self._silence.stop()
+        self._typed.forget()
+        self._listen = replace(self._listen, code_s=0.0)
         self._speaking.clear()
         self._hang_up_reason = None
         rescue = RescueConversation(self._settings.default_queue, self.language, why, waits=self._handing_over.under_way)

@@ -10,6 +10,7 @@ from voicebot.conversation.stage import (
     Fact,
     HoldChanged,
     HoldTooLong,
+    KeysPaused,
     PlaybackStarted,
     PlaybackStopped,
     PutThroughNow,
@@ -19,7 +20,7 @@ from voicebot.conversation.stage import (
     TimerRang,
 )
 
-_OF_THE_FAR_END = (Recognised, SpeechStarted, SpeechLost, PlaybackStarted, PlaybackStopped, TimerRang, KeyPressed)
+_OF_THE_FAR_END = (Recognised, SpeechStarted, SpeechLost, PlaybackStarted, PlaybackStopped, TimerRang, KeyPressed, KeysPaused)
 """Sounds and keys while on hold are music and other people's: nobody answers us."""
 
 

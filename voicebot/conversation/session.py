@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from caller_id.types import Caller
+from caller_id.types import Authentication, Caller
 from dialogs.data.bundle import Bundle
 from dialogs.events import (
     Action,
@@ -174,9 +174,9 @@ class Session:
         return Remembered()
 
     def started(
-        self, *, language: str | None = None, recorded: bool, without: tuple[str, ...], remembered: Remembered
+        self, *, language: str | None = None, recorded: bool, without: tuple[str, ...], remembered: Remembered, code: bool = False
     ) -> CallStarted:
-        """The first event of the conversation."""
+        """The first event of the conversation. `code`: codes of the bank's app can be typed."""
         conditions = Conditions()
         with aside("live conditions"):
             conditions = self._services.conditions()
@@ -191,6 +191,7 @@ class Session:
             recorded=recorded,
             conditions=conditions,
             app_proof=self._services.proofs is not None and self._services.proofs.can_ask(self.caller),
+            code=code and self.caller.authentication is Authentication.NONE,
         )
 
     # ------------------------------------------------------------------ while it lasts

@@ -13,6 +13,7 @@ from dialogs.events import (
     AuthorisationAsked,
     AuthorisationResult,
     Authorise,
+    CodeResult,
     Event,
     HandOff,
     HandOffResult,
@@ -66,6 +67,9 @@ HandOver = Callable[[HandOff], Awaitable[HandOffResult]]
 
 Prove = Callable[[Authorise, Callable[[AuthorisationAsked], None]], Awaitable[AuthorisationResult]]
 """Has the caller's app asked for proof; tells when the app shows the request, and comes back with its answer."""
+
+TakeCode = Callable[[str], Awaitable[CodeResult]]
+"""Spends the code that the caller typed, and tells who they are."""
 
 Backchannel = Callable[[str, Listen], bool]
 """Whether words said over the bot were only a sign of attention."""
@@ -129,6 +133,13 @@ class HoldTooLong:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysPaused:
+    """No other key followed the `number`-th in time: the digits typed are all there are."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechLost:
     """The `number`-th turn of the caller should have ended long ago; its end was not reported."""
 
@@ -150,6 +161,7 @@ Fact = (
     | TimerRang
     | HoldChanged
     | HoldTooLong
+    | KeysPaused
     | SpeechLost
     | PutThroughNow
     | Event

@@ -38,6 +38,8 @@ _ASSERTION_S, _REQUEST_S = 60, 300
 _DEFAULT_INTERVAL_S, _SLOWER_S, _LONGEST_INTERVAL_S = 5.0, 5.0, 60.0
 _MOST_OCTETS = 64 * 1024
 _METADATA_S = 3600.0
+_GIVE_UP_S = 15.0
+"""A provider that is silent for so long has been started again, or will not be before the caller's patience ends."""
 _HTTP = httpx.Timeout(4.0)
 _REASONS: Mapping[str, str] = {
     "unknown_user_id": "no_app",
@@ -87,6 +89,8 @@ class _Request:
     began: datetime
     ends: float
     interval_s: float
+    answered_at: float
+    """When the provider last gave an answer, whatever it was."""
 
 
 class CibaClient:
@@ -164,7 +168,8 @@ class CibaClient:
             raise ValueError("the provider gives no auth_req_id")
         life_s = min(_number(answer, "expires_in", settings.life_s), settings.life_s)
         interval_s = min(_number(answer, "interval", _DEFAULT_INTERVAL_S), _LONGEST_INTERVAL_S)
-        return _Request(request_id, began, asyncio.get_running_loop().time() + life_s, interval_s)
+        now = asyncio.get_running_loop().time()
+        return _Request(request_id, began, now + life_s, interval_s, now)
 
     async def _answer(self, request: _Request, ear: asyncio.Queue[str | None]) -> CibaProof:
         """Ask for the answer when a ping says that it is there, and at the provider's interval in any case."""
@@ -180,15 +185,18 @@ class CibaClient:
             next_ask = loop.time() + request.interval_s
 
     async def _fetch(self, request: _Request) -> CibaProof | None:
-        """The proof, None while it is not there. A provider that does not answer is asked again until the time is over."""
+        """The proof, None while it is not there. A provider that does not answer is asked again for a while."""
         form = {"grant_type": GRANT, "auth_req_id": request.id}
         try:
             status, answer = await self._post((await self._metadata()).token, form)
         except (httpx.HTTPError, ValueError) as error:
             _log.warning("the provider does not answer; it is asked again", code="proof.unavailable", error=error)
+            _give_up_on_the_silent(request)
             return None
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            _give_up_on_the_silent(request)
             return None
+        request.answered_at = asyncio.get_running_loop().time()
         match answer.get("error") if status != httpx.codes.OK else "":
             case "":
                 return await self._checked(answer, request)
@@ -362,6 +370,12 @@ async def _pinged(ear: asyncio.Queue[str | None], seconds: float) -> bool:
                     return True
         except TimeoutError:
             return False
+
+
+def _give_up_on_the_silent(request: _Request) -> None:
+    """Raises CibaRefused when the provider has been silent for too long: nobody waits for what will not come."""
+    if asyncio.get_running_loop().time() - request.answered_at > _GIVE_UP_S:
+        raise CibaRefused("unavailable", f"the provider has not answered for {_GIVE_UP_S:.0f} s")
 
 
 def _refused(answer: Mapping[str, Any]) -> CibaRefused:

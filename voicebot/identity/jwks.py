@@ -105,7 +105,7 @@ class KeysAtUrl:
 
     async def keys(self, kid: str | None = None) -> KeySet:
         """See `KeySource`."""
-        if self._wanted(kid):
+        if self._wanted(kid) or (self._fetching.locked() and not self._known(kid)):
             async with self._fetching:
                 if self._wanted(kid):  # else somebody fetched them while we waited
                     await self._fetch()
@@ -117,8 +117,10 @@ class KeysAtUrl:
         now = self._clock()
         if now - self._asked_at < ASK_AGAIN_S:
             return False
-        known = self._kept is not None and (kid is None or any(key.kid == kid for key in self._kept.keys))
-        return not known or now - self._fetched_at > KEEP_S
+        return not self._known(kid) or now - self._fetched_at > KEEP_S
+
+    def _known(self, kid: str | None) -> bool:
+        return self._kept is not None and (kid is None or any(key.kid == kid for key in self._kept.keys))
 
     async def _fetch(self) -> None:
         self._asked_at = self._clock()

@@ -11,7 +11,20 @@ from typing import Any
 import structlog
 
 from dialogs import wire
-from dialogs.events import Action, AuthorisationAsked, CollectKeys, Event, Heard, KeyPressed, Listen, Prompt, Say, Silence
+from dialogs.events import (
+    Action,
+    AuthorisationAsked,
+    CodeTyped,
+    CollectKeys,
+    Event,
+    HandOff,
+    Heard,
+    KeyPressed,
+    Listen,
+    Prompt,
+    Say,
+    Silence,
+)
 from voicebot.redaction import RECORDS, JsonValue
 
 Line = dict[str, Any]
@@ -47,6 +60,7 @@ class Journal:
         self._began = clock()
         self._collecting = False
         self._keys_in_a_row = 0
+        self._nobody_asks = False
 
     def happened(self, event: Event) -> None:
         """An event that the dialogue was given."""
@@ -56,8 +70,9 @@ class Journal:
 
     def did(self, action: Action) -> None:
         """An action that the dialogue asked for."""
-        if isinstance(action, CollectKeys | Listen):
+        if isinstance(action, CollectKeys | Listen | HandOff):
             self._collecting = isinstance(action, CollectKeys)
+            self._nobody_asks = isinstance(action, HandOff)
         self._write("action", lambda: wire.encode(_without_pair(action)))
 
     def note(self, kind: str, **data: JsonValue) -> None:
@@ -72,12 +87,13 @@ class Journal:
 
     def _with_keys_hidden(self, event: Event) -> Event:
         """A caller who types a PIN into a menu must not find it in a record."""
-        if isinstance(event, Heard | Silence):
+        if isinstance(event, Heard | Silence | CodeTyped):
             self._keys_in_a_row = 0
         if not isinstance(event, KeyPressed) or self._collecting:
             return event
         self._keys_in_a_row += 1
-        return event if self._keys_in_a_row <= _MENU_KEYS else replace(event, key=HIDDEN_KEY)
+        menu = self._keys_in_a_row <= _MENU_KEYS and not self._nobody_asks  # to the music of a queue no key is a menu's
+        return event if menu else replace(event, key=HIDDEN_KEY)
 
     def _write(self, what: str, data: Callable[[], Mapping[str, object]]) -> None:
         if self.outcome is not None:

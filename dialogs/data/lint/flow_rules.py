@@ -56,6 +56,9 @@ def _unknown_names(sources: Sources, flow: Flow, routes: Routes) -> Iterator[Pro
             yield sources.flow.problem(("steps", name, "to"), f"no queue or route called '{step.to}'", nearest(step.to, known))
         if isinstance(step, Question):
             yield from _unknown_answers(sources, flow, name, step)
+            if step.cautious and step.code:
+                fix = "Remove it: where an emergency is asked about, every key counts at once"
+                yield sources.flow.problem(("steps", name, "code"), "no code is typed at a cautious question", fix)
 
 
 def _unknown_answers(sources: Sources, flow: Flow, name: str, step: Question) -> Iterator[Problem]:

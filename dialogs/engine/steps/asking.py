@@ -35,8 +35,13 @@ def ask(turn: Turn, step: Question | Menu, *, after: str = "") -> str | None:
         _read_menu(turn, step, after)
     else:
         _put_question(turn, step, after)
-    turn.listen(Expect.CHOICE if isinstance(step, Menu) else step.expect)
+    listen(turn, step)
     return None
+
+
+def listen(turn: Turn, step: Question | Menu) -> None:
+    """Speak what was gathered, and listen as this step does."""
+    turn.listen(Expect.CHOICE if isinstance(step, Menu) else step.expect, code=step.code is not None)
 
 
 def _tell(turn: Turn, step: Question | Menu) -> None:

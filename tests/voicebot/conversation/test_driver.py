@@ -33,7 +33,7 @@ from nlu.types import Decision, Hypothesis, Understanding
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.rescue import ANNOUNCE, APOLOGY
 from voicebot.conversation.settings import DriverSettings
-from voicebot.conversation.stage import Prove, Recognised
+from voicebot.conversation.stage import Prove, Recognised, TakeCode
 from voicebot.pipeline.turns import is_backchannel
 from voicebot.records.journal import Journal
 
@@ -124,6 +124,8 @@ def house(
     understand_s: float = 2,
     journal: Journal | None = None,
     authorise: Prove | None = None,
+    take_code: TakeCode | None = None,
+    typing: Callable[[bool], None] = lambda _: None,
 ) -> tuple[CallDriver, Room, Scripted]:
     room, conversation = Room(holds), Scripted(answer)
     driver = CallDriver(
@@ -133,6 +135,8 @@ def house(
         hand_over=hand_over,  # type: ignore[arg-type]
         backchannel=lambda text, listen: is_backchannel(text, listen.expect),
         authorise=authorise,
+        take_code=take_code,
+        typing=typing,
         journal=journal or Journal("c1", started=datetime.now(UTC)),
         settings=DriverSettings("general", max_call_s=max_call_s, max_say_s=max_say_s, understand_s=understand_s),
     )

@@ -31,6 +31,7 @@ class App:
 
     issuer: str
     http: httpx.AsyncClient
+    process: asyncio.subprocess.Process
 
     async def shows(self, customer: str) -> list[dict[str, Any]]:
         """The requests that the customer's app shows."""
@@ -43,6 +44,11 @@ class App:
         url = f"{self.issuer}/customers/{customer}/requests/{request['id']}"
         assert (await self.http.post(url, json={"answer": answer, **more})).status_code == 200
         return str(request["words"])
+
+    async def kill(self) -> None:
+        """The provider is gone, in the middle of whatever it did."""
+        self.process.kill()
+        await self.process.wait()
 
 
 @pytest.fixture
@@ -70,9 +76,10 @@ async def provider(folder: Path, *options: str) -> AsyncIterator[App]:
         assert process.stdout is not None
         issuer = (await process.stdout.readline()).decode().split()[2].rstrip(",")
         async with httpx.AsyncClient(trust_env=False) as http:
-            yield App(issuer, http)
+            yield App(issuer, http, process)
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 

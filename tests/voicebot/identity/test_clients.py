@@ -208,6 +208,26 @@ async def test_many_who_ask_at_once_fetch_once() -> None:
     assert published.asked == 1
 
 
+async def test_who_asks_while_they_are_fetched_waits_for_them() -> None:
+    """Two customers who confirm at one instant, the first after a start."""
+    published, under_way, go_on = Published(), asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        under_way.set()
+        await go_on.wait()
+        return published(request)
+
+    source = KeysAtUrl("https://bank.example/jwks", httpx.AsyncClient(transport=httpx.MockTransport(slow)))
+    kid = published.keys[0].kid
+    first = asyncio.create_task(kids(source, kid))
+    await under_way.wait()
+    second = asyncio.create_task(kids(source, kid))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await first, await second) == ([kid], [kid])
+    assert published.asked == 1
+
+
 async def test_keys_that_cannot_be_fetched_count_for_an_hour_and_no_longer() -> None:
     published = Published()
     source = published.source()

@@ -29,7 +29,7 @@ async def bank(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
 async def test_the_ticket_of_an_invite_ties_the_call_and_only_one(bank: Bank, start_bot: StartBot, open_probe: OpenProbe) -> None:
     """As it comes over the wire."""
     issued = await bank.identity.tickets.issue(APP, order(language="pl", screen="cards"))
-    bot, tie = await start_bot(), by_header(bank.identity.tickets)
+    bot, tie = await start_bot(), by_header(bank.identity.tickets, bank.identity.audit)
     seen = []
     for call in ("k1", "k2"):
         probe = await open_probe(bot)
@@ -45,12 +45,15 @@ async def test_the_ticket_of_an_invite_ties_the_call_and_only_one(bank: Bank, st
 
 @pytest.mark.parametrize("header", ["", " ", "x", "a.b.c", "e" * 5000, "ż"])
 async def test_what_is_no_ticket_changes_nothing(bank: Bank, header: str) -> None:
-    assert await by_header(bank.identity.tickets)(CALLER, CallOffer("r", "f", "t", {"x-ticket": header}), "k1") == CALLER
+    assert (
+        await by_header(bank.identity.tickets, bank.identity.audit)(CALLER, CallOffer("r", "f", "t", {"x-ticket": header}), "k1")
+        == CALLER
+    )
 
 
 async def test_a_call_without_one_asks_nobody_and_with_the_state_away_it_goes_on(bank: Bank, server: StateServer) -> None:
     issued = await bank.identity.tickets.issue(APP, order())
     server.kill()
-    tie = by_header(bank.identity.tickets)
+    tie = by_header(bank.identity.tickets, bank.identity.audit)
     assert await tie(CALLER, CallOffer("r", "f", "t"), "k1") == CALLER
     assert await tie(CALLER, CallOffer("r", "f", "t", {"x-ticket": issued.token}), "k1") == CALLER
