@@ -26,6 +26,10 @@ MOST_OCTETS = 4096
 LONGEST_LIFE = timedelta(seconds=120)
 LEEWAY = timedelta(seconds=5)
 """Clocks may differ so much."""
+CODE_LEAD = "8"
+"""How every code for the telephone begins: menus have no such key, so all their keys count at once, and whoever begins so types a
+code.
+"""
 FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
 """A certificate's SHA-256 as SDP writes it (RFC 8122), in capitals."""
 

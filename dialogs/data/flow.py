@@ -221,7 +221,7 @@ class Patience(Spec):
     digits: float = Field(default=6, ge=2, le=30)
     wait: float = Field(default=20, ge=5, le=120)
     code: float = Field(default=1.5, ge=0.5, le=5)
-    """Where a code may be typed: until a digit alone counts as a key, and a number as long as a code as typed; twice that for the
+    """Where a code may be typed: until an 8 alone counts as a key, and a number as long as a code as typed; twice that for the
     rest of a number.
     """
     slow_times: float = Field(default=1.7, ge=1, le=4)

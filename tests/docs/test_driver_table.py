@@ -51,7 +51,7 @@ BEGINNINGS: dict[str, list[Action]] = {
 }
 AFTERWARDS: dict[str, Fact] = {
     "caller speaks": SpeechStarted(over_bot=False),
-    "a code is typed": KeyPressed("4"),
+    "a code is typed": KeyPressed("8"),
     "on hold": HoldChanged(held=True),
     "over": HungUp("caller"),
 }

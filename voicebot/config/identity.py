@@ -77,8 +77,8 @@ class TicketSettings(Section):
     """So many tickets one customer may get in a minute."""
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 1200
     """And all together."""
-    code_digits: Annotated[int, Field(ge=6, le=12)] = 8
-    """Of the short code for a telephone call."""
+    code_digits: Annotated[int, Field(ge=7, le=12)] = 9
+    """Of the short code for a telephone call; the first one is always 8."""
     code_tries: Annotated[int, Field(ge=1, le=10)] = 3
     """So many codes one call may try."""
     wrong_codes_per_minute: Annotated[int, Field(ge=1, le=1000)] = 20

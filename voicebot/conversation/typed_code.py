@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from caller_id.ticket import CODE_LEAD
 from dialogs.events import CodeResult, CodeTyped, KeyPressed
 from voicebot.conversation.stage import TakeCode
 from voicebot.tasks import cancelled
@@ -17,15 +18,15 @@ from voicebot.tasks import cancelled
 log = structlog.get_logger(__name__)
 
 END, AGAIN = "#", "*"
-MOST_KEYS = 3
-"""More digits in a row are a number, whoever knows the menus by heart."""
 MOST_DIGITS = 64
 CHECK_S = 5.0
 """A code that is not checked by then cannot be."""
 
 
 class TypedDigits:
-    """The digits in a row that are being typed. `number` counts the keys, so that a pause belongs to the last of them."""
+    """The digits in a row that are being typed: they begin as a code does, so that every other key counts at once. `number`
+    counts the keys, so that a pause belongs to the last of them.
+    """
 
     def __init__(self, code_digits: int) -> None:
         """`code_digits`: so many a code has."""
@@ -48,8 +49,10 @@ class TypedDigits:
         return len(self._digits) > 1
 
     def takes(self, key: str) -> bool:
-        """Whether this key belongs to the row: a digit, or with a row under way the key that ends it, or begins it anew."""
+        """Whether this key belongs to the row: it begins one, or with one under way is a digit, ends it, or begins it anew."""
         self.number += 1
+        if not self._digits and key != CODE_LEAD:
+            return False
         if key in (END, AGAIN):
             if self.row and key == AGAIN:
                 self.forget()
@@ -66,7 +69,7 @@ class TypedDigits:
     def settle(self) -> list[KeyPressed | CodeTyped]:
         """The row is over: what it was."""
         digits, self._digits = self._digits, ""
-        if len(digits) <= MOST_KEYS:
+        if len(digits) <= 1:
             return [KeyPressed(digit) for digit in digits]
         whole = len(digits) == self._code_digits
         self._code = digits if whole else ""

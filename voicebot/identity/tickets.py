@@ -12,7 +12,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from caller_id.ticket import LEEWAY, LONGEST_LIFE, Refusal, Ticket, TicketRefused, sign, verify
+from caller_id.ticket import CODE_LEAD, LEEWAY, LONGEST_LIFE, Refusal, Ticket, TicketRefused, sign, verify
 from caller_id.types import Segment
 from voicebot.config.identity import IdentitySettings
 from voicebot.errors import ConfigError, StateError
@@ -113,8 +113,9 @@ class TicketService:
             raise TicketRefused(Refusal.EXPIRED)
         # a telephone shows no certificate
         token = sign(replace(ticket, fingerprint=None), self._keys.signing, issuer=self._name, audience=AUDIENCE)
+        random_digits = self._settings.code_digits - len(CODE_LEAD)
         for _ in range(_MOST_DRAWS):
-            code = f"{secrets.randbelow(10**self._settings.code_digits):0{self._settings.code_digits}d}"
+            code = f"{CODE_LEAD}{secrets.randbelow(10**random_digits):0{random_digits}d}"
             name = _code_name(code)
 
             if await self._shared.spend(name, token, keep_s=left_s):

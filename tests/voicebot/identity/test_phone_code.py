@@ -14,7 +14,7 @@ LOST_CARD: tuple[Step, ...] = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
 
 def wrong(code: str) -> str:
     """Another number of the same length."""
-    return "".join(str((int(digit) + 1) % 10) for digit in code)
+    return code[0] + "".join(str((int(digit) + 1) % 10) for digit in code[1:])
 
 
 def types(*keys: str) -> tuple[Step, ...]:
@@ -36,7 +36,7 @@ async def test_a_code_ties_one_call_to_its_customer(tmp_path: Path) -> None:
                 "C-1": types(f"{wrong(codes['C-1'])}#", f"{codes['C-1']}#"),
                 "C-2": types(f"{spent}#"),
                 "thief": types(f"{spent}#"),
-                "C-3": (OVER_THE_GREETING, Keys(f"99*{codes['C-3'][:4]}"), Pause(1.0), Keys(codes["C-3"][4:]), *LOST_CARD),
+                "C-3": (OVER_THE_GREETING, Keys(f"89*{codes['C-3'][:4]}"), Pause(1.0), Keys(codes["C-3"][4:]), *LOST_CARD),
                 "C-4": types(f"{codes['C-9']}#"),
             }
         )
@@ -64,7 +64,7 @@ async def test_a_code_ties_one_call_to_its_customer(tmp_path: Path) -> None:
 
 
 async def test_what_is_no_code_is_kept_nowhere_and_a_menu_key_is_one(tmp_path: Path) -> None:
-    numbers = {"pesel": "44051401359", "card": "5555444433331111", "pin": "1234"}
+    numbers = {"pesel": "84051401359", "account": "8555444433331111", "pin": "8234"}
     async with phone(tmp_path) as house:
         code = await house.code("C-1")
         scripts = {who: types(f"{number}#") for who, number in numbers.items()}
