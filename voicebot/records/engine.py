@@ -77,7 +77,9 @@ def _engine(url: URL) -> Engine:
         if path is not None:
             with suppress(OSError):  # then the database is away, and connecting says so
                 private_folder(path.parent)
-                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, FILE_MODE))
+                # only where there is none: to close a file that is open here would take this process's locks on it away
+                # (sqlite.org/howtocorrupt.html, 2.2), and another process that ends would delete its log
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, record: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -166,3 +168,29 @@ def test_the_table_of_an_earlier_version_gets_the_columns_it_lacks(database: Dat
     later.write(CallRecord(summary("after", survey="helped"), []))
     assert {call.call_id: call.survey for call in later.calls(limit=10)} == {"before": None, "after": "helped"}
     later.close()
+
+
+# another process that uses the file for a moment, as a command does beside the service
+_OTHER = """
+import sys
+from voicebot.records.database import Database
+database = Database(sys.argv[1])
+database.probe()
+database.close()
+"""
+
+
+def test_a_process_that_ends_leaves_the_log_of_those_that_go_on(tmp_path: Path) -> None:
+    """SQLite deletes it with the last connection. Were ours not seen as one, what is written next would damage the file."""
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    database, audit = Database(url), Database(url)
+    database.write(CallRecord(summary("c1")))
+    audit.probe()  # another connection of this process to the same file
+    subprocess.run([sys.executable, "-c", _OTHER, url], check=True)
+    assert (tmp_path / "calls.db-wal").exists()
+    for number in range(50):
+        database.write(CallRecord(summary(f"d{number}")))
+    assert database.damage() is None
+    assert database.count() == 51
+    for each in (database, audit):
+        each.close()
