@@ -251,7 +251,9 @@ class Listen:
     max_s: float = 20.0
     language: str = "pl"
     code_s: float = 0.0
-    """Digits may be the code of the caller's app: one counts as a key when so many seconds bring no other. 0: each is a key."""
+    """The code of the caller's app may be typed: its first digit alone counts as a key when so many seconds bring no other. Every
+    other key counts at once; with 0 each does.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ class DriverSettings:
     """A call on hold for so long is ended: nobody listens."""
     authorise_s: float = 180.0
     """A request to the caller's app is over by then, whatever its own life."""
-    code_digits: int = 9
-    """So many a code of the app has."""
+    code_digits: int = 0
+    """So many a code of the app has; 0 where none is typed."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The time of day the dialogue is told."""
     conditions: Callable[[], Conditions] | None = None

@@ -1,4 +1,4 @@
-"""Digits typed where a code of the caller's app may be: held back until it is known whether they are keys or a code, and checked.
+"""Digits typed as a code of the caller's app begins, where one may be typed: held back until they are all there, and checked.
 
 They are in no event, no log and no record.
 """

@@ -37,6 +37,7 @@ from voicebot.conversation.stage import Prove, Recognised, TakeCode
 from voicebot.pipeline.turns import is_backchannel
 from voicebot.records.journal import Journal
 
+CODE_DIGITS = 9
 GREETING = Say((Prompt("greeting"),), "pl", mark="m1")
 Answer = Callable[[Event], list[Action]]
 
@@ -138,7 +139,9 @@ def house(
         take_code=take_code,
         typing=typing,
         journal=journal or Journal("c1", started=datetime.now(UTC)),
-        settings=DriverSettings("general", max_call_s=max_call_s, max_say_s=max_say_s, understand_s=understand_s),
+        settings=DriverSettings(
+            "general", max_call_s=max_call_s, max_say_s=max_say_s, understand_s=understand_s, code_digits=CODE_DIGITS
+        ),
     )
     room.driver = driver
     driver.start(CallStarted(Caller()))
