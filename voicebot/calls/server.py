@@ -221,7 +221,8 @@ class ServedCall:
         self._leg = leg
         self._board: CallSwitchboard | None = None
         self._bridged: Bridged | None = None
-        if services.bridging is not None and (services.bridging.settings.way is not Way.REFER or not leg.offer.takes_refer):
+        refer = services.bridging is None or services.bridging.settings.way is Way.REFER or leg.offer.only_refer
+        if services.bridging is not None and not (refer and leg.offer.takes_refer):
             self._board = CallSwitchboard(services.bridging, shared.bundle, services.speaker, shared.metrics)
             self._leg = self._bridged = Bridged(leg, self._board)
         self.let_go = asyncio.Event()

@@ -25,6 +25,8 @@ class CallOffer:
     """How the identity headers are read."""
     takes_refer: bool = True
     """Whether the far end can be asked to call somebody else (REFER): a page in a browser cannot."""
+    only_refer: bool = False
+    """Whether the far end is asked to, and nothing else, whatever `handoff.way` says."""
     app_call: str = ""
     """The call's name for the app that placed it; "" for a call that did not come from the app."""
 
