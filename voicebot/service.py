@@ -27,6 +27,7 @@ from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.sip.trunk_health import count_trunks, trunk_trouble
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
 from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
@@ -202,8 +203,10 @@ async def open_service(
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
         _count_endpoints(metrics, stores, endpoints)
+        count_trunks(metrics, sip)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
+        parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import StartBot, settings
 from tests.voicebot.endpoints.sip.provider.registrar import OpenRegistrar, Registrar, open_tcp
 from voicebot.endpoints.sip.endpoint import SipEndpoint
-from voicebot.endpoints.sip.provider.links import Link, TrunkLinks
 from voicebot.endpoints.sip.provider.registration import Pauses, Registered
 from voicebot.endpoints.sip.provider.sending import Pace
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
+from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunks import Trunk
 
 QUICK, SOON = Pace(t1_s=0.05, t2_s=0.2, give_up_s=1.0), Pauses(first_s=0.05, longest_s=0.2)
-LIMIT_S = 30.0
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def trunk(port: int, **registration: object) -> Trunk:
