@@ -195,6 +195,8 @@ class Settings(BaseSettings):
     callers: Callers = Callers()
     identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of calls that `voicebot serve` runs, each with a SIP port (sip.port, two above, …) and limits of its own."""
 
     @classmethod
     def settings_customise_sources(
