@@ -11,6 +11,7 @@ from pydantic import Secret
 from voicebot.child import ChildProcess
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
+from voicebot.hosts import uri_host
 from voicebot.web.service import Listeners
 
 PROGRAM = (sys.executable, "-m", "voicebot.web")
@@ -65,16 +66,18 @@ def child_settings(
     *,
     state_url: str,
     health: tuple[str, int],
-    sip: tuple[str, int],
+    sip: Sequence[tuple[str, int]],
 ) -> Settings:
     """The settings of the child: those of the parent, with the addresses of the state server, of the calls' local socket and of
-    the SIP stack.
+    the SIP stacks, one a process of calls.
     """
     host, port = health
+    identity, stacks = settings.identity, tuple(f"{uri_host(address)}:{number}" for address, number in sip)
+    web_calls = identity.web_calls.model_copy(update={"stacks": stacks})
     return settings.model_copy(
         update={
             "state": settings.state.model_copy(update={"redis_url": Secret(state_url)}),
-            "sip": settings.sip.model_copy(update={"port": sip[1]}),
+            "identity": identity.model_copy(update={"web_calls": web_calls}),
             "health": settings.health.model_copy(update={"host": host, "port": port}),
         }
     )

@@ -135,7 +135,7 @@ async def _web(console: Console, service: Calls, listeners: Listeners, stack: As
 def _web_settings(settings: Settings, service: Calls) -> Settings:
     from voicebot.web.process import child_settings
 
-    return child_settings(settings, state_url=service.state_url, health=service.health, sip=service.addresses[0])
+    return child_settings(settings, state_url=service.state_url, health=service.health, sip=service.addresses)
 
 
 async def _until_stopped(service: Calls, reloads: Coroutine[Any, Any, None]) -> None:
