@@ -24,7 +24,6 @@ from voicebot.endpoints.sip.stack import (
     StackUnknown,
     incoming_calls,
     message_layout,
-    on_stack,
     read_address,
     read_pointer,
     stack,
@@ -66,7 +65,7 @@ class Rules(Protocol):
 
 
 class RequestListener:
-    """In front of the user agent from `start` until `close`.
+    """In front of the user agent from `start` until `stop`.
 
     `received` is called on the stack's thread with every INVITE and with keys that the stack does not report; `refused` with the
     reason of what was refused here.
@@ -84,29 +83,24 @@ class RequestListener:
         """STACK'S THREAD. Who sent the request that is being handled."""
 
     def start(self, port: int) -> None:
-        """Begin; the stack runs already. `port` proves that its transports are read rightly. Raises StackUnknown."""
+        """STACK'S THREAD. Begin. `port` proves that its transports are read rightly. Raises StackUnknown."""
         self._layout = message_layout()
-        with on_stack() as library:
-            self._sip = library.uag_sip()
-            if library.sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
-                raise StackUnknown("it takes no listener")
-            try:
-                self._move_to_front()
-                self._take_large_datagrams(port)
-                self._hide_name()
-            except StackUnknown:
-                self._leave()
-                raise
+        self._sip = stack().uag_sip()
+        if stack().sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
+            raise StackUnknown("it takes no listener")
+        try:
+            self._move_to_front()
+            self._take_large_datagrams(port)
+            self._hide_name()
+        except StackUnknown:
+            self.stop()
+            raise
 
-    def close(self) -> None:
-        """Stop; harmless when the stack has stopped, which ends every listener."""
+    def stop(self) -> None:
+        """STACK'S THREAD. Stop; harmless when it has stopped."""
         if self._listener.value:
-            with on_stack():
-                self._leave()
-
-    def _leave(self) -> None:
-        listener, self._listener = self._listener, c_void_p()
-        stack().mem_deref(listener)
+            listener, self._listener = self._listener, c_void_p()
+            stack().mem_deref(listener)
 
     def _move_to_front(self) -> None:
         """Behind the first listener alone: that is the transactions', which keeps repetitions, ACK and CANCEL from us."""
