@@ -31,7 +31,7 @@ from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
-from voicebot.endpoints.sip.stack_log import mask_stack_logs
+from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace
 from voicebot.endpoints.sip.trunks import come_from, trunk_of
 from voicebot.tasks import ended
@@ -60,6 +60,7 @@ class SipEndpoint:
         self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
+        self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
         self._listener: RequestListener | None = None
         self._media_gate: MediaGate | None = None
@@ -160,6 +161,7 @@ class SipEndpoint:
         self._trace = SipTrace(self._loop)
         self._trace.attach()
         mask_stack_logs()
+        self._printed.start()
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -265,6 +267,7 @@ class SipEndpoint:
         if self._orphans is not None:
             self._orphans.close()
             self._orphans = None
+        self._printed.close()
         if self._trace is not None:
             self._trace.detach()
 
