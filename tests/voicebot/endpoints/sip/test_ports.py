@@ -22,5 +22,5 @@ def test_an_address_of_another_machine_is_not_called_taken() -> None:
 def test_a_port_that_is_taken_is_called_so() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(EndpointError, match="in use.*stop the program"):
+        with pytest.raises(EndpointError, match=r"in use.*stop the program"):
             check_free("127.0.0.1", taken.getsockname()[1], ("udp",))
