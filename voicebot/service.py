@@ -231,6 +231,7 @@ async def open_service(
         _count_endpoints(metrics, stores, endpoints)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
+        parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
@@ -331,6 +332,9 @@ def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpo
     metrics.read_from("voicebot_endpoint_malformed_total", lambda: {each.name: each.counts.malformed for each in endpoints})
     metrics.read_from("voicebot_endpoint_live_calls", lambda: {each.name: each.counts.live for each in endpoints})
     metrics.read_from("voicebot_strangers_turned_away_total", lambda: {each.name: each.counts.turned_away for each in endpoints})
+    metrics.read_from(
+        "voicebot_media_turned_away_total", lambda: {each.name: each.counts.media_turned_away for each in endpoints}
+    )
 
 
 def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint], identity: Identity) -> list[Part]:
