@@ -27,7 +27,7 @@ from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack_log import mask_stack_logs
-from voicebot.endpoints.sip.trace import Invite, SipTrace
+from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunks import come_from, trunk_of
 from voicebot.tasks import ended
 
@@ -47,6 +47,8 @@ class SipEndpoint:
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
+        self.taps: tuple[Tap, ...] = ()
+        """Hear of every SIP message from the start on."""
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
@@ -128,6 +130,7 @@ class SipEndpoint:
         """Start the stack, close the gate, listen. Raises EndpointError."""
         self._port = self.settings.port or free_port(self.settings.host)
         self._trace = SipTrace(asyncio.get_running_loop())
+        self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
         runtime = Runtime()
