@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,18 +17,124 @@ from urllib.parse import quote
 import httpx
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from voicebot.cli.errors import told_plainly, write_file
 from voicebot.cli.options import AsJson, Config
 from voicebot.tables import show_table
 
 if TYPE_CHECKING:
+    from voicebot.endpoints.sip.checking.check import Wanted
+    from voicebot.endpoints.sip.checking.findings import Finding
+    from voicebot.endpoints.sip.settings import SipSettings
     from voicebot.endpoints.sip.tracing.ring import TracedCall
 
 app = typer.Typer(no_args_is_help=True, help="Trunks and calls, for whoever keeps the telephone side.")
 
 _HEAD = ("began", "call", "X-Call-Ref", "Call-ID", "far end", "messages", "last")
 _ASK_S = 10.0
+_FOUND = ("trunk", "check", "", "seen", "what to do")
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+
+
+@app.command()
+def check(
+    trunk: Annotated[str | None, typer.Argument(metavar="[TRUNK]", help="its name in sip.trunks; without it all")] = None,
+    to: Annotated[str, typer.Option(help="place a test call to this SIP URI: media, keys, SRTP are seen in it")] = "",
+    keys: Annotated[str, typer.Option(help="pressed in the test call")] = "***",
+    refer_to: Annotated[str, typer.Option("--refer", help="transfer the test call to this SIP URI: a telephone will ring")] = "",
+    address: Annotated[str, typer.Option(help="ask the far end here: sip:HOST:PORT")] = "",
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0.5, max=60, help="seconds to wait for an answer")] = 8.0,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Tell what works between us and a trunk or PBX, what does not, and what to do. Exit 1 when something failed.
+
+    It needs no running service, and disturbs none: it asks from ports of its own. Only --to places a call.
+    """
+    from voicebot.config.loading import load_settings
+    from voicebot.endpoints.sip.checking.check import Wanted
+
+    with told_plainly():
+        settings = load_settings(config)
+        sip = settings.sip_settings()
+        _refuse_unknown(sip, trunk, {"--to": to, "--refer": refer_to}, address, keys)
+    wanted = Wanted(trunk, address, to, refer_to, keys, timeout_s)
+    with _quiet_stack():
+        found = asyncio.run(_found(sip, settings.health.url, wanted))
+    if as_json:
+        print(
+            json.dumps([{**each, "outcome": str(each["outcome"])} for each in map(_as_dict, found)], ensure_ascii=False, indent=1)
+        )
+    else:
+        _print_findings(found)
+    raise typer.Exit(1 if any(each.outcome == "failed" for each in found) else 0)
+
+
+def _refuse_unknown(sip: SipSettings, trunk: str | None, calls: dict[str, str], address: str, keys: str) -> None:
+    """Raises ConfigError for what cannot be asked."""
+    from voicebot.endpoints.leg import KEYS
+    from voicebot.endpoints.sip.checking.places import place_of
+    from voicebot.endpoints.sip.transfer import is_transfer_target
+    from voicebot.errors import ConfigError
+
+    if trunk is not None and trunk not in sip.all_trunks:
+        raise ConfigError(f"no trunk {_plain(trunk)!r}; there are: {', '.join(sip.all_trunks) or 'none, name one in sip.trunks'}")
+    for option, uri in calls.items():
+        if uri and not (is_transfer_target(uri) and place_of(uri)):
+            raise ConfigError(f"{option} {_plain(uri)!r}: write it like sip:802@192.0.2.7, without parameters")
+    if address and place_of(address) is None:
+        raise ConfigError(f"--address {_plain(address)!r}: write it like sip:pbx.bank.example:5060 or 192.0.2.7")
+    if calls["--refer"] and not calls["--to"]:
+        raise ConfigError("--refer transfers the test call: name its number with --to as well")
+    if any(key not in KEYS for key in keys):
+        raise ConfigError(f"--keys {_plain(keys)!r}: only {KEYS} are keys of a telephone")
+
+
+async def _found(sip: SipSettings, url: str, wanted: Wanted) -> list[Finding]:
+    from voicebot.endpoints.sip.checking.check import check as checked
+    from voicebot.endpoints.sip.checking.running_service import RunningService
+
+    console = Console(stderr=True)
+    found = []
+    with console.status("checking") as status:
+        async for finding in checked(sip, RunningService(url), wanted, lambda doing: status.update(_plain(doing))):
+            found.append(finding)
+            if not console.is_terminal:
+                print(f"… {finding.trunk} {finding.check}: {finding.outcome}".replace("  ", " "), file=sys.stderr, flush=True)
+    return found
+
+
+@contextmanager
+def _quiet_stack() -> Iterator[None]:
+    """The table says it all: log lines would stand between. Nothing is switched off: the stack's trace comes by logging."""
+    nowhere = logging.NullHandler()
+    logging.getLogger().addHandler(nowhere)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(nowhere)
+
+
+def _as_dict(finding: Finding) -> dict[str, Any]:
+    return asdict(finding)
+
+
+def _print_findings(found: list[Finding]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        rows = [(each.trunk, each.check, str(each.outcome), each.what, each.todo) for each in found]
+        show_table(console, _FOUND, [tuple(map(_plain, row)) for row in rows], tabs=False)
+    else:
+        for each in found:
+            where = f"{each.trunk + ' ' if each.trunk else ''}{each.check}"
+            line = Text.assemble((f"{each.outcome:8}", _COLOURS[each.outcome]), (f"{_plain(where)}  ", "bold"), _plain(each.what))
+            console.print(line, highlight=False)
+            if each.todo:
+                console.print(Text(f"          → {_plain(each.todo)}", style="cyan"), highlight=False)
+    failed = sum(each.outcome == "failed" for each in found)
+    warned = sum(each.outcome == "warning" for each in found)
+    console.print(f"{failed} failed, {warned} to look at, {len(found)} in all", highlight=False)
 
 
 @app.command()

@@ -97,7 +97,7 @@ def parse_trace(text: str) -> SipMessage | None:
         source=way["source"].rpartition(":")[0].strip("[]"),
         call_id=headers.get("call-id", headers.get("i", "")),
         method=method.strip(),
-        cseq=int(number) if number.isdigit() else 0,
+        cseq=int(number) if number.isdecimal() else 0,
         status=int(response["status"]) if response else 0,
         progress=int(fragment["status"]) if fragment else 0,
         refer=int(event[1]) if event else 0,

@@ -79,4 +79,4 @@ class WireTap:
 
 def _address(text: str) -> Address:
     host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port) if port.isdigit() else 0
+    return host.strip("[]"), int(port) if port.isdecimal() else 0
