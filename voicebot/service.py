@@ -27,6 +27,10 @@ from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.sip.tracing.hep import hep_sender
+from voicebot.endpoints.sip.tracing.ring import Traces
+from voicebot.endpoints.sip.tracing.routes import trace_routes
+from voicebot.endpoints.sip.tracing.wire import WireTap
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
 from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
@@ -214,12 +218,14 @@ async def open_service(
         shared = await open_shared(settings, bundle, stack, process=process, clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
-        session = shared.session(engines.understanding, sinks)
+        traces = Traces(settings.sip.trace)
+        session = shared.session(engines.understanding, (*sinks, traces.noted))
         call_services = _call_services(settings, session, engines, stores, shared.identity)
         calls = CallServer(call_services)
         progress("opening the line")
         directory = _directory(settings, stack)
         sip = _sip(settings, calls, directory)
+        sip.taps = (await _wire_tap(settings, traces, stack),)
         sip.let_dial(_queues(bundle))
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
@@ -241,7 +247,7 @@ async def open_service(
             return metrics.render()
 
         state = ServiceState()
-        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)})
+        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)}, trace_routes(traces))
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
@@ -318,6 +324,14 @@ def _marks(settings: Settings, stores: Stores, metrics: Metrics) -> CallerMarks:
 
 def _sip(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> SipEndpoint:
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
+
+
+async def _wire_tap(settings: Settings, traces: Traces, stack: AsyncExitStack) -> WireTap:
+    """Every SIP message goes to the trace, and to Homer where there is one."""
+    if settings.sip.hep is None:
+        return WireTap(traces.wire)
+    homer = await stack.enter_async_context(hep_sender(settings.sip.hep))
+    return WireTap(traces.wire, homer.wire)
 
 
 def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: Stores) -> tuple[WebCallEndpoint, ...]:

@@ -32,7 +32,7 @@ from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
-from voicebot.endpoints.sip.trace import Invite, SipTrace
+from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunks import come_from, trunk_of
 from voicebot.tasks import ended
 
@@ -54,6 +54,8 @@ class SipEndpoint:
         self.died = asyncio.Event()
         self.unknown_stack = ""
         """Why this build of the stack cannot do all that it should; "" when it can."""
+        self.taps: tuple[Tap, ...] = ()
+        """Hear of every SIP message from the start on."""
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
@@ -159,6 +161,7 @@ class SipEndpoint:
         self._port = self.settings.port or free_port(self.settings.host)
         self._loop = asyncio.get_running_loop()
         self._trace = SipTrace(self._loop)
+        self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
         self._printed.start()
