@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.voicebot.endpoints.asterisk.bot import running as asterisk_running
+from tests.voicebot.endpoints.contract.asterisk import AriFarEnd
 from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
 from tests.voicebot.endpoints.contract.far_end import QUEUE, SETTLE_S, FarEnd
 from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
@@ -15,6 +17,7 @@ from tests.voicebot.endpoints.sip.answerer import HOST, Queue
 from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 from tests.voicebot.endpoints.web_call.bank import ADDRESS
+from voicebot.endpoints.asterisk.settings import MediaWay
 from voicebot.endpoints.web_call.dialog import AppDialogs
 from voicebot.endpoints.web_call.settings import WebCallSettings
 
@@ -64,7 +67,22 @@ async def _web_call(stack: AsyncExitStack) -> FarEnd:
     return WebFarEnd(app, dialogs, await stack.enter_async_context(WebPhone("http://127.0.0.1")), queue)
 
 
-OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "bridged": _bridged, "web_call": _web_call}
+async def _ari(stack: AsyncExitStack) -> FarEnd:
+    return AriFarEnd(await stack.enter_async_context(asterisk_running()))
+
+
+async def _ari_audiosocket(stack: AsyncExitStack) -> FarEnd:
+    return AriFarEnd(await stack.enter_async_context(asterisk_running(MediaWay.AUDIOSOCKET)))
+
+
+OPENERS: dict[str, Opener] = {
+    "memory": _memory,
+    "sip": _sip,
+    "bridged": _bridged,
+    "web_call": _web_call,
+    "ari": _ari,
+    "ari_audiosocket": _ari_audiosocket,
+}
 """What the stack holds is closed when the test is over."""
 
 

@@ -256,7 +256,7 @@ class TestTransfer:
         leg = await connect(far_end)
         outcome = await both(leg.transfer(QUEUE, 1.5), far_end.answer_transfer(answer))
         assert (outcome.ok, outcome.reason) == (ok, reason)
-        assert outcome.status in statuses
+        assert outcome.status in (statuses if getattr(far_end, "tells_sip_status", True) else {0, *statuses})
 
     async def test_to_no_address_is_unreachable(self, far_end: FarEnd) -> None:
         leg = await connect(far_end)
