@@ -10,6 +10,7 @@ import pytest
 from tests.voicebot.endpoints.asterisk.bot import running as asterisk_running
 from tests.voicebot.endpoints.contract.asterisk import AriFarEnd
 from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
+from tests.voicebot.endpoints.contract.dialplan import Dialplan, DialplanFarEnd
 from tests.voicebot.endpoints.contract.far_end import QUEUE, SETTLE_S, FarEnd
 from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
@@ -75,6 +76,19 @@ async def _ari_audiosocket(stack: AsyncExitStack) -> FarEnd:
     return AriFarEnd(await stack.enter_async_context(asterisk_running(MediaWay.AUDIOSOCKET)))
 
 
+async def _dialplan(stack: AsyncExitStack, way: str = "websocket") -> FarEnd:
+    dialplan = Dialplan()
+    stack.push_async_callback(dialplan.close)
+    await dialplan.start()
+    far_end = DialplanFarEnd(dialplan, way)
+    stack.push_async_callback(far_end.close)
+    return far_end
+
+
+async def _audiosocket(stack: AsyncExitStack) -> FarEnd:
+    return await _dialplan(stack, "audiosocket")
+
+
 OPENERS: dict[str, Opener] = {
     "memory": _memory,
     "sip": _sip,
@@ -82,6 +96,8 @@ OPENERS: dict[str, Opener] = {
     "web_call": _web_call,
     "ari": _ari,
     "ari_audiosocket": _ari_audiosocket,
+    "dialplan": _dialplan,
+    "audiosocket": _audiosocket,
 }
 """What the stack holds is closed when the test is over."""
 
