@@ -24,6 +24,7 @@ from voicebot.config.identity import May
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
+from voicebot.endpoints.asterisk.opening import open_asterisk
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
@@ -230,7 +231,15 @@ async def open_service(
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
         metrics.read_from("voicebot_bridged_calls", lambda: calls.bridged)
-        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores))
+        asterisk = await open_asterisk(
+            settings.asterisk,
+            calls.serve,
+            stack,
+            max_calls=settings.limits.max_calls,
+            max_call_s=settings.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
+            directory=directory,
+        )
+        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores), *asterisk)
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
