@@ -15,7 +15,17 @@ import pytest
 from tests.deploy.edge import HOST, Bot, Edge, open_bot, open_edge, until
 from tests.voicebot.state.servers import StateServer, server
 from voicebot.endpoints.sip.ports import free_port
-from voicebot.softphone import CallReport, CallScript, Keys, Step, UntilEnded, UntilSpeaking, run_script_process
+from voicebot.softphone import (
+    CallReport,
+    CallScript,
+    Keys,
+    OnTransfer,
+    Pause,
+    Step,
+    UntilEnded,
+    UntilSpeaking,
+    run_script_process,
+)
 
 __all__ = ["server"]
 
@@ -74,6 +84,11 @@ async def house(server: StateServer, tmp_path: Path) -> AsyncIterator[House]:
         yield House(edge, list(bots), tmp_path, sections, stack)
 
 
+def arrived(report: CallReport) -> bool:
+    """At a queue; one that only rings ends the call with its transfer."""
+    return report.put_through or bool(report.transfer_target)
+
+
 def all_arrived(reports: Sequence[CallReport]) -> bool:
     return all(report.put_through for report in reports)
 
@@ -93,3 +108,33 @@ async def test_calls_are_shared_and_when_a_bot_dies_no_new_call_is_lost(house: H
     await house.start(0)
     assert all_arrived(await house.call(script, script))
     assert len(house.bots[0].calls) == 1, "one that is back has calls again"
+
+
+async def test_a_rolling_restart_drops_nobody(house: House) -> None:
+    """One bot after the other is stopped, as a deploy does, under callers in every phase; calls come in all the time."""
+    phases = {
+        "listens": (UntilEnded(60),),
+        "hears the greeting": (UntilSpeaking(0.3), Keys("91"), UntilEnded(60)),
+        "in the menu": (UntilSpeaking(0.3), Keys("9"), Pause(6), Keys("1"), UntilEnded(60)),
+        "barges in": (UntilSpeaking(1.0), Keys("9"), UntilSpeaking(0.5), Keys("2"), UntilEnded(60)),
+        "is being transferred": (UntilSpeaking(0.3), Keys("93"), UntilEnded(60)),
+    }
+    ringing = {"is being transferred": OnTransfer.IGNORE}
+    scripts = [
+        house.script(*steps, name=name, delay_s=3.0 * turn + 0.5 * at, on_transfer=ringing.get(name, OnTransfer.ACCEPT))
+        for turn in range(9)
+        for at, (name, steps) in enumerate(phases.items())
+    ]
+    calls = asyncio.create_task(house.call(*scripts))
+    restarted = 0
+    for at in (0, 1):
+        bot = house.bots[at]
+        await until(lambda bot=bot: len(bot.calls) >= 4)  # type: ignore[misc]
+        assert not calls.done(), "they call all the while"
+        assert await bot.stop() == 0
+        restarted += len(bot.calls)
+        await house.start(at)
+    reports = await calls
+    dropped = [(report.call, report.status, report.close_reason) for report in reports if not arrived(report)]
+    assert dropped == []
+    assert 8 <= restarted < len(reports)
