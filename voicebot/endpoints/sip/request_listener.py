@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from ctypes import c_void_p
 from typing import Protocol
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10
 _LARGEST_DATAGRAM = 65_535
+_LONGEST_LENGTH = 6
 _LOG_EVERY_S = 5.0
 _EMPTY = b"Content-Length: 0\r\n\r\n"
 _SDP = (b"application", b"sdp")
@@ -171,6 +172,7 @@ class RequestListener:
                 return True
             # with the whole of its headers, whatever the length: the trace cuts long ones
             self._received(parse_message(message.head, "", received=True, source=message.source[0]))
+        _cut(message, headers)
         if not message.body:
             return False
         if not self._put_right(message, headers.get("content-type", "")):
@@ -207,8 +209,9 @@ class RequestListener:
 
     def _info(self, message: StackMessage) -> bool:
         """Answer what carries a key and the stack does not read rightly; leave the rest to it."""
-        head = parse_message(message.head, "", received=True, source=message.source[0])
-        content_type = header_values(message.head).get("content-type", "")
+        headers = header_values(message.head)
+        _cut(message, headers)
+        content_type = headers.get("content-type", "")
         if not content_type.lower().startswith("application/dtmf") or not stack().uag_call_find(message.call_id):
             return False
         key = info_key(content_type, message.body)
@@ -216,12 +219,19 @@ class RequestListener:
             return self._reply(message, 400, "Bad Request", b"")
         if is_read_by_stack(content_type, message.body):
             return False
-        self._received(head.with_key(key))
+        self._received(parse_message(message.head, "", received=True, source=message.source[0]).with_key(key))
         return self._reply(message, 200, "OK", b"")
 
     def _reply(self, message: StackMessage, status: int, reason: str, headers: bytes) -> bool:
         error = stack().sip_treplyf(None, None, self._sip, message.address, False, status, reason.encode(), headers + _EMPTY)
         return not error
+
+
+def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:
+    """A datagram may be longer than its message: what is behind its end does not count (RFC 3261, 18.3)."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and len(length) < _LONGEST_LENGTH:
+        message.cut(int(length))
 
 
 def _string_at(address: int) -> bytes:

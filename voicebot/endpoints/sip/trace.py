@@ -25,7 +25,8 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
 _LONGEST_NUMBER = 11  # a CSeq has 31 bits (RFC 3261, 8.1.1.5)
 _CALLS_KEPT = 2048
 _FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261, 7.3.1)
-_SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "o": "event"}  # RFC 3261, 7.3.3; RFC 6665
+# RFC 3261, 7.3.3; RFC 6665
+_SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "l": "content-length", "o": "event"}
 _LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
 Tap = Callable[[float, str, "SipMessage"], None]
 """Hears of every message: unix time, the stack's record of it, and what was read in it."""
