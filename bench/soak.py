@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from bench.load import sipp
 from bench.load.bot import Bot, Resources, running_bot
@@ -104,9 +105,8 @@ async def soak(minutes: float, per_second: float) -> Soaked:
             await stack.enter_async_context(sipp.placing(order, FOLDER, 40_000 + 2_400 * number))
             for number, order in enumerate(orders)
         ]
-        every = asyncio.gather(cancelling, *placing)
-        during = await _sampled(bot, every, minutes * 60 / _SAMPLES)
-        cancelled, *_ = await every
+        during = await _sampled(bot, asyncio.gather(cancelling, *placing), minutes * 60 / _SAMPLES)
+        cancelled = await cancelling
         await bot.idle(120)
         await asyncio.sleep(_SETTLED_S)
         calls = sum(order.calls for order in orders) + sum(cancelled.values())
@@ -124,11 +124,12 @@ async def _warm(bot: Bot) -> None:
     await asyncio.sleep(_SETTLED_S)
 
 
-async def _sampled(bot: Bot, every: asyncio.Future[list[object]], seconds: float) -> list[Resources]:
+async def _sampled(bot: Bot, every: asyncio.Future[Any], seconds: float) -> list[Resources]:
     samples = []
     while not every.done():
         samples.append(bot.resources())
         await asyncio.wait({every}, timeout=max(1.0, seconds))
+    await every  # raises what kept calls from being placed
     return samples
 
 

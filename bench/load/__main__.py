@@ -9,9 +9,11 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from bench.load.bot import running_bot
+from bench.load.model import Machine, OneCall, sizing, sizing_table
 from bench.load.speaking import measure_speaking
 from bench.load.steps import Row, held, per_second
 from bench.load.tables import knee, measured_on, row_table, write
@@ -19,6 +21,7 @@ from bench.parts import part
 from voicebot.logs import configure_logs
 
 FOLDER = Path("var/bench-load")
+SIZES = (60, 500, 2000, 10_000)
 PARTS = ("held", "rate", "speaking")
 
 
@@ -42,17 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _measure(asked: argparse.Namespace) -> None:
+    good: list[Row] = []
     if "held" in asked.only or "rate" in asked.only:
         async with running_bot(FOLDER, deaf=True, max_calls=200) as bot:
             if "held" in asked.only:
                 rows = [_said(row) async for row in held(bot, FOLDER, asked.calls, asked.seconds)]
+                good = [row for row in rows if row.good]
                 _tell("held", row_table(rows, "calls at once"), knee(rows, "calls at once"), keep=asked.write)
             if "rate" in asked.only:
                 rows = [_said(row) async for row in per_second(bot, FOLDER, asked.rates, asked.seconds)]
                 _tell("rate", row_table(rows, "calls a second"), knee(rows, "calls a second"), keep=asked.write)
     if "speaking" in asked.only:
         async with running_bot(FOLDER, deaf=False, max_calls=200) as bot:
-            _tell("speaking", *await measure_speaking(bot, asked.speaking), keep=asked.write)
+            spoken = await measure_speaking(bot, asked.speaking)
+        _tell("speaking", spoken.table, spoken.verdict, keep=asked.write)
+        if good:
+            _tell("sizing", *_sized(good, spoken.utterance_s), keep=asked.write)
 
 
 def _said(row: Row) -> Row:
@@ -62,6 +70,16 @@ def _said(row: Row) -> Row:
         flush=True,
     )
     return row
+
+
+def _sized(good: Sequence[Row], utterance_s: float) -> tuple[str, str]:
+    """The model, with what was measured."""
+    row = good[-1]
+    call = OneCall(cores=row.call_cores, utterance_s=utterance_s, redis=row.redis, rows=row.rows)
+    figures = ", ".join(f"{each.name} {getattr(call, each.name):.3g}" for each in fields(OneCall))
+    machine = ", ".join(f"{each.name} {getattr(Machine(), each.name):g}" for each in fields(Machine))
+    verdict = f"Of one call: {figures}. Of a machine, and assumed of the servers: {machine}."
+    return sizing_table([sizing(calls, call, Machine()) for calls in SIZES]), verdict
 
 
 def _tell(name: str, found: str, verdict: str, *, keep: bool) -> None:

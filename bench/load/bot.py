@@ -77,6 +77,8 @@ class Bot:
     service: Service
     told: Told
     lags_ms: list[float] = field(default_factory=list)
+    call_seconds: float = 0.0
+    """Calls at once, added up over the time."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -87,6 +89,7 @@ class Bot:
         """What the journals say from now on."""
         self.told = Told()
         self.lags_ms.clear()
+        self.call_seconds = 0.0
         return self.told
 
     def heard(self, call_id: str, line: Line) -> None:
@@ -125,9 +128,11 @@ class Bot:
     async def keep_time(self) -> None:
         """How late the event loop is, again and again."""
         while True:
-            due = time.perf_counter() + _LAG_EVERY_S
+            began = time.perf_counter()
             await asyncio.sleep(_LAG_EVERY_S)
-            self.lags_ms.append(max(0.0, 1000 * (time.perf_counter() - due)))
+            took = time.perf_counter() - began
+            self.lags_ms.append(max(0.0, 1000 * (took - _LAG_EVERY_S)))
+            self.call_seconds += took * self.service.sip.counts.live
 
 
 def cpu_by_process() -> Mapping[str, float]:

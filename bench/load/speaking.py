@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench.calls import MATTERS
 from bench.load.bot import Bot, cpu_by_process
@@ -18,9 +19,20 @@ RESPONSE_S = 2.5
 _NUMBERS = itertools.count(7_000_000)
 
 
-async def measure_speaking(bot: Bot, steps: Sequence[int]) -> tuple[str, str]:
-    """A table, and where the knee is, in a sentence. Each caller says a matter, confirms it, and is put through."""
-    rows, best, worst = [], 0, ""
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """What came of it."""
+
+    table: str
+    verdict: str
+    """Where the knee is."""
+    utterance_s: float
+    """Processor seconds of one utterance, what the rest of its call takes included."""
+
+
+async def measure_speaking(bot: Bot, steps: Sequence[int]) -> Speaking:
+    """Each caller says a matter, confirms it, and is put through."""
+    rows, best, worst, utterance_s = [], 0, "", 0.0
     for callers in steps:
         await bot.idle(40)
         bot.asked_anew()
@@ -28,6 +40,8 @@ async def measure_speaking(bot: Bot, steps: Sequence[int]) -> tuple[str, str]:
         reports = await run_script_process(_scripts(bot, callers), host="127.0.0.1")
         wall = time.monotonic() - began
         cpu = {name: (seconds - before.get(name, 0.0)) / wall for name, seconds in cpu_by_process().items()}
+        spent, utterances = cpu["service"] * wall, sum(len(report.responses) for report in reports)
+        utterance_s = utterance_s or spent / max(1, utterances)
         p50, p95, through = _heard(reports)
         good = p95 <= RESPONSE_S and through == callers
         best = callers if good and not worst else best
@@ -38,7 +52,7 @@ async def measure_speaking(bot: Bot, steps: Sequence[int]) -> tuple[str, str]:
         )
     head = ("callers at once", "held up", "response p50, p95", "put through", "CPU in cores", "load before")
     verdict = f"{best} speaking callers at once held up; {worst or 'the knee lies above'}."
-    return table(head, rows), verdict
+    return Speaking(table(head, rows), verdict, utterance_s)
 
 
 def _scripts(bot: Bot, callers: int) -> list[CallScript]:

@@ -37,6 +37,8 @@ class Row:
     lag_p95_ms: float
     cpu: dict[str, float]
     """Cores, by process."""
+    call_cores: float
+    """Cores of the service for one call while it lasts."""
     redis: float
     """Commands of the state server, of each call."""
     rows: float
@@ -114,6 +116,7 @@ async def _step(bot: Bot, folder: Path, name: str, flow: str, calls: int, *, at_
             gaps,
             lags[min(len(lags) - 1, int(0.95 * len(lags)))],
             cpu,
+            (after["service"] - before["service"]) / max(1.0, bot.call_seconds),
             (await bot.redis_commands() - commands) / calls,
             (told.lines + told.began) / calls,
             machine,

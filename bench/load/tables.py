@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 from bench.load.steps import Row
@@ -23,13 +24,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def row_table(rows: Sequence[Row], what: str) -> str:
     """The rows of one kind of load; `what` heads the first column."""
     head = (what, "held up", "INVITE→200 p50, p95", "SIP repeated", "keys", "steered right", "worst gap, heard", "loop late p95")
-    return table((*head, "CPU in cores", "Redis commands, rows a call", "load before"), [_cells(row, what) for row in rows])
+    more = ("CPU in cores", "of a call", "Redis commands, rows a call", "load before")
+    return table((*head, *more), [_cells(row, what) for row in rows])
 
 
 def _cells(row: Row, what: str) -> tuple[str, ...]:
     worst = max(row.gaps.worst_ms, default=0.0)
     return (
-        f"{row.per_second:g}" if "second" in what else str(row.calls),
+        _load(row, what),
         "yes" if row.good else f"no: {', '.join(row.troubles)}",
         f"{row.answer_p50_ms:.0f}, {row.answer_p95_ms:.0f} ms",
         str(row.retransmissions),
@@ -38,18 +40,24 @@ def _cells(row: Row, what: str) -> tuple[str, ...]:
         f"{worst:.0f} ms, {row.gaps.heard} of {len(row.gaps.worst_ms)}" if row.gaps.measured else "not measured",
         f"{row.lag_p95_ms:.1f} ms",
         ", ".join(f"{name} {cores:.2f}" for name, cores in row.cpu.items()),
+        f"{row.call_cores:.3f}",
         f"{row.redis:.0f}, {row.rows:.0f}",
         f"{row.machine:.1f}",
     )
 
 
 def knee(rows: Sequence[Row], unit: str) -> str:
-    """In a sentence."""
-    good = [row for row in rows if row.good]
-    bad = next((row for row in rows if not row.good), None)
-    of = (lambda row: f"{row.per_second:g}") if "second" in unit else (lambda row: str(row.calls))
-    best = f"{of(good[-1])} {unit} held up" if good else f"not even {of(rows[0])} {unit} held up" if rows else "nothing measured"
-    return f"{best}; at {of(bad)}: {', '.join(bad.troubles)}." if bad else f"{best}; the knee lies above."
+    """In a sentence: the last step before the first that did not hold up."""
+    good = list(takewhile(lambda row: row.good, rows))
+    if len(good) == len(rows):
+        return f"{_load(good[-1], unit)} {unit} held up; the knee lies above." if good else "Nothing measured."
+    bad = rows[len(good)]
+    best = f"{_load(good[-1], unit)} {unit} held up" if good else "Not even the first step held up"
+    return f"{best}; at {_load(bad, unit)}: {', '.join(bad.troubles)}."
+
+
+def _load(row: Row, unit: str) -> str:
+    return f"{row.per_second:g}" if "second" in unit else str(row.calls)
 
 
 def measured_on() -> str:

@@ -21,7 +21,7 @@ from voicebot.endpoints.sip.tracing.pcap import capture_file, udp_frame
 
 
 def row(calls: int, **changes: object) -> Row:
-    good = Row(calls, 4, calls, 0, 4, 9, 0, calls, calls, Gaps([25.0] * calls), 2.0, {"service": 0.2}, 20, 25, 0.5)
+    good = Row(calls, 4, calls, 0, 4, 9, 0, calls, calls, Gaps([25.0] * calls), 2.0, {"service": 0.2}, 0.02, 20, 25, 0.5)
     return judged(replace(good, **changes))  # type: ignore[arg-type]
 
 
@@ -81,7 +81,7 @@ def test_a_table_is_put_between_its_marks_and_nowhere_else(tmp_path: Path) -> No
 
 def test_the_page_of_capacity_has_a_place_for_each_table() -> None:
     page = Path("docs/capacity.md").read_text(encoding="utf-8")
-    for name in ("held", "rate", "speaking", "soak"):
+    for name in ("held", "rate", "speaking", "sizing", "soak"):
         assert f"<!-- measured: {name} -->" in page
 
 
