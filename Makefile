@@ -30,22 +30,27 @@ apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester"; }
 
-test check: ENGINES += chromium firefox-esr turnserver:coturn
+test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables \
+	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules
 
-# a process for each core; the tests of one file share one, and what is costly to make for them
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# a process for each core and one more, since tests mostly wait; the tests of one file share one, and what is costly to make for them.
+# Tests place real calls with real time limits: what failed beside others runs once more, alone, and is named. A fault fails again.
+define run-tests
+	@$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile || { test $$? -eq 1 && \
+	  echo "once more, alone, what failed beside other tests:" && $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none --maxfail 3; }
+endef
 
 test: install
-	$(PYTEST)
+	$(run-tests)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST)
+	$(run-tests)
 
 # lint, types and the tests of the packages that do no I/O, side by side: under a minute on two cores
 quick: install

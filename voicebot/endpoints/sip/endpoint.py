@@ -20,13 +20,18 @@ from caller_id.types import Caller
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import DialFailed, EndpointError
 from voicebot.endpoints.leg import CallOffer, TransferTarget
+from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.dialling import Dialler
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.sip.media_gate import MediaGate
+from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
-from voicebot.endpoints.sip.stack_log import mask_stack_logs
+from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
+from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunks import come_from, trunk_of
 from voicebot.tasks import ended
@@ -47,6 +52,8 @@ class SipEndpoint:
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
+        self.unknown_stack = ""
+        """Why this build of the stack cannot do all that it should; "" when it can."""
         self.taps: tuple[Tap, ...] = ()
         """Hear of every SIP message from the start on."""
         self._directory = directory
@@ -55,7 +62,11 @@ class SipEndpoint:
         self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
+        self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
+        self._listener: RequestListener | None = None
+        self._media_gate: MediaGate | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
@@ -91,6 +102,7 @@ class SipEndpoint:
             live=len(self._legs),
             refused=self._refused,
             turned_away=self._gate.turned_away if self._gate is not None else 0,
+            media_turned_away=self._media_gate.turned_away if self._media_gate is not None else 0,
             malformed=self._orphans.freed if self._orphans is not None else 0,
         )
 
@@ -104,6 +116,24 @@ class SipEndpoint:
         if self._trace is None:
             raise EndpointError("the SIP stack has not started")
         return self._trace
+
+    def why_unavailable(self, live: int = 0) -> str:
+        """Why no call can be taken just now, when `live` are there at least; "" when one can. For any thread."""
+        if self._shutting_down:
+            return "the endpoint is closing"
+        if self._draining:
+            return "the endpoint takes no more calls"
+        return "too many calls" if max(live, self._live) >= self.settings.max_calls else ""
+
+    @property
+    def codecs(self) -> Collection[Codec]:
+        """Those we take."""
+        return self.settings.codecs
+
+    @property
+    def encryption(self) -> str:
+        """Of media: "none" where we have no SRTP."""
+        return self.settings.media_encryption
 
     @property
     def full(self) -> bool:
@@ -129,10 +159,12 @@ class SipEndpoint:
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
         self._port = self.settings.port or free_port(self.settings.host)
-        self._trace = SipTrace(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._trace = SipTrace(self._loop)
         self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
+        self._printed.start()
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -140,7 +172,8 @@ class SipEndpoint:
             runtime.on_dead = self._stack_died
             runtime.subscribe(self._on_stack_event)
             self._orphans = OrphanedCalls()
-            self._orphans.start()
+            await run_on_stack(runtime, self._orphans.start)
+            await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             for account in self.settings.accounts():
@@ -157,6 +190,37 @@ class SipEndpoint:
         except EndpointError:
             await self.close()
             raise
+
+    async def _listen(self, runtime: Runtime) -> None:
+        """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
+        listener = RequestListener(self, self.trace.take, self._refused_by_listener)
+        gate = MediaGate(self._media_sources, lambda: listener.source[0])
+        try:
+            await run_on_stack(runtime, lambda: listener.start(self._port))
+        except StackUnknown as error:
+            self.unknown_stack = str(error)
+            log.error(
+                "sip: this build of the stack is not known: a full endpoint answers 486, OPTIONS are always 200, and RTP is "
+                "taken from anybody. Install the version that pyproject.toml names. It is %s",
+                error,
+            )
+            return
+        self._listener = listener
+        await run_on_stack(runtime, gate.start)
+        self._media_gate = gate
+
+    async def _unlisten(self, runtime: Runtime) -> None:
+        """While the stack is still there."""
+        gate, self._media_gate = self._media_gate, None
+        listener, self._listener = self._listener, None
+        for each in (gate, listener):
+            if each is not None and not self.died.is_set():
+                with contextlib.suppress(BaresipError):
+                    await run_on_stack(runtime, each.stop)
+
+    def _media_sources(self, sender: str) -> MediaSources:
+        """STACK'S THREAD."""
+        return media_sources(self.settings.all_trunks, sender)
 
     def let_in(self, settings: SipSettings) -> None:
         """The trunks of these settings from now on; calls under way go on."""
@@ -182,8 +246,8 @@ class SipEndpoint:
         return await self._dialler.dial(uri, headers, timeout_s, wide=sample_rate > 8000, live=self._live)
 
     async def drain(self, timeout_s: float) -> bool:
-        """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`. Queues can be
-        called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
+        """Take no new calls (503 to INVITE and OPTIONS) and wait for the live ones; False when some are left after `timeout_s`.
+        Queues can be called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
         """
         self._draining = True
         with contextlib.suppress(TimeoutError):
@@ -200,24 +264,22 @@ class SipEndpoint:
             await self._gate.close()
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
+            await self._unlisten(runtime)
             with contextlib.suppress(BaresipError):
                 await runtime.close()
         if self._orphans is not None:
             self._orphans.close()
             self._orphans = None
+        self._printed.close()
         if self._trace is not None:
             self._trace.detach()
 
     def _incoming(self, call: Call) -> None:
         """A leg from the first moment on, so that it misses nothing that happens to the call."""
-        if self._trace is None or self._shutting_down:
-            self._refuse(call, "the endpoint is closing")
-        elif self._draining:
-            self._refuse(call, "the endpoint takes no more calls")
-        elif self.full:
-            self._refuse(call, "too many calls")
+        if why := self.why_unavailable():
+            self._refuse(call, why)  # the listener let it pass a moment ago
         else:
-            leg = SipLeg(call, offer_of(call), self.settings, self._trace)
+            leg = SipLeg(call, offer_of(call), self.settings, self.trace)
             self._legs.add(leg)
             self._no_legs.clear()
             self._run(self._serve(call, leg), f"sip-call-{call.handle}")
@@ -225,6 +287,13 @@ class SipEndpoint:
     def _refuse(self, call: Call, why: str) -> None:
         self._note_refusal(why)
         self._run(_reject(call), f"sip-refusal-{call.handle}")
+
+    def _refused_by_listener(self, why: str) -> None:
+        """STACK'S THREAD."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._note_refusal, why)
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

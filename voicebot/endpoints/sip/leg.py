@@ -279,10 +279,16 @@ class SipLeg:
         """The trace shows a message of this call."""
         if message.key:
             if message.received and message.key in KEYS:
-                self._pressed(self._presses.info_seen(message.key, _now()))
+                self._info_seen(message)
         elif self._transfer is not None:
             self._transfer.saw_message(message, _now())
             self._transfer_news.set()
+
+    def _info_seen(self, message: SipMessage) -> None:
+        if message.unreported:
+            self._life_came = True
+            self._pressed(self._presses.reported(message.key, _now()))
+        self._pressed(self._presses.info_seen(message.key, _now()))
 
     def _pressed(self, keys: Iterable[str]) -> None:
         """Report presses, and look again when the next one becomes certain."""

@@ -31,6 +31,8 @@ class Trunk(BaseModel):
 
     peers: tuple[Annotated[str, AfterValidator(_network)], ...]
     """Networks (CIDR) that its packets come from."""
+    media_peers: tuple[Annotated[str, AfterValidator(_network)], ...] | None = None
+    """Networks (CIDR) that its RTP comes from, and from nowhere else; none given: `peers`, and the address in its SDP."""
     caller_id: CallerIdRules = CallerIdRules()
     """How its identity headers are read."""
 
@@ -38,6 +40,11 @@ class Trunk(BaseModel):
     def networks(self) -> tuple[Network, ...]:
         """Of `peers`."""
         return parse_networks(self.peers)
+
+    @property
+    def media_networks(self) -> tuple[Network, ...]:
+        """Of `media_peers`, else of `peers`."""
+        return self.networks if self.media_peers is None else parse_networks(self.media_peers)
 
 
 def short_form(peers: Sequence[str], trusted: Sequence[str] | None, *, verstat: bool) -> dict[str, Trunk]:
