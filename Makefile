@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -70,6 +70,14 @@ quick-tests:
 # ONLY="yardstick load": these parts (see python -m bench --help)
 bench: install
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+# calls at once and a second, with sipp; the tables go to docs/capacity.md: CALLS="20 40 60" RATES="5 10" SECONDS=15 ONLY="held rate"
+bench-load: install
+	$(BIN)/python -m bench.load --write $(if $(CALLS),--calls $(CALLS)) $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
+
+# calls of every kind of ending: MINUTES=30 RATE=4; the result goes to docs/capacity.md
+soak: install
+	$(BIN)/python -m bench.soak --write $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 # CALLS=20 SECONDS=15 ATTACKS="silent frames" TLS=1 (see python -m bench.hostile --help)
 bench-hostile: install

@@ -14,6 +14,7 @@ import structlog
 
 from voicebot.config.settings import Settings
 from voicebot.endpoints.sip.ports import check_free
+from voicebot.endpoints.sip.tracing.gathered import gathered_routes
 from voicebot.errors import StateError
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import health_app
@@ -131,7 +132,8 @@ async def open_workers(
             return merged({PARENT: metrics.render(), **told})
 
         running = Workers(settings, state_url, processes, (settings.health.host, 0), state, parts)
-        app = health_app(parts, figures, lambda: {"bundle": running.bundle_version, **asdict(state)})
+        traces = gathered_routes(asking, lambda: [_url(each.addresses) for each in processes if each.addresses is not None])
+        app = health_app(parts, figures, lambda: {"bundle": running.bundle_version, **asdict(state)}, traces)
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         running.health = (settings.health.host, local.port)

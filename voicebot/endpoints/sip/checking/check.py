@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from voicebot.endpoints.sip.checking.far_end import ANSWER_S, FarEnd
 from voicebot.endpoints.sip.checking.findings import Finding, Notes
-from voicebot.endpoints.sip.checking.own_side import header_trust, own_side
+from voicebot.endpoints.sip.checking.own_side import header_trust, own_side, registration
 from voicebot.endpoints.sip.checking.places import Place, place_of, places_of
 from voicebot.endpoints.sip.checking.running_service import RunningService
 from voicebot.endpoints.sip.checking.trial_call import TrialCall
@@ -44,6 +44,8 @@ async def check(settings: SipSettings, service: RunningService, wanted: Wanted, 
         )
     for name in chosen:
         yield header_trust(name, trunks[name])
+        if (registered := await registration(name, service)) is not None:
+            yield registered
         places = _asked_at(wanted.address) or places_of(trunks[name], settings)
         if not places:
             todo = f"its peers are whole networks: name the far end, voicebot sip check {name} --address sip:HOST:PORT"

@@ -100,6 +100,17 @@ def _own_certificate(path: Path) -> Finding:
     return notes.ok("own certificate", f"good until {expires:%Y-%m-%d}")
 
 
+async def registration(name: str, service: RunningService) -> Finding | None:
+    """Ours at the trunk, as the running service has it: to register beside it would take its calls away. None: it has none."""
+    state, notes = await service.of_trunk("voicebot_trunk_registered", name), Notes(name)
+    if state is None:
+        return None
+    if state > 0:
+        return notes.ok("registration", "the service is registered there")
+    why = ((await service.asked("/health") or {}).get("parts", {}).get("trunks", {})).get("why") or "it is not registered"
+    return notes.failed("registration", str(why), "compare registrar, user and password with what the provider gave you")
+
+
 def header_trust(name: str, trunk: Trunk) -> Finding:
     """What we make of its identity headers."""
     rules, notes = trunk.caller_id, Notes(name)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 _ASK_S = 5.0
 
@@ -25,6 +26,21 @@ class RunningService:
         except (httpx.HTTPError, ValueError):
             return None
         return told if isinstance(told, dict) else None
+
+    async def of_trunk(self, metric: str, trunk: str) -> float | None:
+        """The metric of that trunk, the least of all processes; None where it tells none."""
+        try:
+            async with httpx.AsyncClient(base_url=self.url, timeout=_ASK_S, trust_env=False) as client:
+                families = list(text_string_to_metric_families((await client.get("/metrics")).text))
+        except (httpx.HTTPError, ValueError):
+            return None
+        found = [
+            each.value
+            for family in families
+            for each in family.samples
+            if (each.name, each.labels.get("trunk")) == (metric, trunk)
+        ]
+        return min(found, default=None)
 
     async def trace_of(self, name: str) -> dict[str, Any] | None:
         """The call of that name in its trace; None when there is none."""

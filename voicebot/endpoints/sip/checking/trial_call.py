@@ -75,7 +75,7 @@ class TrialCall:
     ) -> AsyncIterator[Finding]:
         notes = Notes(self.trunk)
         yield notes.ok("test call", f"{self.to} answered")
-        sdp = _answer(heard)
+        sdp = await _answer(heard)
         description = described(sdp) if sdp else None
         if description is not None:
             yield offer(notes, description)
@@ -186,10 +186,14 @@ async def _nobody(leg: Leg, identify: Identify) -> None:
     """Calls that come in at the test's port are not taken."""
 
 
-def _answer(heard: list[tuple[str, SipMessage]]) -> str:
-    """The far end's description in the last 2xx to our INVITE."""
-    found = [record for record, said in heard if said.received and said.method == "INVITE" and 200 <= said.status < 300]
-    return re.split(r"\r?\n\r?\n", found[-1], maxsplit=1)[-1] if found else ""
+async def _answer(heard: list[tuple[str, SipMessage]]) -> str:
+    """The far end's description in the 2xx to our INVITE; "" when there is none. The trace may lag behind the call."""
+    for _ in range(round(_TOLD_S / 0.1)):
+        for record, said in heard:
+            if said.received and said.method == "INVITE" and 200 <= said.status < 300:
+                return re.split(r"\r?\n\r?\n", record, maxsplit=1)[-1]
+        await asyncio.sleep(0.1)
+    return ""
 
 
 def _pressed(call: dict[str, object]) -> int:

@@ -20,8 +20,14 @@ _MOST_PAYLOAD = 65_000
 
 def as_pcap(messages: Iterable[WireMessage]) -> bytes:
     """The whole file, in the order of time."""
-    packets = [_record(message) for message in sorted(messages, key=lambda message: message.at)]
-    return struct.pack("=IHHiIII", _MAGIC, 2, 4, 0, 0, _SNAP, _ETHERNET) + b"".join(packets)
+    ordered = sorted(messages, key=lambda message: message.at)
+    return capture_file((each.at, udp_frame(each.source, each.target, wire_bytes(each.text)[:_MOST_PAYLOAD])) for each in ordered)
+
+
+def capture_file(frames: Iterable[tuple[float, bytes]]) -> bytes:
+    """Ethernet frames with their unix times."""
+    head = struct.pack("=IHHiIII", _MAGIC, 2, 4, 0, 0, _SNAP, _ETHERNET)
+    return head + b"".join(_record(at, frame) for at, frame in frames)
 
 
 def wire_bytes(text: str) -> bytes:
@@ -38,14 +44,14 @@ def wire_bytes(text: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + content
 
 
-def _record(message: WireMessage) -> bytes:
-    frame = _frame(message.source, message.target, wire_bytes(message.text)[:_MOST_PAYLOAD])
-    seconds = int(message.at)
-    micros = int((message.at - seconds) * 1_000_000)
+def _record(at: float, frame: bytes) -> bytes:
+    seconds = int(at)
+    micros = int((at - seconds) * 1_000_000)
     return struct.pack("=IIII", seconds, micros, len(frame), len(frame)) + frame
 
 
-def _frame(source: Address, target: Address, payload: bytes) -> bytes:
+def udp_frame(source: Address, target: Address, payload: bytes) -> bytes:
+    """A datagram with its headers, IPv6 where either address is."""
     here, there = ip_address(source[0]), ip_address(target[0])
     length = 8 + len(payload)
     udp = struct.pack("!HHHH", source[1], target[1], length, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,14 +17,14 @@ def trace_routes(traces: Traces) -> list[Route]:
     """Only for programs on this machine: whoever collects the metrics from elsewhere has no business with calls."""
 
     async def listed(request: Request) -> Response:
-        if not _is_local(request):
-            return _refused()
+        if not is_local(request):
+            return refused()
         return JSONResponse({"calls": await asyncio.to_thread(lambda: [summary(call) for call in traces.listed()])})
 
     async def one(request: Request) -> Response:
-        if not _is_local(request):
-            return _refused()
-        found = traces.found(unquote(request.path_params["call"]))
+        if not is_local(request):
+            return refused()
+        found = traces.found(request.path_params["call"])
         if not found:
             return JSONResponse({"detail": "no such call in the trace"}, 404)
         return JSONResponse(await asyncio.to_thread(as_json, found))  # redaction takes a while
@@ -33,12 +32,14 @@ def trace_routes(traces: Traces) -> list[Route]:
     return [Route("/sip/traces", listed), Route("/sip/traces/{call:path}", one)]
 
 
-def _is_local(request: Request) -> bool:
+def is_local(request: Request) -> bool:
+    """Whether a program on this machine asks."""
     try:
         return request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:
         return False
 
 
-def _refused() -> Response:
+def refused() -> Response:
+    """For everybody else."""
     return JSONResponse({"detail": "traces are told on this machine only"}, 403)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from voicebot.endpoints.sip.checking.description import described
 from voicebot.endpoints.sip.checking.options import parse_reply
+from voicebot.endpoints.sip.checking.own_side import registration
 from voicebot.endpoints.sip.checking.places import Place, place_of, places_of
+from voicebot.endpoints.sip.checking.running_service import RunningService
 from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.http.server import listen, serve
+from voicebot.http.settings import HttpLimits
 
 
 @pytest.mark.parametrize(
@@ -63,3 +71,27 @@ def test_no_answer_breaks_the_check(data: bytes) -> None:
     assert reply.seen_as is None or isinstance(reply.seen_as[0], str)
     described(data.decode("latin-1"))
     described("m=audio " + data.decode("latin-1"))
+
+
+@pytest.mark.parametrize(("value", "outcome"), [("1.0", "ok"), ("0.0", "failed")])
+async def test_a_registration_is_as_the_running_service_tells(value: str, outcome: str) -> None:
+    async def figures(_: Request) -> Response:
+        return PlainTextResponse(
+            f'# TYPE voicebot_trunk_registered gauge\nvoicebot_trunk_registered{{trunk="carrier"}} {value}\n'
+        )
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"parts": {"trunks": {"ok": value == "1.0", "why": "carrier refuses the password"}}})
+
+    sock = listen("127.0.0.1", 0, setting="health")
+    app = Starlette(routes=[Route("/metrics", figures), Route("/health", health)])
+    running = await serve(app, sock, limits=HttpLimits())
+    try:
+        service = RunningService(f"http://127.0.0.1:{running.port}")
+        found = await registration("carrier", service)
+        assert found is not None
+        assert found.outcome == outcome
+        assert await registration("another", service) is None
+    finally:
+        await running.close()
+    assert found.what == ("the service is registered there" if outcome == "ok" else "carrier refuses the password")
