@@ -223,6 +223,12 @@ FAMILIES: Mapping[str, Family] = {
             "endpoint",
             wrong="A few are usual on an open network; many, or calls that do not come in: compare sip.peers with the trunk.",
         ),
+        _counter(
+            "voicebot_media_turned_away_total",
+            "Datagrams of media that came from somebody else than the far end, and were dropped.",
+            "endpoint",
+            wrong="If callers are not heard, name their media's networks in its trunk's media_peers; else it is an attack.",
+        ),
         # conversations
         _counter(
             "voicebot_decisions_total",

@@ -25,11 +25,12 @@ _NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 """Events by their number, as some gateways write them (RFC 4733, 3.2)."""
 _NO_VOICE = ("telephone-event/", "cn/")
 _MOST_MEDIA = 64
+_LONGEST_TYPE = 500  # the expression looks at it again and again
 
 
 def sdp_part(content_type: str, body: bytes) -> tuple[int, int] | None:
     """Where the first SDP of a multipart body begins and ends; None when it has none."""
-    named = _BOUNDARY.match(content_type.strip())
+    named = _BOUNDARY.match(content_type.strip()[:_LONGEST_TYPE])
     if named is None:
         return None
     mark = b"--" + (named["quoted"] or named["plain"]).encode("latin-1")

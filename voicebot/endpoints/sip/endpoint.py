@@ -24,14 +24,16 @@ from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.dialling import Dialler
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.sip.media_gate import MediaGate
+from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
-from voicebot.endpoints.sip.stack import StackUnknown
-from voicebot.endpoints.sip.stack_log import mask_stack_logs
-from voicebot.endpoints.sip.trace import Invite, SipTrace
+from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
+from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
+from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
@@ -53,6 +55,10 @@ class SipEndpoint:
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
+        self.unknown_stack = ""
+        """Why this build of the stack cannot do all that it should; "" when it can."""
+        self.taps: tuple[Tap, ...] = ()
+        """Hear of every SIP message from the start on."""
         self.trunk_rules = TrunkRules(settings.all_trunks)
         self._links: TrunkLinks | None = None
         self._datagrams: StackDatagrams | None = None
@@ -62,8 +68,10 @@ class SipEndpoint:
         self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
+        self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
         self._listener: RequestListener | None = None
+        self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
@@ -100,6 +108,7 @@ class SipEndpoint:
             live=len(self._legs),
             refused=self._refused,
             turned_away=self._gate.turned_away if self._gate is not None else 0,
+            media_turned_away=self._media_gate.turned_away if self._media_gate is not None else 0,
             malformed=self._orphans.freed if self._orphans is not None else 0,
         )
 
@@ -158,8 +167,10 @@ class SipEndpoint:
         self._port = self.settings.port or free_port(self.settings.host)
         self._loop = asyncio.get_running_loop()
         self._trace = SipTrace(self._loop)
+        self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
+        self._printed.start()
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -167,8 +178,8 @@ class SipEndpoint:
             runtime.on_dead = self._stack_died
             runtime.subscribe(self._on_stack_event)
             self._orphans = OrphanedCalls()
-            self._orphans.start()
-            self._listen()
+            await run_on_stack(runtime, self._orphans.start)
+            await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
             await self._link(self._trace)
@@ -210,17 +221,38 @@ class SipEndpoint:
         if links is not None:
             await links.close()
 
-    def _listen(self) -> None:
+    async def _listen(self, runtime: Runtime) -> None:
         """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
+        gate = MediaGate(self._media_sources, lambda: listener.source[0])
         try:
-            listener.start(self._port)
+            await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
+            self.unknown_stack = str(error)
             if any(trunk.digest is not None for trunk in self.settings.all_trunks.values()):
                 raise EndpointError(f"sip: this build of the stack cannot ask trunks for a digest: {error}") from None
-            log.error("sip: this build of the stack is not known, so it answers 486 when full, and OPTIONS always: %s", error)
+            log.error(
+                "sip: this build of the stack is not known: a full endpoint answers 486, OPTIONS are always 200, and RTP is "
+                "taken from anybody. Install the version that pyproject.toml names. It is %s",
+                error,
+            )
             return
         self._listener = listener
+        await run_on_stack(runtime, gate.start)
+        self._media_gate = gate
+
+    async def _unlisten(self, runtime: Runtime) -> None:
+        """While the stack is still there."""
+        gate, self._media_gate = self._media_gate, None
+        listener, self._listener = self._listener, None
+        for each in (gate, listener):
+            if each is not None and not self.died.is_set():
+                with contextlib.suppress(BaresipError):
+                    await run_on_stack(runtime, each.stop)
+
+    def _media_sources(self, sender: str) -> MediaSources:
+        """STACK'S THREAD."""
+        return media_sources(self.settings.all_trunks, sender)
 
     def let_in(self, settings: SipSettings) -> None:
         """The trunks of these settings from now on; calls under way go on."""
@@ -274,15 +306,14 @@ class SipEndpoint:
         if self._gate is not None:
             await self._gate.close()
         runtime, self._runtime = self._runtime, None
-        if self._listener is not None and not self.died.is_set():
-            self._listener.close()
-        self._listener = None
         if runtime is not None:
+            await self._unlisten(runtime)
             with contextlib.suppress(BaresipError):
                 await runtime.close()
         if self._orphans is not None:
             self._orphans.close()
             self._orphans = None
+        self._printed.close()
         if self._trace is not None:
             self._trace.detach()
 

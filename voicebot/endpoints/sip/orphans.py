@@ -41,13 +41,13 @@ class OrphanedCalls:
         self._on_timer = OnTimer(self._look)
 
     def start(self) -> None:
-        """Begin; the stack runs already, and has no account yet. Raises EndpointError."""
-        if error := self._stack.bevent_register(self._on_event, None):
+        """STACK'S THREAD. Begin; the stack has no account yet. Raises EndpointError."""
+        if error := stack().bevent_register(self._on_event, None):
             raise EndpointError(f"the SIP stack does not tell its events: error {error}")
 
     def close(self) -> None:
         """Stop, after the stack has stopped."""
-        self._stack.bevent_unregister(self._on_event)
+        stack().bevent_unregister(self._on_event)
 
     def _stack_event(self, number: int, event: int, _: object) -> None:
         """STACK'S THREAD, in the middle of its work: start the timer, nothing else."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from ctypes import c_void_p
 from typing import Protocol
 
@@ -24,7 +24,6 @@ from voicebot.endpoints.sip.stack import (
     StackUnknown,
     incoming_calls,
     message_layout,
-    on_stack,
     read_address,
     read_pointer,
     stack,
@@ -36,6 +35,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10
 _LARGEST_DATAGRAM = 65_535
+_LONGEST_LENGTH = 6
 _LOG_EVERY_S = 5.0
 _EMPTY = b"Content-Length: 0\r\n\r\n"
 _SDP = (b"application", b"sdp")
@@ -72,7 +72,7 @@ class Rules(Protocol):
 
 
 class RequestListener:
-    """In front of the user agent from `start` until `close`.
+    """In front of the user agent from `start` until `stop`.
 
     `received` is called on the stack's thread with every INVITE and with keys that the stack does not report; `refused` with the
     reason of what was refused here.
@@ -90,29 +90,24 @@ class RequestListener:
         """STACK'S THREAD. Who sent the request that is being handled."""
 
     def start(self, port: int) -> None:
-        """Begin; the stack runs already. `port` proves that its transports are read rightly. Raises StackUnknown."""
+        """STACK'S THREAD. Begin. `port` proves that its transports are read rightly. Raises StackUnknown."""
         self._layout = message_layout()
-        with on_stack() as library:
-            self._sip = library.uag_sip()
-            if library.sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
-                raise StackUnknown("it takes no listener")
-            try:
-                self._move_to_front()
-                self._take_large_datagrams(port)
-                self._hide_name()
-            except StackUnknown:
-                self._leave()
-                raise
+        self._sip = stack().uag_sip()
+        if stack().sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
+            raise StackUnknown("it takes no listener")
+        try:
+            self._move_to_front()
+            self._take_large_datagrams(port)
+            self._hide_name()
+        except StackUnknown:
+            self.stop()
+            raise
 
-    def close(self) -> None:
-        """Stop; harmless when the stack has stopped, which ends every listener."""
+    def stop(self) -> None:
+        """STACK'S THREAD. Stop; harmless when it has stopped."""
         if self._listener.value:
-            with on_stack():
-                self._leave()
-
-    def _leave(self) -> None:
-        listener, self._listener = self._listener, c_void_p()
-        stack().mem_deref(listener)
+            listener, self._listener = self._listener, c_void_p()
+            stack().mem_deref(listener)
 
     def _move_to_front(self) -> None:
         """Behind the first listener alone: that is the transactions', which keeps repetitions, ACK and CANCEL from us."""
@@ -185,6 +180,7 @@ class RequestListener:
                 return True
             # with the whole of its headers, whatever the length: the trace cuts long ones
             self._received(parse_message(head, "", received=True, source=source))
+        _cut(message, headers)
         if message.body and not self._put_right(message, headers.get("content-type", "")):
             self._refused("its body has no SDP")
             return self._reply(message, 415, "Unsupported Media Type", b"Accept: application/sdp\r\n")
@@ -227,8 +223,9 @@ class RequestListener:
 
     def _info(self, message: StackMessage) -> bool:
         """Answer what carries a key and the stack does not read rightly; leave the rest to it."""
-        head = parse_message(message.head, "", received=True, source=message.source[0])
-        content_type = header_values(message.head).get("content-type", "")
+        headers = header_values(message.head)
+        _cut(message, headers)
+        content_type = headers.get("content-type", "")
         if not content_type.lower().startswith("application/dtmf") or not stack().uag_call_find(message.call_id):
             return False
         if not self._rules.trunk_rules.takes_info(message.source[0]):
@@ -238,12 +235,19 @@ class RequestListener:
             return self._reply(message, 400, "Bad Request", b"")
         if is_read_by_stack(content_type, message.body):
             return False
-        self._received(head.with_key(key))
+        self._received(parse_message(message.head, "", received=True, source=message.source[0]).with_key(key))
         return self._reply(message, 200, "OK", b"")
 
     def _reply(self, message: StackMessage, status: int, reason: str, headers: bytes) -> bool:
         error = stack().sip_treplyf(None, None, self._sip, message.address, False, status, reason.encode(), headers + _EMPTY)
         return not error
+
+
+def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:
+    """A datagram may be longer than its message: what is behind its end does not count (RFC 3261, 18.3)."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and len(length) < _LONGEST_LENGTH:
+        message.cut(int(length))
 
 
 def _string_at(address: int) -> bytes:

@@ -15,6 +15,7 @@ from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
 from voicebot.endpoints.sip.provider.settings import host_and_port
+from voicebot.endpoints.sip.tracing.settings import HepSettings, TraceSettings
 from voicebot.endpoints.sip.trunks import RESERVED, Srtp, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
 
@@ -91,6 +92,10 @@ class SipSection(BaseModel):
     transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     """How long after the first progress report of a transfer a refusal may come, before the caller counts as handed over."""
     user: str = "voicebot"
+    trace: TraceSettings = TraceSettings()
+    """What `voicebot sip trace` can show."""
+    hep: HepSettings | None = None
+    """Homer gets a copy of every SIP message."""
 
 
 class SipSettings(SipSection):

@@ -7,18 +7,21 @@ build is refused with `StackUnknown` instead of being misread.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import baresip._native as native
+from baresip import Runtime
+from baresip import _events as events
 
 from voicebot.endpoints.errors import EndpointError
 
@@ -37,7 +40,7 @@ TIMER_BYTES = 512
 
 # as in baresip.h and in libre's re_*.h
 _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
-    "account_aor": (c_char_p, [c_void_p]),
+    "account_medianat": (c_char_p, [c_void_p]),
     "audio_strm": (c_void_p, [c_void_p]),
     "bevent_get_call": (c_void_p, [c_void_p]),
     "bevent_register": (c_int, [OnEvent, c_void_p]),
@@ -53,8 +56,6 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "mbuf_write_mem": (c_int, [c_void_p, c_char_p, c_size_t]),
     "mem_deref": (c_void_p, [c_void_p]),
     "mem_ref": (c_void_p, [c_void_p]),
-    "re_thread_enter": (None, []),
-    "re_thread_leave": (None, []),
     "rtcp_sock": (c_void_p, [c_void_p]),
     "rtp_sock": (c_void_p, [c_void_p]),
     "sa_struct_get_size": (c_size_t, []),
@@ -75,7 +76,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "uag_sip": (c_void_p, []),
     "udp_register_helper": (c_int, [c_void_p, c_void_p, c_int, c_void_p, OnDatagram, c_void_p]),
     "udp_rxsz_set": (None, [c_void_p, c_size_t]),
-    "udp_sock_fd": (c_int, [c_void_p, c_int]),
+    "udp_sock_fd": (c_int, [c_void_p]),
 }
 _PROBE = (
     b"INVITE sip:probe@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKprobe\r\nFrom: <sip:a@192.0.2.2>;tag=1\r\n"
@@ -92,8 +93,11 @@ class StackUnknown(Exception):
 
 @cache
 def stack() -> ctypes.CDLL:
-    """The stack's own functions. Raises EndpointError when this build of the binding hides them."""
-    library = ctypes.CDLL(native.__file__)
+    """STACK'S THREAD. The stack's own functions; in callbacks, or by `run_on_stack`. Raises EndpointError when one is hidden.
+
+    The interpreter is kept meanwhile: to give it up at every small call, and wait for it again, would hold up all media.
+    """
+    library = ctypes.PyDLL(native.__file__)
     for name, (result, arguments) in _FUNCTIONS.items():
         try:
             function = getattr(library, name)
@@ -120,15 +124,50 @@ def incoming_calls() -> int:
     return len(calls(lambda call: not stack().call_is_outgoing(call) and stack().call_id(call) is not None))
 
 
-@contextmanager
-def on_stack() -> Iterator[ctypes.CDLL]:
-    """The stack's functions, while its thread waits: for calls from any other thread."""
-    library = stack()
-    library.re_thread_enter()
+async def run_on_stack(runtime: Runtime, work: Callable[[], None]) -> None:
+    """Do something on the stack's own thread, between its own work: only there may its lists and timers be touched. What `work`
+    raises is raised here. Raises BaresipError when the stack does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    sink: list[Any] = []
+
+    def event(number: int, handle: int, payload: bytes | None) -> None:
+        # other events come in the middle of the stack's work
+        if number == native.lib.BP_EV_PONG:
+            _swap_sink(sink[0])
+            loop.call_soon_threadsafe(_finish, done, _outcome(work))
+        sink[0](number, handle, payload)
+
+    sink.append(_swap_sink(event))
     try:
-        yield library
+        await runtime.cmd(native.lib.BP_CMD_PING)
+        await done
     finally:
-        library.re_thread_leave()
+        if not done.done():
+            _swap_sink(sink[0])
+
+
+def _swap_sink(sink: Any) -> Any:
+    """Who gets the stack's events from now on; returns who got them before."""
+    return events.set_sink(sink)  # type: ignore[no-untyped-call]
+
+
+def _outcome(work: Callable[[], None]) -> Exception | None:
+    try:
+        work()
+    except Exception as error:
+        return error
+    return None
+
+
+def _finish(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.cancelled():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 def check_version() -> None:
@@ -178,30 +217,30 @@ class MessageLayout:
 
 @cache
 def message_layout() -> MessageLayout:
-    """Found in a message that is decoded for it. Raises StackUnknown."""
+    """STACK'S THREAD. Found in a message that is decoded for it. Raises StackUnknown."""
     check_version()
-    with on_stack() as library:
-        buffer = library.mbuf_alloc(len(_PROBE))
-        message = c_void_p()
-        try:
-            library.mbuf_write_mem(buffer, _PROBE, len(_PROBE))
-            start = Buffer.from_address(buffer).start
-            Buffer.from_address(buffer).pos = 0
-            if library.sip_msg_decode(ctypes.byref(message), buffer) or not message.value:
-                raise StackUnknown("it does not decode a plain INVITE")
-            words = _words(message.value)
-            found = [
-                _place(words, (start + _PROBE.index(b"INVITE"), 6)),
-                _place(words, (start + _PROBE.index(b"x-probe-type"), 12, start + _PROBE.index(b"x-probe-sub"), 11)),
-                _place(words, (start + _PROBE.index(b"probe-id"), 8)),
-                _place(words, (buffer,)),
-            ]
-            at = Buffer.from_address(buffer)
-            if at.left != b"body":
-                raise StackUnknown("a decoded message's buffer does not stand at its body")
-        finally:
-            library.mem_deref(message)
-            library.mem_deref(buffer)
+    library = stack()
+    buffer = library.mbuf_alloc(len(_PROBE))
+    message = c_void_p()
+    try:
+        library.mbuf_write_mem(buffer, _PROBE, len(_PROBE))
+        start = Buffer.from_address(buffer).start
+        Buffer.from_address(buffer).pos = 0
+        if library.sip_msg_decode(ctypes.byref(message), buffer) or not message.value:
+            raise StackUnknown("it does not decode a plain INVITE")
+        words = _words(message.value)
+        found = [
+            _place(words, (start + _PROBE.index(b"INVITE"), 6)),
+            _place(words, (start + _PROBE.index(b"x-probe-type"), 12, start + _PROBE.index(b"x-probe-sub"), 11)),
+            _place(words, (start + _PROBE.index(b"probe-id"), 8)),
+            _place(words, (buffer,)),
+        ]
+        at = Buffer.from_address(buffer)
+        if at.left != b"body":
+            raise StackUnknown("a decoded message's buffer does not stand at its body")
+    finally:
+        library.mem_deref(message)
+        library.mem_deref(buffer)
     return MessageLayout(*found)
 
 
@@ -244,6 +283,10 @@ class StackMessage:
     def body(self) -> bytes:
         """What stands behind the headers."""
         return self._buffer.left
+
+    def cut(self, length: int) -> None:
+        """Leave only so many bytes of the body."""
+        self._buffer.end = min(self._buffer.end, self._buffer.pos + length)
 
     def take_part(self, begin: int, end: int, kind: bytes, subtype: bytes) -> None:
         """Of the body only these bytes count, and they are of this type (bytes that live as long as the process)."""
