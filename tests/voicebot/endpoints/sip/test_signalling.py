@@ -347,3 +347,34 @@ async def test_an_invite_with_a_broken_body_is_refused(start_bot: StartBot, open
     answering = asyncio.create_task(_answer_whatever_rings(bot.ringing))
     assert (await probe.final("INVITE")).status >= 400
     answering.cancel()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (("Supported: timer, 100rel", "Session-Expires: 1800;refresher=uac", "Min-SE: 90"), 200),
+        (("Session-Expires: 30",), 200),
+        (("Require: timer", "Session-Expires: 1800"), 420),
+        (("Require: 100rel",), 420),
+    ],
+)
+async def test_session_timers_and_prack_are_not_ours_and_said_so(
+    start_bot: StartBot, open_probe: OpenProbe, headers: tuple[str, ...], status: int
+) -> None:
+    """A call that merely knows them is taken without (RFC 4028, 9; RFC 3262, 3), never refused with 421 or 422."""
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    probe.invite(headers=headers)
+    if status == 200:
+        leg = await bot.leg()
+        ready = asyncio.create_task(leg.answer())
+        found = await probe.final("INVITE")
+        assert "session-expires" not in found.headers
+        probe.take_up(found)
+        await ready
+        await leg.hang_up()
+    else:
+        found = await probe.final("INVITE")
+        probe.ack(found)
+        assert found.status == status
+        assert found.headers["unsupported"] in headers[0]
