@@ -27,6 +27,7 @@ from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
+from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.request_listener import RequestListener
@@ -71,6 +72,7 @@ class SipEndpoint:
         self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
         self._listener: RequestListener | None = None
+        self._replies: OwnReplies | None = None
         self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dialler: Dialler | None = None
@@ -182,7 +184,6 @@ class SipEndpoint:
             await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
-            await self._link(self._trace)
             for account in self.settings.accounts():
                 agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
@@ -191,6 +192,7 @@ class SipEndpoint:
                 agent.on_incoming(self._incoming)  # whoever dials their user part reaches the same bot
             self._dialler = Dialler(runtime, diallers, self.settings, self._trace)
             self._dialler.allow(self._queues)
+            await self._link(self._trace)
         except BaresipError as error:
             await self.close()
             raise EndpointError(f"the SIP stack did not start on {self.settings.host}:{self._port}: {error}") from error
@@ -225,6 +227,7 @@ class SipEndpoint:
         """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
         gate = MediaGate(self._media_sources, lambda: listener.source[0])
+        replies = OwnReplies(self.trace.watches_text)
         try:
             await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
@@ -238,6 +241,8 @@ class SipEndpoint:
             )
             return
         self._listener = listener
+        await run_on_stack(runtime, replies.start)
+        self._replies = replies
         await run_on_stack(runtime, gate.start)
         self._media_gate = gate
 
@@ -245,7 +250,8 @@ class SipEndpoint:
         """While the stack is still there."""
         gate, self._media_gate = self._media_gate, None
         listener, self._listener = self._listener, None
-        for each in (gate, listener):
+        replies, self._replies = self._replies, None
+        for each in (gate, listener, replies):
             if each is not None and not self.died.is_set():
                 with contextlib.suppress(BaresipError):
                     await run_on_stack(runtime, each.stop)

@@ -212,6 +212,10 @@ class SipTrace(logging.Handler):
         """Call `take` with every message received with this Call-ID, until `unwatch_text`: answers to requests of our own."""
         self._texts[call_id] = take
 
+    def watches_text(self, call_id: str) -> bool:
+        """ANY THREAD. Whether somebody waits for it."""
+        return call_id in self._texts
+
     def unwatch_text(self, call_id: str) -> None:
         """Stop; an unknown one is ignored."""
         self._texts.pop(call_id, None)

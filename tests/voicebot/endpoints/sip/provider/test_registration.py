@@ -42,7 +42,7 @@ async def registering(endpoint: SipEndpoint, chosen: Trunk) -> AsyncIterator[Lin
 
 @pytest.mark.parametrize("algorithms", [("MD5",), ("SHA-256",), ("MD5", "SHA-256")])
 async def test_it_registers_from_the_address_that_calls_are_to_come_to(
-    start_bot: StartBot, open_registrar: OpenRegistrar, algorithms: tuple[str, ...]
+    start_bot: StartBot, open_registrar: OpenRegistrar, caplog: pytest.LogCaptureFixture, algorithms: tuple[str, ...]
 ) -> None:
     """With the best digest that the registrar offers; and it takes the registration back."""
     bot, registrar = await start_bot(), await open_registrar(Registrar(algorithms=algorithms))
@@ -55,6 +55,7 @@ async def test_it_registers_from_the_address_that_calls_are_to_come_to(
         assert {each[":from"] for each in registrar.seen} == {f"127.0.0.1:{port}"}
         assert f"algorithm={max(algorithms)}" in registrar.seen[-1]["authorization"]
         assert len({each["call-id"] for each in registrar.seen}) == 1
+    assert "unhandled" not in caplog.text
     assert registrar.contacts == {}
     assert registrar.seen[-1]["expires"] == "0"
 
