@@ -35,6 +35,7 @@ from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
+from voicebot.endpoints.sip.trunk_calls import follow_trunk
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
@@ -208,8 +209,7 @@ class SipEndpoint:
     async def _link(self, trace: SipTrace) -> None:
         """Register, and ask, where the trunks want it."""
         self._datagrams = StackDatagrams(self._port, trace)
-        external = self.settings.external_address
-        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, external=external)
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host)
         await self._links.use(self.settings.all_trunks)
 
     async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:
@@ -358,7 +358,7 @@ class SipEndpoint:
                 await _reject(call)
                 return
             leg.offer = self._traced(leg.offer, invite)
-            self._follow_trunk(leg)
+            await self._follow_trunk(leg)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -395,11 +395,14 @@ class SipEndpoint:
             only_refer=trunk.handoff == "refer",
         )
 
-    def _follow_trunk(self, leg: SipLeg) -> None:
-        name = leg.offer.trunk
-        if name is not None:
-            self.trunk_rules.began(leg.offer.call_ref, name)
-            leg.follow(self.settings.all_trunks[name])
+    async def _follow_trunk(self, leg: SipLeg) -> None:
+        name, runtime, call_ref = leg.offer.trunk, self._runtime, leg.offer.call_ref
+        if name is not None and runtime is not None:
+            trunk = self.settings.all_trunks[name]
+            self.trunk_rules.began(call_ref, name)
+            leg.follow(trunk)
+            if trunk.external_address or trunk.rtp_stop_timeout_s:
+                await run_on_stack(runtime, lambda: follow_trunk(call_ref, trunk))
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""

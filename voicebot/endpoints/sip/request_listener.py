@@ -29,6 +29,7 @@ from voicebot.endpoints.sip.stack import (
     stack,
 )
 from voicebot.endpoints.sip.trace import SipMessage, header_values, parse_message
+from voicebot.endpoints.sip.trunk_calls import contact_at
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class RequestListener:
 
     def start(self, port: int) -> None:
         """STACK'S THREAD. Begin. `port` proves that its transports are read rightly. Raises StackUnknown."""
-        self._layout = message_layout()
+        self._layout, self._port = message_layout(), port
         self._sip = stack().uag_sip()
         if stack().sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
             raise StackUnknown("it takes no listener")
@@ -178,6 +179,8 @@ class RequestListener:
             if refusal.why:
                 self._refused(f"trunk: {refusal.why}")
             return self._reply(message, refusal.status, refusal.reason, refusal.headers)
+        if (external := rules.trunk_rules.external_address(source)) is not None:
+            contact_at(message, external, (self._port, self._port + 1))
         if message.body and (order := rules.trunk_rules.codec_order(source, message.body)) is not None:
             message.overwrite(*order)
         goes_on = message.body and begun and stack().uag_call_find(message.call_id)
