@@ -84,6 +84,8 @@ class SipSection(BaseModel):
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
+    prack: bool = False
+    """Whether our 180 is reliable (RFC 3262) towards far ends that know or require it."""
     extra_headers: tuple[str, ...] = ()
     """Further headers of an INVITE to read."""
     transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
@@ -194,6 +196,7 @@ class SipSettings(SipSection):
         }
 
     def _account(self, user: str, transport: Transport, codecs: Sequence[Codec], *params: str) -> Account:
+        reliable = ("100rel=yes",) if self.prack else ()
         encryption = () if self.media_encryption == "none" else (f"mediaenc={self.media_encryption}",)
         return Account(
             user=user,
@@ -203,7 +206,7 @@ class SipSettings(SipSection):
             transport=transport,
             audio_codecs=tuple(CODEC_SPECS[codec] for codec in codecs),
             # with video the stack would re-INVITE every audio call right after its ACK
-            extra_params=(*params, "video_codecs=none", *encryption),
+            extra_params=(*params, "video_codecs=none", *reliable, *encryption),
         )
 
 

@@ -349,6 +349,29 @@ async def test_an_invite_with_a_broken_body_is_refused(start_bot: StartBot, open
     answering.cancel()
 
 
+@pytest.mark.parametrize("header", ["Require: 100rel", "Supported: 100rel"])
+async def test_a_trunk_that_needs_it_gets_a_reliable_180(start_bot: StartBot, open_probe: OpenProbe, header: str) -> None:
+    """RFC 3262: with RSeq, and the 200 only after its PRACK."""
+    bot = await start_bot(settings(prack=True))
+    probe = await open_probe(bot)
+    probe.invite(headers=(header,))
+    leg = await bot.leg()
+    ready = asyncio.create_task(leg.answer())
+    ringing = await probe.expect(lambda found: found.status == 180)
+    assert "100rel" in ringing.headers["require"]
+    probe.to = ringing.headers["to"]
+    invite = probe.cseq
+    probe.send(probe.request("PRACK", headers=(f"RAck: {ringing.headers['rseq']} {invite} INVITE",)))
+    statuses = {}
+    while set(statuses) != {"PRACK", "INVITE"}:
+        found = await probe.expect(lambda found: found.status >= 200)
+        statuses[found.method] = found
+    assert {each.status for each in statuses.values()} == {200}
+    probe.take_up(statuses["INVITE"])
+    await ready
+    await leg.hang_up()
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
