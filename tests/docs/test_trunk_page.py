@@ -36,13 +36,8 @@ def test_a_default_that_is_a_number_or_a_word_is_the_right_one(heading: str, mod
     for name, row in table(PAGE, heading).items():
         default: Any = model.model_fields[name].default
         if isinstance(default, bool | int | float | str) and default not in ("", None):
-            told = (
-                f"{default:g}"
-                if isinstance(default, float)
-                else str(default).lower()
-                if isinstance(default, bool)
-                else str(default)
-            )
+            told = f"{default:g}" if isinstance(default, float) else str(default)
+            told = told.lower() if isinstance(default, bool) else told
             assert re.match(rf"`?{re.escape(told)}\b", row["default"]), name
         elif isinstance(default, tuple) and default:
             assert row["default"] == f"[{', '.join(map(str, default))}]", name

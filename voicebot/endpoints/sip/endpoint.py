@@ -31,7 +31,7 @@ from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.request_listener import RequestListener
-from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
@@ -61,7 +61,7 @@ class SipEndpoint:
         """Why this build of the stack cannot do all that it should; "" when it can."""
         self.taps: tuple[Tap, ...] = ()
         """Hear of every SIP message from the start on."""
-        self.trunk_rules = TrunkRules(settings.all_trunks)
+        self.trunk_rules = TrunkRules(settings.all_trunks, self._is_own_call)
         self._links: TrunkLinks | None = None
         self._datagrams: StackDatagrams | None = None
         self._directory = directory
@@ -368,6 +368,11 @@ class SipEndpoint:
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
+
+    def _is_own_call(self, source: str, headers: Mapping[str, str]) -> bool:
+        """Whether an INVITE is of the app's calls, which come from this machine to an account of their own."""
+        settings = self.settings
+        return settings.own_calls and APP_SESSION.lower() in headers and come_from(settings.own_network, [source])
 
     def _is_uninvited(self, invite: Invite) -> bool:
         """The gate lets this machine's own calls in for whoever shares the stack; they are a trunk's only where one is here."""

@@ -259,6 +259,17 @@ async def test_a_wrong_password_gets_another_challenge_and_no_call(start_bot: St
     assert bot.endpoint.trunk_rules.refused["branch", "digest"] == 1
 
 
+async def test_the_apps_own_calls_are_no_trunks(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    """They come from this machine, which may be a trunk's address as well; from elsewhere the header is worth nothing."""
+    chosen = settings(peers=(), trunks={"here": {"peers": ["127.0.0.0/8"], "lines": ["900"]}}, own_calls=True)
+    bot = await start_bot(chosen)
+    assert (await refused(await open_probe(bot))).status == 404
+    assert (await refused(await open_probe(bot, NORTH), headers=("X-App-Session: 1",))).status == 404
+    probe = await open_probe(bot)
+    probe.invite(headers=("X-App-Session: 1",))
+    await (await bot.leg()).hang_up()
+
+
 async def test_rules_hold_from_the_next_call_on_after_a_reload(start_bot: StartBot, open_probe: OpenProbe) -> None:
     """And the call under way goes on."""
     bot = await start_bot(trunks())

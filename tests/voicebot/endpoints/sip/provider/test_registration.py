@@ -81,6 +81,16 @@ async def test_the_endpoint_itself_registers_keeps_it_over_a_reload_and_takes_it
     await until(lambda: not registrar.contacts)
 
 
+async def test_a_bot_that_drains_is_registered_no_more(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:
+    """The provider sends its calls elsewhere while those under way go on."""
+    registrar = await open_registrar(Registrar())
+    bot = await start_bot(settings(peers=(), trunks={"carrier": trunk(registrar.port).model_dump()}))
+    await until(lambda: registrar.contacts)
+    await bot.endpoint.drain(0)
+    await until(lambda: not registrar.contacts)
+    assert bot.endpoint.healthy
+
+
 async def test_a_wrong_password_is_told_and_tried_again(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:
     bot, registrar = await start_bot(), await open_registrar(Registrar(password="another"))
     async with registering(bot.endpoint, trunk(registrar.port)) as link:
