@@ -29,6 +29,7 @@ from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.provider.dns import Lookup, resolver_of
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
@@ -209,7 +210,8 @@ class SipEndpoint:
     async def _link(self, trace: SipTrace) -> None:
         """Register, and ask, where the trunks want it."""
         self._datagrams = StackDatagrams(self._port, trace)
-        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host)
+        lookup = Lookup(resolver_of(self.settings.dns_servers))
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, lookup=lookup)
         await self._links.use(self.settings.all_trunks)
 
     async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
-from voicebot.endpoints.sip.provider.settings import host_and_port
+from voicebot.endpoints.sip.provider.settings import SipHost, host_and_port
 from voicebot.endpoints.sip.tracing.settings import HepSettings, TraceSettings
 from voicebot.endpoints.sip.trunks import RESERVED, Srtp, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
@@ -84,6 +84,8 @@ class SipSection(BaseModel):
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
+    dns_servers: tuple[SipHost, ...] = ()
+    """Name servers that are asked where trunks and queues are, by address, or address:port; none given: the machine's."""
     prack: bool = False
     """Whether our 180 is reliable (RFC 3262) towards far ends that know or require it."""
     extra_headers: tuple[str, ...] = ()
@@ -171,6 +173,9 @@ class SipSettings(SipSection):
             f"rtp_ports {self.rtp_ports[0]}-{self.rtp_ports[1]}",
             *MEDIA_DIRECTIVES,
         ]
+        for server in self.dns_servers:
+            host, asked = host_and_port(server)
+            lines.append(f"dns_server {uri_host(host)}:{asked or 53}")
         if self.tls_certificate is not None:
             lines.append(f"sip_certificate {self.tls_certificate}")
         if self.tls_client_ca is not None:
@@ -239,6 +244,11 @@ def _problems(settings: SipSettings) -> list[str]:
         found.append(f"max_calls must be at most {_MOST_CALLS}, got {settings.max_calls}: start more processes for more calls")
     if settings.max_calls < 1:
         found.append(f"max_calls must be at least 1, got {settings.max_calls}")
+    for server in settings.dns_servers:
+        try:
+            ip_address(host_and_port(server)[0])
+        except ValueError:
+            found.append(f"dns_servers: {server} is no address; write it like 192.0.2.53 or 192.0.2.53:5353")
     if settings.own_calls and "udp" not in settings.transports:
         found.append("transports must name udp as well: calls of the app come by it, from this machine")
     if settings.rtp_timeout_s < 1:

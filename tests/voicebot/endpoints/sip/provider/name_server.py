@@ -42,6 +42,11 @@ class NameServer(asyncio.DatagramProtocol):
         self.transport.sendto(answer.to_wire(), addr)
 
     @property
+    def address(self) -> str:
+        """As `sip.dns_servers`."""
+        return f"127.0.0.1:{self.transport.get_extra_info('sockname')[1]}"
+
+    @property
     def resolver(self) -> dns.asyncresolver.Resolver:
         """One that asks here and nowhere else."""
         made = dns.asyncresolver.Resolver(configure=False)

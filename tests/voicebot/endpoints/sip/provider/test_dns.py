@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.voicebot.endpoints.looking import until
-from tests.voicebot.endpoints.sip.conftest import StartBot
+from tests.voicebot.endpoints.sip.answerer import Queue
+from tests.voicebot.endpoints.sip.conftest import StartBot, settings
 from tests.voicebot.endpoints.sip.provider.name_server import NameServer, open_name_server
 from tests.voicebot.endpoints.sip.provider.registrar import OpenRegistrar, Registrar
+from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.provider.dns import Lookup, in_order
 from voicebot.endpoints.sip.provider.registration import Pauses
 from voicebot.endpoints.sip.provider.sending import NoReply, Pace
@@ -110,3 +112,45 @@ async def test_a_registrar_that_is_dead_is_followed_by_the_next(start_bot: Start
         await links.close()
     assert alive.contacts == {}
     datagrams.close()
+
+
+async def test_the_endpoint_asks_the_name_servers_of_its_settings(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:
+    registrar, server = await open_registrar(Registrar()), NameServer({})
+    server.records |= {
+        ("_sip._udp.carrier.example", "SRV"): [f"1 1 {registrar.port} sip.carrier.example."],
+        ("sip.carrier.example", "A"): ["127.0.0.1"],
+    }
+    await open_name_server(server)
+    registration = {"registrar": "carrier.example", "user": "bot", "password": "right"}
+    trunks = {"carrier": {"peers": ["127.0.0.1"], "registration": registration}}
+    bot = await start_bot(settings(peers=(), trunks=trunks, dns_servers=[server.address]))
+    await until(lambda: registrar.contacts)
+    await bot.endpoint.close()
+    server.transport.close()
+
+
+async def test_a_queue_is_found_by_srv_and_the_next_one_where_the_first_is_busy(start_bot: StartBot) -> None:
+    """The stack looks up the addresses of queues itself: 503 leads to the next (RFC 3263, 4.3)."""
+    server, busy, free = NameServer({}), await Queue.open(), await Queue.open()
+    ports = [int(each.address.rpartition(":")[2]) for each in (busy, free)]
+    server.records |= {
+        ("_sip._udp.queues.example", "SRV"): [f"{at} 1 {port} sip{at}.queues.example." for at, port in enumerate(ports)],
+        ("sip0.queues.example", "A"): ["127.0.0.1"],
+        ("sip1.queues.example", "A"): ["127.0.0.1"],
+    }
+    await open_name_server(server)
+    try:
+        bot = await start_bot(settings(queue_address="sip:{queue}@queues.example", dns_servers=[server.address]))
+        bot.endpoint.let_dial([TransferTarget("cards")])
+        dialled = asyncio.create_task(bot.endpoint.dial("sip:cards@queues.example", {}, 30.0))
+        await busy.called()
+        busy.say("503 Service Unavailable")
+        await free.called()
+        await free.answer()
+        leg = await dialled
+        await leg.hang_up()
+        await bot.endpoint.close()
+    finally:
+        await busy.close()
+        await free.close()
+        server.transport.close()
