@@ -92,7 +92,8 @@ def test_every_application_and_function_has_its_module() -> None:
     loaded = "\n".join(lines("modules.conf"))
     needed = {
         "Stasis(": "app_stasis", "Dial(": "app_dial", "Queue(": "app_queue", "Playback(": "app_playback", "CURL(": "func_curl",
-        "URIENCODE(": "func_uri", "DIALPLAN_EXISTS(": "func_dialplan", "CDR(": "func_cdr", "CURLOPT(": "func_curl", "CALLERID(": "func_callerid",
+        "URIENCODE(": "func_uri", "DIALPLAN_EXISTS(": "func_dialplan", "CDR(": "func_cdr",
+        "CURLOPT(": "func_curl", "CALLERID(": "func_callerid",
         "CHANNEL(": "func_channel", "IF(": "func_logic", "ARRAY(": "func_strings", "PJSIP_HEADER(": "res_pjsip_header_funcs",
         "WebSocket/": "chan_websocket", "Return(": "app_stack",
     }  # fmt: skip
