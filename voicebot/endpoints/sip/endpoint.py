@@ -28,6 +28,7 @@ from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.refusal import refuse_for_good, refuse_for_now
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
@@ -283,7 +284,7 @@ class SipEndpoint:
 
     def _refuse(self, call: Call, why: str) -> None:
         self._note_refusal(why)
-        self._run(_reject(call), f"sip-refusal-{call.handle}")
+        self._run(_quietly(refuse_for_now(call)), f"sip-refusal-{call.handle}")
 
     def _refused_by_listener(self, why: str) -> None:
         """STACK'S THREAD."""
@@ -303,7 +304,7 @@ class SipEndpoint:
             invite = await self.trace.invite(leg.offer.call_ref)
             if self._is_uninvited(invite):
                 self._note_refusal("this machine is no peer of the trunk")
-                await _reject(call)
+                await _quietly(refuse_for_good(call))
                 return
             leg.offer = self._traced(leg.offer, invite)
             await self.serve(leg, self.identify)
@@ -356,9 +357,9 @@ class SipEndpoint:
         return [*self._legs, *(self._dialler.legs if self._dialler is not None else ())]
 
 
-async def _reject(call: Call) -> None:
+async def _quietly(refusal: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(BaresipError):  # the caller has left
-        await call.reject()
+        await refusal
 
 
 async def _agent(runtime: Runtime, account: Account) -> UserAgent:

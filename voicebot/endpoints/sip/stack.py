@@ -20,7 +20,7 @@ from importlib.metadata import version
 from typing import Any
 
 import baresip._native as native
-from baresip import Runtime
+from baresip import BaresipError, Runtime
 from baresip import _events as events
 
 from voicebot.endpoints.errors import EndpointError
@@ -49,6 +49,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "call_audio": (c_void_p, [c_void_p]),
     "call_get_ua": (c_void_p, [c_void_p]),
     "call_id": (c_char_p, [c_void_p]),
+    "call_statename": (c_char_p, [c_void_p]),
     "call_is_outgoing": (c_bool, [c_void_p]),
     "list_insert_after": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "list_unlink": (None, [c_void_p]),
@@ -85,6 +86,7 @@ _PROBE = (
 )
 _SCANNED_WORDS = 256
 _WORD = 8
+_ANSWER_S = 5.0
 
 
 class StackUnknown(Exception):
@@ -142,7 +144,9 @@ async def run_on_stack(runtime: Runtime, work: Callable[[], None]) -> None:
     sink.append(_swap_sink(event))
     try:
         await runtime.cmd(native.lib.BP_CMD_PING)
-        await done
+        await asyncio.wait_for(done, _ANSWER_S)
+    except TimeoutError:
+        raise BaresipError("the SIP stack did not do what it was told") from None
     finally:
         if not done.done():
             _swap_sink(sink[0])
