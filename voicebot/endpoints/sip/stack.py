@@ -87,6 +87,8 @@ _PROBE = (
 _SCANNED_WORDS = 256
 _WORD = 8
 _ANSWER_S = 5.0
+_MAPPED = bytes(10) + b"\xff\xff"
+"""An IPv4 address on a socket for both (RFC 4291, 2.5.5.2)."""
 
 
 class StackUnknown(Exception):
@@ -325,6 +327,8 @@ def read_address(address: int | None) -> tuple[str, int]:
     (family,), (port,) = struct.unpack_from("=H", head), struct.unpack_from("!H", head, 2)
     if family == socket.AF_INET:
         return socket.inet_ntop(socket.AF_INET, head[4:8]), port
+    if family == socket.AF_INET6 and head[8:20] == _MAPPED:
+        return socket.inet_ntop(socket.AF_INET, head[20:24]), port
     if family == socket.AF_INET6:
         return socket.inet_ntop(socket.AF_INET6, head[8:24]), port
     return "", 0

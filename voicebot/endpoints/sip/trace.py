@@ -28,6 +28,8 @@ _FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261
 # RFC 3261, 7.3.3; RFC 6665
 _SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "l": "content-length", "o": "event"}
 _LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
+Tap = Callable[[float, str, "SipMessage"], None]
+"""Hears of every message: unix time, the stack's record of it, and what was read in it."""
 HOLD_CONTENT = "application/x-voicebot-hold"
 """What our own app side sends by INFO, "on" or "off": a re-INVITE would make the stack begin ICE and DTLS anew."""
 
@@ -139,11 +141,14 @@ class SipTrace(logging.Handler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(logging.DEBUG)
         self._loop = loop
+        self.taps: tuple[Tap, ...] = ()
+        """Called on the stack's log thread."""
         self._logger = logging.getLogger(_NATIVE_LOGGER)
         self._invites: OrderedDict[str, Invite] = OrderedDict()
         self._asked: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
+        self._texts: dict[str, Callable[[bytes], None]] = {}
 
     def attach(self) -> None:
         """Take the trace over from logging: messages carry numbers and bodies."""
@@ -167,6 +172,11 @@ class SipTrace(logging.Handler):
             log.exception("a record of the SIP trace cannot be read")
             return
         if message is not None:
+            self._tapped(record.created, text, message)
+            take = self._texts.get(message.call_id) if message.received else None
+            if take is not None:
+                with contextlib.suppress(RuntimeError):  # as in `take`
+                    self._loop.call_soon_threadsafe(take, text.partition("\n")[2].encode())
             self.take(message)
 
     def take(self, message: SipMessage) -> None:
@@ -174,6 +184,13 @@ class SipTrace(logging.Handler):
         if message.call_id:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the service has stopped
                 self._loop.call_soon_threadsafe(self._take, message)
+
+    def _tapped(self, at: float, text: str, message: SipMessage) -> None:
+        for tap in self.taps:
+            try:
+                tap(at, text, message)
+            except Exception:  # a copy less; the call goes on
+                log.exception("a copy of the SIP trace failed")
 
     async def invite(self, call_id: str, timeout_s: float = 0.5) -> Invite:
         """The INVITEs with this Call-ID. Nothing is known when the trace does not tell in time, nor of a second call with the
@@ -190,6 +207,14 @@ class SipTrace(logging.Handler):
                 await asyncio.wait_for(asyncio.shield(future), timeout_s)
             self._waiting.pop(call_id, None)
         return self._invites.get(call_id, Invite())
+
+    def watch_text(self, call_id: str, take: Callable[[bytes], None]) -> None:
+        """Call `take` with every message received with this Call-ID, until `unwatch_text`: answers to requests of our own."""
+        self._texts[call_id] = take
+
+    def unwatch_text(self, call_id: str) -> None:
+        """Stop; an unknown one is ignored."""
+        self._texts.pop(call_id, None)
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""
