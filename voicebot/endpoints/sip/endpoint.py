@@ -38,12 +38,14 @@ from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
+from voicebot.memory import give_back
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
+_QUIET_S = 40.0  # the stack's transactions of the last call are over then (64*T1: RFC 3261, 17)
 
 
 class SipEndpoint:
@@ -74,6 +76,7 @@ class SipEndpoint:
         self._listener: RequestListener | None = None
         self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidying: asyncio.TimerHandle | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
@@ -298,6 +301,8 @@ class SipEndpoint:
     async def close(self) -> None:
         """End every call and stop the stack; harmless when closed."""
         self._shutting_down = True
+        if self._tidying is not None:
+            self._tidying.cancel()
         if legs := self._all_legs():
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
@@ -363,6 +368,17 @@ class SipEndpoint:
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
+                self._tidy_later()
+
+    def _tidy_later(self) -> None:
+        """When it stays quiet, give back what calls have used."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        self._tidying = asyncio.get_running_loop().call_later(_QUIET_S, self._tidy)
+
+    def _tidy(self) -> None:
+        if not self._live and not self._shutting_down:
+            self._run(_give_back(), "sip-tidy")
 
     def _is_uninvited(self, invite: Invite) -> bool:
         """The gate lets this machine's own calls in for whoever shares the stack; they are a trunk's only where one is here."""
@@ -417,6 +433,10 @@ class SipEndpoint:
     def _all_legs(self) -> list[SipLeg]:
         """Those of callers, and those to queues."""
         return [*self._legs, *(self._dialler.legs if self._dialler is not None else ())]
+
+
+async def _give_back() -> None:
+    await asyncio.to_thread(give_back)
 
 
 async def _quietly(refusal: Coroutine[Any, Any, None]) -> None:
