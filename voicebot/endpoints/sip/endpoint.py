@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
 _QUIET_S = 40.0  # the stack's transactions of the last call are over then (64*T1: RFC 3261, 17)
+_UNSTOPPED: list[object] = []
+"""What a stack that does not answer may call until the process ends."""
 
 
 class SipEndpoint:
@@ -250,9 +252,12 @@ class SipEndpoint:
         gate, self._media_gate = self._media_gate, None
         listener, self._listener = self._listener, None
         for each in (gate, listener):
-            if each is not None and not self.died.is_set():
-                with contextlib.suppress(BaresipError):
-                    await run_on_stack(runtime, each.stop)
+            if each is None:
+                continue
+            try:
+                await run_on_stack(runtime, each.stop)
+            except BaresipError:  # the stack is dead or stuck, and may call them still
+                _UNSTOPPED.append(each)
 
     def _media_sources(self, sender: str) -> MediaSources:
         """STACK'S THREAD."""

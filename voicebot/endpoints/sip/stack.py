@@ -63,6 +63,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "sdp_media_raddr": (c_void_p, [c_void_p]),
     "sip_listen": (c_int, [c_void_p, c_void_p, c_bool, OnMessage, c_void_p]),
     "sip_msg_decode": (c_int, [c_void_p, c_void_p]),
+    "sip_replyf": (c_int, [c_void_p, c_void_p, c_uint16, c_char_p, c_char_p]),
     "sip_treplyf": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_bool, c_uint16, c_char_p, c_char_p]),
     "stream_metric_get_rx_n_packets": (c_uint32, [c_void_p]),
     "stream_rtp_sock": (c_void_p, [c_void_p]),

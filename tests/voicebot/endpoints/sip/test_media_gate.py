@@ -238,3 +238,26 @@ def test_the_sources_of_a_call(trunks: dict[str, Trunk], sender: str, networks: 
 def test_the_signalled_address_is_one_of_a_host(address: str, taken: bool) -> None:
     found = MediaSources(parse_networks(["192.0.2.0/24"]), signalled=True).with_address(address)
     assert len(found) == 1 + taken
+
+
+async def test_only_the_first_packet_is_looked_at_here(
+    start_bot: StartBot, open_probe: OpenProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    look = media_gate.MediaGate._datagram
+
+    def counting(self: media_gate.MediaGate, source: int, buffer: int, sock: int) -> bool:
+        looked_at.append(sock)
+        return look(self, source, buffer, sock)
+
+    monkeypatch.setattr(media_gate.MediaGate, "_datagram", counting)
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await _talks(bot, probe)
+    heard = 0
+    while heard < 2 * 8000:
+        heard += len(leg.read()) // 2
+        await asyncio.sleep(0.05)
+    assert len(looked_at) <= 3  # one each time the call was negotiated
+    await probe.bye()
+    await end_of(leg)
