@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator
 from itertools import count
@@ -14,7 +15,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, Address, Probe, Wire, sdp
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Address, Message, Probe, Wire, sdp
 from voicebot.endpoints.leg import LegKey
 from voicebot.endpoints.sip import media_gate
 from voicebot.endpoints.sip.leg import SipLeg
@@ -261,3 +262,33 @@ async def test_only_the_first_packet_is_looked_at_here(
     assert len(looked_at) <= 3  # one each time the call was negotiated
     await probe.bye()
     await end_of(leg)
+
+
+class _OverIpv6(Probe):
+    """Its target and host are written with brackets."""
+
+    def send(self, data: bytes) -> None:
+        self.sip.send(data, ("::1", self.target[1]))
+
+    def offer(self, formats: tuple[str, ...] = PCMA, **options: object) -> str:
+        return super().offer(formats, **options).replace("IN IP4 [::1]", "IN IP6 ::1")
+
+    def take_up(self, answer: Message, *, talk: bool = True) -> None:
+        super().take_up(answer, talk=False)
+        self._media = ("::1", answer.rtp_port)
+        self._talking = asyncio.create_task(self._talk())
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+async def test_a_call_over_ipv6_is_heard_and_its_strangers_are_not(start_bot: StartBot, intrude: OpenIntruder) -> None:
+    bot = await start_bot(settings(host="::1", peers=("::1/128",)))
+    probe = _OverIpv6(("[::1]", bot.address[1]), await Wire.open("::1"), await Wire.open("::1"), "[::1]")
+    leg = await _talks(bot, probe)
+    intruder = await intrude("::1")
+    before = bot.endpoint.counts.media_turned_away
+    intruder.attack(media(probe))
+    await until(lambda: bot.endpoint.counts.media_turned_away >= before + 60)
+    await _presses(probe, leg, "7")
+    await probe.bye()
+    await end_of(leg)
+    await probe.close()
