@@ -27,6 +27,7 @@ from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
+from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.refusal import refuse_for_good, refuse_for_now
@@ -35,6 +36,7 @@ from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
+from voicebot.endpoints.sip.trunk_calls import follow_trunk
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
@@ -76,6 +78,7 @@ class SipEndpoint:
         self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
         self._listener: RequestListener | None = None
+        self._replies: OwnReplies | None = None
         self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tidying: asyncio.TimerHandle | None = None
@@ -176,7 +179,10 @@ class SipEndpoint:
         self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
-        self._printed.start()
+        try:
+            self._printed.start()
+        except OSError as error:
+            log.warning("sip: what the stack prints stays on standard error: %s", error)
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -188,7 +194,6 @@ class SipEndpoint:
             await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
-            await self._link(self._trace)
             for account in self.settings.accounts():
                 agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
@@ -197,6 +202,7 @@ class SipEndpoint:
                 agent.on_incoming(self._incoming)  # whoever dials their user part reaches the same bot
             self._dialler = Dialler(runtime, diallers, self.settings, self._trace)
             self._dialler.allow(self._queues)
+            await self._link(self._trace)
         except BaresipError as error:
             await self.close()
             raise EndpointError(f"the SIP stack did not start on {self.settings.host}:{self._port}: {error}") from error
@@ -212,8 +218,7 @@ class SipEndpoint:
     async def _link(self, trace: SipTrace) -> None:
         """Register, and ask, where the trunks want it."""
         self._datagrams = StackDatagrams(self._port, trace)
-        external = self.settings.external_address
-        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, external=external)
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host)
         await self._links.use(self.settings.all_trunks)
 
     async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:
@@ -231,6 +236,7 @@ class SipEndpoint:
         """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
         gate = MediaGate(self._media_sources, lambda: listener.source[0])
+        replies = OwnReplies(self.trace.watches_text)
         try:
             await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
@@ -244,6 +250,8 @@ class SipEndpoint:
             )
             return
         self._listener = listener
+        await run_on_stack(runtime, replies.start)
+        self._replies = replies
         await run_on_stack(runtime, gate.start)
         self._media_gate = gate
 
@@ -251,7 +259,8 @@ class SipEndpoint:
         """While the stack is still there."""
         gate, self._media_gate = self._media_gate, None
         listener, self._listener = self._listener, None
-        for each in (gate, listener):
+        replies, self._replies = self._replies, None
+        for each in (gate, listener, replies):
             if each is None:
                 continue
             try:
@@ -363,7 +372,7 @@ class SipEndpoint:
                 await _quietly(refuse_for_good(call))
                 return
             leg.offer = self._traced(leg.offer, invite)
-            self._follow_trunk(leg)
+            await self._follow_trunk(leg)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -411,11 +420,14 @@ class SipEndpoint:
             only_refer=trunk.handoff == "refer",
         )
 
-    def _follow_trunk(self, leg: SipLeg) -> None:
-        name = leg.offer.trunk
-        if name is not None:
-            self.trunk_rules.began(leg.offer.call_ref, name)
-            leg.follow(self.settings.all_trunks[name])
+    async def _follow_trunk(self, leg: SipLeg) -> None:
+        name, runtime, call_ref = leg.offer.trunk, self._runtime, leg.offer.call_ref
+        if name is not None and runtime is not None:
+            trunk = self.settings.all_trunks[name]
+            self.trunk_rules.began(call_ref, name)
+            leg.follow(trunk)
+            if trunk.external_address or trunk.rtp_stop_timeout_s:
+                await run_on_stack(runtime, lambda: follow_trunk(call_ref, trunk))
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""

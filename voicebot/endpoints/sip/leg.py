@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import time
 from collections.abc import Iterable
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 _ESTABLISH_S = 32.0  # 64*T1: how long a 200 is repeated before the ACK is given up (RFC 3261, 13.3.1.4)
 _AUDIO_S = 2.0
 _CLOSE_S = 2.0
+_PRACK_LOOK_S = 0.05
 _LEAVE_S = 2.0
 _TRACE_LAG_S = 0.1  # the stack's trace travels through its log thread and may come after the event it explains
 # the stack's own words (its spelling)
@@ -93,7 +96,7 @@ class SipLeg:
             if self._ended.is_set():
                 raise CallGone("the caller left before the call was answered")
             self._answering = True
-            await self._call.answer()
+            await self._accept()
             await self._call.wait_established(_ESTABLISH_S)
             await self._audio.open(self._media_s)
         except StaleHandleError:
@@ -107,6 +110,20 @@ class SipLeg:
             raise CallGone(f"the call was not established: {error}") from error
         self.sample_rate = self._audio.sample_rate
         self.may_last(self._settings.max_call_s)
+
+    async def _accept(self) -> None:
+        """Send the 200; a far end that must first acknowledge our 180 is waited for (RFC 3262, 3). Raises BaresipError."""
+        deadline = _now() + _ESTABLISH_S
+        while True:
+            try:
+                await self._call.answer()
+                return
+            except StaleHandleError:
+                raise
+            except BaresipError as error:
+                if os.strerror(errno.EAGAIN) not in str(error) or _now() > deadline or not self._settings.prack:
+                    raise
+            await asyncio.sleep(_PRACK_LOOK_S)
 
     async def established(self, timeout_s: float) -> None:
         """Of a call that we placed: wait until it is answered and media is up. Raises BaresipError (the stack's verdict) or

@@ -29,6 +29,7 @@ from voicebot.endpoints.sip.stack import (
     stack,
 )
 from voicebot.endpoints.sip.trace import SipMessage, header_values, parse_message
+from voicebot.endpoints.sip.trunk_calls import contact_at
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 
 log = logging.getLogger(__name__)
@@ -93,12 +94,12 @@ class RequestListener:
 
     def start(self, port: int) -> None:
         """STACK'S THREAD. Begin. `port` proves that its transports are read rightly. Raises StackUnknown."""
-        self._layout = message_layout()
+        self._layout, self._port = message_layout(), port
         self._sip = stack().uag_sip()
         if stack().sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
             raise StackUnknown("it takes no listener")
         try:
-            self._move_to_front()
+            move_to_front(self._listener)
             self._take_large_datagrams(port)
             self._hide_name()
         except StackUnknown:
@@ -110,17 +111,6 @@ class RequestListener:
         if self._listener.value:
             listener, self._listener = self._listener, c_void_p()
             stack().mem_deref(listener)
-
-    def _move_to_front(self) -> None:
-        """Behind the first listener alone: that is the transactions', which keeps repetitions, ACK and CANCEL from us."""
-        address = self._listener.value or 0
-        link = Link.from_address(address)
-        first = read_pointer(link.list) if link.list and link.data == address else 0
-        if not first or Link.from_address(first).data != first or Link.from_address(first).list != link.list:
-            raise StackUnknown("its listeners are not kept in a list as they should be")
-        listeners = link.list
-        stack().list_unlink(address)
-        stack().list_insert_after(listeners, first, address, address)
 
     def _take_large_datagrams(self, port: int) -> None:
         """Of each transport by UDP: read up to 64 kB at once, where 8 kB cut a carrier's INVITE."""
@@ -192,6 +182,8 @@ class RequestListener:
             if refusal.why:
                 self._refused(f"trunk: {refusal.why}")
             return self._answer(message, refusal.status, refusal.reason, refusal.headers)
+        if (external := rules.trunk_rules.external_address(source)) is not None:
+            contact_at(message, external, (self._port, self._port + 1))
         if message.body and (order := rules.trunk_rules.codec_order(source, message.body)) is not None:
             message.overwrite(*order)
         goes_on = message.body and begun and stack().uag_call_find(message.call_id)
@@ -261,3 +253,17 @@ def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:
 
 def _string_at(address: int) -> bytes:
     return ctypes.string_at(address, 7)
+
+
+def move_to_front(listener: c_void_p) -> None:
+    """STACK'S THREAD. Behind the first listener alone: the transactions', which keeps repetitions, ACK and CANCEL from us.
+    Raises StackUnknown.
+    """
+    address = listener.value or 0
+    link = Link.from_address(address)
+    first = read_pointer(link.list) if link.list and link.data == address else 0
+    if not first or Link.from_address(first).data != first or Link.from_address(first).list != link.list:
+        raise StackUnknown("its listeners are not kept in a list as they should be")
+    listeners = link.list
+    stack().list_unlink(address)
+    stack().list_insert_after(listeners, first, address, address)

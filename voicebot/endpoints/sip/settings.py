@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from baresip import Account, Config
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
@@ -49,7 +49,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
 QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
-ExternalAddress = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
 QUEUE_ADDRESS = "sip:{queue}@127.0.0.1:5070"
 """Where queues are when nothing is set: on this machine, to try things out."""
 
@@ -85,8 +84,8 @@ class SipSection(BaseModel):
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
-    external_address: ExternalAddress | None = None
-    """Our IP address as the trunks see it, behind NAT: what we register stands under it. None: that of this machine."""
+    prack: bool = False
+    """Whether our 180 is reliable (RFC 3262) towards far ends that know or require it."""
     extra_headers: tuple[str, ...] = ()
     """Further headers of an INVITE to read."""
     transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
@@ -197,6 +196,7 @@ class SipSettings(SipSection):
         }
 
     def _account(self, user: str, transport: Transport, codecs: Sequence[Codec], *params: str) -> Account:
+        reliable = ("100rel=yes",) if self.prack else ()
         encryption = () if self.media_encryption == "none" else (f"mediaenc={self.media_encryption}",)
         return Account(
             user=user,
@@ -206,7 +206,7 @@ class SipSettings(SipSection):
             transport=transport,
             audio_codecs=tuple(CODEC_SPECS[codec] for codec in codecs),
             # with video the stack would re-INVITE every audio call right after its ACK
-            extra_params=(*params, "video_codecs=none", *encryption),
+            extra_params=(*params, "video_codecs=none", *reliable, *encryption),
         )
 
 

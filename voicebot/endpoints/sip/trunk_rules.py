@@ -108,6 +108,11 @@ class TrunkRules:
             return None
         return reordered(body, trunk.codecs, keys=trunk.dtmf is not Dtmf.INFO)
 
+    def external_address(self, source: str) -> str | None:
+        """Ours, as the trunk at this IP address sees it; None: as it is."""
+        trunk = self._trunk(source)
+        return trunk.external_address if trunk is not None else None
+
     def takes_info(self, source: str) -> bool:
         """Whether keys of the trunk at this IP address may come by INFO."""
         trunk = self._trunk(source)
