@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -292,3 +293,32 @@ async def test_a_call_over_ipv6_is_heard_and_its_strangers_are_not(start_bot: St
     await probe.bye()
     await end_of(leg)
     await probe.close()
+
+
+def _handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_every_socket_comes_back(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe)
+    await probe.bye()
+    await end_of(leg)
+    await until(lambda: bot.endpoint.counts.live == 0)
+    probes = [await open_probe(bot) for _ in range(15)]
+    before = _handles()
+    for number, probe in enumerate(probes):
+        leg = await bot.connect(probe, talk=number % 2 == 0)  # of every other one no packet ever comes
+        await probe.bye()
+        await end_of(leg)
+    for number in range(15):
+        liar = probes[number]
+        liar.call_id, liar.to = f"{number}@liar", f"<sip:802@{bot.address[0]}>"
+        liar.send(liar.request("INVITE", body=liar.offer()).replace(b"Contact:", b"X-Contact:"))
+        assert (await liar.final("INVITE")).status >= 400
+    await until(lambda: bot.endpoint.counts.malformed == 15)
+    await until(lambda: _handles() <= before)
+    gate = bot.endpoint._media_gate
+    assert gate is not None
+    await until(lambda: not gate._media and not gate._by_socket)
