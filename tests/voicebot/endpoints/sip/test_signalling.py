@@ -12,7 +12,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import LOOPBACK, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, sdp
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Message, sdp
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import CallGone
 from voicebot.endpoints.leg import Leg, LegEnded, LegHold
@@ -234,7 +234,8 @@ class TestHangUpAtEachStage:
         probe.invite()
         leg = await bot.leg()
         await leg.hang_up()
-        assert (await probe.final("INVITE")).status == 486
+        refused = await probe.final("INVITE")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "10")
         assert (await end_of(leg)).cause == "hangup"
 
     async def test_and_the_next_call_is_served(self, start_bot: StartBot, open_probe: OpenProbe) -> None:
@@ -307,7 +308,7 @@ async def test_a_call_that_its_server_leaves_is_ended(start_bot: StartBot, open_
     bot.endpoint.serve = broken
     probe = await open_probe(bot)
     probe.invite()
-    assert (await probe.final("INVITE")).status == 486
+    assert (await probe.final("INVITE")).status == 503
 
 
 _NOISE = random.Random(7)
@@ -362,7 +363,7 @@ async def test_a_trunk_that_needs_it_gets_a_reliable_180(start_bot: StartBot, op
     probe.to = ringing.headers["to"]
     invite = probe.cseq
     probe.send(probe.request("PRACK", headers=(f"RAck: {ringing.headers['rseq']} {invite} INVITE",)))
-    statuses = {}
+    statuses: dict[str, Message] = {}
     while set(statuses) != {"PRACK", "INVITE"}:
         found = await probe.expect(lambda found: found.status >= 200)
         statuses[found.method] = found
