@@ -197,6 +197,11 @@ FAMILIES: Mapping[str, Family] = {
             "endpoint",
             wrong="If callers are not heard, name their media's networks in its trunk's media_peers; else it is an attack.",
         ),
+        _counter(
+            "voicebot_hep_lost_total",
+            "Copies of SIP messages that could not be sent to the HEP collector.",
+            wrong="Homer misses them; calls do not: see that sip.hep.address has a name and a route, and that somebody listens there.",
+        ),
         # conversations
         _counter(
             "voicebot_decisions_total",
