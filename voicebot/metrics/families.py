@@ -200,7 +200,7 @@ FAMILIES: Mapping[str, Family] = {
         _counter(
             "voicebot_hep_lost_total",
             "Copies of SIP messages that could not be sent to the HEP collector.",
-            wrong="Homer misses them; calls do not: see that sip.hep.address has a name and a route, and that somebody listens there.",
+            wrong="Homer misses them, no call does: see that sip.hep.address can be reached, and that somebody listens there.",
         ),
         # conversations
         _counter(

@@ -132,6 +132,18 @@ async def test_a_call_through_the_far_end_to_our_own_service_shows_keys_media_an
     assert outcomes["own port"] == "ok"
 
 
+@pytest.mark.parametrize(("theirs", "ours", "outcome"), [("srtp-mand", "srtp-mand", "ok"), ("none", "none", "warning")])
+async def test_whether_the_media_is_encrypted_is_told(tmp_path: Path, theirs: str, ours: str, outcome: str) -> None:
+    async with open_service(tmp_path / "var", sip={"media_encryption": theirs}) as running:
+        port = running.service.sip.address[1]
+        config = written(tmp_path, sip={"media_encryption": ours})
+        _, found = await checked(
+            config, "peers", "--to", f"sip:+48225550100@{HOST}:{port}", "--keys", "*", "--address", f"{HOST}:{port}"
+        )
+    assert found["test call"]["outcome"] == "ok", found
+    assert found["SRTP"]["outcome"] == outcome, found
+
+
 def written_for(running: RunningService, folder: Path) -> Path:
     health, port = running.service.health, running.service.sip.address[1]
     return written(folder, health={"host": health[0], "port": health[1]}, sip={"port": port})
