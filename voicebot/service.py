@@ -32,6 +32,7 @@ from voicebot.endpoints.sip.tracing.hep import hep_sender
 from voicebot.endpoints.sip.tracing.ring import Traces
 from voicebot.endpoints.sip.tracing.routes import trace_routes
 from voicebot.endpoints.sip.tracing.wire import WireTap
+from voicebot.endpoints.sip.trunk_health import count_trunks, trunk_trouble
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
 from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
@@ -244,9 +245,11 @@ async def open_service(
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
         _count_endpoints(metrics, stores, endpoints)
+        count_trunks(metrics, sip)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
         parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
+        parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)

@@ -42,7 +42,7 @@ def edge_files(folder: Path, settings: Mapping[str, str], *, trunks: Sequence[st
         for name, file in (("TRUNKS_FILE", "trunks.list"), ("BOTS_FILE", "bots.list"), ("TLS_FILE", "tls.cfg"))
     }
     for name, value in {**files, **settings}.items():
-        text, found = re.subn(rf"^#+!define {name}\b.*$", lambda _, new=f"#!define {name} {value}": new, text, flags=re.M)  # type: ignore[misc]
+        text, found = re.subn(rf"^#+!trydef {name}\b.*$", lambda _, new=f"#!trydef {name} {value}": new, text, flags=re.M)  # type: ignore[misc]
         assert found == 1, f"{name} is no setting of settings.cfg"
     path.write_text(text, encoding="utf-8")
     (folder / "trunks.list").write_text("".join(f"{line}\n" for line in trunks), encoding="utf-8")

@@ -58,10 +58,12 @@ def finals(trunk: RawTrunk) -> list[str]:
     return list(kept.values())
 
 
-@pytest.mark.parametrize("tls", [False, True])
-def test_kamailio_takes_the_shipped_files(tls: bool, tmp_path: Path) -> None:
-    """With TLS and without, with a default queue and without."""
-    more = {"WITH_TLS": "", "DEFAULT_QUEUE": '"sip:general@192.0.2.10:5060"'} if tls else {}
+ALL = {"WITH_TLS": "", "WITH_RTPENGINE": "", "DEFAULT_QUEUE": '"sip:general@192.0.2.10:5060"'}
+
+
+@pytest.mark.parametrize("more", [{}, ALL], ids=["as shipped", "with all that is optional"])
+def test_kamailio_takes_the_shipped_files(more: dict[str, str], tmp_path: Path) -> None:
+    """For its own check of the syntax and of the modules' parameters."""
     config = edge_files(tmp_path / "edge", more, trunks=["1 192.0.2.0 28 0 north"], bots=["sip:192.0.2.20:5060"])
     done = subprocess.run(["kamailio", "-c", "-f", str(config)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -246,7 +246,8 @@ class Settings(BaseSettings):
     @property
     def bridges(self) -> bool:
         """Whether callers may be joined with a queue here: those of the app always are."""
-        return self.handoff.way is not Way.REFER or self.identity.web_calls.enabled
+        ways = {self.handoff.way, *(trunk.handoff for trunk in self.sip.trunks.values())}
+        return bool(ways & {Way.BRIDGE, Way.AUTO, "bridge"}) or self.identity.web_calls.enabled
 
     def as_json(self) -> str:
         """Everything, secrets too: for a child process of ours and nobody else. `model_validate_json` reads it."""

@@ -75,7 +75,7 @@ class AriLeg(StreamLeg):
 
     def _left(self, event: AriEvent) -> None:
         if self._letting_go:
-            self._over(self._cause, event.cause)
+            self._over(self._cause, self._detail or event.cause)
         elif self._sent_on and not self._hanging_up:
             self._over("transferred", event.cause)
         else:

@@ -5,7 +5,7 @@ codecs an offer has (RFC 3264), and the key of an INFO. Pure; every function bea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from voicebot.endpoints.sip.codecs import Codec
@@ -23,12 +23,14 @@ _SIGNAL = re.compile(rb"^[ \t]*Signal[ \t]*=[ \t]*([^\r\n]*?)[ \t]*\r?$", re.I |
 _DURATION = re.compile(rb"Duration= *[0-9]", re.I)
 _NUMBERED = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 """Events by their number, as some gateways write them (RFC 4733, 3.2)."""
+_NO_VOICE = ("telephone-event/", "cn/")
 _MOST_MEDIA = 64
+_LONGEST_TYPE = 500  # the expression looks at it again and again
 
 
 def sdp_part(content_type: str, body: bytes) -> tuple[int, int] | None:
     """Where the first SDP of a multipart body begins and ends; None when it has none."""
-    named = _BOUNDARY.match(content_type.strip())
+    named = _BOUNDARY.match(content_type.strip()[:_LONGEST_TYPE])
     if named is None:
         return None
     mark = b"--" + (named["quoted"] or named["plain"]).encode("latin-1")
@@ -101,3 +103,27 @@ def is_read_by_stack(content_type: str, body: bytes) -> bool:
     relay = content_type.partition(";")[0].strip().lower() == "application/dtmf-relay"
     signal = re.search(rb"Signal= *([0-9*#a-d]+)", body, re.I)
     return relay and signal is not None and len(signal[1]) == 1 and _DURATION.search(body) is not None
+
+
+def reordered(sdp: bytes, codecs: Sequence[Codec], *, keys: bool = True) -> tuple[int, bytes] | None:
+    """Where the first audio stream's payload types stand, and what to put there: those of these codecs alone, in this order (none
+    given: all, as they are), and keys and comfort noise behind them; without `keys` no telephone-event. As long as before. None
+    when nothing changes, or no codec is left.
+    """
+    found = re.search(rb"^m=audio [0-9]+(?:/[0-9]+)? [^\s]*RTP/[^\s]+ ([0-9 ]+?) *\r?$", sdp, re.I | re.M)
+    if found is None:
+        return None
+    following = sdp[found.end() :].decode("latin-1").partition("\nm=")[0].splitlines()
+    names = {match[1]: match[2].lower() for line in following if (match := _RTPMAP.match(line))}
+    formats = found[1].decode("latin-1").split()
+    known = {each: codec for each in formats if (codec := _NAMES.get(names[each]) if each in names else _STATIC.get(each))}
+    others = [each for each in formats if names.get(each, "").startswith(_NO_VOICE)]
+    voices = [each for each in formats if each not in others]
+    if codecs:
+        voices = sorted((each for each in voices if known.get(each) in codecs), key=lambda each: codecs.index(known[each]))
+    if not keys:
+        others = [each for each in others if not names[each].startswith("telephone-event/")]
+    wanted = voices + others
+    if not voices or wanted == formats:
+        return None
+    return found.start(1), " ".join(wanted).encode().ljust(len(found[1]))

@@ -28,12 +28,15 @@ from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
-from voicebot.endpoints.sip.trunks import come_from, trunk_of
+from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
+from voicebot.endpoints.sip.trunk_rules import TrunkRules
+from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,9 @@ class SipEndpoint:
         """Why this build of the stack cannot do all that it should; "" when it can."""
         self.taps: tuple[Tap, ...] = ()
         """Hear of every SIP message from the start on."""
+        self.trunk_rules = TrunkRules(settings.all_trunks)
+        self._links: TrunkLinks | None = None
+        self._datagrams: StackDatagrams | None = None
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
@@ -176,6 +182,7 @@ class SipEndpoint:
             await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
+            await self._link(self._trace)
             for account in self.settings.accounts():
                 agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
@@ -191,6 +198,29 @@ class SipEndpoint:
             await self.close()
             raise
 
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """Registrations and questions, by trunk."""
+        return self._links.links if self._links is not None else {}
+
+    async def _link(self, trace: SipTrace) -> None:
+        """Register, and ask, where the trunks want it."""
+        self._datagrams = StackDatagrams(self._port, trace)
+        external = self.settings.external_address
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, external=external)
+        await self._links.use(self.settings.all_trunks)
+
+    async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:
+        await links.use(trunks)
+        if self._gate is not None and trunks == self.settings.all_trunks:  # else another change is under way
+            self._gate.let_in(self.settings.let_in_networks)
+
+    async def _unlink(self) -> None:
+        """Take registrations back: no more calls are wanted."""
+        links, self._links = self._links, None
+        if links is not None:
+            await links.close()
+
     async def _listen(self, runtime: Runtime) -> None:
         """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
@@ -199,6 +229,8 @@ class SipEndpoint:
             await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
             self.unknown_stack = str(error)
+            if any(trunk.digest is not None for trunk in self.settings.all_trunks.values()):
+                raise EndpointError(f"sip: this build of the stack cannot ask trunks for a digest: {error}") from None
             log.error(
                 "sip: this build of the stack is not known: a full endpoint answers 486, OPTIONS are always 200, and RTP is "
                 "taken from anybody. Install the version that pyproject.toml names. It is %s",
@@ -226,8 +258,15 @@ class SipEndpoint:
         """The trunks of these settings from now on; calls under way go on."""
         names = ("trunks", "peers", "trusted", "verstat")
         self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
+        trunks = self.settings.all_trunks
+        self.trunk_rules.use(trunks)
+        networks = self.settings.let_in_networks
+        if self._links is not None:
+            # registrations that are taken back now still need their answers
+            networks += tuple(network for name in self.links if name not in trunks for network in self.links[name].trunk.networks)
+            self._run(self._relink(self._links, trunks), "sip-trunk-links")
         if self._gate is not None:
-            self._gate.let_in(self.settings.let_in_networks)
+            self._gate.let_in(networks)
         if self._dialler is not None:
             self._dialler.settings = self.settings
 
@@ -250,6 +289,7 @@ class SipEndpoint:
         Queues can be called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
         """
         self._draining = True
+        self._run(self._unlink(), "sip-unregister")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._no_legs.wait(), timeout_s)
         return not self._legs
@@ -260,6 +300,9 @@ class SipEndpoint:
         if legs := self._all_legs():
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
+        await self._unlink()
+        if self._datagrams is not None:
+            self._datagrams.close()
         if self._gate is not None:
             await self._gate.close()
         runtime, self._runtime = self._runtime, None
@@ -309,11 +352,13 @@ class SipEndpoint:
                 await _reject(call)
                 return
             leg.offer = self._traced(leg.offer, invite)
+            self._follow_trunk(leg)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
         finally:
             await leg.hang_up()
+            self.trunk_rules.ended(leg.offer.call_ref)
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
@@ -334,7 +379,21 @@ class SipEndpoint:
         name = next(iter(trunks)) if sole else trunk_of(trunks, invite.sources)
         if name is None:
             return offer
-        return replace(offer, trunk=name, caller_id=trunks[name].caller_id, headers={**offer.headers, **invite.lists})
+        trunk = trunks[name]
+        return replace(
+            offer,
+            trunk=name,
+            caller_id=trunk.caller_id,
+            headers={**offer.headers, **invite.lists},
+            takes_refer=trunk.handoff != "bridge",
+            only_refer=trunk.handoff == "refer",
+        )
+
+    def _follow_trunk(self, leg: SipLeg) -> None:
+        name = leg.offer.trunk
+        if name is not None:
+            self.trunk_rules.began(leg.offer.call_ref, name)
+            leg.follow(self.settings.all_trunks[name])
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""

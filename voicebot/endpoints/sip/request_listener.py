@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from ctypes import c_void_p
 from typing import Protocol
 
@@ -29,11 +29,13 @@ from voicebot.endpoints.sip.stack import (
     stack,
 )
 from voicebot.endpoints.sip.trace import SipMessage, header_values, parse_message
+from voicebot.endpoints.sip.trunk_rules import TrunkRules
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10
 _LARGEST_DATAGRAM = 65_535
+_LONGEST_LENGTH = 6
 _LOG_EVERY_S = 5.0
 _EMPTY = b"Content-Length: 0\r\n\r\n"
 _SDP = (b"application", b"sdp")
@@ -51,6 +53,11 @@ class Rules(Protocol):
 
     def why_unavailable(self, live: int = 0) -> str:
         """Why no call can be taken just now, when `live` calls are there at least; "" when one can."""
+        ...
+
+    @property
+    def trunk_rules(self) -> TrunkRules:
+        """What each trunk may send."""
         ...
 
     @property
@@ -164,27 +171,36 @@ class RequestListener:
             return False
 
     def _offered(self, message: StackMessage) -> bool:
-        headers = header_values(message.head)
+        head, source, rules = message.head, message.source[0], self._rules
+        headers = header_values(head)
         begun = ";tag=" in headers.get("to", "").lower().replace(" ", "")
-        if not begun and message.method == "INVITE":
+        begins = message.method == "INVITE" and not begun
+        if begins:
             if self._unavailable(message):
                 return True
             # with the whole of its headers, whatever the length: the trace cuts long ones
-            self._received(parse_message(message.head, "", received=True, source=message.source[0]))
-        if not message.body:
-            return False
-        if not self._put_right(message, headers.get("content-type", "")):
+            self._received(parse_message(head, "", received=True, source=source))
+        _cut(message, headers)
+        if message.body and not self._put_right(message, headers.get("content-type", "")):
             self._refused("its body has no SDP")
             return self._reply(message, 415, "Unsupported Media Type", b"Accept: application/sdp\r\n")
-        if begun and stack().uag_call_find(message.call_id):
-            rules = self._rules
-            if not is_acceptable(message.body, rules.codecs, encryption=rules.encryption):
-                return self._reply(message, 488, "Not Acceptable Here", b"")
+        refusal = rules.trunk_rules.refusal(source, message.call_id.decode("latin-1"), head, message.body) if begins else None
+        if refusal is not None:
+            if refusal.why:
+                self._refused(f"trunk: {refusal.why}")
+            return self._reply(message, refusal.status, refusal.reason, refusal.headers)
+        if message.body and (order := rules.trunk_rules.codec_order(source, message.body)) is not None:
+            message.overwrite(*order)
+        goes_on = message.body and begun and stack().uag_call_find(message.call_id)
+        if goes_on and not is_acceptable(message.body, rules.codecs, encryption=rules.encryption):
+            return self._reply(message, 488, "Not Acceptable Here", b"")
         return False
 
     def _unavailable(self, message: StackMessage) -> bool:
         """503 when no call can be taken: the trunk tries its next route, and asks again (RFC 3261, 21.5.4)."""
         why = self._rules.why_unavailable(incoming_calls())
+        if not why and message.method == "OPTIONS" and self._rules.trunk_rules.is_full(message.source[0]):
+            why = "too many calls of this trunk"
         if not why:
             return False
         if message.method == "INVITE":
@@ -207,21 +223,31 @@ class RequestListener:
 
     def _info(self, message: StackMessage) -> bool:
         """Answer what carries a key and the stack does not read rightly; leave the rest to it."""
-        head = parse_message(message.head, "", received=True, source=message.source[0])
-        content_type = header_values(message.head).get("content-type", "")
+        headers = header_values(message.head)
+        _cut(message, headers)
+        content_type = headers.get("content-type", "")
         if not content_type.lower().startswith("application/dtmf") or not stack().uag_call_find(message.call_id):
             return False
+        if not self._rules.trunk_rules.takes_info(message.source[0]):
+            return self._reply(message, 415, "Unsupported Media Type", b"")
         key = info_key(content_type, message.body)
         if not key:
             return self._reply(message, 400, "Bad Request", b"")
         if is_read_by_stack(content_type, message.body):
             return False
-        self._received(head.with_key(key))
+        self._received(parse_message(message.head, "", received=True, source=message.source[0]).with_key(key))
         return self._reply(message, 200, "OK", b"")
 
     def _reply(self, message: StackMessage, status: int, reason: str, headers: bytes) -> bool:
         error = stack().sip_treplyf(None, None, self._sip, message.address, False, status, reason.encode(), headers + _EMPTY)
         return not error
+
+
+def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:
+    """A datagram may be longer than its message: what is behind its end does not count (RFC 3261, 18.3)."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and len(length) < _LONGEST_LENGTH:
+        message.cut(int(length))
 
 
 def _string_at(address: int) -> bytes:

@@ -284,6 +284,10 @@ class StackMessage:
         """What stands behind the headers."""
         return self._buffer.left
 
+    def cut(self, length: int) -> None:
+        """Leave only so many bytes of the body."""
+        self._buffer.end = min(self._buffer.end, self._buffer.pos + length)
+
     def take_part(self, begin: int, end: int, kind: bytes, subtype: bytes) -> None:
         """Of the body only these bytes count, and they are of this type (bytes that live as long as the process)."""
         self._buffer.end = self._buffer.pos + end

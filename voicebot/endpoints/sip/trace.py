@@ -25,7 +25,8 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
 _LONGEST_NUMBER = 11  # a CSeq has 31 bits (RFC 3261, 8.1.1.5)
 _CALLS_KEPT = 2048
 _FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261, 7.3.1)
-_SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "o": "event"}  # RFC 3261, 7.3.3; RFC 6665
+# RFC 3261, 7.3.3; RFC 6665
+_SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "l": "content-length", "o": "event"}
 _LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
 Tap = Callable[[float, str, "SipMessage"], None]
 """Hears of every message: unix time, the stack's record of it, and what was read in it."""
@@ -147,6 +148,7 @@ class SipTrace(logging.Handler):
         self._asked: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
+        self._texts: dict[str, Callable[[bytes], None]] = {}
 
     def attach(self) -> None:
         """Take the trace over from logging: messages carry numbers and bodies."""
@@ -171,6 +173,10 @@ class SipTrace(logging.Handler):
             return
         if message is not None:
             self._tapped(record.created, text, message)
+            take = self._texts.get(message.call_id) if message.received else None
+            if take is not None:
+                with contextlib.suppress(RuntimeError):  # as in `take`
+                    self._loop.call_soon_threadsafe(take, text.partition("\n")[2].encode())
             self.take(message)
 
     def take(self, message: SipMessage) -> None:
@@ -201,6 +207,14 @@ class SipTrace(logging.Handler):
                 await asyncio.wait_for(asyncio.shield(future), timeout_s)
             self._waiting.pop(call_id, None)
         return self._invites.get(call_id, Invite())
+
+    def watch_text(self, call_id: str, take: Callable[[bytes], None]) -> None:
+        """Call `take` with every message received with this Call-ID, until `unwatch_text`: answers to requests of our own."""
+        self._texts[call_id] = take
+
+    def unwatch_text(self, call_id: str) -> None:
+        """Stop; an unknown one is ignored."""
+        self._texts.pop(call_id, None)
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""

@@ -54,7 +54,7 @@ class StreamLeg(ABC):
         self._steering = False
         self._handed_over = False
         self._letting_go = False
-        self._cause = ""
+        self._cause = self._detail = ""
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -195,7 +195,7 @@ class StreamLeg(ABC):
             await self.ended.wait()
             return
         self._letting_go = True
-        self._cause = cause
+        self._cause, self._detail = cause, detail
         try:
             async with asyncio.timeout(_RELEASE_S):
                 await self._let_go(cause)
@@ -280,7 +280,8 @@ class StreamLeg(ABC):
         """Whatever ended the call, this is told once."""
         if self.ended.is_set():
             return
-        self._lose()
+        if self._playout is not None:
+            self._lost += self._playout.drop(taken_back=True)
         self._cause = "transferred" if self._handed_over and cause == "hangup" else cause
         for timer in self._timers.values():
             timer.cancel()

@@ -196,7 +196,7 @@ class AudioSocketChannel(MediaChannel):
     async def run(self) -> None:
         try:
             reader, self._writer = await asyncio.open_connection(*self.address)
-            self._writer.write(b"\x01\x00\x10" + UUID(self.name).bytes)
+            self._writer.write(self.named())
             self.up.set()
             timing: asyncio.Task[None] | None = None
             try:
@@ -219,6 +219,10 @@ class AudioSocketChannel(MediaChannel):
         finally:
             await self.hang_up()
             self.closed.set()
+
+    def named(self) -> bytes:
+        """The first frame: whose sound it is."""
+        return b"\x01\x00\x10" + UUID(self.name).bytes
 
     async def _time(self) -> None:
         loop = asyncio.get_running_loop()

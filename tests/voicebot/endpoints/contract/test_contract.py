@@ -68,7 +68,13 @@ class TestFacts:
     async def test_come_in_order_and_end_with_the_end(self, far_end: FarEnd) -> None:
         leg = await connect(far_end)
         seen: list[LegEvent] = []
-        for happens in (lambda: far_end.press("1"), far_end.hold, far_end.resume, lambda: far_end.press("#")):
+        happenings: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: far_end.press("1"),
+            far_end.hold,
+            far_end.resume,
+            lambda: far_end.press("#"),
+        )
+        for happens in happenings:
             await happens()
             seen.append(await fact(leg))
         await far_end.leave()
