@@ -140,13 +140,12 @@ async def _cancel_all_the_while(target: tuple[str, int], per_second: float, seco
     """Calls that are cancelled when they ring; counts who was first."""
     counts = {"cancelled": 0, "answered first": 0, "no answer": 0}
     end = time.monotonic() + seconds
-    running: set[asyncio.Task[str]] = set()
-    while time.monotonic() < end or running:
-        if time.monotonic() < end:
-            running.add(asyncio.create_task(_cancel_one(target)))
-        done, running = await asyncio.wait(running, timeout=1 / per_second, return_when=asyncio.ALL_COMPLETED)
-        for task in done:
-            counts[task.result()] += 1
+    running: list[asyncio.Task[str]] = []
+    while time.monotonic() < end:
+        running.append(asyncio.create_task(_cancel_one(target)))
+        await asyncio.sleep(1 / per_second)
+    for result in await asyncio.gather(*running):
+        counts[result] += 1
     return counts
 
 

@@ -100,11 +100,13 @@ def _own_certificate(path: Path) -> Finding:
     return notes.ok("own certificate", f"good until {expires:%Y-%m-%d}")
 
 
-async def registration(name: str, service: RunningService) -> Finding | None:
+async def registration(name: str, trunk: Trunk, service: RunningService) -> Finding | None:
     """Ours at the trunk, as the running service has it: to register beside it would take its calls away. None: it has none."""
+    if trunk.registration is None:
+        return None
     state, notes = await service.of_trunk("voicebot_trunk_registered", name), Notes(name)
     if state is None:
-        return None
+        return notes.skipped("registration", "the service does not run, or does not know it yet", "voicebot serve, or reload")
     if state > 0:
         return notes.ok("registration", "the service is registered there")
     why = ((await service.asked("/health") or {}).get("parts", {}).get("trunks", {})).get("why") or "it is not registered"
