@@ -45,7 +45,8 @@ async def _listening(settings: SipSettings, service: RunningService) -> Finding:
             todo = f"if voicebot runs, set health.host and health.port as it has them ({service.url} is silent)"
             return notes.warning("own port", str(error), todo)
         return notes.skipped("own port", f"the service does not run; {where} is free", "voicebot serve starts it")
-    part = health.get("parts", {}).get("sip", {})
+    parts = health.get("parts", {})
+    part = parts.get("sip") or parts.get("calls") or {}  # of one process, or of all workers
     if not part.get("ok", False):
         return notes.failed("own port", f"the service runs, but its SIP side {part.get('why') or 'is away'}", "see its log")
     host = "127.0.0.1" if ip_address(settings.host).is_unspecified else settings.host
