@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from voicebot.endpoints.sip.checking.certificate import shake_hands, unverified
 from voicebot.endpoints.sip.checking.description import Description, described
-from voicebot.endpoints.sip.checking.findings import Finding, Notes
+from voicebot.endpoints.sip.checking.findings import Finding, Notes, Outcome
 from voicebot.endpoints.sip.checking.options import NoAnswer, Reply, Transport, ask
 from voicebot.endpoints.sip.checking.own_side import SOON_DAYS
 from voicebot.endpoints.sip.checking.places import Place, own_address
@@ -21,6 +21,7 @@ from voicebot.endpoints.sip.trunks import Trunk
 
 ANSWER_S = 8.0
 SLOW_S = 0.5
+_OPTIONAL = ("OPTIONS udp", "OPTIONS tcp")
 _UNWILLING = {503: "it is full or stops", 500: "its SIP stack fails", 403: "it does not let us in"}
 
 
@@ -49,11 +50,17 @@ class FarEnd:
         if not _is_address(self.place.host):
             where = ", ".join(f"{each.host}:{each.port} ({each.transport})" for each in targets)
             yield notes.ok("name", f"{self.place.host} is at {where}")
-        checks = set()
+        checks: set[str] = set()
+        silent: list[Finding] = []
         for target in targets:
             async for finding in self._asked(target.host, target.port, _transport(target.transport)):
                 checks.add(finding.check)
-                yield finding
+                if finding.outcome is Outcome.FAILED and finding.check in _OPTIONAL:
+                    silent.append(finding)
+                else:
+                    yield finding
+        for finding in silent:  # most trunks speak one of UDP and TCP: one that answers will do, unless both are asked for
+            yield replace(finding, outcome=Outcome.WARNING) if "NAT" in checks and not self.trunk.transports else finding
         if "NAT" in checks and "offer" not in checks:  # it answered, without a description
             todo = "the codecs are seen in a test call: --to sip:…"
             yield notes.skipped("offer", "it describes no media in its answer to OPTIONS", todo)

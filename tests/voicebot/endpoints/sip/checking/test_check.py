@@ -132,6 +132,17 @@ async def test_a_call_through_the_far_end_to_our_own_service_shows_keys_media_an
     assert outcomes["own port"] == "ok"
 
 
+async def test_a_trunk_that_speaks_udp_alone_is_good_enough_unless_it_was_asked_for_tcp(tmp_path: Path) -> None:
+    async with far_end(replying("200 OK")) as port:
+        config = written(tmp_path, sip={"transports": ["udp", "tcp"]})
+        code, found = await checked(config, "peers", "--address", f"{HOST}:{port}")
+        assert (code, found["OPTIONS udp"]["outcome"], found["OPTIONS tcp"]["outcome"]) == (0, "ok", "warning"), found
+        trunk = {"peers": [f"{HOST}/32"], "transports": ["tcp"]}
+        config = written(tmp_path, sip={"transports": ["udp", "tcp"], "peers": [], "trunks": {"pbx": trunk}})
+        code, found = await checked(config, "pbx", "--address", f"{HOST}:{port}")
+        assert (code, found["OPTIONS tcp"]["outcome"]) == (1, "failed"), found
+
+
 @pytest.mark.parametrize(("theirs", "ours", "outcome"), [("srtp-mand", "srtp-mand", "ok"), ("none", "none", "warning")])
 async def test_whether_the_media_is_encrypted_is_told(tmp_path: Path, theirs: str, ours: str, outcome: str) -> None:
     async with open_service(tmp_path / "var", sip={"media_encryption": theirs}) as running:
