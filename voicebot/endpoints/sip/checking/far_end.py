@@ -39,14 +39,11 @@ class FarEnd:
     async def checked(self) -> AsyncIterator[Finding]:
         """All that can be seen without a call."""
         notes = Notes(self.name)
-        transports = self.trunk.transports or self.settings.transports
-        targets: list[provider.Place] = []
-        for transport in transports if self.place.transport is None else (self.place.transport,):
-            try:
-                targets += await Lookup().places(str(self.place), transport)
-            except NoReply as error:
-                yield notes.failed("name", str(error), "write a name that this machine's DNS knows, or an IP address")
-                return
+        try:
+            targets = await self._targets()
+        except NoReply as error:
+            yield notes.failed("name", str(error), "write a name that this machine's DNS knows, or an IP address")
+            return
         if not _is_address(self.place.host):
             where = ", ".join(f"{each.host}:{each.port} ({each.transport})" for each in targets)
             yield notes.ok("name", f"{self.place.host} is at {where}")
@@ -64,6 +61,16 @@ class FarEnd:
         if "NAT" in checks and "offer" not in checks:  # it answered, without a description
             todo = "the codecs are seen in a test call: --to sip:…"
             yield notes.skipped("offer", "it describes no media in its answer to OPTIONS", todo)
+
+    async def _targets(self) -> list[provider.Place]:
+        """Where to ask, of the family that we listen on. Raises NoReply."""
+        transports = self.trunk.transports or self.settings.transports
+        wanted = transports if self.place.transport is None else (self.place.transport,)
+        found = [place for transport in wanted for place in await Lookup().places(str(self.place), transport)]
+        version = ip_address(self.settings.host).version
+        if not (ours := [each for each in found if ip_address(each.host).version == version]):
+            raise NoReply(f"{self.place.host} has no IPv{version} address, and sip.host is one")
+        return ours
 
     async def _asked(self, address: str, port: int, transport: Transport) -> AsyncIterator[Finding]:
         notes, target = Notes(self.name), (address, port)
@@ -84,7 +91,7 @@ class FarEnd:
                 host=here,
                 user=self.settings.user,
                 timeout_s=self.timeout_s,
-                tls=unverified() if transport == "tls" else None,
+                tls=unverified(self.settings.tls_certificate) if transport == "tls" else None,
             )
         except NoAnswer as error:
             yield notes.failed(f"OPTIONS {transport}", f"{where}: {error}", _silent(transport, here))
@@ -122,7 +129,9 @@ class FarEnd:
     async def _tls(self, target: tuple[str, int]) -> Finding:
         notes = Notes(self.name)
         try:
-            shown = await shake_hands(target, self.place.host, ca=self.trunk.tls_ca, timeout_s=self.timeout_s)
+            shown = await shake_hands(
+                target, self.place.host, ca=self.trunk.tls_ca, own=self.settings.tls_certificate, timeout_s=self.timeout_s
+            )
         except NoAnswer as error:
             todo = "it must listen for TLS 1.2 or later there, and take clients without a certificate or know ours"
             return notes.failed("TLS", f"{target[0]}:{target[1]}: {error}", todo)
