@@ -15,7 +15,7 @@ from bench.load.bot import Resources
 from bench.load.model import Machine, OneCall, sizing, sizing_table
 from bench.load.rtp import Gaps, _worst, caller_rtp
 from bench.load.steps import Row, judged
-from bench.load.tables import knee, row_table, write
+from bench.load.tables import busy, knee, row_table, write
 from bench.soak import Soaked, judge, kinds, told
 from voicebot.endpoints.sip.tracing.pcap import capture_file, udp_frame
 
@@ -68,6 +68,11 @@ def test_a_step_that_lost_something_is_above_the_knee() -> None:
     assert knee(rows, "calls at once") == "20 calls at once held up; at 40: 1 keys lost."
     assert "39 of 40" in row_table(rows, "calls at once")
     assert row(100, gaps=Gaps([70.0, 70.0] + [20.0] * 98)).troubles == ["2 calls with a gap over 60 ms"]
+
+
+def test_a_busy_machine_is_told_of() -> None:
+    assert busy([0.1, 0.4]) == ""
+    assert "load up to 900" in busy([0.1, 900.0])
 
 
 def test_a_table_is_put_between_its_marks_and_nowhere_else(tmp_path: Path) -> None:
