@@ -96,7 +96,7 @@ async def _found(sip: SipSettings, url: str, wanted: Wanted) -> list[Finding]:
     console = Console(stderr=True)
     found = []
     with console.status("checking") as status:
-        async for finding in checked(sip, RunningService(url), wanted, lambda doing: status.update(_plain(doing))):
+        async for finding in checked(sip, RunningService(url), wanted, lambda doing: status.update(Text(_plain(doing)))):
             found.append(finding)
             if not console.is_terminal:
                 print(f"… {finding.trunk} {finding.check}: {finding.outcome}".replace("  ", " "), file=sys.stderr, flush=True)
