@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from voicebot.endpoints.sip.checking.options import NoAnswer
+from voicebot.endpoints.sip.checking.options import NoAnswer, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def shake_hands(target: tuple[str, int], name: str, *, ca: Path | None, ow
     except ssl.SSLError as error:
         raise NoAnswer(f"no TLS 1.2 or later: {error.reason or error}") from None
     except OSError as error:
-        raise NoAnswer(error.strerror or str(error)) from None
+        raise NoAnswer(reason(error)) from None
     certificate = x509.load_der_x509_certificate(der)
     return Handshake(version, _names(certificate), certificate.not_valid_after_utc.astimezone(UTC), trouble)
 

@@ -132,6 +132,21 @@ async def test_a_call_through_the_far_end_to_our_own_service_shows_keys_media_an
     assert outcomes["own port"] == "ok"
 
 
+async def test_what_a_far_end_writes_moves_no_terminal(tmp_path: Path) -> None:
+    """Nor in what a pipe gets: somebody looks at that later."""
+    async with far_end(replying("200 \x1b[2J\x07\u009b31mOK")) as port:
+        config = written(tmp_path)
+        arguments = ("peers", "--address", f"{HOST}:{port}", "--config", str(config))
+        pipe = asyncio.subprocess.PIPE
+        for more in ((), ("--json",)):
+            command = (sys.executable, "-c", _COMMAND, "sip", "check", *arguments, *more)
+            process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+            out, complaint = await process.communicate()
+            assert process.returncode == 0, complaint.decode()
+            assert b"OPTIONS udp" in out
+            assert all(char.isprintable() or char == "\n" for char in (out + complaint).decode())
+
+
 async def test_a_trunk_that_speaks_udp_alone_is_good_enough_unless_it_was_asked_for_tcp(tmp_path: Path) -> None:
     async with far_end(replying("200 OK")) as port:
         config = written(tmp_path, sip={"transports": ["udp", "tcp"]})
