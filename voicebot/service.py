@@ -227,7 +227,7 @@ async def open_service(
         progress("opening the line")
         directory = _directory(settings, stack)
         sip = _sip(settings, calls, directory)
-        sip.taps = (await _wire_tap(settings, traces, stack),)
+        sip.taps = (await _wire_tap(settings, traces, metrics, stack),)
         sip.let_dial(_queues(bundle))
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
@@ -338,11 +338,12 @@ def _sip(settings: Settings, calls: CallServer, directory: CustomerDirectory) ->
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
 
 
-async def _wire_tap(settings: Settings, traces: Traces, stack: AsyncExitStack) -> WireTap:
+async def _wire_tap(settings: Settings, traces: Traces, metrics: Metrics, stack: AsyncExitStack) -> WireTap:
     """Every SIP message goes to the trace, and to Homer where there is one."""
     if settings.sip.hep is None:
         return WireTap(traces.wire)
     homer = await stack.enter_async_context(hep_sender(settings.sip.hep))
+    metrics.read_from("voicebot_hep_lost_total", lambda: homer.lost)
     return WireTap(traces.wire, homer.wire)
 
 

@@ -229,6 +229,11 @@ FAMILIES: Mapping[str, Family] = {
             "endpoint",
             wrong="If callers are not heard, name their media's networks in its trunk's media_peers; else it is an attack.",
         ),
+        _counter(
+            "voicebot_hep_lost_total",
+            "Copies of SIP messages that could not be sent to the HEP collector.",
+            wrong="Homer misses them, no call does: see that sip.hep.address can be reached, and that somebody listens there.",
+        ),
         # conversations
         _counter(
             "voicebot_decisions_total",
