@@ -77,14 +77,14 @@ class Edge:
 async def open_edge(
     folder: Path, bots: Sequence[str], *, trunks: Sequence[str] = ("1 127.0.0.1 32 0 local",), **settings: str
 ) -> AsyncIterator[Edge]:
-    """The shipped edge before these bots (SIP URIs), which it asks every second; `settings` of settings.cfg on top."""
+    """The shipped edge before these bots (SIP URIs), which it asks every two seconds; `settings` of settings.cfg on top."""
     port, metrics = free_port(HOST), free_port(HOST)
     ours = {
         "EDGE_UDP": f"udp:{HOST}:{port}",
         "EDGE_TCP": f"tcp:{HOST}:{port}",
         "EDGE_METRICS": f"tcp:{HOST}:{metrics}",
         "EDGE_METRICS_PORT": str(metrics),
-        "ASK_BOTS_S": "1",
+        "ASK_BOTS_S": "2",
     }
     config = edge_files(folder, {**ours, **settings}, trunks=trunks, bots=bots)
     log = folder / "log"

@@ -102,22 +102,28 @@ class RawTrunk(FarEnd):
         super().__init__()
         self._cseq = itertools.count(1)
 
-    def ask(self, method: str, port: int, *more: str, call_id: str = "") -> str:
-        """Send a request that begins something new; its text."""
+    def ask(self, method: str, port: int, *more: str, to: str = "") -> str:
+        """Send a request that begins something new, to the hotline unless `to` is given; its text."""
         number = next(self._cseq)
         lines = [
-            f"{method} sip:+48225550100@{HOST}:{port} SIP/2.0",
+            f"{method} {to or f'sip:+48225550100@{HOST}:{port}'} SIP/2.0",
             f"Via: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(8)}",
             "Max-Forwards: 70",
             f"From: <sip:+48600100200@{HOST}>;tag={secrets.token_hex(4)}",
             f"To: <sip:+48225550100@{HOST}:{port}>",
-            f"Call-ID: {call_id or secrets.token_hex(8)}",
+            f"Call-ID: {secrets.token_hex(8)}",
             f"CSeq: {number} {method}",
             f"Contact: <sip:trunk@{HOST}:{self.port}>",
         ]
         request = _message(lines, more, SDP if method == "INVITE" else "")
         self.send(request, port)
         return request
+
+    def cancel(self, invite: str, port: int) -> None:
+        """Give up an INVITE that is not answered yet (RFC 3261, 9.1)."""
+        lines = [invite.split("\r\n")[0].replace("INVITE", "CANCEL")]
+        lines += [f"{name}: {field(invite, name)}" for name in ("via", "max-forwards", "from", "to", "call-id")]
+        self.send(_message([*lines, f"CSeq: {field(invite, 'cseq').split()[0]} CANCEL"], (), ""), port)
 
     def within(self, method: str, accepted: str, port: int, cseq: str) -> None:
         """A request within the call that this 200 set up."""
@@ -133,17 +139,21 @@ class RawBot(FarEnd):
 
     def __init__(self) -> None:
         super().__init__()
-        self.options, self.invite = "200 OK", "200 OK"
-        """The empty text is silence."""
-        self.retry_after: tuple[str, ...] = ()
+        self.options, self.invite, self.within_call = "200 OK", "200 OK", "200 OK"
+        """The empty text is silence; `within_call` is for OPTIONS of a call."""
 
     def took(self, message: str, addr: tuple[str, int]) -> None:
         method = message.split(" ", 1)[0]
+        if method == "CANCEL":
+            self._answer(self.seen("INVITE")[-1], "487 Request Terminated", addr)
         if method in ("SIP/2.0", "ACK"):
             return
-        status = {"OPTIONS": self.options, "INVITE": self.invite}.get(method, "200 OK")
+        options = self.within_call if "tag=" in field(message, "to") else self.options
+        status = {"OPTIONS": options, "INVITE": self.invite}.get(method, "200 OK")
         if status:
-            contact = (f"Contact: <sip:bot@{HOST}:{self.port}>",)
-            body = SDP if (method, status[0]) == ("INVITE", "2") else ""
-            assert self.transport is not None
-            self.transport.sendto(answer(message, status, tag="bot", more=contact, body=body).encode(), addr)
+            self._answer(message, status, addr, SDP if (method, status[0]) == ("INVITE", "2") else "")
+
+    def _answer(self, request: str, status: str, addr: tuple[str, int], body: str = "") -> None:
+        contact = (f"Contact: <sip:bot@{HOST}:{self.port}>",)
+        assert self.transport is not None
+        self.transport.sendto(answer(request, status, tag="bot", more=contact, body=body).encode(), addr)

@@ -198,14 +198,77 @@ async def test_within_a_call_requests_find_its_bot(trunk: RawTrunk, bot: RawBot,
         assert not (other if mine is bot else bot).seen("BYE")
 
 
-async def test_a_call_whose_bot_is_gone_is_ended_towards_the_trunk(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
-    """So that the PBX goes on with the caller; found by asking within the call."""
-    async with open_edge(tmp_path / "edge", [bot.uri], ASK_CALLS_S="30") as edge:
-        accepted = await status_of(trunk, "INVITE", edge)
-        trunk.within("ACK", accepted, edge.port, field(accepted, "cseq").split()[0])
+async def established(trunk: RawTrunk, edge: Edge) -> str:
+    """A call's 200, acknowledged."""
+    accepted = await status_of(trunk, "INVITE", edge)
+    trunk.within("ACK", accepted, edge.port, field(accepted, "cseq").split()[0])
+    return accepted
+
+
+async def test_calls_of_a_bot_that_died_are_ended_towards_the_trunk(
+    trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path
+) -> None:
+    """So that the PBX goes on with the caller. Those of a bot that is only full or stops go on, as do those of the others."""
+    async with open_edge(tmp_path / "edge", [bot.uri, other.uri]) as edge:
+        await until(lambda: edge.takes(bot.uri) and edge.takes(other.uri))
+        calls = [await established(trunk, edge) for _ in range(2)]
         await bot.until("ACK")
-        bot.close()
-        await trunk.until("BYE", 60)
+        await other.until("ACK")
+        bot.options = "503 Service Unavailable"
+        await until(lambda: not edge.takes(bot.uri))
+        other.options = other.invite = ""
+        ended = await trunk.until("BYE", 60)
+        assert field(ended, "call-id") in {field(call, "call-id") for call in calls}
+        assert field(ended, "call-id") == field(other.seen("INVITE")[0], "call-id")
+        await other.until("BYE")
+        assert not bot.seen("BYE"), "its call goes on"
+
+
+async def test_a_bot_that_was_only_slow_keeps_its_calls(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """It answers again before it counts as gone."""
+    async with open_edge(tmp_path / "edge", [bot.uri]) as edge:
+        await until(lambda: edge.takes(bot.uri))
+        await established(trunk, edge)
+        bot.options = ""
+        await until(lambda: not edge.takes(bot.uri))
+        bot.options = "200 OK"
+        await until(lambda: edge.takes(bot.uri))
+        heard = len(bot.seen("OPTIONS"))
+        await bot.until("OPTIONS", 60, count=heard + 6)  # asked every two seconds: longer than it would have had
+        assert not trunk.seen("BYE")
+
+
+async def test_a_bot_that_knows_nothing_of_a_call_loses_it(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """Asked within the call it says 481."""
+    async with open_edge(tmp_path / "edge", [bot.uri]) as edge:
+        await established(trunk, edge)
+        await bot.until("ACK")
+        bot.within_call = "481 Call Does Not Exist"
+        await trunk.until("BYE", 90)
+
+
+async def test_a_caller_who_hangs_up_while_it_rings_is_gone(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
+    """No other bot rings for a call that is over."""
+    bot.invite = other.invite = "180 Ringing"
+    async with open_edge(tmp_path / "edge", [bot.uri, other.uri]) as edge:
+        request = trunk.ask("INVITE", edge.port)
+        await trunk.until("SIP/2.0 180")
+        trunk.cancel(request, edge.port)
+        assert (await trunk.until("SIP/2.0 487")).startswith("SIP/2.0 487")
+        assert len(bot.seen("CANCEL")) + len(other.seen("CANCEL")) == 1
+        assert len(bot.seen("INVITE")) + len(other.seen("INVITE")) == 1
+
+
+async def test_bots_call_queues_and_nobody_else(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
+    """A bridged call by way of the edge; another host would be called at the bank's cost."""
+    lists = ["1 127.0.0.9 32 0 north", f"3 127.0.0.1 32 {other.port} pbx"]
+    async with open_edge(tmp_path / "edge", [trunk.uri], trunks=lists) as edge:
+        trunk.ask("INVITE", edge.port, to=f"sip:queue@{HOST}:{other.port}")
+        await trunk.until("SIP/2.0 200")
+        assert len(other.seen("INVITE")) == 1
+        trunk.ask("INVITE", edge.port, to=f"sip:+48700100100@{HOST}:{bot.port}")
+        await trunk.until("SIP/2.0 403")
+        assert not bot.seen("INVITE")
 
 
 async def test_a_trunk_with_session_timers_is_made_to_refresh(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
