@@ -104,6 +104,12 @@ class RawTrunk(FarEnd):
 
     def ask(self, method: str, port: int, *more: str, to: str = "") -> str:
         """Send a request that begins something new, to the hotline unless `to` is given; its text."""
+        request = self.request(method, port, *more, to=to)
+        self.send(request, port)
+        return request
+
+    def request(self, method: str, port: int, *more: str, to: str = "") -> str:
+        """Such a request, not sent."""
         number = next(self._cseq)
         lines = [
             f"{method} {to or f'sip:+48225550100@{HOST}:{port}'} SIP/2.0",
@@ -115,9 +121,7 @@ class RawTrunk(FarEnd):
             f"CSeq: {number} {method}",
             f"Contact: <sip:trunk@{HOST}:{self.port}>",
         ]
-        request = _message(lines, more, SDP if method == "INVITE" else "")
-        self.send(request, port)
-        return request
+        return _message(lines, more, SDP if method == "INVITE" else "")
 
     def cancel(self, invite: str, port: int) -> None:
         """Give up an INVITE that is not answered yet (RFC 3261, 9.1)."""

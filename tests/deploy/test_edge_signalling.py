@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 import subprocess
 import urllib.request
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from tests.deploy.edge import Edge, edge_files, open_edge, until
 from tests.deploy.raw_sip import HOST, RawBot, RawTrunk, field, fields
+from voicebot.endpoints.sip.ports import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("kamailio") is None, reason="Kamailio is not installed here")
 
@@ -283,6 +285,26 @@ async def test_a_trunk_with_session_timers_is_made_to_refresh(trunk: RawTrunk, b
         without = await status_of(trunk, "INVITE", edge)
         assert without.startswith("SIP/2.0 200 ")
         assert not field(without, "require")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the test's certificate")
+async def test_a_trunk_speaks_tls(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """1.2 and newer."""
+    port = free_port(HOST)
+    async with open_edge(tmp_path / "edge", [bot.uri], WITH_TLS="", EDGE_TLS=f"tls:{HOST}:{port}") as edge:
+        await until(lambda: edge.takes(bot.uri))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(tmp_path / "edge" / "edge-certificate.pem")
+        context.check_hostname = False
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=context)
+            writer.write(trunk.request("OPTIONS", port).encode())
+            assert (await reader.readline()).startswith(b"SIP/2.0 200 ")
+            writer.close()
+        old = ["openssl", "s_client", "-connect", f"{HOST}:{port}", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]
+        done = await asyncio.to_thread(subprocess.run, old, input=b"", capture_output=True, timeout=30, check=False)
+        assert done.returncode != 0
+        assert b"alert" in done.stderr
 
 
 async def test_the_monitoring_reads_the_edges_figures(bot: RawBot, tmp_path: Path) -> None:
