@@ -221,8 +221,10 @@ class ServedCall:
         self._leg = leg
         self._board: CallSwitchboard | None = None
         self._bridged: Bridged | None = None
-        if services.bridging is not None and (services.bridging.settings.way is not Way.REFER or not leg.offer.takes_refer):
-            self._board = CallSwitchboard(services.bridging, shared.bundle, services.speaker, shared.metrics)
+        bridging = None if leg.offer.steered else services.bridging
+        refer = bridging is None or bridging.settings.way is Way.REFER or leg.offer.only_refer
+        if bridging is not None and not (refer and leg.offer.takes_refer):
+            self._board = CallSwitchboard(bridging, shared.bundle, services.speaker, shared.metrics)
             self._leg = self._bridged = Bridged(leg, self._board)
         self.let_go = asyncio.Event()
         """Set when the conversation with the bot is over, whatever comes after it."""

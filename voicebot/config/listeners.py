@@ -36,6 +36,15 @@ def listeners(settings: Settings) -> list[Listener]:
     if "tls" in sip.transports and sip.port:
         found.append(_one(("sip", "port"), "SIP over TLS (the port above)", "tcp", sip.host, sip.port + 1))
     found.append(Listener(("sip", "rtp_ports"), "RTP", "udp", sip.host, *sip.rtp_ports, every=False))
+    asterisk, media = settings.asterisk, settings.asterisk.media
+    if asterisk.used and media.websocket_port is not None:
+        where = ("asterisk", "media", "websocket_port")
+        found.append(_one(where, "Asterisk's sound (chan_websocket)", "tcp", media.host, media.websocket_port))
+    if asterisk.used and media.audiosocket_port is not None:
+        where = ("asterisk", "media", "audiosocket_port")
+        found.append(_one(where, "Asterisk's sound (AudioSocket)", "tcp", media.host, media.audiosocket_port))
+    if (dialplan := asterisk.dialplan) is not None:
+        found.append(_one(("asterisk", "dialplan", "port"), "the dialplan's calls", "tcp", dialplan.host, dialplan.port))
     if web.enabled:
         found.append(_one(("web", "port"), "the web API", "tcp", web.host, web.port))
     if web.enabled and web.chat.enabled and web.chat.port is not None:

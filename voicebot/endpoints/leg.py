@@ -25,6 +25,10 @@ class CallOffer:
     """How the identity headers are read."""
     takes_refer: bool = True
     """Whether the far end can be asked to call somebody else (REFER): a page in a browser cannot."""
+    steered: bool = False
+    """Whether the far end keeps the call and puts it through by itself (a PBX's dialplan): it is never bridged here."""
+    only_refer: bool = False
+    """Whether the far end is asked to, and nothing else, whatever `handoff.way` says."""
     app_call: str = ""
     """The call's name for the app that placed it; "" for a call that did not come from the app."""
 
@@ -76,6 +80,14 @@ class TransferTarget:
     """The opaque reference of the hand-off, for an endpoint that can send one along."""
     call_ref: str = ""
     """The network's id of the caller's own call, likewise."""
+    priority: int = 0
+    """The call's place in the queue, for an endpoint whose queues take one: greater goes first."""
+    segment: str = ""
+    """Who calls, by the hint that the routing went by."""
+    intent: str = ""
+    """The name of the caller's matter."""
+    language: str = ""
+    """Two letters."""
 
     @property
     def address(self) -> str:

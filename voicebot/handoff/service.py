@@ -111,7 +111,16 @@ class HandOffService:
         if record.kind == "message":
             log.info("message taken")
             return HandOffResult(ok=True, queue=record.queue, reason="message")
-        target = TransferTarget(record.queue, self._name_of(record.queue), record.ref, record.call_ref)
+        target = TransferTarget(
+            record.queue,
+            self._name_of(record.queue),
+            record.ref,
+            record.call_ref,
+            priority=record.priority,
+            segment=record.segment,
+            intent=record.intent or "",
+            language=record.language,
+        )
         outcome = await leg.transfer(target, self._timeout_s)
         log.info("transferred" if outcome.ok else "transfer failed", reason=outcome.reason, status=outcome.status)
         return HandOffResult(ok=outcome.ok, queue=record.queue, reason=outcome.reason)

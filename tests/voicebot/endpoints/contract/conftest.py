@@ -7,7 +7,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.voicebot.endpoints.asterisk.bot import running as asterisk_running
+from tests.voicebot.endpoints.contract.asterisk import AriFarEnd
 from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
+from tests.voicebot.endpoints.contract.dialplan import Dialplan, DialplanFarEnd
 from tests.voicebot.endpoints.contract.far_end import QUEUE, SETTLE_S, FarEnd
 from tests.voicebot.endpoints.contract.memory import MemoryFarEnd
 from tests.voicebot.endpoints.contract.sip import SipFarEnd
@@ -15,6 +18,7 @@ from tests.voicebot.endpoints.sip.answerer import HOST, Queue
 from tests.voicebot.endpoints.sip.conftest import running, settings
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 from tests.voicebot.endpoints.web_call.bank import ADDRESS
+from voicebot.endpoints.asterisk.settings import MediaWay
 from voicebot.endpoints.web_call.dialog import AppDialogs
 from voicebot.endpoints.web_call.settings import WebCallSettings
 
@@ -64,7 +68,37 @@ async def _web_call(stack: AsyncExitStack) -> FarEnd:
     return WebFarEnd(app, dialogs, await stack.enter_async_context(WebPhone("http://127.0.0.1")), queue)
 
 
-OPENERS: dict[str, Opener] = {"memory": _memory, "sip": _sip, "bridged": _bridged, "web_call": _web_call}
+async def _ari(stack: AsyncExitStack) -> FarEnd:
+    return AriFarEnd(await stack.enter_async_context(asterisk_running()))
+
+
+async def _ari_audiosocket(stack: AsyncExitStack) -> FarEnd:
+    return AriFarEnd(await stack.enter_async_context(asterisk_running(MediaWay.AUDIOSOCKET)))
+
+
+async def _dialplan(stack: AsyncExitStack, way: str = "websocket") -> FarEnd:
+    dialplan = Dialplan()
+    stack.push_async_callback(dialplan.close)
+    await dialplan.start()
+    far_end = DialplanFarEnd(dialplan, way)
+    stack.push_async_callback(far_end.close)
+    return far_end
+
+
+async def _audiosocket(stack: AsyncExitStack) -> FarEnd:
+    return await _dialplan(stack, "audiosocket")
+
+
+OPENERS: dict[str, Opener] = {
+    "memory": _memory,
+    "sip": _sip,
+    "bridged": _bridged,
+    "web_call": _web_call,
+    "ari": _ari,
+    "ari_audiosocket": _ari_audiosocket,
+    "dialplan": _dialplan,
+    "audiosocket": _audiosocket,
+}
 """What the stack holds is closed when the test is over."""
 
 

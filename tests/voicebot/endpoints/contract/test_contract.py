@@ -68,8 +68,14 @@ class TestFacts:
     async def test_come_in_order_and_end_with_the_end(self, far_end: FarEnd) -> None:
         leg = await connect(far_end)
         seen: list[LegEvent] = []
-        for happens in (far_end.press("1"), far_end.hold(), far_end.resume(), far_end.press("#")):
-            await happens
+        happenings: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: far_end.press("1"),
+            far_end.hold,
+            far_end.resume,
+            lambda: far_end.press("#"),
+        )
+        for happens in happenings:
+            await happens()
             seen.append(await fact(leg))
         await far_end.leave()
         assert seen == [LegKey("1"), LegHold(True), LegHold(False), LegKey("#")]
@@ -256,7 +262,7 @@ class TestTransfer:
         leg = await connect(far_end)
         outcome = await both(leg.transfer(QUEUE, 1.5), far_end.answer_transfer(answer))
         assert (outcome.ok, outcome.reason) == (ok, reason)
-        assert outcome.status in statuses
+        assert outcome.status in (statuses if getattr(far_end, "tells_sip_status", True) else {0, *statuses})
 
     async def test_to_no_address_is_unreachable(self, far_end: FarEnd) -> None:
         leg = await connect(far_end)
