@@ -8,8 +8,27 @@ import secrets
 from typing import Self
 
 HOST = "127.0.0.1"
-SDP = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio 24000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+RTP_PORT = 24000
 _COPIED = ("via", "from", "to", "call-id", "cseq", "record-route")
+
+
+def sdp(port: int) -> str:
+    """An audio call with A-law at this port."""
+    lines = (
+        "v=0",
+        f"o=- 1 1 IN IP4 {HOST}",
+        "s=-",
+        f"c=IN IP4 {HOST}",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP 8",
+        "a=rtpmap:8 PCMA/8000",
+    )
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def media_port(message: str) -> int:
+    """Where its SDP wants RTP."""
+    return int(message.partition("m=audio ")[2].split(" ")[0])
 
 
 def fields(message: str, name: str) -> list[str]:
@@ -46,13 +65,15 @@ class FarEnd(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.transport: asyncio.DatagramTransport | None = None
         self.received: list[str] = []
+        self.rtp_port = RTP_PORT
+        """What its SDP says."""
         self._news = asyncio.Event()
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        message = data.decode()
+        message = data.decode(errors="replace")
         self.received.append(message)
         self._news.set()
         self.took(message, addr)
@@ -121,7 +142,7 @@ class RawTrunk(FarEnd):
             f"CSeq: {number} {method}",
             f"Contact: <sip:trunk@{HOST}:{self.port}>",
         ]
-        return _message(lines, more, SDP if method == "INVITE" else "")
+        return _message(lines, more, sdp(self.rtp_port) if method == "INVITE" else "")
 
     def cancel(self, invite: str, port: int) -> None:
         """Give up an INVITE that is not answered yet (RFC 3261, 9.1)."""
@@ -155,7 +176,7 @@ class RawBot(FarEnd):
         options = self.within_call if "tag=" in field(message, "to") else self.options
         status = {"OPTIONS": options, "INVITE": self.invite}.get(method, "200 OK")
         if status:
-            self._answer(message, status, addr, SDP if (method, status[0]) == ("INVITE", "2") else "")
+            self._answer(message, status, addr, sdp(self.rtp_port) if (method, status[0]) == ("INVITE", "2") else "")
 
     def _answer(self, request: str, status: str, addr: tuple[str, int], body: str = "") -> None:
         contact = (f"Contact: <sip:bot@{HOST}:{self.port}>",)
