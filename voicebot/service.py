@@ -25,6 +25,7 @@ from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.asterisk.opening import open_asterisk
+from voicebot.endpoints.carriers.endpoint import CarriersEndpoint
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
@@ -206,7 +207,12 @@ async def open_service(
             max_call_s=settings.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
             directory=directory,
         )
-        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores), *asterisk)
+        endpoints: tuple[Endpoint, ...] = (
+            sip,
+            *_web_calls(settings, calls, sip, stores),
+            *asterisk,
+            *_carriers(settings, calls, directory),
+        )
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
@@ -305,6 +311,15 @@ def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: 
     """The app's calls, in the SIP endpoint's stack; none where they are not wanted."""
     wanted = settings.identity.web_calls
     return (WebCallEndpoint(wanted, sip, AppSessions(stores.shared), calls.serve),) if wanted.enabled else ()
+
+
+def _carriers(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> tuple[CarriersEndpoint, ...]:
+    """Calls by carriers' WebSockets; none where no carrier is named."""
+    wanted, limits = settings.carriers, settings.limits
+    endpoint = CarriersEndpoint(
+        wanted, calls.serve, max_calls=limits.max_calls, max_call_s=limits.max_call_s + 60, directory=directory
+    )
+    return (endpoint,) if wanted.used else ()
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:
