@@ -24,7 +24,7 @@ from voicebot.config.identity import May
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
-from voicebot.endpoints.asterisk.opening import open_asterisk
+from voicebot.endpoints.asterisk.opening import open_asterisk, watch_queues
 from voicebot.endpoints.carriers.endpoint import CarriersEndpoint
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
@@ -219,6 +219,16 @@ async def open_service(
         _count_endpoints(metrics, stores, endpoints)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
+        queues = watch_queues(
+            settings.asterisk,
+            lambda: [(name, queue.target) for name, queue in callbacks.bundle.queues.items()],
+            lambda queue, seconds: stores.conditions.set_wait(queue, seconds, clock()),
+            stack,
+        )
+        if queues is not None:
+            parts.append(Part("asterisk queues", lambda: None if queues.available else "no waiting times from Asterisk"))
+            metrics.read_from("voicebot_asterisk_queue_callers", lambda: {name: q.callers for name, q in queues.figures.items()})
+            metrics.read_from("voicebot_asterisk_queue_free_agents", lambda: {name: q.free for name, q in queues.figures.items()})
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)

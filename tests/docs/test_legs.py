@@ -8,13 +8,13 @@ import pytest
 from pydantic import BaseModel
 
 from tests.docs.tables import DOCS
-from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings, DialplanSettings, MediaSettings
+from voicebot.endpoints.asterisk.settings import AmiSettings, AriSettings, AsteriskSettings, DialplanSettings, MediaSettings
 from voicebot.endpoints.carriers.settings import CarriersSettings, GenesysSettings, TelnyxSettings, TwilioSettings
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.streams.variables import variables_of
 
 PAGES: dict[str, tuple[type[BaseModel], ...]] = {
-    "asterisk": (AsteriskSettings, AriSettings, MediaSettings, DialplanSettings),
+    "asterisk": (AsteriskSettings, AmiSettings, AriSettings, MediaSettings, DialplanSettings),
     "twilio": (TwilioSettings, CarriersSettings),
     "telnyx": (TelnyxSettings,),
     "genesys": (GenesysSettings,),

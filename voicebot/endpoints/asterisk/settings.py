@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -78,6 +79,21 @@ class DialplanSettings(BaseModel):
     """How long after its registration a call's sound may come."""
 
 
+class AmiSettings(BaseModel):
+    """Where app_queue tells who waits: the manager interface, which is only asked for QueueSummary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    user: Name = "voicebot"
+    """As in manager.conf."""
+    password: Token
+    every_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    queues: Mapping[str, str] = {}
+    """Queues of queues.conf that have another name than their target in routes.yml: {hotline: general}."""
+
+
 class AsteriskSettings(BaseModel):
     """Calls by Asterisk. Without `ari` and `dialplan` nothing is opened."""
 
@@ -85,6 +101,8 @@ class AsteriskSettings(BaseModel):
 
     ari: AriSettings | None = None
     dialplan: DialplanSettings | None = None
+    ami: AmiSettings | None = None
+    """Waiting times of the queues, for whichever way the calls come; None: nobody is asked."""
     media: MediaSettings = MediaSettings()
     caller_id: CallerIdRules = CallerIdRules()
     """How the identity headers that Asterisk passes on are read."""
