@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -30,22 +30,27 @@ apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester"; }
 
-test check: ENGINES += chromium firefox-esr turnserver:coturn
+test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables baresip \
+	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules
 
-# a process for each core; the tests of one file share one, and what is costly to make for them
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# a process for each core and one more, since tests mostly wait; the tests of one file share one, and what is costly to make for them.
+# Tests place real calls with real time limits: what failed beside others runs once more, alone, and is named. A fault fails again.
+define run-tests
+	@$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile || { test $$? -eq 1 && \
+	  echo "once more, alone, what failed beside other tests:" && $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none --maxfail 3; }
+endef
 
 test: install
-	$(PYTEST)
+	$(run-tests)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST)
+	$(run-tests)
 
 # lint, types and the tests of the packages that do no I/O, side by side: under a minute on two cores
 quick: install
@@ -65,6 +70,14 @@ quick-tests:
 # ONLY="yardstick load": these parts (see python -m bench --help)
 bench: install
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+# calls at once and a second, with sipp; the tables go to docs/capacity.md: CALLS="20 40 60" RATES="5 10" SECONDS=15 ONLY="held rate"
+bench-load: install
+	$(BIN)/python -m bench.load --write $(if $(CALLS),--calls $(CALLS)) $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
+
+# calls of every kind of ending: MINUTES=30 RATE=4; the result goes to docs/capacity.md
+soak: install
+	$(BIN)/python -m bench.soak --write $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 # CALLS=20 SECONDS=15 ATTACKS="silent frames" TLS=1 (see python -m bench.hostile --help)
 bench-hostile: install

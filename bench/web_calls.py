@@ -44,7 +44,7 @@ async def measure_web_calls(say: Figure, folder: Path, *, quick: bool = False) -
     settings = _settings(folder, _own_address())
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(open_service(settings, progress=doing))
-        child = child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address)
+        child = child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.addresses)
         web = await stack.enter_async_context(open_web(child))
         deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in service.call_services.recognisers}
         service.endpoints[1].serve = CallServer(replace(service.call_services, recognisers=deaf)).serve  # type: ignore[attr-defined]

@@ -51,7 +51,9 @@ _MACHINE = re.compile(
     rf"|{_IPV4}(?::\d{{1,5}}(?!\d))?"
     rf"|\('{_IPV4}', \d{{1,5}}\)"
     r"|\[[0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:%\w+)?\](?::\d{1,5}(?!\d))?"
-    r"|(?<![\w.])\d{1,15}(?= (?:bytes|octets|packets|files|tasks|records|rows|handles|kB|MB|ms)\b)"
+    r"|(?<![\w.])\d{1,15}(?=(?: of \d{1,15})?(?: |-)(?:bytes?|octets|packets|datagrams|frames|samples|characters|chars"
+    r"|files|tasks|records|rows|handles|transports|seconds|B|kB|MB|GB|KiB|MiB|GiB|ms)\b)"
+    r"|(?<=\bbytes[:=])[ ]?\d{1,15}(?!\d)|(?<=\bsize[:=])[ ]?\d{1,15}(?!\d)"
     r"|\brunner-[0-9a-f]{8}\b"  # pipecat's name for one of its own
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"  # RFC 9110, 5.6.7
     # what SIP (RFC 3261) and SDP (RFC 8866) say about a call: identifiers, codecs, ports

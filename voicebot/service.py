@@ -29,6 +29,11 @@ from voicebot.endpoints.carriers.endpoint import CarriersEndpoint
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.sip.tracing.hep import hep_sender
+from voicebot.endpoints.sip.tracing.ring import Traces
+from voicebot.endpoints.sip.tracing.routes import trace_routes
+from voicebot.endpoints.sip.tracing.wire import WireTap
+from voicebot.endpoints.sip.trunk_health import count_trunks, trunk_trouble
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
 from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import WARM_RATES, Engines, open_engines
@@ -47,7 +52,7 @@ from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
-from voicebot.shared_services import count_parts, open_shared, store_parts
+from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
 from voicebot.state.relay import tell
 from voicebot.stores import Stores
 from voicebot.understanding.service import open_understanding
@@ -97,6 +102,21 @@ class Service:
     def bundle(self) -> Bundle:
         """In force for calls that begin now."""
         return self.callbacks.bundle
+
+    @property
+    def bundle_version(self) -> str:
+        """Of that bundle."""
+        return self.bundle.version
+
+    @property
+    def state_url(self) -> str:
+        """The state server's."""
+        return self.stores.url
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens for SIP."""
+        return [self.sip.address]
 
     @property
     def healthy(self) -> bool:
@@ -152,10 +172,20 @@ class Service:
         """
         self.call_services.admission.drain()
         await _each(*(endpoint.drain(seconds) for endpoint in self.endpoints))
-        handoff, sip = self.settings.handoff, self.settings.sip
-        ring_s = handoff.ring_s if self.settings.bridges else 0.0
-        await self.calls.put_all_through(LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s + ring_s)
-        await self.calls.end_bridged(handoff.drain_bridged_s)
+        await self.calls.put_all_through(_putting_through_s(self.settings))
+        await self.calls.end_bridged(self.settings.handoff.drain_bridged_s)
+
+
+def longest_drain_s(settings: Settings) -> float:
+    """Seconds that `Service.drain` may take beyond those it is given."""
+    return _putting_through_s(settings) + settings.handoff.drain_bridged_s
+
+
+def _putting_through_s(settings: Settings) -> float:
+    """The longest that it may take to tell whoever is left, and to hand them over."""
+    handoff, sip = settings.handoff, settings.sip
+    ring_s = handoff.ring_s if settings.bridges else 0.0
+    return LAST_WORDS_S + handoff.transfer_timeout_s + sip.transfer_settle_s + ring_s
 
 
 async def _each(*parts: Awaitable[object]) -> None:
@@ -173,9 +203,11 @@ async def open_service(
     progress: Progress = lambda _: None,
     clock: Callable[[], datetime] = utc_now,
     engines: Engines | None = None,
+    process: str = "calls",
 ) -> AsyncIterator[Service]:
     """Everything running while the context lasts. `progress` is told what is being done, in a few words; `clock` is the time of
-    day that opening hours go by; `engines` replaces what the settings ask for (understanding, recognisers, voices).
+    day that opening hours go by; `engines` replaces what the settings ask for (understanding, recognisers, voices); `process`
+    tells this process from others of the same `data_dir`.
 
     Raises ConfigError, BundleError, PackError, StateError, EndpointError: what cannot be started without a person. A recogniser
     that cannot be loaded is logged, and the calls go on with keys.
@@ -186,15 +218,17 @@ async def open_service(
         health = listen(settings.health.host, settings.health.port, setting="health")
         stack.callback(health.close)
         progress("starting shared state and records")
-        shared = await open_shared(settings, bundle, stack, process="calls", clock=clock)
+        shared = await open_shared(settings, bundle, stack, process=process, clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
-        session = shared.session(engines.understanding, sinks)
+        traces = Traces(settings.sip.trace)
+        session = shared.session(engines.understanding, (*sinks, traces.noted))
         call_services = _call_services(settings, session, engines, stores, shared.identity)
         calls = CallServer(call_services)
         progress("opening the line")
         directory = _directory(settings, stack)
         sip = _sip(settings, calls, directory)
+        sip.taps = (await _wire_tap(settings, traces, stack),)
         sip.let_dial(_queues(bundle))
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
@@ -217,18 +251,12 @@ async def open_service(
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
         _count_endpoints(metrics, stores, endpoints)
+        count_trunks(metrics, sip)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
-        queues = watch_queues(
-            settings.asterisk,
-            lambda: [(name, queue.target) for name, queue in callbacks.bundle.queues.items()],
-            lambda queue, seconds: stores.conditions.set_wait(queue, seconds, clock()),
-            stack,
-        )
-        if queues is not None:
-            parts.append(Part("asterisk queues", lambda: None if queues.available else "no waiting times from Asterisk"))
-            metrics.read_from("voicebot_asterisk_queue_callers", lambda: {name: q.callers for name, q in queues.figures.items()})
-            metrics.read_from("voicebot_asterisk_queue_free_agents", lambda: {name: q.free for name, q in queues.figures.items()})
+        parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
+        parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
+        parts += _asterisk_queues(settings, shared, metrics, clock, stack)
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
@@ -238,7 +266,7 @@ async def open_service(
             return metrics.render()
 
         state = ServiceState()
-        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)})
+        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)}, trace_routes(traces))
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
@@ -317,10 +345,35 @@ def _sip(settings: Settings, calls: CallServer, directory: CustomerDirectory) ->
     return SipEndpoint(settings.sip_settings(), calls.serve, directory=directory)
 
 
+async def _wire_tap(settings: Settings, traces: Traces, stack: AsyncExitStack) -> WireTap:
+    """Every SIP message goes to the trace, and to Homer where there is one."""
+    if settings.sip.hep is None:
+        return WireTap(traces.wire)
+    homer = await stack.enter_async_context(hep_sender(settings.sip.hep))
+    return WireTap(traces.wire, homer.wire)
+
+
 def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: Stores) -> tuple[WebCallEndpoint, ...]:
     """The app's calls, in the SIP endpoint's stack; none where they are not wanted."""
     wanted = settings.identity.web_calls
     return (WebCallEndpoint(wanted, sip, AppSessions(stores.shared), calls.serve),) if wanted.enabled else ()
+
+
+def _asterisk_queues(
+    settings: Settings, shared: SharedServices, metrics: Metrics, clock: Callable[[], datetime], stack: AsyncExitStack
+) -> list[Part]:
+    """What app_queue tells of waiting times goes where the bank's own reports go."""
+    watch = watch_queues(
+        settings.asterisk,
+        lambda: [(name, queue.target) for name, queue in shared.callbacks.bundle.queues.items()],
+        lambda queue, seconds: shared.stores.conditions.set_wait(queue, seconds, clock()),
+        stack,
+    )
+    if watch is None:
+        return []
+    metrics.read_from("voicebot_asterisk_queue_callers", lambda: {name: each.callers for name, each in watch.figures.items()})
+    metrics.read_from("voicebot_asterisk_queue_free_agents", lambda: {name: each.free for name, each in watch.figures.items()})
+    return [Part("asterisk queues", lambda: None if watch.available else "no waiting times from Asterisk")]
 
 
 def _carriers(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> tuple[CarriersEndpoint, ...]:
@@ -338,6 +391,9 @@ def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpo
     metrics.read_from("voicebot_endpoint_malformed_total", lambda: {each.name: each.counts.malformed for each in endpoints})
     metrics.read_from("voicebot_endpoint_live_calls", lambda: {each.name: each.counts.live for each in endpoints})
     metrics.read_from("voicebot_strangers_turned_away_total", lambda: {each.name: each.counts.turned_away for each in endpoints})
+    metrics.read_from(
+        "voicebot_media_turned_away_total", lambda: {each.name: each.counts.media_turned_away for each in endpoints}
+    )
 
 
 def _parts(stores: Stores, engines: Engines, endpoints: Sequence[Endpoint], identity: Identity) -> list[Part]:

@@ -155,7 +155,7 @@ async def open_service(
         (opens or partial(quick_engines, recognisers=recognisers))(load_bundle(settings.bundle), data_dir, clock) as engines,
         open_real(settings, sinks=[sink], engines=engines, clock=clock) as service,
         open_web(
-            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address),
+            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.addresses),
             understanding=engines.understanding,
             sinks=[sink],
             clock=clock,

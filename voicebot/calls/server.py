@@ -222,7 +222,8 @@ class ServedCall:
         self._board: CallSwitchboard | None = None
         self._bridged: Bridged | None = None
         bridging = None if leg.offer.steered else services.bridging
-        if bridging is not None and (bridging.settings.way is not Way.REFER or not leg.offer.takes_refer):
+        refer = bridging is None or bridging.settings.way is Way.REFER or leg.offer.only_refer
+        if bridging is not None and not (refer and leg.offer.takes_refer):
             self._board = CallSwitchboard(bridging, shared.bundle, services.speaker, shared.metrics)
             self._leg = self._bridged = Bridged(leg, self._board)
         self.let_go = asyncio.Event()

@@ -88,6 +88,15 @@ def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
         (("callers", "barred"), settings.callers.barred, False),
         (("web", "tls", "certificate"), settings.web.tls.certificate if settings.web.tls else None, True),
         (("web", "tls", "key"), settings.web.tls.key if settings.web.tls else None, True),
+        *(
+            (("sip", "trunks", name, *where), path, True)
+            for name, trunk in settings.sip.trunks.items()
+            for where, path in (
+                (("tls_ca",), trunk.tls_ca),
+                (("registration", "password_file"), trunk.registration.password_file if trunk.registration else None),
+                (("digest", "password_file"), trunk.digest.password_file if trunk.digest else None),
+            )
+        ),
         *((("recognisers", lang, "model"), each.model, False) for lang, each in settings.recognisers.items()),
         *((("voices", lang, "piper_model"), each.piper_model, False) for lang, each in settings.voices.items()),
     )
@@ -188,6 +197,12 @@ def _secrets_open(settings: Settings, source: Source) -> Iterator[SettingProblem
         ("nlu", "rasa_token"): settings.nlu.rasa_token,
         ("records", "database_url"): settings.records.database_url,
         ("handoff", "webhook", "secret"): webhook.secret if webhook else None,
+        **{
+            ("sip", "trunks", name, part, "password"): section.password
+            for name, trunk in settings.sip.trunks.items()
+            for part, section in (("registration", trunk.registration), ("digest", trunk.digest))
+            if section is not None
+        },
     }
     written = [
         where for where, secret in {**secrets, **with_password}.items() if secret is not None and source.variable(where) is None

@@ -199,6 +199,8 @@ class Settings(BaseSettings):
     callers: Callers = Callers()
     identity: IdentitySettings = IdentitySettings()
     log: Log = Log()
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of calls that `voicebot serve` runs, each with a SIP port (sip.port, two above, …) and limits of its own."""
 
     @classmethod
     def settings_customise_sources(
@@ -246,7 +248,8 @@ class Settings(BaseSettings):
     @property
     def bridges(self) -> bool:
         """Whether callers may be joined with a queue here: those of the app always are."""
-        return self.handoff.way is not Way.REFER or self.identity.web_calls.enabled
+        ways = {self.handoff.way, *(trunk.handoff for trunk in self.sip.trunks.values())}
+        return bool(ways & {Way.BRIDGE, Way.AUTO, "bridge"}) or self.identity.web_calls.enabled
 
     def as_json(self) -> str:
         """Everything, secrets too: for a child process of ours and nobody else. `model_validate_json` reads it."""

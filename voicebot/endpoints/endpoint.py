@@ -27,6 +27,8 @@ class EndpointCounts:
     """Calls that never became a leg: the endpoint itself refused them."""
     turned_away: int = 0
     """Packets or connections of strangers that were dropped."""
+    media_turned_away: int = 0
+    """Datagrams of media that came from somebody else than the far end, and were dropped."""
     malformed: int = 0
     """Offers that broke while they were read; whatever they held was freed."""
 

@@ -27,6 +27,8 @@ class CallOffer:
     """Whether the far end can be asked to call somebody else (REFER): a page in a browser cannot."""
     steered: bool = False
     """Whether the far end keeps the call and puts it through by itself (a PBX's dialplan): it is never bridged here."""
+    only_refer: bool = False
+    """Whether the far end is asked to, and nothing else, whatever `handoff.way` says."""
     app_call: str = ""
     """The call's name for the app that placed it; "" for a call that did not come from the app."""
 

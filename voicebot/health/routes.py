@@ -39,10 +39,13 @@ def health_routes(parts: Sequence[Part], *, kept_s: float = 0.0) -> list[Route]:
 
 
 def health_app(
-    parts: Sequence[Part], metrics: Callable[[], Awaitable[str]], running: Callable[[], dict[str, Any]] = dict
+    parts: Sequence[Part],
+    metrics: Callable[[], Awaitable[str]],
+    running: Callable[[], dict[str, Any]] = dict,
+    more: Sequence[Route] = (),
 ) -> ASGIApp:
-    """The whole of the calls' local socket: health, metrics, and at /health/running what the service runs with. What is told may
-    be `KEPT_S` old, and every answer ends its connection: who limits connections limits requests.
+    """The whole of the calls' local socket: health, metrics, and at /health/running what the service runs with; `more` beside
+    them. What is told may be `KEPT_S` old, and every answer ends its connection: who limits connections limits requests.
     """
     rendered = Kept(metrics, KEPT_S)
 
@@ -53,4 +56,4 @@ def health_app(
         return PlainTextResponse(await rendered(), media_type=METRICS_TYPE)
 
     own = [Route("/health/running", with_what), Route("/metrics", figures)]
-    return OneRequest(Starlette(routes=[*health_routes(parts, kept_s=KEPT_S), *own]))
+    return OneRequest(Starlette(routes=[*health_routes(parts, kept_s=KEPT_S), *own, *more]))

@@ -20,7 +20,7 @@ import structlog
 from caller_id.ticket import Ticket, TicketRefused
 from caller_id.tied import AppProof
 from voicebot.endpoints.sip.settings import APP_SESSION
-from voicebot.endpoints.web_call.dialog import AppDialog, AppDialogs, Refused
+from voicebot.endpoints.web_call.dialog import AppDialog, AppStacks, Refused
 from voicebot.endpoints.web_call.ice import ice_servers
 from voicebot.endpoints.web_call.offer import Offer, OfferRefused
 from voicebot.endpoints.web_call.session import AppSession, AppSessions, new_session, shown_under
@@ -106,7 +106,7 @@ class WebCalls:
         self,
         settings: WebCallSettings,
         *,
-        dialogs: AppDialogs,
+        dialogs: AppStacks,
         sessions: AppSessions,
         quota: Quota,
         relay: Relay,

@@ -197,11 +197,49 @@ FAMILIES: Mapping[str, Family] = {
             "endpoint",
             wrong="A trunk that sends what is no SIP, or an attack: see where it comes from in the log at level debug.",
         ),
+        _gauge(
+            "voicebot_trunk_live_calls",
+            "Calls of a trunk under way in this process.",
+            "trunk",
+            wrong="Near the trunk's max_calls: raise it, or find who calls so much.",
+        ),
+        _counter(
+            "voicebot_trunk_refused_total",
+            "Calls of a trunk that its own rules refused, by why (the setting's name).",
+            "trunk",
+            "why",
+            wrong="max_calls, calls_per_second: the trunk's limits; digest: a wrong password, or somebody tries; "
+            "line, transport, codecs, srtp: the trunk and its settings here do not fit.",
+        ),
+        _gauge(
+            "voicebot_trunk_registered",
+            "1 while a trunk that we register at has our registration.",
+            "trunk",
+            wrong="At 0 no call of it comes in: /health says why.",
+        ),
+        _gauge(
+            "voicebot_trunk_up",
+            "1 while a trunk that is asked (qualify_s) answers, 0 while it does not.",
+            "trunk",
+            wrong="At 0: the trunk or the network between; /health says what was seen.",
+        ),
+        _gauge(
+            "voicebot_trunk_round_trip_seconds",
+            "How long a trunk took to answer the latest OPTIONS.",
+            "trunk",
+            wrong="Above its qualify_slow_ms: the network between, or the trunk is busy.",
+        ),
         _counter(
             "voicebot_strangers_turned_away_total",
             "Packets from outside the allow-list that were dropped.",
             "endpoint",
             wrong="A few are usual on an open network; many, or calls that do not come in: compare sip.peers with the trunk.",
+        ),
+        _counter(
+            "voicebot_media_turned_away_total",
+            "Datagrams of media that came from somebody else than the far end, and were dropped.",
+            "endpoint",
+            wrong="If callers are not heard, name their media's networks in its trunk's media_peers; else it is an attack.",
         ),
         # conversations
         _counter(

@@ -10,13 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 PROCESS = "process"
-"""The label that a sample gets."""
+"""The label that a sample gets. One that has it keeps it: its process merged those of others."""
 
 
 def merged(texts: Mapping[str, str]) -> str:
     """One valid text (version 0.0.4) out of several, by the name of their process: each family stands once.
 
-    Raises ValueError when a text is none, two do not agree on what a metric is, or a sample already has the label.
+    Raises ValueError when a text is none, or two do not agree on what a metric is.
     """
     families: dict[str, Metric] = {}
     for process, text in texts.items():
@@ -37,8 +37,6 @@ def _families(process: str, text: str) -> Iterator[Metric]:
 
 def _add(family: Metric, found: Metric, process: str) -> None:
     for sample in found.samples:
-        if PROCESS in sample.labels:
-            raise ValueError(f"{sample.name} of {process} already has a label {PROCESS}; leave it to merged()")
         family.samples.append(sample._replace(labels={PROCESS: process, **sample.labels}))
 
 

@@ -18,7 +18,7 @@ from voicebot.errors import VoicebotError
 
 USER = "voicebot"
 CONFIG = Path("/etc/voicebot/voicebot.yml")
-UNITS = ("voicebot.service", "voicebot-backup.service", "voicebot-backup.timer")
+UNITS = ("voicebot.service", "voicebot@.service", "voicebot-backup.service", "voicebot-backup.timer")
 _UNIT_FOLDER = Path("/etc/systemd/system")
 _EXECUTABLE = "/opt/voicebot/bin/voicebot"
 _NEW = ".new"
@@ -46,6 +46,7 @@ class Folder:
 
 FOLDERS = (
     Folder(Path("/etc/voicebot"), 0o750, "root", USER),
+    Folder(Path("/etc/voicebot/bots"), 0o750, "root", USER),
     Folder(Path("/var/lib/voicebot"), 0o700, USER, USER),
     Folder(Path("/var/cache/voicebot"), 0o700, USER, USER),
     Folder(Path("/var/backups/voicebot"), 0o700, USER, USER),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import sys
@@ -14,17 +13,16 @@ from collections.abc import Mapping
 
 import structlog
 
+from voicebot.child import READY
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.logs import configure_logs
+from voicebot.orders import first_line, order_lines, say
 from voicebot.process import give_way, raise_file_limit
 from voicebot.tasks import cancelled
-from voicebot.web.process import READY
 from voicebot.web.service import Listeners, WebService, open_web
 
 log = structlog.get_logger(__name__)
-
-_MOST_ORDER_OCTETS = 1_000_000
 
 
 async def run(numbers: Mapping[str, int], settings: Settings) -> None:
@@ -37,11 +35,9 @@ async def run(numbers: Mapping[str, int], settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    orders = asyncio.StreamReader(limit=_MOST_ORDER_OCTETS)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    orders = await order_lines()
     async with open_web(settings, listeners=Listeners(**sockets)) as web:
-        sys.stdout.buffer.write(READY + b"\n")
-        sys.stdout.flush()
+        say(READY)
         reading = asyncio.create_task(_read_orders(orders, web, stop))
         await stop.wait()
         await cancelled(reading)
@@ -58,17 +54,9 @@ async def _read_orders(orders: asyncio.StreamReader, web: WebService, stop: asyn
     stop.set()
 
 
-def _line() -> bytes:
-    """Octet by octet: what follows is for the loop."""
-    line = bytearray()
-    while (octet := os.read(0, 1)) not in (b"", b"\n"):
-        line += octet
-    return bytes(line)
-
-
 def _main() -> int:
     try:
-        asyncio.run(run(json.loads(_line()), Settings.model_validate_json(_line())))
+        asyncio.run(run(json.loads(first_line()), Settings.model_validate_json(first_line())))
     except Exception as error:
         if code_of(error).startswith("python."):
             raise

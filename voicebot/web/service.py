@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -22,7 +23,7 @@ from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
-from voicebot.endpoints.web_call.dialog import AppDialogs
+from voicebot.endpoints.web_call.dialog import AppStacks
 from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.kept import Kept
@@ -206,7 +207,7 @@ async def _web_calls(
         return None
     calls = WebCalls(
         wanted,
-        dialogs=await AppDialogs.open((settings.sip.host, settings.sip.port), wanted.user),
+        dialogs=await AppStacks.open(_stacks(settings), wanted.user),
         sessions=AppSessions(stores.shared),
         quota=identity.quota,
         relay=relay,
@@ -217,6 +218,12 @@ async def _web_calls(
     )
     stack.push_async_callback(calls.close)
     return calls
+
+
+def _stacks(settings: Settings) -> list[tuple[str, int]]:
+    """Where the calls' processes listen for SIP."""
+    named = [urlsplit(f"//{each}") for each in settings.identity.web_calls.stacks]
+    return [(each.hostname or "", each.port or 0) for each in named] or [(settings.sip.host, settings.sip.port)]
 
 
 def _chat(settings: Settings, session: SessionServices, talks: TalkServices) -> ChatServer:

@@ -83,7 +83,16 @@ def test_an_address_whose_digits_are_a_pesel_stays_readable_in_a_log_and_not_in_
 
 
 def test_what_the_machine_counts_stays_readable() -> None:
-    assert LOGS.text("1234567 bytes in 123456 packets") == "1234567 bytes in 123456 packets"
+    for text in (
+        "1234567 bytes in 123456 packets",
+        "123456 B of audio, 480000 samples",
+        "1048577 of 1048576 bytes",
+        "a 1048576-byte limit",
+        "bytes: 123456, size=1048576",
+        "after 123456 seconds",
+    ):
+        assert LOGS.text(text) == text
+        assert "123456" not in WORDS.text(text)
     assert LOGS.fields({"who": 601234567})["who"] != 601234567
 
 

@@ -56,12 +56,22 @@ def test_nothing_of_a_text_is_lost_or_changed_whatever_its_labels_are(counted: l
             {"a": "# TYPE x gauge\nx 1\n", "b": "# TYPE x histogram\nx_sum 1\n"},
             "x is a histogram in the metrics of b, and a gauge before",
         ),
-        ({"a": '# TYPE x gauge\nx{process="z"} 1\n'}, "x of a already has a label process"),
     ],
 )
 def test_what_cannot_be_merged_is_named(texts: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         merged(texts)
+
+
+def test_what_another_process_merged_keeps_its_names() -> None:
+    """The calls' text is that of several workers, where there are several."""
+    workers = merged({"calls-1": "# TYPE x gauge\nx 1\n", "calls-2": "# TYPE x gauge\nx 2\n"})
+    lines = merged({"web": "# TYPE x gauge\nx 3\n", "calls": workers}).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        'x{process="web"} 3.0',
+        'x{process="calls-1"} 1.0',
+        'x{process="calls-2"} 2.0',
+    ]
 
 
 def test_of_no_process_there_is_nothing() -> None:

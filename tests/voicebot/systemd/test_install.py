@@ -17,6 +17,7 @@ from voicebot.systemd.install import CONFIG, UNITS, Installer, InstallError, is_
 EXECUTABLE = Path("/srv/voicebot/bin/voicebot")
 UNIT_FOLDER = Path("etc/systemd/system")
 ROOT = Path(__file__).parents[3]
+OWN = ("Description", "StateDirectory", "RuntimeDirectory", "WorkingDirectory")
 
 
 def installed(root: Path, *, ports: tuple[int, ...] = (5060, 8080), dry_run: bool = False) -> list[str]:
@@ -127,6 +128,13 @@ def test_the_units_in_deploy_are_those_that_are_installed() -> None:
     """One text, two places."""
     for name in UNITS:
         assert (ROOT / "deploy/systemd" / name).resolve() == (ROOT / "voicebot/systemd" / name).resolve()
+
+
+def test_a_bot_of_many_has_the_unit_of_the_only_one() -> None:
+    """Every bot has settings, data and a socket of its own; else the two are the same text."""
+    one, many = ((ROOT / "voicebot/systemd" / name).read_text().splitlines() for name in UNITS[:2])
+    assert not set(one) - set(many) - {line for line in one if line.partition("=")[0] in OWN}
+    assert all("%i" in line for line in many if line not in one and not line.startswith("#"))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")

@@ -22,7 +22,7 @@ from tests.voicebot.identity.bank import Bank, Clock, opened
 from tests.voicebot.state.servers import other, server, shared
 from tests.voicebot.web.serving import AUTH, Api, api
 from tests.voicebot.web.test_hostile_input import CHECKS, MODES
-from voicebot.endpoints.web_call.dialog import AppDialogs
+from voicebot.endpoints.web_call.dialog import AppStacks
 from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.http.server import listen, serve
@@ -82,7 +82,7 @@ async def house(api: Api, shared: SharedState, folder: Path) -> AsyncIterator[Ho
         relay = Relay(shared)
         await relay.start()
         stack.push_async_callback(relay.close)
-        dialogs = await AppDialogs.open(("127.0.0.1", 9), "app-call")
+        dialogs = await AppStacks.open([("127.0.0.1", 9)], "app-call")
         calls = WebCalls(
             WebCallSettings(enabled=True, per_address_minute=10_000, answer_s=0.1),
             dialogs=dialogs,

@@ -46,7 +46,7 @@ async def running(folder: Path, **web: Any) -> AsyncIterator[tuple[Service, WebP
         open_service(settings, engines=engines) as service,
     ):
         process = WebProcess(
-            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address), listeners
+            child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.addresses), listeners
         )
         process.start()
         try:

@@ -6,9 +6,9 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -25,37 +25,46 @@ from voicebot.tasks import cancelled
 if TYPE_CHECKING:
     from socket import socket
 
+    from voicebot.config.settings import Settings
     from voicebot.service import Service
     from voicebot.web.process import WebProcess
     from voicebot.web.service import Listeners
+    from voicebot.workers.supervisor import Workers
+
+    Calls = Service | Workers
+    """The calls: in this process, or in several below it."""
 
 log = structlog.get_logger(__name__)
 
 WEB_START_S = 60.0
 
 
-def serve(config: Config = None) -> None:
+Count = Annotated[
+    int | None, typer.Option("--workers", min=1, max=64, help="processes of calls; without it those of the configuration, else 1")
+]
+
+
+def serve(config: Config = None, workers: Count = None) -> None:
     """Answer calls until stopped (Ctrl-C or SIGTERM): then no new calls, and the live ones may finish."""
     from voicebot.files import keep_private
 
     keep_private()
     with told_plainly():
         try:
-            asyncio.run(_serve(config))
+            asyncio.run(_serve(config, workers))
         except asyncio.CancelledError:
             print("stopped before it took calls", file=sys.stderr)
             raise typer.Exit(0) from None
 
 
-async def _serve(config: Path | None) -> None:
+async def _serve(config: Path | None, workers: int | None) -> None:
     from voicebot.config.loading import load_settings
     from voicebot.endpoints.sip.ports import check_free
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
-    from voicebot.service import open_service
     from voicebot.web.service import open_listeners
 
-    settings = load_settings(config)
+    settings = _with_workers(load_settings(config), workers)
     configure_logs(level=settings.log.level, format=settings.log.format)
     raise_file_limit()
     console = Console(stderr=True)
@@ -70,15 +79,13 @@ async def _serve(config: Path | None) -> None:
         if listeners is not None:
             stack.callback(listeners.close)
         check_free(settings.sip.host, settings.sip.port, settings.sip.transports)
-        service = await stack.enter_async_context(
-            open_service(settings, progress=lambda doing: console.print(f"… {doing}", style="dim"))
-        )
+        service = await stack.enter_async_context(_calls(settings, console))
         web = await _web(console, service, listeners, stack) if listeners is not None else None
         _announce(console, service, listeners)
         notify(READY)
         stack.enter_context(pid_file(settings.state.data_dir))
         stack.push_async_callback(cancelled, asyncio.create_task(beat(lambda: service.healthy)))
-        await _until_stopped(service, _reload_when(wanted, config, service, web))
+        await _until_stopped(service, _reload_when(wanted, lambda: _with_workers(load_settings(config), workers), service, web))
         code = 0 if service.healthy else 1
         if code:
             console.print("an endpoint cannot go on: this process must be replaced", style="red")
@@ -94,13 +101,28 @@ def _at_the_end(do: Callable[[], object]) -> None:
         loop.add_signal_handler(number, do)
 
 
-async def _web(console: Console, service: Service, listeners: Listeners, stack: AsyncExitStack) -> WebProcess:
+def _with_workers(settings: Settings, workers: int | None) -> Settings:
+    """What the command line says goes before what the configuration says."""
+    return settings if workers is None else settings.model_copy(update={"workers": workers})
+
+
+def _calls(settings: Settings, console: Console) -> AbstractAsyncContextManager[Calls]:
+    """The calls' process or processes, running while the context lasts."""
+    from voicebot.service import open_service
+    from voicebot.workers.supervisor import open_workers
+
+    def progress(doing: str) -> None:
+        console.print(f"… {doing}", style="dim")
+
+    return open_service(settings, progress=progress) if settings.workers == 1 else open_workers(settings, progress=progress)
+
+
+async def _web(console: Console, service: Calls, listeners: Listeners, stack: AsyncExitStack) -> WebProcess:
     """The web process, started; the calls do not wait for it for long."""
     from voicebot.health.report import Part
-    from voicebot.web.process import WebProcess, child_settings
+    from voicebot.web.process import WebProcess
 
-    settings = child_settings(service.settings, state_url=service.stores.url, health=service.health, sip=service.sip.address)
-    web = WebProcess(settings, listeners)
+    web = WebProcess(_web_settings(service.settings, service), listeners)
     service.parts.append(Part("web", web.trouble))
     stack.push_async_callback(web.close)
     web.start()
@@ -110,7 +132,13 @@ async def _web(console: Console, service: Service, listeners: Listeners, stack: 
     return web
 
 
-async def _until_stopped(service: Service, reloads: Coroutine[Any, Any, None]) -> None:
+def _web_settings(settings: Settings, service: Calls) -> Settings:
+    from voicebot.web.process import child_settings
+
+    return child_settings(settings, state_url=service.state_url, health=service.health, sip=service.addresses)
+
+
+async def _until_stopped(service: Calls, reloads: Coroutine[Any, Any, None]) -> None:
     """Until a signal to stop, or until an endpoint cannot go on."""
     stop = asyncio.Event()
     _at_the_end(stop.set)
@@ -121,7 +149,7 @@ async def _until_stopped(service: Service, reloads: Coroutine[Any, Any, None]) -
         await cancelled(*waiting)
 
 
-async def _drain(console: Console, service: Service, web: WebProcess | None) -> None:
+async def _drain(console: Console, service: Calls, web: WebProcess | None) -> None:
     drain_s = service.settings.limits.drain_s
     notify(STOPPING)
     console.print(f"stopping: no new calls, up to {drain_s:.0f} s for the live ones; then they are put through")
@@ -131,36 +159,35 @@ async def _drain(console: Console, service: Service, web: WebProcess | None) -> 
     await asyncio.gather(*draining)
 
 
-async def _reload_when(wanted: asyncio.Event, config: Path | None, service: Service, web: WebProcess | None) -> None:
+async def _reload_when(wanted: asyncio.Event, load: Callable[[], Settings], service: Calls, web: WebProcess | None) -> None:
     """Read everything again at each SIGHUP, for ever. Mistakes are logged, and all goes on as it was."""
     while True:
         await wanted.wait()
         wanted.clear()
         reloading()
         try:
-            await _reload(config, service, web)
+            await _reload(load, service, web)
         except Exception as error:
             log.error("nothing was reloaded", code=code_of(error), why=str(error))
         notify(READY)
 
 
-async def _reload(config: Path | None, service: Service, web: WebProcess | None) -> None:
-    from voicebot.config.loading import load_settings
-    from voicebot.web.process import child_settings
-
+async def _reload(load: Callable[[], Settings], service: Calls, web: WebProcess | None) -> None:
     try:
-        settings = await asyncio.to_thread(load_settings, config)
+        settings = await asyncio.to_thread(load)
     except ConfigError as error:
         service.reload_failed(error)
         raise
     await service.reload(settings)
     if web is not None:
-        await web.reload(child_settings(settings, state_url=service.stores.url, health=service.health, sip=service.sip.address))
+        await web.reload(_web_settings(settings, service))
 
 
-def _announce(console: Console, service: Service, listeners: Listeners | None) -> None:
-    (host, port), settings = service.sip.address, service.settings
-    console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
+def _announce(console: Console, service: Calls, listeners: Listeners | None) -> None:
+    settings = service.settings
+    for host, port in service.addresses:
+        console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
+    host, port = service.addresses[0]
     console.print(f"      call sip:{settings.sip.user}@{uri_host(host)}:{port}")
     if not (settings.sip.peers or settings.sip.trunks):
         console.print("      nobody may call yet: name the networks of your PBX or softphone in sip.peers", style="yellow")
@@ -172,7 +199,7 @@ def _announce(console: Console, service: Service, listeners: Listeners | None) -
             console.print(f"chat  on {_url(scheme, listeners.chat or listeners.api)}/chat")
     health_host, health_port = service.health
     console.print(f"local health and metrics on http://{uri_host(health_host)}:{health_port}/health/ready and /metrics")
-    console.print(f"bundle {service.bundle.version}; stop with Ctrl-C")
+    console.print(f"bundle {service.bundle_version}; stop with Ctrl-C")
 
 
 def _url(scheme: str, listener: socket) -> str:

@@ -20,15 +20,23 @@ from caller_id.types import Caller
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import DialFailed, EndpointError
 from voicebot.endpoints.leg import CallOffer, TransferTarget
+from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.dialling import Dialler
 from voicebot.endpoints.sip.gate import PeerGate
 from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.sip.media_gate import MediaGate
+from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
+from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import SipSettings
-from voicebot.endpoints.sip.stack_log import mask_stack_logs
-from voicebot.endpoints.sip.trace import Invite, SipTrace
-from voicebot.endpoints.sip.trunks import come_from, trunk_of
+from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
+from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
+from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
+from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
+from voicebot.endpoints.sip.trunk_rules import TrunkRules
+from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -47,13 +55,24 @@ class SipEndpoint:
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
+        self.unknown_stack = ""
+        """Why this build of the stack cannot do all that it should; "" when it can."""
+        self.taps: tuple[Tap, ...] = ()
+        """Hear of every SIP message from the start on."""
+        self.trunk_rules = TrunkRules(settings.all_trunks)
+        self._links: TrunkLinks | None = None
+        self._datagrams: StackDatagrams | None = None
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
         self._sharing: list[Callable[[], int]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
+        self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
+        self._listener: RequestListener | None = None
+        self._media_gate: MediaGate | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
@@ -89,6 +108,7 @@ class SipEndpoint:
             live=len(self._legs),
             refused=self._refused,
             turned_away=self._gate.turned_away if self._gate is not None else 0,
+            media_turned_away=self._media_gate.turned_away if self._media_gate is not None else 0,
             malformed=self._orphans.freed if self._orphans is not None else 0,
         )
 
@@ -102,6 +122,24 @@ class SipEndpoint:
         if self._trace is None:
             raise EndpointError("the SIP stack has not started")
         return self._trace
+
+    def why_unavailable(self, live: int = 0) -> str:
+        """Why no call can be taken just now, when `live` are there at least; "" when one can. For any thread."""
+        if self._shutting_down:
+            return "the endpoint is closing"
+        if self._draining:
+            return "the endpoint takes no more calls"
+        return "too many calls" if max(live, self._live) >= self.settings.max_calls else ""
+
+    @property
+    def codecs(self) -> Collection[Codec]:
+        """Those we take."""
+        return self.settings.codecs
+
+    @property
+    def encryption(self) -> str:
+        """Of media: "none" where we have no SRTP."""
+        return self.settings.media_encryption
 
     @property
     def full(self) -> bool:
@@ -127,9 +165,12 @@ class SipEndpoint:
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
         self._port = self.settings.port or free_port(self.settings.host)
-        self._trace = SipTrace(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._trace = SipTrace(self._loop)
+        self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
+        self._printed.start()
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -137,9 +178,11 @@ class SipEndpoint:
             runtime.on_dead = self._stack_died
             runtime.subscribe(self._on_stack_event)
             self._orphans = OrphanedCalls()
-            self._orphans.start()
+            await run_on_stack(runtime, self._orphans.start)
+            await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
+            await self._link(self._trace)
             for account in self.settings.accounts():
                 agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
@@ -155,12 +198,75 @@ class SipEndpoint:
             await self.close()
             raise
 
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """Registrations and questions, by trunk."""
+        return self._links.links if self._links is not None else {}
+
+    async def _link(self, trace: SipTrace) -> None:
+        """Register, and ask, where the trunks want it."""
+        self._datagrams = StackDatagrams(self._port, trace)
+        external = self.settings.external_address
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, external=external)
+        await self._links.use(self.settings.all_trunks)
+
+    async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:
+        await links.use(trunks)
+        if self._gate is not None and trunks == self.settings.all_trunks:  # else another change is under way
+            self._gate.let_in(self.settings.let_in_networks)
+
+    async def _unlink(self) -> None:
+        """Take registrations back: no more calls are wanted."""
+        links, self._links = self._links, None
+        if links is not None:
+            await links.close()
+
+    async def _listen(self, runtime: Runtime) -> None:
+        """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
+        listener = RequestListener(self, self.trace.take, self._refused_by_listener)
+        gate = MediaGate(self._media_sources, lambda: listener.source[0])
+        try:
+            await run_on_stack(runtime, lambda: listener.start(self._port))
+        except StackUnknown as error:
+            self.unknown_stack = str(error)
+            if any(trunk.digest is not None for trunk in self.settings.all_trunks.values()):
+                raise EndpointError(f"sip: this build of the stack cannot ask trunks for a digest: {error}") from None
+            log.error(
+                "sip: this build of the stack is not known: a full endpoint answers 486, OPTIONS are always 200, and RTP is "
+                "taken from anybody. Install the version that pyproject.toml names. It is %s",
+                error,
+            )
+            return
+        self._listener = listener
+        await run_on_stack(runtime, gate.start)
+        self._media_gate = gate
+
+    async def _unlisten(self, runtime: Runtime) -> None:
+        """While the stack is still there."""
+        gate, self._media_gate = self._media_gate, None
+        listener, self._listener = self._listener, None
+        for each in (gate, listener):
+            if each is not None and not self.died.is_set():
+                with contextlib.suppress(BaresipError):
+                    await run_on_stack(runtime, each.stop)
+
+    def _media_sources(self, sender: str) -> MediaSources:
+        """STACK'S THREAD."""
+        return media_sources(self.settings.all_trunks, sender)
+
     def let_in(self, settings: SipSettings) -> None:
         """The trunks of these settings from now on; calls under way go on."""
         names = ("trunks", "peers", "trusted", "verstat")
         self.settings = self.settings.model_copy(update={name: getattr(settings, name) for name in names})
+        trunks = self.settings.all_trunks
+        self.trunk_rules.use(trunks)
+        networks = self.settings.let_in_networks
+        if self._links is not None:
+            # registrations that are taken back now still need their answers
+            networks += tuple(network for name in self.links if name not in trunks for network in self.links[name].trunk.networks)
+            self._run(self._relink(self._links, trunks), "sip-trunk-links")
         if self._gate is not None:
-            self._gate.let_in(self.settings.let_in_networks)
+            self._gate.let_in(networks)
         if self._dialler is not None:
             self._dialler.settings = self.settings
 
@@ -179,10 +285,11 @@ class SipEndpoint:
         return await self._dialler.dial(uri, headers, timeout_s, wide=sample_rate > 8000, live=self._live)
 
     async def drain(self, timeout_s: float) -> bool:
-        """Take no new calls (they get 486) and wait for the live ones; False when some are left after `timeout_s`. Queues can be
-        called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
+        """Take no new calls (503 to INVITE and OPTIONS) and wait for the live ones; False when some are left after `timeout_s`.
+        Queues can be called meanwhile: the stack's own draining would refuse that, and those who are left must go somewhere.
         """
         self._draining = True
+        self._run(self._unlink(), "sip-unregister")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._no_legs.wait(), timeout_s)
         return not self._legs
@@ -193,28 +300,29 @@ class SipEndpoint:
         if legs := self._all_legs():
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
+        await self._unlink()
+        if self._datagrams is not None:
+            self._datagrams.close()
         if self._gate is not None:
             await self._gate.close()
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
+            await self._unlisten(runtime)
             with contextlib.suppress(BaresipError):
                 await runtime.close()
         if self._orphans is not None:
             self._orphans.close()
             self._orphans = None
+        self._printed.close()
         if self._trace is not None:
             self._trace.detach()
 
     def _incoming(self, call: Call) -> None:
         """A leg from the first moment on, so that it misses nothing that happens to the call."""
-        if self._trace is None or self._shutting_down:
-            self._refuse(call, "the endpoint is closing")
-        elif self._draining:
-            self._refuse(call, "the endpoint takes no more calls")
-        elif self.full:
-            self._refuse(call, "too many calls")
+        if why := self.why_unavailable():
+            self._refuse(call, why)  # the listener let it pass a moment ago
         else:
-            leg = SipLeg(call, offer_of(call), self.settings, self._trace)
+            leg = SipLeg(call, offer_of(call), self.settings, self.trace)
             self._legs.add(leg)
             self._no_legs.clear()
             self._run(self._serve(call, leg), f"sip-call-{call.handle}")
@@ -222,6 +330,13 @@ class SipEndpoint:
     def _refuse(self, call: Call, why: str) -> None:
         self._note_refusal(why)
         self._run(_reject(call), f"sip-refusal-{call.handle}")
+
+    def _refused_by_listener(self, why: str) -> None:
+        """STACK'S THREAD."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._note_refusal, why)
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -237,11 +352,13 @@ class SipEndpoint:
                 await _reject(call)
                 return
             leg.offer = self._traced(leg.offer, invite)
+            self._follow_trunk(leg)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
         finally:
             await leg.hang_up()
+            self.trunk_rules.ended(leg.offer.call_ref)
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
@@ -262,7 +379,21 @@ class SipEndpoint:
         name = next(iter(trunks)) if sole else trunk_of(trunks, invite.sources)
         if name is None:
             return offer
-        return replace(offer, trunk=name, caller_id=trunks[name].caller_id, headers={**offer.headers, **invite.lists})
+        trunk = trunks[name]
+        return replace(
+            offer,
+            trunk=name,
+            caller_id=trunk.caller_id,
+            headers={**offer.headers, **invite.lists},
+            takes_refer=trunk.handoff != "bridge",
+            only_refer=trunk.handoff == "refer",
+        )
+
+    def _follow_trunk(self, leg: SipLeg) -> None:
+        name = leg.offer.trunk
+        if name is not None:
+            self.trunk_rules.began(leg.offer.call_ref, name)
+            leg.follow(self.settings.all_trunks[name])
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""

@@ -17,6 +17,7 @@ from voicebot.endpoints.sip.presses import KeyPresses
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.trace import SipMessage, SipTrace
 from voicebot.endpoints.sip.transfer import TransferWatch, is_transfer_target
+from voicebot.endpoints.sip.trunks import Trunk
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class SipLeg:
         self._call = call
         self._settings = settings
         self._trace = trace
+        self._rtp_timeout_s = settings.rtp_timeout_s
         self._longest: asyncio.TimerHandle | None = None
         self._audio = LegAudio(call.audio)
         self._media_s = _AUDIO_S  # how long the sound may take to begin
@@ -73,6 +75,10 @@ class SipLeg:
         if stats is None or not stats.rx_packets:
             return None
         return LegStats(stats.rx_packets, max(0, stats.rx_lost), stats.rx_jitter_ms / 1000, stats.mos_estimate)
+
+    def follow(self, trunk: Trunk) -> None:
+        """Go by the rules of the trunk that the call came from."""
+        self._rtp_timeout_s = trunk.rtp_timeout_s or self._rtp_timeout_s
 
     @property
     def ended(self) -> asyncio.Event:
@@ -234,9 +240,9 @@ class SipLeg:
         """
         if self._life_came:
             return
-        left = self._settings.rtp_timeout_s - (_now() - self._established_at - self._said_s)
+        left = self._rtp_timeout_s - (_now() - self._established_at - self._said_s)
         if self._held or self._transfer is not None or self._handed_over:
-            left = max(left, float(self._settings.rtp_timeout_s))
+            left = max(left, float(self._rtp_timeout_s))
         if left <= 0:
             self._expire("media_timeout")
         else:
@@ -279,10 +285,16 @@ class SipLeg:
         """The trace shows a message of this call."""
         if message.key:
             if message.received and message.key in KEYS:
-                self._pressed(self._presses.info_seen(message.key, _now()))
+                self._info_seen(message)
         elif self._transfer is not None:
             self._transfer.saw_message(message, _now())
             self._transfer_news.set()
+
+    def _info_seen(self, message: SipMessage) -> None:
+        if message.unreported:
+            self._life_came = True
+            self._pressed(self._presses.reported(message.key, _now()))
+        self._pressed(self._presses.info_seen(message.key, _now()))
 
     def _pressed(self, keys: Iterable[str]) -> None:
         """Report presses, and look again when the next one becomes certain."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 
@@ -16,7 +17,10 @@ def free_port(host: str) -> int:
     family = family_of(host)
     for _ in range(_TRIES):
         with socket.socket(family, socket.SOCK_DGRAM) as first:
-            first.bind((host, 0))
+            try:
+                first.bind((host, 0))
+            except OSError as error:
+                raise EndpointError(f"sip cannot listen on {host}: {_why(error)}") from error
             port = int(first.getsockname()[1])
             others = ((socket.SOCK_STREAM, port), (socket.SOCK_DGRAM, port + 1), (socket.SOCK_STREAM, port + 1))
             if port < 65535 and all(_is_free(family, kind, (host, number)) for kind, number in others):
@@ -45,7 +49,16 @@ def check_free(host: str, port: int, transports: Sequence[str]) -> None:
             try:
                 sock.bind((host, number))
             except OSError as error:
-                raise EndpointError(
-                    f"sip cannot listen on {host}:{number} ({transport}): {error.strerror}. "
-                    "Set sip.host and sip.port to an address that is free, or stop the program that has it."
-                ) from error
+                raise EndpointError(f"sip cannot listen on {host}:{number} ({transport}): {_why(error)}") from error
+
+
+def _why(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRNOTAVAIL:
+            return "this machine has no such address. Set sip.host to one of its own (ip address), or to 0.0.0.0 for all of them."
+        case errno.EACCES:
+            return f"{error.strerror}. Ports below 1024 need a privilege: set sip.port to 1024 or more."
+        case errno.EADDRINUSE:
+            return f"{error.strerror}. Set sip.host and sip.port to an address that is free, or stop the program that has it."
+        case _:
+            return f"{error.strerror}. Set sip.host and sip.port to an address that is free."

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from baresip import Account, Config
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
-from voicebot.endpoints.sip.trunks import RESERVED, Trunk, shared_networks, short_form
+from voicebot.endpoints.sip.provider.settings import host_and_port
+from voicebot.endpoints.sip.tracing.settings import HepSettings, TraceSettings
+from voicebot.endpoints.sip.trunks import RESERVED, Srtp, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -47,6 +49,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
 QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
+ExternalAddress = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
 QUEUE_ADDRESS = "sip:{queue}@127.0.0.1:5070"
 """Where queues are when nothing is set: on this machine, to try things out."""
 
@@ -82,11 +85,17 @@ class SipSection(BaseModel):
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
+    external_address: ExternalAddress | None = None
+    """Our IP address as the trunks see it, behind NAT: what we register stands under it. None: that of this machine."""
     extra_headers: tuple[str, ...] = ()
     """Further headers of an INVITE to read."""
     transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
     """How long after the first progress report of a transfer a refusal may come, before the caller counts as handed over."""
     user: str = "voicebot"
+    trace: TraceSettings = TraceSettings()
+    """What `voicebot sip trace` can show."""
+    hep: HepSettings | None = None
+    """Homer gets a copy of every SIP message."""
 
 
 class SipSettings(SipSection):
@@ -245,11 +254,8 @@ def _problems(settings: SipSettings) -> list[str]:
         except ValueError as error:
             return [*found, str(error)]
     found += [
-        f"trunks: {name} has a /0, which is everybody, so nobody vouches for a number; write caller_id: {{trusted: false}}"
-        for name, trunk in settings.trunks.items()
-        if trunk.caller_id.trusted and any(network.prefixlen == 0 for network in trunk.networks)
+        f"trunks: {name} {problem}" for name, trunk in settings.trunks.items() for problem in _trunk_problems(trunk, settings)
     ]
-    found += [f"trunks: {name} has no peers; name its networks" for name, trunk in settings.trunks.items() if not trunk.peers]
     if reserved := RESERVED.intersection(settings.trunks):
         found.append(f"trunks: {min(reserved)} is the name of the short form's; choose another name")
     found += [
@@ -257,3 +263,37 @@ def _problems(settings: SipSettings) -> list[str]:
         for network, one, other in shared_networks(settings.all_trunks)
     ]
     return found
+
+
+def _trunk_problems(trunk: Trunk, settings: SipSettings) -> Iterator[str]:
+    """What is wrong with one trunk, or does not fit the endpoint."""
+    if not trunk.peers:
+        yield "has no peers; name its networks"
+    if trunk.caller_id.trusted and not trunk.digest and any(network.prefixlen == 0 for network in trunk.networks):
+        yield "has a /0, which is everybody, so nobody vouches for a number; write caller_id: {trusted: false}"
+    for name, given, have in (
+        ("transports", trunk.transports, settings.transports),
+        ("codecs", trunk.codecs, settings.codecs),
+    ):
+        if other := [each for each in given if each not in have]:
+            yield f"has {name}: {other[0]}, which is not in sip.{name}; add it there, or leave it out here"
+    if trunk.registration is not None and trunk.registration.transport not in settings.transports:
+        yield f"registers by {trunk.registration.transport}, which is not in sip.transports; add it there: its calls come by it"
+    if trunk.srtp is Srtp.REQUIRED and settings.media_encryption == "none":
+        yield "requires SRTP, and sip.media_encryption is none; write media_encryption: srtp"
+    if trunk.srtp is Srtp.OFF and settings.media_encryption in ("srtp-mand", "dtls_srtp"):
+        yield f"has srtp: off, and sip.media_encryption is {settings.media_encryption}; write media_encryption: srtp"
+    if trunk.qualify_s and trunk.asked_at is None:
+        yield "has qualify_s and several addresses; write address: the one to ask"
+    if trunk.registration is not None:
+        yield from _registrar_problems(trunk, trunk.outbound_proxy or trunk.registration.registrar)
+
+
+def _registrar_problems(trunk: Trunk, named: str) -> Iterator[str]:
+    """A registrar whose answers the gate would drop."""
+    try:
+        address = ip_address(host_and_port(named)[0])
+    except ValueError:
+        return  # a name: only the network knows its addresses
+    if not any(address in network for network in trunk.networks):
+        yield f"registers at {address}, which is not in its peers; add {address} to them: answers and calls come from there"

@@ -12,20 +12,24 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from voicebot.endpoints.sip.bodies import info_key, is_read_by_stack
 
 log = logging.getLogger(__name__)
 
 _NATIVE_LOGGER = "baresip.native.sip"
 _FIRST_LINE = re.compile(r"(?P<way>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\s*$")
-_EVENT_ID = re.compile(r";\s*id=(\d+)")
+_EVENT_ID = re.compile(r";\s*id=(\d{1,10})(?!\d)")
 _STATUS_LINE = re.compile(r"SIP/2\.0 (?P<status>\d{3})")
-# as the stack reads it: what it refuses is no key
-_SIGNAL = re.compile(r"Signal= *([0-9*#a-d])", re.IGNORECASE)
-_DURATION = re.compile(r"Duration= *[0-9]", re.IGNORECASE)
+_LONGEST_NUMBER = 11  # a CSeq has 31 bits (RFC 3261, 8.1.1.5)
 _CALLS_KEPT = 2048
 _FOLD = re.compile(r"\n[ \t]+")  # a header may go on in the next line (RFC 3261, 7.3.1)
+# RFC 3261, 7.3.3; RFC 6665
+_SHORT = {"i": "call-id", "t": "to", "f": "from", "c": "content-type", "l": "content-length", "o": "event"}
 _LISTS = ("p-asserted-identity", "remote-party-id", "privacy", "diversion", "history-info")
+Tap = Callable[[float, str, "SipMessage"], None]
+"""Hears of every message: unix time, the stack's record of it, and what was read in it."""
 HOLD_CONTENT = "application/x-voicebot-hold"
 """What our own app side sends by INFO, "on" or "off": a re-INVITE would make the stack begin ICE and DTLS anew."""
 
@@ -48,11 +52,17 @@ class SipMessage:
     refer: int = 0
     """Of a NOTIFY: the number of the REFER it reports on (RFC 3515, 2.4.6); 0 when there is none."""
     key: str = ""
-    """Of an INFO request with application/dtmf-relay: the key; "" when there is none."""
+    """Of an INFO request: the key; "" when there is none."""
+    unreported: bool = False
+    """Whether the stack does not report this key."""
     lists: Mapping[str, str] = field(default_factory=dict)
     """Of an INVITE: the identity headers that may stand several times, each whole, joined by commas (RFC 3261, 7.3.1)."""
     hold: bool | None = None
     """Of an INFO request of our own app side: whether the app holds the call; None when it says nothing of that."""
+
+    def with_key(self, key: str) -> SipMessage:
+        """The same, with a key that only this message tells of."""
+        return replace(self, key=key, unreported=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +82,54 @@ def parse_trace(text: str) -> SipMessage | None:
     if way is None:
         return None
     head, whole, body = message.replace("\r\n", "\n").partition("\n\n")
-    start, *lines = _FOLD.sub(" ", head).split("\n")
+    source = way["source"].rpartition(":")[0].strip("[]")
+    return parse_message(head, body, received=way["way"] == "RX", source=source, whole=bool(whole))
+
+
+def header_values(head: str) -> dict[str, str]:
+    """The headers of a message, by lower-case names, long ones for the short; of one that stands several times the first."""
+    return _headers(head)[0]
+
+
+def parse_message(head: str, body: str, *, received: bool, source: str, whole: bool = True) -> SipMessage:
+    """A message; not `whole`: its head was cut off."""
+    start = head.partition("\n")[0]
+    headers, lists = _headers(head)
+    response = _STATUS_LINE.match(start)
+    number, _, method = headers.get("cseq", "").partition(" ")
+    fragment = _STATUS_LINE.match(body.lstrip()) if method == "NOTIFY" and not response else None
+    event = _EVENT_ID.search(headers.get("event", ""))
+    content = headers.get("content-type", "")
+    is_info = method.strip() == "INFO" and not response
+    is_hold = is_info and content.lower() == HOLD_CONTENT
+    return SipMessage(
+        received=received,
+        source=source,
+        call_id=headers.get("call-id", ""),
+        method=method.strip(),
+        cseq=int(number) if number.isdecimal() and len(number) < _LONGEST_NUMBER else 0,
+        status=int(response["status"]) if response else 0,
+        progress=int(fragment["status"]) if fragment else 0,
+        refer=int(event[1]) if event else 0,
+        key=info_key(content, body.encode()) if is_info and is_read_by_stack(content, body.encode()) else "",
+        lists=lists if method.strip() == "INVITE" and not response and whole else {},  # a header cut off would be another number
+        hold=body.strip() == "on" if is_hold else None,
+    )
+
+
+def _headers(head: str) -> tuple[dict[str, str], dict[str, str]]:
+    """All headers, and those that may stand several times (`_LISTS`), each joined."""
     headers: dict[str, str] = {}
     lists: dict[str, str] = {}
-    for line in lines:
+    for line in _FOLD.sub(" ", head.replace("\r\n", "\n")).split("\n")[1:]:
         name, colon, value = line.partition(":")
         name, value = name.strip().lower(), value.strip()
+        name = _SHORT.get(name, name)
         if colon:
             headers.setdefault(name, value)
             if name in _LISTS:
                 lists[name] = f"{lists[name]}, {value}" if name in lists else value
-    response = _STATUS_LINE.match(start)
-    number, _, method = headers.get("cseq", "").partition(" ")
-    fragment = _STATUS_LINE.match(body.lstrip()) if method == "NOTIFY" and not response else None
-    event = _EVENT_ID.search(headers.get("event", headers.get("o", "")))
-    content = headers.get("content-type", headers.get("c", "")).lower()
-    is_key = method.strip() == "INFO" and not response and "dtmf-relay" in content and _DURATION.search(body)
-    signal = _SIGNAL.search(body) if is_key else None
-    is_hold = method.strip() == "INFO" and not response and content == HOLD_CONTENT
-    return SipMessage(
-        received=way["way"] == "RX",
-        source=way["source"].rpartition(":")[0].strip("[]"),
-        call_id=headers.get("call-id", headers.get("i", "")),
-        method=method.strip(),
-        cseq=int(number) if number.isdigit() else 0,
-        status=int(response["status"]) if response else 0,
-        progress=int(fragment["status"]) if fragment else 0,
-        refer=int(event[1]) if event else 0,
-        key=signal[1] if signal else "",
-        lists=lists if method.strip() == "INVITE" and not response and whole else {},  # a header cut off would be another number
-        hold=body.strip() == "on" if is_hold else None,
-    )
+    return headers, lists
 
 
 class SipTrace(logging.Handler):
@@ -114,11 +141,14 @@ class SipTrace(logging.Handler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(logging.DEBUG)
         self._loop = loop
+        self.taps: tuple[Tap, ...] = ()
+        """Called on the stack's log thread."""
         self._logger = logging.getLogger(_NATIVE_LOGGER)
         self._invites: OrderedDict[str, Invite] = OrderedDict()
         self._asked: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
+        self._texts: dict[str, Callable[[bytes], None]] = {}
 
     def attach(self) -> None:
         """Take the trace over from logging: messages carry numbers and bodies."""
@@ -141,9 +171,26 @@ class SipTrace(logging.Handler):
         except Exception:
             log.exception("a record of the SIP trace cannot be read")
             return
-        if message is not None and message.call_id:
+        if message is not None:
+            self._tapped(record.created, text, message)
+            take = self._texts.get(message.call_id) if message.received else None
+            if take is not None:
+                with contextlib.suppress(RuntimeError):  # as in `take`
+                    self._loop.call_soon_threadsafe(take, text.partition("\n")[2].encode())
+            self.take(message)
+
+    def take(self, message: SipMessage) -> None:
+        """ANY THREAD. A message that was seen, here or elsewhere."""
+        if message.call_id:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the service has stopped
                 self._loop.call_soon_threadsafe(self._take, message)
+
+    def _tapped(self, at: float, text: str, message: SipMessage) -> None:
+        for tap in self.taps:
+            try:
+                tap(at, text, message)
+            except Exception:  # a copy less; the call goes on
+                log.exception("a copy of the SIP trace failed")
 
     async def invite(self, call_id: str, timeout_s: float = 0.5) -> Invite:
         """The INVITEs with this Call-ID. Nothing is known when the trace does not tell in time, nor of a second call with the
@@ -161,6 +208,14 @@ class SipTrace(logging.Handler):
             self._waiting.pop(call_id, None)
         return self._invites.get(call_id, Invite())
 
+    def watch_text(self, call_id: str, take: Callable[[bytes], None]) -> None:
+        """Call `take` with every message received with this Call-ID, until `unwatch_text`: answers to requests of our own."""
+        self._texts[call_id] = take
+
+    def unwatch_text(self, call_id: str) -> None:
+        """Stop; an unknown one is ignored."""
+        self._texts.pop(call_id, None)
+
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""
         self._watchers.setdefault(call_id, []).append(watcher)
@@ -174,7 +229,7 @@ class SipTrace(logging.Handler):
     def _take(self, message: SipMessage) -> None:
         if message.method == "INVITE" and message.received and not message.status:
             before = self._invites.get(message.call_id, Invite())
-            self._invites[message.call_id] = Invite(before.sources | {message.source}, message.lists)
+            self._invites[message.call_id] = Invite(before.sources | {message.source}, message.lists or before.lists)
             while len(self._invites) > _CALLS_KEPT:
                 self._invites.popitem(last=False)
             waiting = self._waiting.get(message.call_id)

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from caller_id.rules import CallerIdRules
+from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
+from voicebot.endpoints.sip.provider.settings import DigestSettings, ProviderTransport, RegisterSettings, SipHost
 
 TRUSTED, UNTRUSTED = "peers", "untrusted"
 RESERVED = frozenset((TRUSTED, UNTRUSTED))
 """Names of the trunks that the short form makes."""
+
+
+class Dtmf(StrEnum):
+    """How a trunk's callers press keys."""
+
+    RFC4733 = "rfc4733"
+    """In RTP, as telephone-events."""
+    INFO = "info"
+    """By SIP INFO (RFC 6086, application/dtmf-relay or application/dtmf)."""
+    BOTH = "both"
+    """Either way; one that comes twice counts once."""
+
+
+class Srtp(StrEnum):
+    """What a trunk's media may be."""
+
+    OFF = "off"
+    """Plain RTP; an offer of SRTP is refused (488)."""
+    OPTIONAL = "optional"
+    """Whatever is offered, as far as sip.media_encryption goes."""
+    REQUIRED = "required"
+    """SRTP; an offer of plain RTP is refused (488)."""
+
+
+Line = Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9._-]{1,64}\*?$")]
 
 
 def _network(text: str) -> str:
@@ -31,13 +60,64 @@ class Trunk(BaseModel):
 
     peers: tuple[Annotated[str, AfterValidator(_network)], ...]
     """Networks (CIDR) that its packets come from."""
+    media_peers: tuple[Annotated[str, AfterValidator(_network)], ...] | None = None
+    """Networks (CIDR) that its RTP comes from, and from nowhere else; none given: `peers`, and the address in its SDP."""
     caller_id: CallerIdRules = CallerIdRules()
     """How its identity headers are read."""
+    address: SipHost | None = None
+    """Where it is asked whether it is there: a host, or host:port; None: its registrar, else its only address in `peers`."""
+    transport: ProviderTransport = "udp"
+    """How it is asked."""
+    tls_ca: Path | None = None
+    """PEM file of who vouches for its certificate, where we connect to it by TLS; None: those that the machine trusts."""
+    outbound_proxy: SipHost | None = None
+    """Where REGISTER and OPTIONS go first, with a Route that names it (RFC 3261, 8.1.2)."""
+    registration: RegisterSettings | None = None
+    """Our registration there; None: it knows us by our address."""
+    digest: DigestSettings | None = None
+    """What its INVITEs must prove; None: its address is enough."""
+    qualify_s: Annotated[int, Field(ge=0, le=3600)] = 0
+    """An OPTIONS is sent every so often; 0: none."""
+    qualify_slow_ms: Annotated[int, Field(ge=1, le=30_000)] = 500
+    """A trunk that needs longer to answer it is slow."""
+    lines: tuple[Line, ...] = ()
+    """Dialled numbers that belong to it, + or not; 4822* for all that begin so. Others are refused (404). None given: all."""
+    transports: tuple[ProviderTransport, ...] = ()
+    """How its calls may come, of `sip.transports`; others are refused (403). None given: all of them."""
+    codecs: tuple[Codec, ...] = ()
+    """Of `sip.codecs`, those that it may use, the one we want most first. None given: all, in the order of its offer."""
+    srtp: Srtp = Srtp.OPTIONAL
+    """What its media may be (RFC 3711, 4568)."""
+    dtmf: Dtmf = Dtmf.BOTH
+    """How its callers' keys come; what comes in the other way is not heard."""
+    handoff: Literal["refer", "bridge"] | None = None
+    """How its callers get to a queue; None: as `handoff.way` says."""
+    max_calls: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Calls of it at once; more are refused (503). None: as many as `limits.max_calls`."""
+    calls_per_second: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """New calls of it within a second; more are refused (503). None: as many as come."""
+    rtp_timeout_s: Annotated[int, Field(ge=1, le=3600)] | None = None
+    """A call of which nothing has come since its start ends after so long; None: as `sip.rtp_timeout_s` says."""
 
     @property
     def networks(self) -> tuple[Network, ...]:
         """Of `peers`."""
         return parse_networks(self.peers)
+
+    @property
+    def media_networks(self) -> tuple[Network, ...]:
+        """Of `media_peers`, else of `peers`."""
+        return self.networks if self.media_peers is None else parse_networks(self.media_peers)
+
+    @property
+    def asked_at(self) -> str | None:
+        """Whom to ask whether it is there; None when its settings do not tell."""
+        if self.address or self.registration:
+            return self.address or (self.registration.registrar if self.registration else None)
+        sole = self.networks[0] if len(self.networks) == 1 else None
+        if sole is None or sole.num_addresses > 1:
+            return None
+        return f"[{sole.network_address}]" if sole.version == 6 else str(sole.network_address)
 
 
 def short_form(peers: Sequence[str], trusted: Sequence[str] | None, *, verstat: bool) -> dict[str, Trunk]:

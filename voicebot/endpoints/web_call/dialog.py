@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Self, cast
@@ -208,6 +208,8 @@ class AppDialogs(asyncio.DatagramProtocol):
         self.sent_by = ""
         self._transport: asyncio.DatagramTransport | None = None
         self._dialogs: dict[str, AppDialog] = {}
+        self.away = False
+        """Nobody has the stack's port: its process is being started anew."""
 
     @classmethod
     async def open(cls, stack: Address, user: str) -> Self:
@@ -217,6 +219,10 @@ class AppDialogs(asyncio.DatagramProtocol):
             lambda: cls((host, stack[1]), user), remote_addr=(host, stack[1])
         )
         return wire
+
+    def __len__(self) -> int:
+        """Dialogs that are not forgotten."""
+        return len(self._dialogs)
 
     @property
     def contact(self) -> str:
@@ -237,6 +243,7 @@ class AppDialogs(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """See asyncio. The socket is connected: nobody but the stack is heard."""
+        self.away = False
         message = Message.parse(data)
         dialog = self._dialogs.get(message.header("call-id")) if message is not None else None
         if message is not None and dialog is not None:
@@ -244,6 +251,7 @@ class AppDialogs(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """See asyncio. The stack is being started anew: whoever waits runs out of time."""
+        self.away = True
 
     def send(self, text: str) -> None:
         """One datagram."""
@@ -264,3 +272,24 @@ class AppDialogs(asyncio.DatagramProtocol):
         """Close the socket."""
         if self._transport is not None:
             self._transport.close()
+
+
+class AppStacks:
+    """The stacks of several processes of calls: a new call goes to the one that has the fewest."""
+
+    def __init__(self, wires: Sequence[AppDialogs]) -> None:
+        self._wires = wires
+
+    @classmethod
+    async def open(cls, stacks: Sequence[Address], user: str) -> Self:
+        """Raises OSError when this machine has no way to one of them."""
+        return cls([await AppDialogs.open(stack, user) for stack in stacks])
+
+    def new(self, headers: Mapping[str, str]) -> AppDialog:
+        """A dialog that has not begun; `headers` go with its INVITE. One that was away is tried when all are."""
+        return min(self._wires, key=lambda wire: (wire.away, len(wire))).new(headers)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for wire in self._wires:
+            wire.close()

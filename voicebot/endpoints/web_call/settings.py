@@ -11,6 +11,7 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d{1,
 IceUrl = Annotated[str, StringConstraints(pattern=r"^(stuns?|turns?):[^\s?]+(\?transport=(udp|tcp))?$")]
 Address = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
 Network = Annotated[IPv4Network | IPv6Network, PlainSerializer(str)]
+Stack = Annotated[str, StringConstraints(pattern=r"^([0-9.]+|\[[0-9a-f:]+\]):\d{1,5}$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -39,6 +40,8 @@ class WebCallSettings(BaseModel):
     """Whether tickets can be used for calls from the app."""
     user: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{2,30}$")] = "app-call"
     """The SIP user that takes them. No trunk needs to know it: it is refused to everybody but this machine."""
+    stacks: tuple[Stack, ...] = ()
+    """SIP addresses (host:port) of the processes of calls, where the web runs beside several; none: sip.host and sip.port."""
     origins: tuple[Origin, ...] = ()
     """The bank's pages that may call, as browsers write them. An app sends none, and may."""
     ice_servers: tuple[IceServer, ...] = ()

@@ -251,7 +251,7 @@ async def test_a_call_over_the_limit_is_refused_at_once(start_bot: StartBot, ope
     probe, another = await open_probe(bot), await open_probe(bot)
     await bot.connect(probe)
     another.invite()
-    assert (await another.final("INVITE")).status == 486
+    assert (await another.final("INVITE")).status == 503
     assert bot.ringing.empty()
     assert (bot.endpoint.counts.live, bot.endpoint.counts.refused) == (1, 1)
 
@@ -281,7 +281,7 @@ async def test_while_draining_calls_are_kept_and_new_ones_refused(start_bot: Sta
     leg = await bot.connect(probe)
     assert await bot.endpoint.drain(0.1) is False
     another.invite()
-    assert (await another.final("INVITE")).status == 486
+    assert (await another.final("INVITE")).status == 503
     draining = asyncio.create_task(bot.endpoint.drain(5))
     await probe.bye()
     assert await draining is True

@@ -16,7 +16,7 @@ from tests.voicebot.endpoints.web_call.test_offer import LINES, text
 from voicebot.endpoints.leg import TransferOutcome
 from voicebot.endpoints.sip.settings import APP_SESSION
 from voicebot.endpoints.sip.trace import Invite
-from voicebot.endpoints.web_call.dialog import AppDialogs, Refused
+from voicebot.endpoints.web_call.dialog import AppDialogs, AppStacks, Refused
 from voicebot.endpoints.web_call.offer import Offer
 from voicebot.endpoints.web_call.settings import WebCallSettings
 
@@ -110,3 +110,19 @@ async def test_an_invite_that_nobody_answers_is_given_up() -> None:
     assert refused.value.status == 408
     assert dialog.ended.is_set()
     dialogs.close()
+
+
+async def test_calls_are_spread_over_the_processes_that_are_there() -> None:
+    """One that is being started anew gets none while another has place."""
+    assert ADDRESS is not None
+    there = AppDialogs((ADDRESS, 0), "app-call")
+    stacks = AppStacks([there, gone := await AppDialogs.open((ADDRESS, 9), "app-call")])
+    try:
+        assert [stacks.new({}).wire for _ in range(4)] == [there, gone, there, gone]
+        gone.send("OPTIONS sip:app-call SIP/2.0\r\n\r\n")
+        async with asyncio.timeout(10):
+            while not gone.away:
+                await asyncio.sleep(0.01)
+        assert [stacks.new({}).wire for _ in range(2)] == [there, there]
+    finally:
+        stacks.close()

@@ -1,0 +1,1 @@
+"""Calls in numbers: how many this machine holds, and where the knee is; sipp calls with real RTP and keys."""

@@ -1,0 +1,140 @@
+"""The far end, asked from outside of a call: its name, OPTIONS by each transport, TLS, what it offers, how it sees us."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from voicebot.endpoints.sip.checking.certificate import shake_hands, unverified
+from voicebot.endpoints.sip.checking.description import Description, described
+from voicebot.endpoints.sip.checking.findings import Finding, Notes
+from voicebot.endpoints.sip.checking.options import NoAnswer, Reply, Transport, ask
+from voicebot.endpoints.sip.checking.own_side import SOON_DAYS
+from voicebot.endpoints.sip.checking.places import Place, own_address, resolved
+from voicebot.endpoints.sip.settings import SipSettings
+
+ANSWER_S = 8.0
+SLOW_S = 0.5
+_UNWILLING = {503: "it is full or stops", 500: "its SIP stack fails", 403: "it does not let us in"}
+
+
+@dataclass(frozen=True, slots=True)
+class FarEnd:
+    """One address of a trunk."""
+
+    trunk: str
+    place: Place
+    settings: SipSettings
+    timeout_s: float = ANSWER_S
+
+    async def checked(self) -> AsyncIterator[Finding]:
+        """All that can be seen without a call."""
+        notes = Notes(self.trunk)
+        addresses = await resolved(self.place.host)
+        if not addresses:
+            todo = "write a name that this machine's DNS knows, or an IP address"
+            yield notes.failed("name", f"{self.place.host} has no address", todo)
+            return
+        if addresses != [self.place.host]:
+            yield notes.ok("name", f"{self.place.host} is {', '.join(addresses)}")
+        transports = self.settings.transports if self.place.transport is None else (self.place.transport,)
+        checks = set()
+        for address in addresses:
+            for transport in transports:
+                async for finding in self._asked(address, transport):
+                    checks.add(finding.check)
+                    yield finding
+        if "NAT" in checks and "offer" not in checks:  # it answered, without a description
+            todo = "the codecs are seen in a test call: --to sip:…"
+            yield notes.skipped("offer", "it describes no media in its answer to OPTIONS", todo)
+
+    async def _asked(self, address: str, transport: Transport) -> AsyncIterator[Finding]:
+        notes, target = Notes(self.trunk), (address, self.place.port_for(transport))
+        where = f"{address}:{target[1]} by {transport.upper()}"
+        try:
+            here = own_address(self.settings, address)
+        except OSError as error:
+            yield notes.failed(
+                "route", f"no way to {address}: {error.strerror}", "add a route, or set sip.host to the right interface"
+            )
+            return
+        if transport == "tls":
+            yield await self._tls(target)
+        try:
+            reply = await ask(
+                target,
+                transport,
+                host=here,
+                user=self.settings.user,
+                timeout_s=self.timeout_s,
+                tls=unverified() if transport == "tls" else None,
+            )
+        except NoAnswer as error:
+            yield notes.failed(f"OPTIONS {transport}", f"{where}: {error}", _silent(transport, here))
+            return
+        yield self._answered(reply, transport, where)
+        yield self._seen(reply, here)
+        description = described(reply.body)
+        if description is not None:
+            yield offer(notes, description)
+
+    def _answered(self, reply: Reply, transport: Transport, where: str) -> Finding:
+        notes, check = Notes(self.trunk), f"OPTIONS {transport}"
+        took = f"{where}: {reply.status} {reply.reason} in {reply.round_trip_s * 1000:.0f} ms"
+        if reply.status in _UNWILLING:
+            todo = "ask whoever keeps it; let this machine's address in there"
+            return notes.warning(check, f"{took}: {_UNWILLING[reply.status]}", todo)
+        if reply.round_trip_s > SLOW_S:
+            return notes.warning(check, took, "look for load or loss on the way: callers hear this in every answer")
+        return notes.ok(check, took)
+
+    def _seen(self, reply: Reply, here: str) -> Finding:
+        """The address that we announce must be the one that our packets come from."""
+        notes = Notes(self.trunk)
+        if reply.seen_as is None:
+            return notes.skipped(
+                "NAT", "the far end does not tell how it sees us (RFC 3581)", f"make sure that it reaches {here}"
+            )
+        seen = reply.seen_as[0]
+        if ip_address(seen) != ip_address(here):
+            low, high = self.settings.rtp_ports
+            todo = f"a NAT lies between: announce {seen}, and let RTP through it (UDP {low}-{high})"
+            return notes.failed("NAT", f"we announce {here}, it sees {seen}", todo)
+        return notes.ok("NAT", f"none: it sees us at {seen}, which we announce")
+
+    async def _tls(self, target: tuple[str, int]) -> Finding:
+        notes = Notes(self.trunk)
+        try:
+            shown = await shake_hands(target, self.place.host, ca=None, timeout_s=self.timeout_s)
+        except NoAnswer as error:
+            todo = "it must listen for TLS 1.2 or later there, and take clients without a certificate or know ours"
+            return notes.failed("TLS", f"{target[0]}:{target[1]}: {error}", todo)
+        days = shown.days_left(datetime.now(UTC))
+        seen = f"{shown.version}, certificate for {', '.join(shown.names) or 'nobody'} until {shown.expires:%Y-%m-%d}"
+        if days < 0:
+            return notes.failed("TLS", f"{seen}: expired", "the far end needs a new certificate")
+        if shown.trouble:
+            todo = "install its authority's certificate on this machine, or have a name put into it that it is called by"
+            return notes.warning("TLS", f"{seen}: {shown.trouble}", todo)
+        if days < SOON_DAYS:
+            return notes.warning("TLS", f"{seen}: {days} days left", "tell whoever keeps it")
+        return notes.ok("TLS", seen)
+
+
+def _silent(transport: Transport, here: str) -> str:
+    how = "listens there and lets" if transport == "udp" else f"listens there for {transport.upper()} and lets"
+    return f"see that it {how} {here} in, and that no firewall lies between; without it, take {transport} out of sip.transports"
+
+
+def offer(notes: Notes, seen: Description) -> Finding:
+    """Codecs, keys and SRTP of a description."""
+    keys = f"by RFC 4733, type {seen.key_types[0]}" if seen.key_types else "not by RFC 4733"
+    secure = f"SRTP by {seen.secure}" if seen.secure else "RTP without SRTP"
+    listed = f"{', '.join(seen.codecs) or 'no codec'}; keys {keys}; {secure}"
+    if not seen.common:
+        return notes.failed("offer", listed, "no codec in common: let it offer PCMA (G.711 A-law)")
+    if not seen.key_types:
+        return notes.warning("offer", listed, "callers' keys need telephone-event, or INFO: switch it on there")
+    return notes.ok("offer", listed)

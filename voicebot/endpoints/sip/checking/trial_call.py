@@ -1,0 +1,205 @@
+"""A call of our own to an address that the operator names: media, keys, SRTP, and, if wanted, a transfer.
+
+It is placed by the very endpoint that the service uses, on a free port of its own, so that it works while the service runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from voicebot.endpoints.endpoint import Identify
+from voicebot.endpoints.errors import DialFailed, EndpointError
+from voicebot.endpoints.leg import Leg, TransferTarget
+from voicebot.endpoints.sip.checking.description import described
+from voicebot.endpoints.sip.checking.far_end import offer
+from voicebot.endpoints.sip.checking.findings import Finding, Notes
+from voicebot.endpoints.sip.checking.places import place_of, resolved
+from voicebot.endpoints.sip.checking.running_service import RunningService
+from voicebot.endpoints.sip.endpoint import SipEndpoint
+from voicebot.endpoints.sip.leg import SipLeg
+from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.endpoints.sip.trace import SipMessage
+
+_RING_S = 30.0
+_MEDIA_S = 3.0
+_KEY_GAP_S = 0.6
+_TRANSFER_S = 10.0
+_TOLD_S = 5.0
+_CALLED, _PASSED_ON = "check", "check-transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCall:
+    """What to try."""
+
+    trunk: str
+    settings: SipSettings
+    to: str
+    """A SIP URI."""
+    keys: str = "***"
+    refer_to: str = ""
+    """A SIP URI to transfer the call to; "" for none: somebody's telephone will ring."""
+    ring_s: float = _RING_S
+
+    async def checked(self, service: RunningService) -> AsyncIterator[Finding]:
+        """Place the call and look at it from every side."""
+        notes = Notes(self.trunk)
+        name = f"check-{secrets.token_hex(6)}"
+        heard: list[tuple[str, SipMessage]] = []
+        endpoint = SipEndpoint(await self._own_settings(), _nobody)
+        endpoint.taps = (lambda _, record, said: heard.append((record, said)),)
+        try:
+            await endpoint.start()
+        except EndpointError as error:
+            yield notes.failed("test call", str(error), "the stack could not listen on a free port of sip.host")
+            return
+        try:
+            endpoint.let_dial([TransferTarget(_CALLED), TransferTarget(_PASSED_ON)])
+            try:
+                leg = await endpoint.dial(self.to, {"X-Call-Ref": name}, self.ring_s)
+            except DialFailed as error:
+                yield self._not_answered(error)
+                return
+            async for finding in self._talk(leg, heard, name, service):
+                yield finding
+        finally:
+            await endpoint.close()
+
+    async def _talk(
+        self, leg: SipLeg, heard: list[tuple[str, SipMessage]], name: str, service: RunningService
+    ) -> AsyncIterator[Finding]:
+        notes = Notes(self.trunk)
+        yield notes.ok("test call", f"{self.to} answered")
+        sdp = await _answer(heard)
+        description = described(sdp) if sdp else None
+        if description is not None:
+            yield offer(notes, description)
+            if description.is_private and not _is_private(self.settings.host):
+                todo = "its NAT does not rewrite SDP: switch symmetric RTP on there (direct media off)"
+                yield notes.warning("media address", f"it wants RTP at {description.address}, a private address", todo)
+        for key in self.keys:
+            await leg.send_key(key)
+            await asyncio.sleep(_KEY_GAP_S)
+        await asyncio.sleep(_MEDIA_S)
+        yield await self._keys(name, service)
+        async for finding in self._caller(name, service):
+            yield finding
+        if self.refer_to:
+            yield await self._transfer(leg)
+        await leg.hang_up()
+        yield self._sound(leg)
+
+    async def _keys(self, name: str, service: RunningService) -> Finding:
+        """Where the call came back to our own service, its trace tells what arrived."""
+        notes = Notes(self.trunk)
+        call = None
+        async with asyncio.timeout(_TOLD_S + 60):
+            for _ in range(int(_TOLD_S / 0.5)):
+                call = await service.trace_of(name)
+                if call is not None and _pressed(call) >= len(self.keys):
+                    break
+                await asyncio.sleep(0.5)
+        if call is None:
+            seen = (
+                f"{len(self.keys)} keys were sent; the call did not come back to this machine's service, so nobody here saw them"
+            )
+            todo = "name a number with --to that the PBX routes back to us (X-Call-Ref kept), or look in its log for the keys"
+            return notes.skipped("keys", seen, todo)
+        arrived = _pressed(call)
+        if arrived < len(self.keys):
+            todo = "let the trunk pass telephone-event (RFC 4733) through, and not turn it into tones"
+            return notes.failed("keys", f"{arrived} of {len(self.keys)} keys arrived at the service", todo)
+        return notes.ok("keys", f"{len(self.keys)} of {len(self.keys)} keys arrived at the service")
+
+    async def _caller(self, name: str, service: RunningService) -> AsyncIterator[Finding]:
+        """What the service made of the caller, where the call came back."""
+        call = await service.trace_of(name)
+        told = next((fact["text"] for fact in (call or {}).get("facts", ()) if fact["text"].startswith("caller: ")), None)
+        if told is not None:
+            yield Notes(self.trunk).ok("caller seen", f"the service took it as {told.removeprefix('caller: ')}")
+
+    async def _transfer(self, leg: SipLeg) -> Finding:
+        notes = Notes(self.trunk)
+        outcome = await leg.transfer(TransferTarget(_PASSED_ON), _TRANSFER_S)
+        status = f" ({outcome.status})" if outcome.status else ""
+        if outcome.ok:
+            return notes.ok("REFER", f"taken{status}")
+        if outcome.unable:
+            return notes.failed(
+                "REFER", f"it does not transfer{status}: {outcome.reason}", "set handoff.way: bridge, or allow REFER there"
+            )
+        return notes.failed("REFER", f"not taken{status}: {outcome.reason}", f"see that {self.refer_to} can be reached from it")
+
+    def _sound(self, leg: SipLeg) -> Finding:
+        notes, stats = Notes(self.trunk), leg.stats
+        low, high = self.settings.rtp_ports
+        if stats is None:
+            todo = f"open UDP {low}-{high} in every firewall between, and see that the announced address is the right one"
+            return notes.failed("RTP", "no RTP came in", todo)
+        lost = stats.lost / max(1, stats.received + stats.lost)
+        seen = f"{stats.received} packets in, {lost:.1%} lost, jitter {stats.jitter_s * 1000:.0f} ms, MOS about {stats.mos:.1f}"
+        if lost > 0.01 or stats.jitter_s > 0.05:
+            return notes.warning("RTP", seen, "look for loss and load on the way: the recogniser hears it first")
+        return notes.ok("RTP", seen)
+
+    def _not_answered(self, error: DialFailed) -> Finding:
+        why = " ".join(str(error).split())
+        todo = {
+            401: "it asks for a password: let this machine's address in without, or register",
+            403: "it does not let us call that number: allow it for this trunk",
+            404: "it does not know the number: name another with --to",
+            407: "it asks for a password: let this machine's address in without, or register",
+            486: "the number is busy: name another with --to",
+            488: "no codec or media encryption in common: compare sip.codecs and sip.media_encryption with its own",
+        }.get(error.status, "see that the address is right, and that it lets this machine in")
+        return Notes(self.trunk).failed("test call", f"{self.to} was not answered: {why}", todo)
+
+    async def _own_settings(self) -> SipSettings:
+        """The service's settings, on another port, hearing the far end whoever it is."""
+        place = place_of(self.to)
+        addresses = await resolved(place.host) if place is not None else []
+        networks = tuple(dict.fromkeys((*map(str, self.settings.peer_networks), *_single(addresses))))
+        middle = (self.settings.rtp_ports[0] + self.settings.rtp_ports[1]) // 4 * 2
+        changes = {
+            "port": 0,
+            "max_calls": 1,
+            "trunks": {},
+            "peers": networks,
+            "trusted": (),
+            "own_calls": False,
+            "rtp_ports": (middle, self.settings.rtp_ports[1]),  # where the service's own calls come last
+            "queue_addresses": {_CALLED: self.to, _PASSED_ON: self.refer_to or self.to},
+        }
+        return self.settings.model_copy(update=changes)
+
+
+def _single(addresses: Sequence[str]) -> list[str]:
+    return [f"{address}/{128 if ':' in address else 32}" for address in addresses]
+
+
+async def _nobody(leg: Leg, identify: Identify) -> None:
+    """Calls that come in at the test's port are not taken."""
+
+
+async def _answer(heard: list[tuple[str, SipMessage]]) -> str:
+    """The far end's description in the 2xx to our INVITE; "" when there is none. The trace may lag behind the call."""
+    for _ in range(round(_TOLD_S / 0.1)):
+        for record, said in heard:
+            if said.received and said.method == "INVITE" and 200 <= said.status < 300:
+                return re.split(r"\r?\n\r?\n", record, maxsplit=1)[-1]
+        await asyncio.sleep(0.1)
+    return ""
+
+
+def _pressed(call: dict[str, object]) -> int:
+    facts = call.get("facts")
+    return sum(fact["text"] == "key pressed" for fact in facts) if isinstance(facts, list) else 0
+
+
+def _is_private(host: str) -> bool:
+    return ip_address(host).is_private or ip_address(host).is_loopback

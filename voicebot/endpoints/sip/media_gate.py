@@ -1,0 +1,253 @@
+"""Who may send a call's media: everybody else's RTP and RTCP is dropped by the kernel, before it can be noise or a key.
+
+A call's sockets first hear its media networks (`media_sources`). The first RTP packet that comes from there decides: from then on
+only its sender (address and port) and its SSRC are heard, and of RTCP its address (latching, RFC 7362, 5). A re-INVITE opens the
+media networks again. So does silence: after a second a new SSRC of the same sender is taken, after ten another sender. Only
+packets before such a decision cost a call into Python; all later ones are the kernel's work.
+
+Calls with ICE are left alone: they ask every sender for a password (RFC 8445).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import struct
+import time
+from collections.abc import Callable
+from ctypes import c_void_p
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from baresip import Event
+
+from voicebot.endpoints.errors import EndpointError
+from voicebot.endpoints.sip.media_filter import borrowed, from_sender
+from voicebot.endpoints.sip.media_sources import MediaSources
+from voicebot.endpoints.sip.peers import Instruction, Network, attach, dropped, source_filter
+from voicebot.endpoints.sip.stack import (
+    TIMER_BYTES,
+    Buffer,
+    OnDatagram,
+    OnEvent,
+    OnTimer,
+    calls,
+    read_address,
+    stack,
+)
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_MS = 250
+NEW_SSRC_S = 1.0
+"""A sender that has been silent for so long may go on with another SSRC."""
+NEW_SENDER_S = 10.0
+"""A call whose sender has been silent for so long may be sent to by another."""
+_BEFORE_OTHERS = -1000  # the helper's layer: before SRTP
+_DECIDING = (Event.CALL_INCOMING, Event.CALL_REMOTE_SDP, Event.CALL_LOCAL_SDP)
+_LOG_EVERY_S = 5.0
+_WHY_EXCEPT = "a media socket could not be guarded"
+
+
+@dataclass(slots=True, eq=False)
+class _Media:
+    """The audio of one call."""
+
+    call: int
+    rtp: int
+    """Its sockets (struct udp_sock)."""
+    rtcp: int
+    sources: MediaSources
+    signalled: str = ""
+    allowed: tuple[Network, ...] = ()
+    """Where a sender may be."""
+    sender: tuple[str, int] = ("", 0)
+    """Who is heard; "" until it is known."""
+    helper: int = 0
+    """Ours on the socket, while packets are looked at here."""
+    packets: int = 0
+    """Received so far, when they last were more than before."""
+    silent_looks: int = 0
+    turned_away: int = 0
+
+
+class MediaGate:
+    """Guards the audio of every call from `start` until `stop`; all work is done on the stack's thread.
+
+    `turned_away` counts datagrams dropped.
+    """
+
+    def __init__(self, sources: Callable[[str], MediaSources], offered_by: Callable[[], str]) -> None:
+        """`sources` tells by the INVITE's sender, `offered_by` who sent the INVITE that is being read."""
+        self._sources = sources
+        self._offered_by = offered_by
+        self._media: dict[int, _Media] = {}
+        self._by_socket: dict[int, _Media] = {}
+        self._gone = 0
+        self._next_line = 0.0
+        # the stack keeps these: they must live as long as it does
+        self._timer = ctypes.create_string_buffer(TIMER_BYTES)
+        self._on_event, self._on_timer = OnEvent(self._event), OnTimer(self._look)
+        self._on_datagram = OnDatagram(self._datagram)
+
+    @property
+    def turned_away(self) -> int:
+        """Of strangers, and of wrong SSRCs."""
+        return self._gone + sum(media.turned_away for media in tuple(self._media.values()))
+
+    def start(self) -> None:
+        """STACK'S THREAD. Begin. Raises EndpointError."""
+        if error := stack().bevent_register(self._on_event, None):
+            raise EndpointError(f"the SIP stack does not tell its events: error {error}")
+        self._look_again()
+
+    def stop(self) -> None:
+        """STACK'S THREAD. Stop; calls that are left keep the filters they have."""
+        stack().tmr_cancel(self._timer)
+        stack().bevent_unregister(self._on_event)
+        for media in tuple(self._media.values()):
+            self._leave(media)
+
+    def _look_again(self) -> None:
+        stack().tmr_start_dbg(self._timer, LOOK_EVERY_MS, self._on_timer, None, b"media", 0)
+
+    def _event(self, number: int, event: int, _: object) -> None:
+        try:
+            if number in _DECIDING:
+                self._open(stack().bevent_get_call(event))
+            elif number == Event.CALL_CLOSED and (media := self._media.get(stack().bevent_get_call(event) or 0)):
+                self._leave(media)
+        except Exception:  # an exception must not get into the stack
+            log.exception(_WHY_EXCEPT)
+
+    def _open(self, call: int | None) -> None:
+        """Hear the call's media networks: it is new, or has been renegotiated."""
+        if not call:
+            return
+        media = self._media.get(call) or self._new(call)
+        if media is None:
+            return
+        media.signalled = _signalled(call)
+        networks = media.allowed = media.sources.with_address(media.signalled)
+        if media.signalled and not _is_in(media.signalled, networks):
+            self._note_elsewhere(media)
+        self._filter(media, source_filter(networks), source_filter(networks))
+        self._look_at_packets(media)
+        media.sender, media.silent_looks = ("", 0), 0
+
+    def _new(self, call: int) -> _Media | None:
+        library = stack()
+        stream = library.audio_strm(library.call_audio(call))
+        sockets = library.stream_rtp_sock(stream) if stream else None
+        rtp = library.rtp_sock(sockets) if sockets else None
+        if not rtp or library.account_medianat(library.call_account(call)):
+            return None
+        sender = "" if library.call_is_outgoing(call) else self._offered_by()
+        media = _Media(call, rtp, library.rtcp_sock(sockets) or 0, self._sources(sender))
+        self._media[call] = self._by_socket[rtp] = media
+        return media
+
+    def _look_at_packets(self, media: _Media) -> None:
+        if media.helper:
+            return
+        helper = c_void_p()
+        library = stack()
+        library.mem_ref(media.rtp)  # the helper must not outlive its socket
+        if library.udp_register_helper(ctypes.byref(helper), media.rtp, _BEFORE_OTHERS, None, self._on_datagram, media.rtp):
+            library.mem_deref(media.rtp)
+            log.error("%s: it cannot be latched", _WHY_EXCEPT)
+            return
+        media.helper = helper.value or 0
+
+    def _datagram(self, source: int, buffer: int, socket: int) -> bool:
+        """Whether the datagram is dropped. The first RTP packet of one who may send decides who is heard."""
+        try:
+            media = self._by_socket.get(socket)
+            if media is None or not media.helper:
+                return False
+            sender = read_address(source)
+            packet = Buffer.from_address(buffer).left
+            if not _is_in(sender[0], media.allowed) or media.sender[0] not in ("", sender[0]):
+                return True  # it came before the filter was there
+            if not _is_rtp(packet):
+                return False
+            (ssrc,) = struct.unpack_from("!I", packet, 8)
+            self._filter(media, from_sender(*sender, ssrc), from_sender(sender[0]))
+            media.sender, media.silent_looks = sender, 0
+            self._ignore_packets(media)
+        except Exception:
+            log.exception(_WHY_EXCEPT)
+        return False
+
+    def _look(self, _: object) -> None:
+        """The timer: who has fallen silent, and which calls are over."""
+        try:
+            there = set(calls(lambda call: call in self._media))
+            for call, media in tuple(self._media.items()):
+                if call in there:
+                    self._look_at(media)
+                else:
+                    self._leave(media)
+        except Exception:
+            log.exception("media cannot be watched")
+        finally:
+            self._look_again()
+
+    def _look_at(self, media: _Media) -> None:
+        library = stack()
+        with borrowed(library.udp_sock_fd(media.rtp)) as sock:
+            media.turned_away = dropped(sock)
+        packets = library.stream_metric_get_rx_n_packets(library.audio_strm(library.call_audio(media.call)))
+        media.silent_looks = 0 if packets != media.packets else media.silent_looks + 1
+        media.packets = packets
+        if _signalled(media.call) != media.signalled:  # an answer in the ACK is told by no event
+            self._open(media.call)
+        elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS):
+            self._filter(media, from_sender(*media.sender), from_sender(media.sender[0]))
+            self._look_at_packets(media)
+        elif media.sender[0] and media.silent_looks == round(NEW_SENDER_S * 1000 / LOOK_EVERY_MS):
+            self._open(media.call)
+
+    def _leave(self, media: _Media) -> None:
+        self._gone += media.turned_away
+        self._media.pop(media.call, None)
+        self._by_socket.pop(media.rtp, None)
+        self._ignore_packets(media)
+
+    def _ignore_packets(self, media: _Media) -> None:
+        if media.helper:
+            helper, media.helper = media.helper, 0
+            stack().mem_deref(helper)
+            stack().mem_deref(media.rtp)
+
+    def _note_elsewhere(self, media: _Media) -> None:
+        now = time.monotonic()
+        if now >= self._next_line:
+            self._next_line = now + _LOG_EVERY_S
+            log.warning(
+                "sip: a call's SDP names %s for its media, which is not in its trunk's media_peers: only they are heard",
+                media.signalled,
+            )
+
+    def _filter(self, media: _Media, rtp: list[Instruction], rtcp: list[Instruction]) -> None:
+        for sock, program in ((media.rtp, rtp), (media.rtcp, rtcp)):
+            if sock and (program is rtp or sock != media.rtp):
+                with borrowed(stack().udp_sock_fd(sock)) as guarded:
+                    attach(guarded, program)
+
+
+def _signalled(call: int) -> str:
+    """The address that the call's SDP names for its audio; "" while there is none."""
+    library = stack()
+    stream = library.audio_strm(library.call_audio(call))
+    return read_address(library.sdp_media_raddr(library.stream_sdpmedia(stream)))[0] if stream else ""
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    parsed = ip_address(address)
+    return any(parsed in network for network in networks)
+
+
+def _is_rtp(packet: bytes) -> bool:
+    """By its version and its type (RFC 5761, 4): RTCP, STUN and DTLS are none."""
+    return len(packet) >= 12 and packet[0] >> 6 == 2 and not 192 <= packet[1] <= 223

@@ -1,0 +1,1 @@
+"""Several processes of calls on one machine (`voicebot serve --workers N`): planned, started, watched, shown as one."""

@@ -1,0 +1,80 @@
+"""One of several processes of calls, as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from voicebot.child import ChildProcess
+from voicebot.config.settings import Settings
+from voicebot.service import longest_drain_s
+
+PROGRAM = (sys.executable, "-m", "voicebot.workers")
+RELOADED = b"reloaded"
+"""The first word of the line by which a worker says what became of a reload."""
+_STOP_S = 10.0
+
+
+class Addresses(BaseModel):
+    """Where a worker can be reached: its line `ready …`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sip: tuple[str, int]
+    health: tuple[str, int]
+    bundle: str
+
+
+class CallsProcess(ChildProcess):
+    """Keeps one process of calls running. Calls on one that dies are lost; the others do not notice."""
+
+    ended = "a process of calls ended and is started again; the calls of the others go on"
+    code = "calls.ended"
+
+    def __init__(self, name: str, settings: Settings, *, program: Sequence[str] = PROGRAM) -> None:
+        """`settings` are the worker's own, see `worker_settings`."""
+        super().__init__(name, program)
+        self.settings = settings
+        self.addresses: Addresses | None = None
+        self._reloaded: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+
+    def first_orders(self) -> Sequence[str]:
+        """Its name and its settings."""
+        self.addresses = None
+        return self.name, self.settings.as_json()
+
+    def told(self, line: bytes) -> None:
+        """Its addresses, or what became of a reload."""
+        word, _, rest = line.partition(b" ")
+        try:
+            if word == RELOADED:
+                self._reloaded.put_nowait(json.loads(rest))
+            elif rest:
+                self.addresses = Addresses.model_validate_json(rest)
+        except (ValidationError, ValueError):
+            return  # a library's print is no word of ours
+
+    async def reload(self, settings: Settings, within_s: float) -> str:
+        """Let calls that begin from now on go by these settings. What is wrong, "" when nothing is. A worker that starts anew
+        begins with them.
+        """
+        self.settings = settings
+        if self.pid is None:
+            return ""
+        while not self._reloaded.empty():
+            self._reloaded.get_nowait()
+        await self.tell(settings.as_json())
+        try:
+            answer = await asyncio.wait_for(self._reloaded.get(), within_s)
+        except TimeoutError:
+            return "" if self.pid is None else f"{self.name} has not answered within {within_s:.0f} s"
+        return str(answer.get("problem", ""))
+
+    async def drain(self, seconds: float) -> None:
+        """Stop it: its calls may end, for so long at most, and are put through then."""
+        await self.terminate(seconds + longest_drain_s(self.settings) + _STOP_S)
