@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from caller_id.rules import CallerIdRules
+from voicebot.http.settings import Tls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -61,6 +62,8 @@ class MediaSettings(BaseModel):
     """As in websocket_client.conf."""
     password: Token | None = None
     """As in websocket_client.conf. None: whoever names a call that is expected (122 random bits) is let in."""
+    tls: Tls | None = None
+    """wss for `chan_websocket`; None: ws, for this machine or a proxy that ends the TLS."""
     max_connections: Annotated[int, Field(ge=1, le=10_000)] = 400
 
 

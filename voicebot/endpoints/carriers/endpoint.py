@@ -25,7 +25,9 @@ from voicebot.endpoints.carriers.twilio import TwilioStream, is_signed
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.leg import CallOffer
+from voicebot.errors import ConfigError
 from voicebot.hosts import uri_host
+from voicebot.http.server import tls_context
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,10 @@ class CarriersEndpoint:
                 close_timeout=2,
                 server_header=None,
                 logger=_quiet(),
+                ssl=tls_context(settings.tls, setting="carriers.tls") if settings.tls is not None else None,
             )
+        except ConfigError as error:
+            raise EndpointError(str(error)) from error
         except OSError as error:
             raise EndpointError(
                 f"carriers cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "

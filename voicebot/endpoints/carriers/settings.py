@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from caller_id.rules import CallerIdRules
+from voicebot.http.settings import Tls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Token = Annotated[SecretStr, Field(min_length=16)]
@@ -69,8 +70,9 @@ class CarriersSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    """A proxy before it ends the TLS: carriers come by wss only."""
     port: Port = 8094
+    tls: Tls | None = None
+    """wss, which is all that carriers speak; None: a proxy before us ends the TLS."""
     twilio: TwilioSettings | None = None
     telnyx: TelnyxSettings | None = None
     genesys: GenesysSettings | None = None
