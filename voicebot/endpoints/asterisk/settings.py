@@ -17,6 +17,14 @@ Token = Annotated[SecretStr, Field(min_length=16)]
 AriUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$")]
 
 
+_WORKER_STEP = 10
+
+
+def port_of_worker(port: int | None, number: int) -> int | None:
+    """A port of the process with this number; None and 0 (any) stay."""
+    return port + _WORKER_STEP * number if port else port
+
+
 class MediaWay(StrEnum):
     """How sound travels between Asterisk and us."""
 
@@ -124,6 +132,23 @@ class AsteriskSettings(BaseModel):
         if self.dialplan is not None and media.websocket_port is None and media.audiosocket_port is None:
             raise ValueError("dialplan needs media.websocket_port or media.audiosocket_port, or no sound can come")
         return self
+
+    def of_worker(self, number: int) -> Self:
+        """Those of the process with this number, from 0: ports ten apart, an application and a connection (voicebot-2) of its
+        own. Waiting times are asked for by the first alone.
+        """
+        if not number:
+            return self
+        media = self.media.model_copy(
+            update={name: port_of_worker(getattr(self.media, name), number) for name in ("websocket_port", "audiosocket_port")}
+        )
+        update: dict[str, object] = {"media": media, "ami": None}
+        if self.ari is not None:
+            names = {"app": f"{self.ari.app}-{number + 1}", "connection": f"{self.ari.connection}-{number + 1}"}
+            update["ari"] = self.ari.model_copy(update=names)
+        if self.dialplan is not None:
+            update["dialplan"] = self.dialplan.model_copy(update={"port": port_of_worker(self.dialplan.port, number)})
+        return self.model_copy(update=update)
 
     @property
     def used(self) -> bool:
