@@ -129,7 +129,7 @@ class HandOffStore:
         """
 
         async def write(redis: Redis) -> None:
-            text = await redis.get(_key(ref))
+            text = cast("str | None", await redis.get(_key(ref)))
             record = _readable(text) if text else None
             names = _names(record) if record is not None else []
             leading_here = (
