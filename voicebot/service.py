@@ -311,6 +311,7 @@ def _call_services(
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
+        still_s=settings.handoff.still_s,
         tie=by_header(identity.tickets, identity.audit),
         codes=_codes(identity),
         tell_app=lambda call, text: tell(stores.shared, shown_under(call), text),
