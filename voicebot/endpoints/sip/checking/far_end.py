@@ -122,7 +122,7 @@ class FarEnd:
         seen = reply.seen_as[0]
         if ip_address(seen) != ip_address(here):
             low, high = self.settings.rtp_ports
-            todo = f"a NAT lies between: set sip.trunks.{self.name}.external_address: {seen}, and let RTP through it (UDP {low}-{high})"
+            todo = f"behind NAT: set sip.trunks.{self.name}.external_address: {seen}, and let RTP through (UDP {low}-{high})"
             return notes.failed("NAT", f"we announce {here}, it sees {seen}", todo)
         return notes.ok("NAT", f"none: it sees us at {seen}, which we announce")
 
