@@ -113,7 +113,8 @@ class SipLeg:
         deadline = _now() + _ESTABLISH_S
         while True:
             try:
-                return await self._call.answer()
+                await self._call.answer()
+                return
             except StaleHandleError:
                 raise
             except BaresipError as error:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import LOOPBACK, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, sdp
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Message, sdp
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import CallGone
 from voicebot.endpoints.leg import Leg, LegEnded, LegHold
@@ -362,7 +362,7 @@ async def test_a_trunk_that_needs_it_gets_a_reliable_180(start_bot: StartBot, op
     probe.to = ringing.headers["to"]
     invite = probe.cseq
     probe.send(probe.request("PRACK", headers=(f"RAck: {ringing.headers['rseq']} {invite} INVITE",)))
-    statuses = {}
+    statuses: dict[str, Message] = {}
     while set(statuses) != {"PRACK", "INVITE"}:
         found = await probe.expect(lambda found: found.status >= 200)
         statuses[found.method] = found
