@@ -106,7 +106,7 @@ async def test_a_registration_goes_on_over_a_reload_and_health_tells_of_it(tmp_p
     registrar = Registrar()
     await asyncio.get_running_loop().create_datagram_endpoint(lambda: registrar, local_addr=("127.0.0.1", 0))
     registration = {"registrar": f"127.0.0.1:{registrar.port}", "user": "bot", "password": "right"}
-    sip = {"trunks": {"carrier": {"peers": ["127.0.0.2", "127.0.0.1"], "registration": registration}}}
+    sip = {"trunks": {"carrier": {"peers": ["127.0.0.0/8"], "registration": registration}}}
     try:
         async with open_service(tmp_path, nlu={"semantic": False}, sip=sip) as service:
             running = service.service

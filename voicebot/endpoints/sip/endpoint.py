@@ -434,7 +434,10 @@ class SipEndpoint:
             self.trunk_rules.began(call_ref, name)
             leg.follow(trunk)
             if trunk.external_address or trunk.rtp_stop_timeout_s:
-                await run_on_stack(runtime, lambda: follow_trunk(call_ref, trunk))
+                try:
+                    await run_on_stack(runtime, lambda: follow_trunk(call_ref, trunk))
+                except BaresipError as error:  # a call without it is better than none
+                    log.warning("a call does not go by its trunk's address and silence: %s", error)
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""

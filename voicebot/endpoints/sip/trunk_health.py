@@ -33,7 +33,7 @@ def count_trunks(metrics: Metrics, endpoint: Trunked) -> None:
     """Let metrics be read from the endpoint."""
     rules = endpoint.trunk_rules
     metrics.read_from("voicebot_trunk_live_calls", rules.live)
-    metrics.read_from("voicebot_trunk_refused_total", lambda: [(key, float(count)) for key, count in rules.refused.items()])
+    metrics.read_from("voicebot_trunk_refused_total", lambda: [(key, float(count)) for key, count in dict(rules.refused).items()])
     metrics.read_from("voicebot_trunk_registered", lambda: registered(endpoint.links))
     metrics.read_from("voicebot_trunk_up", lambda: reached(endpoint.links))
     metrics.read_from("voicebot_trunk_round_trip_seconds", lambda: round_trips(endpoint.links))

@@ -22,6 +22,8 @@ _MOST_TRIES = 4
 """Requests for one registration: without and with credentials, a stale challenge, an interval too brief."""
 _MOST_EXPIRES_S = 86_400
 _TAKE_BACK_S = 2.0
+_LONGEST_WAIT_S = 3600
+"""Nobody is believed who says that he is away for longer: no call comes in meanwhile."""
 
 Find = Callable[[], Awaitable[Sequence[Place]]]
 Here = Callable[[Place], Place]
@@ -106,7 +108,7 @@ class Registration:
             except Exception as error:
                 failures += 1
                 expected = isinstance(error, _Failed | NoReply | OSError)
-                wait = max(self._pauses.after(failures), float(getattr(error, "retry_after_s", 0)))
+                wait = max(self._pauses.after(failures), float(min(getattr(error, "retry_after_s", 0), _LONGEST_WAIT_S)))
                 self._is(Registered.FAILED, str(error) if expected else type(error).__name__, wait)
                 if not expected:
                     log.exception("registration of trunk %s failed", self._name)
