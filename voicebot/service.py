@@ -240,6 +240,7 @@ async def open_service(
             max_calls=settings.limits.max_calls,
             max_call_s=settings.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
             directory=directory,
+            shared=stores.shared,
         )
         endpoints: tuple[Endpoint, ...] = (
             sip,

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
 from caller_id.directory import CustomerDirectory
+from voicebot.endpoints.asterisk.applications import Applications
 from voicebot.endpoints.asterisk.ari_endpoint import AriEndpoint
 from voicebot.endpoints.asterisk.dialplan_endpoint import DialplanEndpoint
 from voicebot.endpoints.asterisk.media_server import MediaServer
 from voicebot.endpoints.asterisk.queues import QueueFigures, QueueWatch, queues_of
 from voicebot.endpoints.asterisk.settings import AsteriskSettings
 from voicebot.endpoints.endpoint import Endpoint, Serve
+from voicebot.state.shared import SharedState
 from voicebot.tasks import cancelled
 
 
@@ -24,6 +26,7 @@ async def open_asterisk(
     max_calls: int,
     max_call_s: float,
     directory: CustomerDirectory | None,
+    shared: SharedState,
 ) -> tuple[Endpoint, ...]:
     """The endpoints, not started, over a media server that listens until the stack closes. Raises EndpointError."""
     if not settings.used:
@@ -33,7 +36,12 @@ async def open_asterisk(
     stack.push_async_callback(server.close)
     found: list[Endpoint] = []
     if settings.ari is not None:
-        found.append(AriEndpoint(settings, settings.ari, server, serve, max_call_s=max_call_s, directory=directory))
+        applications = Applications(shared, settings.ari.url)
+        found.append(
+            AriEndpoint(
+                settings, settings.ari, server, serve, max_call_s=max_call_s, directory=directory, applications=applications
+            )
+        )
     if settings.dialplan is not None:
         found.append(
             DialplanEndpoint(
