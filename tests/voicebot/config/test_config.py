@@ -375,6 +375,9 @@ OTHER_PAGES = {
     ("identity",): "docs/identity.md, docs/click2call.md, docs/web_calls.md",
     ("sip", "trunks"): "docs/trunk.md",
     ("asterisk", "caller_id"): "docs/callers.md",
+    ("carriers", "twilio"): "docs/twilio.md",
+    ("carriers", "telnyx"): "docs/telnyx.md",
+    ("carriers", "genesys"): "docs/genesys.md",
 }
 """Whose settings the example leaves to a page, which it names."""
 
