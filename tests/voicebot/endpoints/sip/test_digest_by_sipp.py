@@ -13,7 +13,7 @@ from tests.voicebot.endpoints.sip.conftest import StartBot, settings
 LIMIT_S = 60.0
 COMMON = """Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 From: <sip:branch@[local_ip]:[local_port]>;tag=[call_number]
-To: <sip:802@[remote_ip]:[remote_port]>TAG
+TO
 Call-ID: [call_id]
 Contact: <sip:branch@[local_ip]:[local_port]>
 Max-Forwards: 70"""
@@ -30,7 +30,7 @@ a=rtpmap:8 PCMA/8000"""
 
 
 def _send(method: str, cseq: int, rest: str, options: str = "") -> str:
-    known = COMMON.replace("TAG", "" if method == "INVITE" else "[peer_tag_param]")
+    known = COMMON.replace("TO", "To: <sip:802@[remote_ip]:[remote_port]>" if method == "INVITE" else "[last_To:]", 1)
     head = f"{method} sip:802@[remote_ip]:[remote_port] SIP/2.0\n{known}\nCSeq: {cseq} {method}\n{rest}"
     return f"<send {options}><![CDATA[\n{head}\n\n]]></send>"
 
