@@ -32,7 +32,7 @@ apt:
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
 	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester"; }
 
-test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables baresip \
+test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables tcpdump baresip \
 	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules
 
 # a process for each core and one more, since tests mostly wait; the tests of one file share one, and what is costly to make for them.

@@ -112,7 +112,7 @@ class ChildProcess:
             pause = _FIRST_PAUSE_S if loop.time() - began > _STAYED_UP_S else min(pause * 2, _LONGEST_PAUSE_S)
             self.restarts += 1
             self.failed.set()
-            log.error(self.ended, code=self.code, process=self.name, exit=code, pause_s=pause)
+            log.error(self.ended, code=self.code, worker=self.name, exit=code, pause_s=pause)
             await asyncio.sleep(pause)
 
     async def _run(self) -> int:

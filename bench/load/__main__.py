@@ -16,7 +16,7 @@ from bench.load.bot import running_bot
 from bench.load.model import Machine, OneCall, sizing, sizing_table
 from bench.load.speaking import measure_speaking
 from bench.load.steps import Row, held, per_second
-from bench.load.tables import knee, measured_on, row_table, write
+from bench.load.tables import busy, knee, measured_on, row_table, write
 from bench.parts import part
 from voicebot.logs import configure_logs
 
@@ -51,10 +51,10 @@ async def _measure(asked: argparse.Namespace) -> None:
             if "held" in asked.only:
                 rows = [_said(row) async for row in held(bot, FOLDER, asked.calls, asked.seconds)]
                 good = [row for row in rows if row.good]
-                _tell("held", row_table(rows, "calls at once"), knee(rows, "calls at once"), keep=asked.write)
+                _tell("held", row_table(rows, "calls at once"), knee(rows, "calls at once") + _busy(rows), keep=asked.write)
             if "rate" in asked.only:
                 rows = [_said(row) async for row in per_second(bot, FOLDER, asked.rates, asked.seconds)]
-                _tell("rate", row_table(rows, "calls a second"), knee(rows, "calls a second"), keep=asked.write)
+                _tell("rate", row_table(rows, "calls a second"), knee(rows, "calls a second") + _busy(rows), keep=asked.write)
     if "speaking" in asked.only:
         async with running_bot(FOLDER, deaf=False, max_calls=200) as bot:
             spoken = await measure_speaking(bot, asked.speaking)
@@ -70,6 +70,10 @@ def _said(row: Row) -> Row:
         flush=True,
     )
     return row
+
+
+def _busy(rows: Sequence[Row]) -> str:
+    return busy([row.machine for row in rows])
 
 
 def _sized(good: Sequence[Row], utterance_s: float) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.calls import MATTERS
 from bench.load.bot import Bot, cpu_by_process
-from bench.load.tables import table
+from bench.load.tables import busy, table
 from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
 from voicebot.softphone import CallReport, CallScript, Say, UntilEnded, run_script_process
 
@@ -33,6 +33,7 @@ class Speaking:
 async def measure_speaking(bot: Bot, steps: Sequence[int]) -> Speaking:
     """Each caller says a matter, confirms it, and is put through."""
     rows, best, worst, utterance_s = [], 0, "", 0.0
+    loads: list[float] = []
     for callers in steps:
         await bot.idle(40)
         bot.asked_anew()
@@ -47,11 +48,12 @@ async def measure_speaking(bot: Bot, steps: Sequence[int]) -> Speaking:
         best = callers if good and not worst else best
         worst = worst or ("" if good else f"at {callers}: response p95 {p95:.1f} s, {through} of {callers} put through")
         cores = ", ".join(f"{name} {share:.2f}" for name, share in cpu.items())
+        loads.append(machine)
         rows.append(
             (str(callers), "yes" if good else "no", f"{p50:.2f}, {p95:.2f} s", f"{through} of {callers}", cores, f"{machine:.1f}")
         )
     head = ("callers at once", "held up", "response p50, p95", "put through", "CPU in cores", "load before")
-    verdict = f"{best} speaking callers at once held up; {worst or 'the knee lies above'}."
+    verdict = f"{best} speaking callers at once held up; {worst or 'the knee lies above'}.{busy(loads)}"
     return Speaking(table(head, rows), verdict, utterance_s)
 
 

@@ -67,6 +67,15 @@ def measured_on() -> str:
     return f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {machine}."
 
 
+def busy(loads: Sequence[float]) -> str:
+    """A warning where something else was running; `loads` are the machine's before each step."""
+    cores = len(os.sched_getaffinity(0))
+    most = max(loads, default=0.0)
+    return (
+        f" Something else was running (load up to {most:.0f} on {cores} cores): the figures are too low." if most > cores else ""
+    )
+
+
 def write(name: str, text: str, page: Path = PAGE) -> None:
     """Put the text between the page's marks of this name. Raises ValueError when it has none."""
     begin, end = f"<!-- measured: {name} -->", "<!-- end -->"

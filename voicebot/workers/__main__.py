@@ -35,7 +35,7 @@ OpenService = Callable[..., AbstractAsyncContextManager[Service]]
 async def run(name: str, settings: Settings, opens: OpenService = open_service) -> int:
     """Answer calls until told to stop by SIGTERM, until the parent is gone, or until an endpoint cannot go on. The exit code."""
     configure_logs(level=settings.log.level, format=settings.log.format)
-    structlog.contextvars.bind_contextvars(process=name)
+    structlog.contextvars.bind_contextvars(worker=name)
     raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

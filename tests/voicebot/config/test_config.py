@@ -128,7 +128,7 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
     ("text", "line", "said"),
     [
         ("\nsip:\n  prot: 1\n", 3, "sip.prot: unknown setting. Did you mean port?"),
-        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: asterisk, bundle, callers, customers"),
+        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: asterisk, bundle, callers, carriers"),
         ("sip:\n  port: seventy\n", 2, "sip.port: is no whole number (got seventy)"),
         ("sip:\n  port: 70000\n", 2, "sip.port: should be less than or equal to 65534 (got 70000). Give a smaller value"),
         ("limits:\n  max_calls: 0\n", 2, "limits.max_calls: should be greater than or equal to 1 (got 0). Give a larger value"),

@@ -63,9 +63,7 @@ def check(
     with _quiet_stack():
         found = asyncio.run(_found(sip, settings.health.url, wanted))
     if as_json:
-        print(
-            json.dumps([{**each, "outcome": str(each["outcome"])} for each in map(_as_dict, found)], ensure_ascii=False, indent=1)
-        )
+        print(json.dumps([{**each, "outcome": str(each["outcome"])} for each in map(_as_dict, found)], indent=1))
     else:
         _print_findings(found)
     raise typer.Exit(1 if any(each.outcome == "failed" for each in found) else 0)
@@ -98,7 +96,7 @@ async def _found(sip: SipSettings, url: str, wanted: Wanted) -> list[Finding]:
     console = Console(stderr=True)
     found = []
     with console.status("checking") as status:
-        async for finding in checked(sip, RunningService(url), wanted, lambda doing: status.update(_plain(doing))):
+        async for finding in checked(sip, RunningService(url), wanted, lambda doing: status.update(Text(_plain(doing)))):
             found.append(finding)
             if not console.is_terminal:
                 print(f"… {finding.trunk} {finding.check}: {finding.outcome}".replace("  ", " "), file=sys.stderr, flush=True)
@@ -159,7 +157,7 @@ def trace(
             return
         told = _asked(config, f"/sip/traces/{quote(call, safe='')}")
     if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        print(json.dumps(told, indent=1))
     _show(told, call, svg, pcap, messages, quiet=as_json)
 
 
@@ -191,7 +189,7 @@ def _asked(config: Path | None, path: str) -> Any:
 
 def _list(told: Any, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        print(json.dumps(told, indent=1))
         return
     rows = [
         (

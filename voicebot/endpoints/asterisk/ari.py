@@ -124,9 +124,9 @@ class AriClient:
             raise
         return _word(answer, "value") if isinstance(answer, dict) else ""
 
-    async def channels(self) -> list[str]:
-        """Ids of the channels that are in our application. Raises AriError."""
-        answer = await self.ask("GET", "applications", self.settings.app)
+    async def channels(self, app: str) -> list[str]:
+        """Ids of the channels that are in an application. Raises AriError."""
+        answer = await self.ask("GET", "applications", app)
         held = answer.get("channel_ids") if isinstance(answer, dict) else None
         return [each for each in held if isinstance(each, str)] if isinstance(held, list) else []
 

@@ -13,12 +13,14 @@ from typing import Any
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
 from caller_id.types import Caller
+from voicebot.endpoints.asterisk.applications import BEAT_S, Applications
 from voicebot.endpoints.asterisk.ari import AriClient, AriError, AriEvent
 from voicebot.endpoints.asterisk.ari_leg import MEDIA_PREFIX, AriLeg
 from voicebot.endpoints.asterisk.media_server import MediaServer
 from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.leg import CallOffer
+from voicebot.errors import StateError
 from voicebot.tasks import cancelled, ended
 
 log = logging.getLogger(__name__)
@@ -56,8 +58,9 @@ class AriEndpoint:
         *,
         max_call_s: float = 3600.0,
         directory: CustomerDirectory | None = None,
+        applications: Applications | None = None,
     ) -> None:
-        """`serve` gets every call; `server` is open before the start."""
+        """`serve` gets every call; `server` is open before the start; `applications` are those of all bots at this Asterisk."""
         self.settings = settings
         self.serve = serve
         self.died = asyncio.Event()
@@ -65,6 +68,8 @@ class AriEndpoint:
         self._server = server
         self._max_call_s = max_call_s
         self._directory = directory
+        self._applications = applications
+        self._watching: asyncio.Task[None] | None = None
         self._legs: dict[str, AriLeg] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Task[None] | None = None
@@ -97,7 +102,10 @@ class AriEndpoint:
     async def start(self) -> None:
         """Begin to listen for events. An Asterisk that is away is no error: it is asked again and again."""
         self._open = True
-        self._listener = asyncio.get_running_loop().create_task(self._listen(), name="ari-events")
+        loop = asyncio.get_running_loop()
+        self._listener = loop.create_task(self._listen(), name="ari-events")
+        if self._applications is not None:
+            self._watching = loop.create_task(self._watch_others(self._applications), name="ari-applications")
 
     async def drain(self, timeout_s: float) -> bool:
         """Send new calls on to the dialplan, and wait for the live ones; False when some are left after `timeout_s`."""
@@ -111,7 +119,10 @@ class AriEndpoint:
         self._open = False
         await self._send_all_on("shutdown")
         await ended(self._tasks, _CLOSE_S)
-        await cancelled(self._listener)
+        await cancelled(self._listener, self._watching)
+        if self._applications is not None:
+            with contextlib.suppress(StateError):
+                await self._applications.forget(self._ari.settings.app)
         await self._ari.close()
 
     async def _listen(self) -> None:
@@ -144,13 +155,40 @@ class AriEndpoint:
     async def _free_orphans(self) -> None:
         """Callers whom a process before us left in the application go on in the dialplan: nobody would ever speak to them."""
         try:
-            held = await self._ari.channels()
+            held = await self._ari.channels(self._ari.settings.app)
             await asyncio.sleep(_ORPHAN_S)  # those whose start we are only hearing of
             for channel in held:
                 if channel not in self._legs:
                     await self._drop_orphan(channel)
         except AriError as error:
             log.warning("asterisk: calls left over could not be looked for: %s", error)
+
+    async def _watch_others(self, applications: Applications) -> None:
+        """For ever: callers in the application of a bot that died go on in the dialplan, while there is another bot to see it."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if not self._connected:
+                continue
+            try:
+                for app in await applications.dead(self._ari.settings.app):
+                    left = await self._left_by(app)
+                    for channel in left:
+                        await self._drop_orphan(channel)
+                    if not left:
+                        await applications.forget(app)
+            except (AriError, StateError) as error:
+                log.warning("asterisk: applications of other bots could not be looked at: %s", error)
+            except Exception:
+                log.exception("asterisk: applications of other bots could not be looked at")
+
+    async def _left_by(self, app: str) -> list[str]:
+        """Channels in the application of a dead bot. Raises AriError."""
+        try:
+            return await self._ari.channels(app)
+        except AriError as error:
+            if error.gone:
+                return []
+            raise
 
     async def _drop_orphan(self, channel: str) -> None:
         with contextlib.suppress(AriError):

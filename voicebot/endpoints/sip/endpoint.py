@@ -31,6 +31,7 @@ from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
 from voicebot.endpoints.sip.provider.dns import Lookup, resolver_of
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
+from voicebot.endpoints.sip.refusal import refuse_for_good, refuse_for_now
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
@@ -40,12 +41,16 @@ from voicebot.endpoints.sip.trunk_calls import follow_trunk
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
+from voicebot.memory import give_back
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
+_QUIET_S = 40.0  # the stack's transactions of the last call are over then (64*T1: RFC 3261, 17)
+_UNSTOPPED: list[object] = []
+"""What a stack that does not answer may call until the process ends."""
 
 
 class SipEndpoint:
@@ -77,6 +82,7 @@ class SipEndpoint:
         self._replies: OwnReplies | None = None
         self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidying: asyncio.TimerHandle | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
@@ -174,7 +180,10 @@ class SipEndpoint:
         self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
-        self._printed.start()
+        try:
+            self._printed.start()
+        except OSError as error:
+            log.warning("sip: what the stack prints stays on standard error: %s", error)
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -254,9 +263,12 @@ class SipEndpoint:
         listener, self._listener = self._listener, None
         replies, self._replies = self._replies, None
         for each in (gate, listener, replies):
-            if each is not None and not self.died.is_set():
-                with contextlib.suppress(BaresipError):
-                    await run_on_stack(runtime, each.stop)
+            if each is None:
+                continue
+            try:
+                await run_on_stack(runtime, each.stop)
+            except BaresipError:  # the stack is dead or stuck, and may call them still
+                _UNSTOPPED.append(each)
 
     def _media_sources(self, sender: str) -> MediaSources:
         """STACK'S THREAD."""
@@ -305,6 +317,8 @@ class SipEndpoint:
     async def close(self) -> None:
         """End every call and stop the stack; harmless when closed."""
         self._shutting_down = True
+        if self._tidying is not None:
+            self._tidying.cancel()
         if legs := self._all_legs():
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
@@ -337,7 +351,7 @@ class SipEndpoint:
 
     def _refuse(self, call: Call, why: str) -> None:
         self._note_refusal(why)
-        self._run(_reject(call), f"sip-refusal-{call.handle}")
+        self._run(_quietly(refuse_for_now(call)), f"sip-refusal-{call.handle}")
 
     def _refused_by_listener(self, why: str) -> None:
         """STACK'S THREAD."""
@@ -357,7 +371,7 @@ class SipEndpoint:
             invite = await self.trace.invite(leg.offer.call_ref)
             if self._is_uninvited(invite):
                 self._note_refusal("this machine is no peer of the trunk")
-                await _reject(call)
+                await _quietly(refuse_for_good(call))
                 return
             leg.offer = self._traced(leg.offer, invite)
             await self._follow_trunk(leg)
@@ -370,6 +384,17 @@ class SipEndpoint:
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
+                self._tidy_later()
+
+    def _tidy_later(self) -> None:
+        """When it stays quiet, give back what calls have used."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        self._tidying = asyncio.get_running_loop().call_later(_QUIET_S, self._tidy)
+
+    def _tidy(self) -> None:
+        if not self._live and not self._shutting_down:
+            self._run(_give_back(), "sip-tidy")
 
     def _is_own_call(self, source: str, headers: Mapping[str, str]) -> bool:
         """Whether an INVITE is of the app's calls, which come from this machine to an account of their own."""
@@ -437,9 +462,13 @@ class SipEndpoint:
         return [*self._legs, *(self._dialler.legs if self._dialler is not None else ())]
 
 
-async def _reject(call: Call) -> None:
+async def _give_back() -> None:
+    await asyncio.to_thread(give_back)
+
+
+async def _quietly(refusal: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(BaresipError):  # the caller has left
-        await call.reject()
+        await refusal
 
 
 async def _agent(runtime: Runtime, account: Account) -> UserAgent:

@@ -10,12 +10,13 @@ import os
 import time
 from collections.abc import Iterable
 
-from baresip import BaresipError, Call, CallStats, Event, StackEvent, StaleHandleError, TransferFailed
+from baresip import BaresipError, Call, CallState, CallStats, Event, StackEvent, StaleHandleError, TransferFailed
 
 from voicebot.endpoints.errors import CallGone, MediaError
 from voicebot.endpoints.leg import KEYS, CallOffer, LegEnded, LegEvent, LegHold, LegKey, LegStats, TransferOutcome, TransferTarget
 from voicebot.endpoints.sip.audio import LegAudio
 from voicebot.endpoints.sip.presses import KeyPresses
+from voicebot.endpoints.sip.refusal import refuse_for_now
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.trace import SipMessage, SipTrace
 from voicebot.endpoints.sip.transfer import TransferWatch, is_transfer_target
@@ -52,6 +53,7 @@ class SipLeg:
         self._media_s = _AUDIO_S  # how long the sound may take to begin
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._ended = asyncio.Event()
+        self._answering = call.state is not CallState.INCOMING  # until then it can be refused
         self._cause = ""  # why we end the call ourselves
         self._handed_over = False
         self._will_leave = False  # the far end said that the caller is through: it hangs up by itself
@@ -93,6 +95,7 @@ class SipLeg:
         try:
             if self._ended.is_set():
                 raise CallGone("the caller left before the call was answered")
+            self._answering = True
             await self._accept()
             await self._call.wait_established(_ESTABLISH_S)
             await self._audio.open(self._media_s)
@@ -240,7 +243,10 @@ class SipLeg:
             return
         self._cause = self._cause or cause
         try:
-            await self._call.hangup()
+            if self._answering:
+                await self._call.hangup()
+            else:
+                await refuse_for_now(self._call)
             await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
         except (BaresipError, TimeoutError) as error:
             if not isinstance(error, StaleHandleError):

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from tests.voicebot.endpoints.asterisk.fake_asterisk import PASSWORD, USER, Channel, FakeAsterisk
 from tests.voicebot.endpoints.looking import until
+from voicebot.endpoints.asterisk.applications import Applications
 from voicebot.endpoints.asterisk.ari_endpoint import AriEndpoint
 from voicebot.endpoints.asterisk.ari_leg import AriLeg
 from voicebot.endpoints.asterisk.media_server import MediaServer
@@ -55,7 +56,9 @@ def settings(url: str, way: MediaWay = MediaWay.WEBSOCKET, **more: object) -> As
 
 
 @asynccontextmanager
-async def running(way: MediaWay = MediaWay.WEBSOCKET, *, max_call_s: float = 600.0, **more: object) -> AsyncIterator[AriBot]:
+async def running(
+    way: MediaWay = MediaWay.WEBSOCKET, *, max_call_s: float = 600.0, applications: Applications | None = None, **more: object
+) -> AsyncIterator[AriBot]:
     asterisk = FakeAsterisk(media_password=MEDIA_PASSWORD)
     await asterisk.start()
     given = settings(asterisk.url, way, **more)
@@ -64,7 +67,14 @@ async def running(way: MediaWay = MediaWay.WEBSOCKET, *, max_call_s: float = 600
     asterisk.media_url = f"ws://127.0.0.1:{server.websocket_port}/media"
     assert given.ari is not None
     bot: AriBot
-    endpoint = AriEndpoint(given, given.ari, server, lambda leg, identify: bot.serve(leg, identify), max_call_s=max_call_s)
+    endpoint = AriEndpoint(
+        given,
+        given.ari,
+        server,
+        lambda leg, identify: bot.serve(leg, identify),
+        max_call_s=max_call_s,
+        applications=applications,
+    )
     bot = AriBot(asterisk, endpoint, server)
     try:
         await endpoint.start()

@@ -282,6 +282,8 @@ class FakeAsterisk:
         """Seconds that a request with this last part of its path waits for."""
         self.refuses: dict[str, int] = {}
         """The status by which such a request is refused."""
+        self.left: dict[str, set[str]] = {}
+        """Channels in applications of bots that died."""
         self.stays = False
         """A channel that is sent on leaves the application late: its StasisEnd does not come."""
         self.changed = asyncio.Event()
@@ -397,6 +399,8 @@ class FakeAsterisk:
             case ("GET", "applications", self.app):
                 ids = [each.id for each in self.channels.values() if each.in_app] + list(self.media)
                 return JSONResponse({"name": self.app, "channel_ids": ids})
+            case ("GET", "applications", other) if other in self.left:
+                return JSONResponse({"name": other, "channel_ids": [i for i in self.left[other] if self.channels[i].in_app]})
             case ("POST", "channels", "externalMedia"):
                 return await self._external_media(query)
             case ("POST", "bridges"):

@@ -15,11 +15,13 @@ from tests.voicebot.endpoints.asterisk.bot import AriBot, running
 from tests.voicebot.endpoints.asterisk.fake_asterisk import Channel, WebSocketChannel
 from tests.voicebot.endpoints.looking import until
 from voicebot.endpoints.asterisk import ari_endpoint
+from voicebot.endpoints.asterisk.applications import Applications
 from voicebot.endpoints.asterisk.ari import parse_event
 from voicebot.endpoints.asterisk.settings import MediaWay
-from voicebot.endpoints.asterisk.variables import variables_of
 from voicebot.endpoints.errors import MediaError
 from voicebot.endpoints.leg import LegEnded, LegKey, TransferTarget
+from voicebot.endpoints.streams.variables import variables_of
+from voicebot.state.shared import SharedState
 
 CARDS = TransferTarget("cards", ref="r-1", priority=6, segment="private", intent="card_issue", language="pl", call_ref="17000.1")
 DEFAULT = ("", "")
@@ -212,6 +214,25 @@ class TestNobodyIsLost:
             await bot.asterisk.drop_events()
             await until(lambda: left.place == DEFAULT)
             assert served.ended.is_set()
+
+    async def test_whom_another_bot_left_that_died(self, shared: SharedState, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its application has no bot, so they would wait until it is started again. Those of one that lives are its own."""
+        monkeypatch.setattr(ari_endpoint, "BEAT_S", 0.05)
+        applications = Applications(shared, "http://pbx")
+        async with running(applications=applications) as bot:
+            served = await bot.answered()
+            waits = [Channel("9.1", "+48600100201", "802", {}), Channel("9.2", "+48600100202", "802", {})]
+            bot.asterisk.channels.update({each.id: each for each in waits})
+            bot.asterisk.left = {"voicebot-2": {"9.1"}, "voicebot-3": {"9.2"}}
+            monkeypatch.setattr("voicebot.endpoints.asterisk.applications.DEAD_S", 0.5)
+            await applications.dead("voicebot-2")
+            while waits[0].place is None:
+                await applications.dead("voicebot-3")
+                await asyncio.sleep(0.05)
+            assert waits[0].place == DEFAULT
+            assert waits[1].place is None
+            assert not served.ended.is_set()
+        assert await applications.dead("voicebot-4") == [], "one that stops in order is forgotten"
 
     async def test_when_the_service_stops(self) -> None:
         async with running() as bot:

@@ -234,7 +234,8 @@ class TestHangUpAtEachStage:
         probe.invite()
         leg = await bot.leg()
         await leg.hang_up()
-        assert (await probe.final("INVITE")).status == 486
+        refused = await probe.final("INVITE")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "10")
         assert (await end_of(leg)).cause == "hangup"
 
     async def test_and_the_next_call_is_served(self, start_bot: StartBot, open_probe: OpenProbe) -> None:
@@ -307,7 +308,7 @@ async def test_a_call_that_its_server_leaves_is_ended(start_bot: StartBot, open_
     bot.endpoint.serve = broken
     probe = await open_probe(bot)
     probe.invite()
-    assert (await probe.final("INVITE")).status == 486
+    assert (await probe.final("INVITE")).status == 503
 
 
 _NOISE = random.Random(7)

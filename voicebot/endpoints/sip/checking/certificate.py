@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from voicebot.endpoints.sip.checking.options import NoAnswer
+from voicebot.endpoints.sip.checking.options import NoAnswer, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +35,38 @@ class Handshake:
         return name.lower() in (each.lower() for each in self.names)
 
 
-def unverified() -> ssl.SSLContext:
-    """Takes any certificate: to see what is there, never to trust it."""
-    context = ssl.create_default_context()
+def unverified(own: Path | None) -> ssl.SSLContext:
+    """Takes any certificate: to see what is there, never to trust it. `own` is shown where the far end asks for one."""
+    context = _verifying(None, own)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-async def shake_hands(target: tuple[str, int], name: str, *, ca: Path | None, timeout_s: float) -> Handshake:
+def _verifying(ca: Path | None, own: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    if own is not None:
+        with contextlib.suppress(OSError):  # one that cannot be read is told of under "own certificate"
+            context.load_cert_chain(own)
+    return context
+
+
+async def shake_hands(target: tuple[str, int], name: str, *, ca: Path | None, own: Path | None, timeout_s: float) -> Handshake:
     """Twice where it must be: once to verify by `ca` (None: the machine's authorities), once to see. Raises NoAnswer."""
     trouble = ""
     try:
         async with asyncio.timeout(timeout_s):
             try:
-                version, der = await _connect(target, name, ssl.create_default_context(cafile=str(ca) if ca else None))
+                version, der = await _connect(target, name, _verifying(ca, own))
             except ssl.SSLCertVerificationError as error:
                 trouble = error.verify_message
-                version, der = await _connect(target, name, unverified())
+                version, der = await _connect(target, name, unverified(own))
     except TimeoutError:
         raise NoAnswer(f"no TLS within {timeout_s:.0f} s") from None
     except ssl.SSLError as error:
         raise NoAnswer(f"no TLS 1.2 or later: {error.reason or error}") from None
     except OSError as error:
-        raise NoAnswer(error.strerror or str(error)) from None
+        raise NoAnswer(reason(error)) from None
     certificate = x509.load_der_x509_certificate(der)
     return Handshake(version, _names(certificate), certificate.not_valid_after_utc.astimezone(UTC), trouble)
 

@@ -44,7 +44,7 @@ async def check(settings: SipSettings, service: RunningService, wanted: Wanted, 
         )
     for name in chosen:
         yield header_trust(name, trunks[name])
-        if (registered := await registration(name, service)) is not None:
+        if (registered := await registration(name, trunks[name], service)) is not None:
             yield registered
         places = _asked_at(wanted.address) or places_of(trunks[name], settings)
         if not places:
@@ -52,7 +52,7 @@ async def check(settings: SipSettings, service: RunningService, wanted: Wanted, 
             yield Notes(name).skipped("OPTIONS", "the settings do not tell where to ask", todo)
         for place in places:
             doing(f"{name}: asking {place}")
-            async for finding in FarEnd(name, place, settings, wanted.timeout_s).checked():
+            async for finding in FarEnd(name, trunks[name], place, settings, wanted.timeout_s).checked():
                 yield finding
     if wanted.to:
         doing(f"calling {wanted.to}")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from voicebot.endpoints.sip.checking.certificate import shake_hands, unverified
 from voicebot.endpoints.sip.checking.description import Description, described
-from voicebot.endpoints.sip.checking.findings import Finding, Notes
+from voicebot.endpoints.sip.checking.findings import Finding, Notes, Outcome
 from voicebot.endpoints.sip.checking.options import NoAnswer, Reply, Transport, ask
 from voicebot.endpoints.sip.checking.own_side import SOON_DAYS
-from voicebot.endpoints.sip.checking.places import Place, own_address, resolved
+from voicebot.endpoints.sip.checking.places import Place, own_address
+from voicebot.endpoints.sip.provider import messages as provider
+from voicebot.endpoints.sip.provider.dns import Lookup
+from voicebot.endpoints.sip.provider.sending import NoReply
 from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.endpoints.sip.trunks import Trunk
 
 ANSWER_S = 8.0
 SLOW_S = 0.5
+_OPTIONAL = ("OPTIONS udp", "OPTIONS tcp")
 _UNWILLING = {503: "it is full or stops", 500: "its SIP stack fails", 403: "it does not let us in"}
 
 
@@ -24,34 +29,51 @@ _UNWILLING = {503: "it is full or stops", 500: "its SIP stack fails", 403: "it d
 class FarEnd:
     """One address of a trunk."""
 
-    trunk: str
+    name: str
+    """The trunk's."""
+    trunk: Trunk
     place: Place
     settings: SipSettings
     timeout_s: float = ANSWER_S
 
     async def checked(self) -> AsyncIterator[Finding]:
         """All that can be seen without a call."""
-        notes = Notes(self.trunk)
-        addresses = await resolved(self.place.host)
-        if not addresses:
-            todo = "write a name that this machine's DNS knows, or an IP address"
-            yield notes.failed("name", f"{self.place.host} has no address", todo)
+        notes = Notes(self.name)
+        try:
+            targets = await self._targets()
+        except NoReply as error:
+            yield notes.failed("name", str(error), "write a name that this machine's DNS knows, or an IP address")
             return
-        if addresses != [self.place.host]:
-            yield notes.ok("name", f"{self.place.host} is {', '.join(addresses)}")
-        transports = self.settings.transports if self.place.transport is None else (self.place.transport,)
-        checks = set()
-        for address in addresses:
-            for transport in transports:
-                async for finding in self._asked(address, transport):
-                    checks.add(finding.check)
+        if not _is_address(self.place.host):
+            where = ", ".join(f"{each.host}:{each.port} ({each.transport})" for each in targets)
+            yield notes.ok("name", f"{self.place.host} is at {where}")
+        checks: set[str] = set()
+        silent: list[Finding] = []
+        for target in targets:
+            async for finding in self._asked(target.host, target.port, _transport(target.transport)):
+                checks.add(finding.check)
+                if finding.outcome is Outcome.FAILED and finding.check in _OPTIONAL:
+                    silent.append(finding)
+                else:
                     yield finding
+        for finding in silent:  # most trunks speak one of UDP and TCP: one that answers will do, unless both are asked for
+            yield replace(finding, outcome=Outcome.WARNING) if "NAT" in checks and not self.trunk.transports else finding
         if "NAT" in checks and "offer" not in checks:  # it answered, without a description
             todo = "the codecs are seen in a test call: --to sip:…"
             yield notes.skipped("offer", "it describes no media in its answer to OPTIONS", todo)
 
-    async def _asked(self, address: str, transport: Transport) -> AsyncIterator[Finding]:
-        notes, target = Notes(self.trunk), (address, self.place.port_for(transport))
+    async def _targets(self) -> list[provider.Place]:
+        """Where to ask, of the family that we listen on. Raises NoReply."""
+        transports = self.trunk.transports or self.settings.transports
+        wanted = transports if self.place.transport is None else (self.place.transport,)
+        found = [place for transport in wanted for place in await Lookup().places(str(self.place), transport)]
+        version = ip_address(self.settings.host).version
+        if not (ours := [each for each in found if ip_address(each.host).version == version]):
+            raise NoReply(f"{self.place.host} has no IPv{version} address, and sip.host is one")
+        return ours
+
+    async def _asked(self, address: str, port: int, transport: Transport) -> AsyncIterator[Finding]:
+        notes, target = Notes(self.name), (address, port)
         where = f"{address}:{target[1]} by {transport.upper()}"
         try:
             here = own_address(self.settings, address)
@@ -69,7 +91,7 @@ class FarEnd:
                 host=here,
                 user=self.settings.user,
                 timeout_s=self.timeout_s,
-                tls=unverified() if transport == "tls" else None,
+                tls=unverified(self.settings.tls_certificate) if transport == "tls" else None,
             )
         except NoAnswer as error:
             yield notes.failed(f"OPTIONS {transport}", f"{where}: {error}", _silent(transport, here))
@@ -81,7 +103,7 @@ class FarEnd:
             yield offer(notes, description)
 
     def _answered(self, reply: Reply, transport: Transport, where: str) -> Finding:
-        notes, check = Notes(self.trunk), f"OPTIONS {transport}"
+        notes, check = Notes(self.name), f"OPTIONS {transport}"
         took = f"{where}: {reply.status} {reply.reason} in {reply.round_trip_s * 1000:.0f} ms"
         if reply.status in _UNWILLING:
             todo = "ask whoever keeps it; let this machine's address in there"
@@ -92,7 +114,7 @@ class FarEnd:
 
     def _seen(self, reply: Reply, here: str) -> Finding:
         """The address that we announce must be the one that our packets come from."""
-        notes = Notes(self.trunk)
+        notes, here = Notes(self.name), self.trunk.external_address or here
         if reply.seen_as is None:
             return notes.skipped(
                 "NAT", "the far end does not tell how it sees us (RFC 3581)", f"make sure that it reaches {here}"
@@ -100,14 +122,16 @@ class FarEnd:
         seen = reply.seen_as[0]
         if ip_address(seen) != ip_address(here):
             low, high = self.settings.rtp_ports
-            todo = f"a NAT lies between: announce {seen}, and let RTP through it (UDP {low}-{high})"
+            todo = f"behind NAT: set sip.trunks.{self.name}.external_address: {seen}, and let RTP through (UDP {low}-{high})"
             return notes.failed("NAT", f"we announce {here}, it sees {seen}", todo)
         return notes.ok("NAT", f"none: it sees us at {seen}, which we announce")
 
     async def _tls(self, target: tuple[str, int]) -> Finding:
-        notes = Notes(self.trunk)
+        notes = Notes(self.name)
         try:
-            shown = await shake_hands(target, self.place.host, ca=None, timeout_s=self.timeout_s)
+            shown = await shake_hands(
+                target, self.place.host, ca=self.trunk.tls_ca, own=self.settings.tls_certificate, timeout_s=self.timeout_s
+            )
         except NoAnswer as error:
             todo = "it must listen for TLS 1.2 or later there, and take clients without a certificate or know ours"
             return notes.failed("TLS", f"{target[0]}:{target[1]}: {error}", todo)
@@ -116,11 +140,23 @@ class FarEnd:
         if days < 0:
             return notes.failed("TLS", f"{seen}: expired", "the far end needs a new certificate")
         if shown.trouble:
-            todo = "install its authority's certificate on this machine, or have a name put into it that it is called by"
+            todo = "name its authority in the trunk's tls_ca, or have the name put into it by which it is called"
             return notes.warning("TLS", f"{seen}: {shown.trouble}", todo)
         if days < SOON_DAYS:
             return notes.warning("TLS", f"{seen}: {days} days left", "tell whoever keeps it")
         return notes.ok("TLS", seen)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _transport(name: str) -> Transport:
+    return "tls" if name == "tls" else "tcp" if name == "tcp" else "udp"
 
 
 def _silent(transport: Transport, here: str) -> str:

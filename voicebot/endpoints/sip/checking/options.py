@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
 import socket
@@ -53,6 +54,11 @@ class Reply:
         return host, int(port) if port.isdecimal() else self.local[1]
 
 
+def reason(error: OSError) -> str:
+    """The system's own words: asyncio puts the address before them."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 def request(target: tuple[str, int], transport: Transport, local: tuple[str, int], user: str) -> bytes:
     """The request, which asks for a description of what the far end can do."""
     here, there = uri_host(local[0]), uri_host(target[0])
@@ -99,7 +105,7 @@ async def ask(
     except ssl.SSLError as error:
         raise NoAnswer(f"TLS: {error.reason or error}") from None
     except OSError as error:
-        raise NoAnswer(error.strerror or str(error)) from None
+        raise NoAnswer(reason(error)) from None
 
 
 async def _by_udp(target: tuple[str, int], host: str, user: str) -> Reply:

@@ -45,7 +45,8 @@ async def _listening(settings: SipSettings, service: RunningService) -> Finding:
             todo = f"if voicebot runs, set health.host and health.port as it has them ({service.url} is silent)"
             return notes.warning("own port", str(error), todo)
         return notes.skipped("own port", f"the service does not run; {where} is free", "voicebot serve starts it")
-    part = health.get("parts", {}).get("sip", {})
+    parts = health.get("parts", {})
+    part = parts.get("sip") or parts.get("calls") or {}  # of one process, or of all workers
     if not part.get("ok", False):
         return notes.failed("own port", f"the service runs, but its SIP side {part.get('why') or 'is away'}", "see its log")
     host = "127.0.0.1" if ip_address(settings.host).is_unspecified else settings.host
@@ -100,11 +101,13 @@ def _own_certificate(path: Path) -> Finding:
     return notes.ok("own certificate", f"good until {expires:%Y-%m-%d}")
 
 
-async def registration(name: str, service: RunningService) -> Finding | None:
+async def registration(name: str, trunk: Trunk, service: RunningService) -> Finding | None:
     """Ours at the trunk, as the running service has it: to register beside it would take its calls away. None: it has none."""
+    if trunk.registration is None:
+        return None
     state, notes = await service.of_trunk("voicebot_trunk_registered", name), Notes(name)
     if state is None:
-        return None
+        return notes.skipped("registration", "the service does not run, or does not know it yet", "voicebot serve, or reload")
     if state > 0:
         return notes.ok("registration", "the service is registered there")
     why = ((await service.asked("/health") or {}).get("parts", {}).get("trunks", {})).get("why") or "it is not registered"

@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from voicebot.endpoints.sip.checking.options import Transport
@@ -28,13 +28,9 @@ class Place:
     host: str
     """A name or an IP address."""
     port: int
-    """0: the transport's own, 5060 or 5061."""
+    """0: as DNS says (SRV), else 5060, or 5061 for TLS."""
     transport: Transport | None = None
     """None: each of ours."""
-
-    def port_for(self, transport: Transport) -> int:
-        """The port that this transport is asked at."""
-        return self.port or (5061 if transport == "tls" else 5060)
 
     def __str__(self) -> str:
         return f"{uri_host(self.host)}{f':{self.port}' if self.port else ''}"
@@ -55,9 +51,13 @@ _TRANSPORTS: dict[str, Transport] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
 
 
 def places_of(trunk: Trunk, settings: SipSettings) -> list[Place]:
-    """What the settings tell of where the trunk is: queues that lie in its networks, and peers that are one address."""
+    """What the settings tell of where the trunk is: its own address or registrar, queues that lie in its networks, and peers that
+    are one address.
+    """
+    asked = place_of(trunk.asked_at) if trunk.asked_at and (trunk.address or trunk.registration) else None
     queues = [place_of(uri.replace("{queue}", "x")) for uri in (settings.queue_address, *settings.queue_addresses.values())]
-    found = [place for place in queues if place is not None and _lies_in(place.host, trunk)]
+    found = [replace(asked, transport=trunk.transport)] if asked is not None else []
+    found += [place for place in queues if place is not None and _lies_in(place.host, trunk)]
     known = {place.host for place in found}
     single = [str(network.network_address) for network in trunk.networks if network.num_addresses == 1]
     found += [Place(address, 0) for address in single if address not in known]

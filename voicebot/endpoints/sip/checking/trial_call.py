@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import DialFailed, EndpointError
 from voicebot.endpoints.leg import Leg, TransferTarget
-from voicebot.endpoints.sip.checking.description import described
+from voicebot.endpoints.sip.checking.description import Description, described
 from voicebot.endpoints.sip.checking.far_end import offer
 from voicebot.endpoints.sip.checking.findings import Finding, Notes
 from voicebot.endpoints.sip.checking.places import place_of, resolved
@@ -79,6 +79,7 @@ class TrialCall:
         description = described(sdp) if sdp else None
         if description is not None:
             yield offer(notes, description)
+            yield self._secure(description)
             if description.is_private and not _is_private(self.settings.host):
                 todo = "its NAT does not rewrite SDP: switch symmetric RTP on there (direct media off)"
                 yield notes.warning("media address", f"it wants RTP at {description.address}, a private address", todo)
@@ -93,6 +94,18 @@ class TrialCall:
             yield await self._transfer(leg)
         await leg.hang_up()
         yield self._sound(leg)
+
+    def _secure(self, seen: Description) -> Finding:
+        """Whether the media of this call is encrypted, as our settings want it."""
+        notes, wanted = Notes(self.trunk), self.settings.media_encryption
+        if seen.secure:
+            return notes.ok("SRTP", f"in use, keys by {seen.secure}")
+        if wanted == "none":
+            todo = "where the way is not yours, set sip.media_encryption: srtp, and let the far end offer it"
+            return notes.warning("SRTP", "the media is not encrypted, as sip.media_encryption: none says", todo)
+        return notes.failed(
+            "SRTP", f"sip.media_encryption is {wanted}, and the far end answered without", "switch SRTP (SDES) on there"
+        )
 
     async def _keys(self, name: str, service: RunningService) -> Finding:
         """Where the call came back to our own service, its trace tells what arrived."""

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from voicebot.endpoints.sip.trace import SipMessage
+from voicebot.endpoints.sip.tracing.masking import identifier
 from voicebot.endpoints.sip.tracing.pcap import wire_bytes
 from voicebot.endpoints.sip.tracing.settings import HepSettings
 from voicebot.endpoints.sip.tracing.wire import WireMessage
@@ -49,7 +50,7 @@ def packet(message: WireMessage, call_id: str, settings: HepSettings) -> bytes:
         _chunk(_MICROS, struct.pack("!I", int((message.at - seconds) * 1_000_000))),
         _chunk(_KIND, struct.pack("!B", _SIP)),
         _chunk(_AGENT, struct.pack("!I", settings.node_id)),
-        _chunk(_CORRELATION, call_id.encode()[:255]),
+        _chunk(_CORRELATION, identifier(call_id).encode()[:255]),
     ]
     if settings.password is not None:
         chunks.append(_chunk(_KEY, settings.password.get_secret_value().encode()))

@@ -59,13 +59,18 @@ def masked(message: str) -> str:
     return "\n".join(shown) + (gap + "\n".join(_body(kind, body)) if body.strip() else "")
 
 
+def identifier(value: str) -> str:
+    """A Call-ID or a reference: it must be found again, but some exchanges make theirs of a telephone number."""
+    return _E164.sub(lambda number: shorten(number[0]), value)
+
+
 def _value(name: str, value: str) -> str:
     if name in _SECRET:
         return REMOVED
     if name in _PLAIN:
         return _uris(value)
     if name in _IDENTIFIERS:
-        return _E164.sub(lambda number: shorten(number[0]), value)
+        return identifier(value)
     if "<" in value or "sip" in value[:5].lower() or value[:4].lower() == "tel:":
         return _uris(_nameless(value))
     return _RUN.sub(lambda run: _last(run[0]), value)
@@ -83,7 +88,7 @@ def _nameless(value: str) -> str:
 
 def _uris(text: str) -> str:
     text = _URI_USER.sub(lambda uri: uri["scheme"] + _user(uri["user"]), text)
-    return _E164.sub(lambda number: shorten(number[0]), text)
+    return identifier(text)
 
 
 def _user(user: str) -> str:

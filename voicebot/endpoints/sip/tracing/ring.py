@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from voicebot.endpoints.sip.trace import SipMessage
 from voicebot.endpoints.sip.tracing.facts import REFERENCE, Fact, fact_of
+from voicebot.endpoints.sip.tracing.masking import identifier
 from voicebot.endpoints.sip.tracing.settings import TraceSettings
 from voicebot.endpoints.sip.tracing.wire import WireMessage
 from voicebot.records.journal import Line
@@ -29,7 +30,7 @@ class TracedCall:
     """All that was said with one SIP Call-ID."""
 
     call_id: str
-    """The SIP Call-ID."""
+    """The SIP Call-ID; a number in it is shortened."""
     ref: str = ""
     """Our own id of the call; "" while there is none: refused, or a leg to a queue."""
     call_ref: str = ""
@@ -45,7 +46,7 @@ class TracedCall:
 
     def answers_to(self, key: str) -> bool:
         """Whether it is called that: by our own id, its Call-ID or X-Call-Ref."""
-        return bool(key) and key in (self.ref, self.call_id, self.call_ref)
+        return bool(key) and identifier(key) in (self.ref, self.call_id, self.call_ref)
 
     @property
     def began(self) -> float:
@@ -66,7 +67,7 @@ class _Shelf:
     def add(self, message: WireMessage, said: SipMessage) -> None:
         call = self.calls.get(said.call_id)
         if call is None:
-            call = self.calls[said.call_id] = TracedCall(said.call_id, outgoing=not said.received)
+            call = self.calls[said.call_id] = TracedCall(identifier(said.call_id), outgoing=not said.received)
         call.call_ref = call.call_ref or message.call_ref
         if len(call.messages) >= _MOST_MESSAGES:  # the first tell how it began, the last what is wrong now
             call.left_out += 1

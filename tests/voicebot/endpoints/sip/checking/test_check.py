@@ -132,6 +132,44 @@ async def test_a_call_through_the_far_end_to_our_own_service_shows_keys_media_an
     assert outcomes["own port"] == "ok"
 
 
+async def test_what_a_far_end_writes_moves_no_terminal(tmp_path: Path) -> None:
+    """Nor in what a pipe gets: somebody looks at that later."""
+    async with far_end(replying("200 \x1b[2J\x07\u009b31mOK")) as port:
+        config = written(tmp_path)
+        arguments = ("peers", "--address", f"{HOST}:{port}", "--config", str(config))
+        pipe = asyncio.subprocess.PIPE
+        for more in ((), ("--json",)):
+            command = (sys.executable, "-c", _COMMAND, "sip", "check", *arguments, *more)
+            process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+            out, complaint = await process.communicate()
+            assert process.returncode == 0, complaint.decode()
+            assert b"OPTIONS udp" in out
+            assert all(char.isprintable() or char == "\n" for char in (out + complaint).decode())
+
+
+async def test_a_trunk_that_speaks_udp_alone_is_good_enough_unless_it_was_asked_for_tcp(tmp_path: Path) -> None:
+    async with far_end(replying("200 OK")) as port:
+        config = written(tmp_path, sip={"transports": ["udp", "tcp"]})
+        code, found = await checked(config, "peers", "--address", f"{HOST}:{port}")
+        assert (code, found["OPTIONS udp"]["outcome"], found["OPTIONS tcp"]["outcome"]) == (0, "ok", "warning"), found
+        trunk = {"peers": [f"{HOST}/32"], "transports": ["tcp"]}
+        config = written(tmp_path, sip={"transports": ["udp", "tcp"], "peers": [], "trunks": {"pbx": trunk}})
+        code, found = await checked(config, "pbx", "--address", f"{HOST}:{port}")
+        assert (code, found["OPTIONS tcp"]["outcome"]) == (1, "failed"), found
+
+
+@pytest.mark.parametrize(("theirs", "ours", "outcome"), [("srtp-mand", "srtp-mand", "ok"), ("none", "none", "warning")])
+async def test_whether_the_media_is_encrypted_is_told(tmp_path: Path, theirs: str, ours: str, outcome: str) -> None:
+    async with open_service(tmp_path / "var", sip={"media_encryption": theirs}) as running:
+        port = running.service.sip.address[1]
+        config = written(tmp_path, sip={"media_encryption": ours})
+        _, found = await checked(
+            config, "peers", "--to", f"sip:+48225550100@{HOST}:{port}", "--keys", "*", "--address", f"{HOST}:{port}"
+        )
+    assert found["test call"]["outcome"] == "ok", found
+    assert found["SRTP"]["outcome"] == outcome, found
+
+
 def written_for(running: RunningService, folder: Path) -> Path:
     health, port = running.service.health, running.service.sip.address[1]
     return written(folder, health={"host": health[0], "port": health[1]}, sip={"port": port})

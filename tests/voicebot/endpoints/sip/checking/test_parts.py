@@ -16,6 +16,7 @@ from voicebot.endpoints.sip.checking.own_side import registration
 from voicebot.endpoints.sip.checking.places import Place, place_of, places_of
 from voicebot.endpoints.sip.checking.running_service import RunningService
 from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.endpoints.sip.trunks import Trunk
 from voicebot.http.server import listen, serve
 from voicebot.http.settings import HttpLimits
 
@@ -41,12 +42,17 @@ def test_an_address_is_read_as_engineers_write_it(text: str, place: Place | None
 def test_a_trunk_is_asked_where_its_queues_are_and_at_peers_of_one_address() -> None:
     settings = SipSettings.model_validate(
         {
-            "trunks": {"pbx": {"peers": ["192.0.2.0/28"]}, "carrier": {"peers": ["198.51.100.1", "203.0.113.0/24"]}},
+            "trunks": {
+                "pbx": {"peers": ["192.0.2.0/28"]},
+                "carrier": {"peers": ["198.51.100.1", "203.0.113.0/24"]},
+                "named": {"peers": ["10.0.0.0/8"], "address": "sip.carrier.example", "transport": "tcp"},
+            },
             "queue_address": "sip:{queue}@192.0.2.7:5070",
         }
     )
     assert places_of(settings.trunks["pbx"], settings) == [Place("192.0.2.7", 5070)]
     assert places_of(settings.trunks["carrier"], settings) == [Place("198.51.100.1", 0)]
+    assert places_of(settings.trunks["named"], settings) == [Place("sip.carrier.example", 0, "tcp")]
 
 
 def test_the_session_s_address_counts_where_the_stream_has_none() -> None:
@@ -88,10 +94,14 @@ async def test_a_registration_is_as_the_running_service_tells(value: str, outcom
     running = await serve(app, sock, limits=HttpLimits())
     try:
         service = RunningService(f"http://127.0.0.1:{running.port}")
-        found = await registration("carrier", service)
+        trunk = Trunk.model_validate(
+            {"peers": ["192.0.2.1"], "registration": {"registrar": "sip.carrier.example", "user": "u", "password": "p"}}
+        )
+        found = await registration("carrier", trunk, service)
         assert found is not None
         assert found.outcome == outcome
-        assert await registration("another", service) is None
+        assert (await registration("another", trunk, service)).outcome == "skipped"  # type: ignore[union-attr]
+        assert await registration("carrier", Trunk(peers=("192.0.2.1",)), service) is None
     finally:
         await running.close()
     assert found.what == ("the service is registered there" if outcome == "ok" else "carrier refuses the password")

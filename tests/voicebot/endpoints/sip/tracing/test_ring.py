@@ -90,3 +90,11 @@ def test_addresses_of_both_families_make_packets() -> None:
     six = ("2001:db8::1", 5060)
     file = as_pcap([WireMessage(1.5, True, "TLS", six, ("192.0.2.1", 5061), "OPTIONS sip:x SIP/2.0\n\n")])
     assert file[24 + 16 + 12 : 24 + 16 + 14] == b"\x86\xdd"
+
+
+def test_a_call_id_made_of_a_number_is_found_and_shows_no_number() -> None:
+    traces = Traces(TraceSettings())
+    told(traces, "+48600100200-77@pbx")
+    traces.noted("ours", {"kind": "offered", "call_ref": "+48…200-77@pbx"})
+    (call,) = traces.found("+48600100200-77@pbx")
+    assert (call.call_id, call.ref) == ("+48…200-77@pbx", "ours")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import struct
 import subprocess
@@ -16,6 +17,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.voicebot.calls.test_bridging import end, hotline
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.sip_probe import Probe
 from tests.voicebot.running import RunningService, open_service
 from voicebot.cli.main import app
@@ -91,6 +94,22 @@ async def test_a_call_is_found_by_each_of_its_names_and_drawn_with_its_facts(tmp
         assert f"{ref}\t{REF}\t{probe.call_id}" in listed.output
 
 
+async def test_the_leg_to_a_queue_is_drawn_with_the_caller_s_own(tmp_path: Path, configured: Any) -> None:
+    async with hotline(tmp_path) as line:
+        probe = await line.caller()
+        await line.called()
+        await line.queue.answer()
+        await until(lambda: line.lines("bridged"))
+        await end(line, probe)
+        shown = await cli(probe.call_id, "--config", str(configured(line.service)))
+    assert shown.exit_code == 0, shown.output
+    assert "leg of ours: Call-ID" in shown.output
+    assert f"voicebot{' ' * 26}127.0.0.1:{probe.sip.port}" in shown.output
+    assert line.queue.address.rpartition(":")[2] in shown.output
+    assert "* joined with card_emergency" in shown.output
+    assert "* bridge ended by near" in shown.output
+
+
 async def test_a_call_that_is_not_there_is_told_with_what_to_do(tmp_path: Path, configured: Any) -> None:
     async with open_service(tmp_path / "var") as running:
         shown = await cli("no-such-call", "--config", str(configured(running)))
@@ -108,6 +127,7 @@ async def test_no_service_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert "voicebot serve" in shown.output
 
 
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump, which reads the packets, is not installed")
 async def test_picture_and_packets_are_what_other_programs_read(tmp_path: Path, configured: Any) -> None:
     async with open_service(tmp_path / "var") as running:
         probe = await a_call(running)
