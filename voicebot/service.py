@@ -24,7 +24,8 @@ from voicebot.config.identity import May
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.conversation.session import SessionServices, utc_now
-from voicebot.endpoints.asterisk.opening import open_asterisk
+from voicebot.endpoints.asterisk.opening import open_asterisk, watch_queues
+from voicebot.endpoints.carriers.endpoint import CarriersEndpoint
 from voicebot.endpoints.endpoint import Endpoint
 from voicebot.endpoints.leg import Leg, TransferTarget
 from voicebot.endpoints.sip.endpoint import SipEndpoint
@@ -51,7 +52,7 @@ from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.reloading import needs_restart, prepare
-from voicebot.shared_services import count_parts, open_shared, store_parts
+from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
 from voicebot.state.relay import tell
 from voicebot.stores import Stores
 from voicebot.understanding.service import open_understanding
@@ -240,7 +241,12 @@ async def open_service(
             max_call_s=settings.limits.max_call_s + 60,  # the driver ends a call before the endpoint does
             directory=directory,
         )
-        endpoints: tuple[Endpoint, ...] = (sip, *_web_calls(settings, calls, sip, stores), *asterisk)
+        endpoints: tuple[Endpoint, ...] = (
+            sip,
+            *_web_calls(settings, calls, sip, stores),
+            *asterisk,
+            *_carriers(settings, calls, directory),
+        )
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
@@ -250,6 +256,7 @@ async def open_service(
         parts = _parts(stores, engines, endpoints, shared.identity)
         parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
         parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
+        parts += _asterisk_queues(settings, shared, metrics, clock, stack)
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
@@ -304,6 +311,7 @@ def _call_services(
         max_call_s=settings.limits.max_call_s,
         max_say_s=settings.limits.max_say_s,
         max_hold_s=settings.limits.max_hold_s,
+        still_s=settings.handoff.still_s,
         tie=by_header(identity.tickets, identity.audit),
         codes=_codes(identity),
         tell_app=lambda call, text: tell(stores.shared, shown_under(call), text),
@@ -351,6 +359,32 @@ def _web_calls(settings: Settings, calls: CallServer, sip: SipEndpoint, stores: 
     """The app's calls, in the SIP endpoint's stack; none where they are not wanted."""
     wanted = settings.identity.web_calls
     return (WebCallEndpoint(wanted, sip, AppSessions(stores.shared), calls.serve),) if wanted.enabled else ()
+
+
+def _asterisk_queues(
+    settings: Settings, shared: SharedServices, metrics: Metrics, clock: Callable[[], datetime], stack: AsyncExitStack
+) -> list[Part]:
+    """What app_queue tells of waiting times goes where the bank's own reports go."""
+    watch = watch_queues(
+        settings.asterisk,
+        lambda: [(name, queue.target) for name, queue in shared.callbacks.bundle.queues.items()],
+        lambda queue, seconds: shared.stores.conditions.set_wait(queue, seconds, clock()),
+        stack,
+    )
+    if watch is None:
+        return []
+    metrics.read_from("voicebot_asterisk_queue_callers", lambda: {name: each.callers for name, each in watch.figures.items()})
+    metrics.read_from("voicebot_asterisk_queue_free_agents", lambda: {name: each.free for name, each in watch.figures.items()})
+    return [Part("asterisk queues", lambda: None if watch.available else "no waiting times from Asterisk")]
+
+
+def _carriers(settings: Settings, calls: CallServer, directory: CustomerDirectory) -> tuple[CarriersEndpoint, ...]:
+    """Calls by carriers' WebSockets; none where no carrier is named."""
+    wanted, limits = settings.carriers, settings.limits
+    endpoint = CarriersEndpoint(
+        wanted, calls.serve, max_calls=limits.max_calls, max_call_s=limits.max_call_s + 60, directory=directory
+    )
+    return (endpoint,) if wanted.used else ()
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

@@ -10,7 +10,7 @@ from dialogs.events import HandOff, Prompt, Say
 
 INTRO, SURE, UNSURE, KEYS = "whisper.intro", "whisper.sure", "whisper.unsure", "whisper.keys"
 NEEDED = (INTRO, SURE, UNSURE, KEYS)
-PREFIXES = ("whisper.", "waiting.")
+PREFIXES = ("whisper.", "waiting.", "connecting.")
 """Texts of bridged calls: `waiting.` to the caller while a queue rings."""
 SURE_FROM = 0.8
 """With this confidence the matter is told as a fact."""

@@ -8,8 +8,27 @@ import secrets
 from typing import Self
 
 HOST = "127.0.0.1"
-SDP = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio 24000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+RTP_PORT = 24000
 _COPIED = ("via", "from", "to", "call-id", "cseq", "record-route")
+
+
+def sdp(port: int) -> str:
+    """An audio call with A-law at this port."""
+    lines = (
+        "v=0",
+        f"o=- 1 1 IN IP4 {HOST}",
+        "s=-",
+        f"c=IN IP4 {HOST}",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP 8",
+        "a=rtpmap:8 PCMA/8000",
+    )
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def media_port(message: str) -> int:
+    """Where its SDP wants RTP."""
+    return int(message.partition("m=audio ")[2].split(" ")[0])
 
 
 def fields(message: str, name: str) -> list[str]:
@@ -46,13 +65,15 @@ class FarEnd(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.transport: asyncio.DatagramTransport | None = None
         self.received: list[str] = []
+        self.rtp_port = RTP_PORT
+        """What its SDP says."""
         self._news = asyncio.Event()
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        message = data.decode()
+        message = data.decode(errors="replace")
         self.received.append(message)
         self._news.set()
         self.took(message, addr)
@@ -102,22 +123,32 @@ class RawTrunk(FarEnd):
         super().__init__()
         self._cseq = itertools.count(1)
 
-    def ask(self, method: str, port: int, *more: str, call_id: str = "") -> str:
-        """Send a request that begins something new; its text."""
+    def ask(self, method: str, port: int, *more: str, to: str = "") -> str:
+        """Send a request that begins something new, to the hotline unless `to` is given; its text."""
+        request = self.request(method, port, *more, to=to)
+        self.send(request, port)
+        return request
+
+    def request(self, method: str, port: int, *more: str, to: str = "") -> str:
+        """Such a request, not sent."""
         number = next(self._cseq)
         lines = [
-            f"{method} sip:+48225550100@{HOST}:{port} SIP/2.0",
+            f"{method} {to or f'sip:+48225550100@{HOST}:{port}'} SIP/2.0",
             f"Via: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{secrets.token_hex(8)}",
             "Max-Forwards: 70",
             f"From: <sip:+48600100200@{HOST}>;tag={secrets.token_hex(4)}",
             f"To: <sip:+48225550100@{HOST}:{port}>",
-            f"Call-ID: {call_id or secrets.token_hex(8)}",
+            f"Call-ID: {secrets.token_hex(8)}",
             f"CSeq: {number} {method}",
             f"Contact: <sip:trunk@{HOST}:{self.port}>",
         ]
-        request = _message(lines, more, SDP if method == "INVITE" else "")
-        self.send(request, port)
-        return request
+        return _message(lines, more, sdp(self.rtp_port) if method == "INVITE" else "")
+
+    def cancel(self, invite: str, port: int) -> None:
+        """Give up an INVITE that is not answered yet (RFC 3261, 9.1)."""
+        lines = [invite.split("\r\n")[0].replace("INVITE", "CANCEL")]
+        lines += [f"{name}: {field(invite, name)}" for name in ("via", "max-forwards", "from", "to", "call-id")]
+        self.send(_message([*lines, f"CSeq: {field(invite, 'cseq').split()[0]} CANCEL"], (), ""), port)
 
     def within(self, method: str, accepted: str, port: int, cseq: str) -> None:
         """A request within the call that this 200 set up."""
@@ -133,17 +164,21 @@ class RawBot(FarEnd):
 
     def __init__(self) -> None:
         super().__init__()
-        self.options, self.invite = "200 OK", "200 OK"
-        """The empty text is silence."""
-        self.retry_after: tuple[str, ...] = ()
+        self.options, self.invite, self.within_call = "200 OK", "200 OK", "200 OK"
+        """The empty text is silence; `within_call` is for OPTIONS of a call."""
 
     def took(self, message: str, addr: tuple[str, int]) -> None:
         method = message.split(" ", 1)[0]
+        if method == "CANCEL":
+            self._answer(self.seen("INVITE")[-1], "487 Request Terminated", addr)
         if method in ("SIP/2.0", "ACK"):
             return
-        status = {"OPTIONS": self.options, "INVITE": self.invite}.get(method, "200 OK")
+        options = self.within_call if "tag=" in field(message, "to") else self.options
+        status = {"OPTIONS": options, "INVITE": self.invite}.get(method, "200 OK")
         if status:
-            contact = (f"Contact: <sip:bot@{HOST}:{self.port}>",)
-            body = SDP if (method, status[0]) == ("INVITE", "2") else ""
-            assert self.transport is not None
-            self.transport.sendto(answer(message, status, tag="bot", more=contact, body=body).encode(), addr)
+            self._answer(message, status, addr, sdp(self.rtp_port) if (method, status[0]) == ("INVITE", "2") else "")
+
+    def _answer(self, request: str, status: str, addr: tuple[str, int], body: str = "") -> None:
+        contact = (f"Contact: <sip:bot@{HOST}:{self.port}>",)
+        assert self.transport is not None
+        self.transport.sendto(answer(request, status, tag="bot", more=contact, body=body).encode(), addr)

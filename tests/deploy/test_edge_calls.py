@@ -98,16 +98,20 @@ async def test_calls_are_shared_and_when_a_bot_dies_no_new_call_is_lost(house: H
     script = house.script(*EMERGENCY)
     assert all_arrived(await house.call(script, script, script, script))
     assert [len(bot.calls) for bot in house.bots] == [2, 2]
-    dead, other = house.bots
+    under_way = asyncio.create_task(house.call(house.script(UntilEnded(80))))
+    await until(lambda: any(len(bot.calls) == 3 for bot in house.bots))
+    dead, other = sorted(house.bots, key=lambda bot: -len(bot.calls))
     dead.process.kill()
     await dead.process.wait()
     reports = await house.call(*[script] * 3)
     assert all_arrived(reports), [report.close_reason for report in reports]
     assert {report.transfer_target.partition("@")[0] for report in reports} == {"sip:card_emergency"}
     assert len(other.calls) == 5
-    await house.start(0)
+    (cut_off,) = await under_way
+    assert (cut_off.timed_out, cut_off.put_through) == ((), False), "its PBX goes on with the caller: the edge hung up"
+    back = await house.start(house.bots.index(dead))
     assert all_arrived(await house.call(script, script))
-    assert len(house.bots[0].calls) == 1, "one that is back has calls again"
+    assert len(back.calls) == 1, "one that is back has calls again"
 
 
 async def test_a_rolling_restart_drops_nobody(house: House) -> None:

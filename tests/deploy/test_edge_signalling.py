@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 import subprocess
 import urllib.request
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 
 from tests.deploy.edge import Edge, edge_files, open_edge, until
 from tests.deploy.raw_sip import HOST, RawBot, RawTrunk, field, fields
+from voicebot.endpoints.sip.ports import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("kamailio") is None, reason="Kamailio is not installed here")
 
@@ -175,6 +177,10 @@ async def test_too_many_calls_a_second_are_sent_elsewhere(trunk: RawTrunk, bot: 
         refused = [each for each in finals(trunk) if each.startswith("SIP/2.0 503 ")]
         assert len(refused) > 50
         assert field(refused[0], "retry-after") == "10"
+        async with asyncio.timeout(30):  # five a second, not five now and then
+            while len({field(each, "call-id") for each in bot.seen("INVITE")}) < 30:
+                trunk.ask("INVITE", edge.port)
+                await asyncio.sleep(0.1)
         trunk.received.clear()
         for _ in range(100):
             trunk.ask("MESSAGE", edge.port)
@@ -198,14 +204,77 @@ async def test_within_a_call_requests_find_its_bot(trunk: RawTrunk, bot: RawBot,
         assert not (other if mine is bot else bot).seen("BYE")
 
 
-async def test_a_call_whose_bot_is_gone_is_ended_towards_the_trunk(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
-    """So that the PBX goes on with the caller; found by asking within the call."""
-    async with open_edge(tmp_path / "edge", [bot.uri], ASK_CALLS_S="30") as edge:
-        accepted = await status_of(trunk, "INVITE", edge)
-        trunk.within("ACK", accepted, edge.port, field(accepted, "cseq").split()[0])
+async def established(trunk: RawTrunk, edge: Edge) -> str:
+    """A call's 200, acknowledged."""
+    accepted = await status_of(trunk, "INVITE", edge)
+    trunk.within("ACK", accepted, edge.port, field(accepted, "cseq").split()[0])
+    return accepted
+
+
+async def test_calls_of_a_bot_that_died_are_ended_towards_the_trunk(
+    trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path
+) -> None:
+    """So that the PBX goes on with the caller. Those of a bot that is only full or stops go on, as do those of the others."""
+    async with open_edge(tmp_path / "edge", [bot.uri, other.uri]) as edge:
+        await until(lambda: edge.takes(bot.uri) and edge.takes(other.uri))
+        calls = [await established(trunk, edge) for _ in range(2)]
         await bot.until("ACK")
-        bot.close()
-        await trunk.until("BYE", 60)
+        await other.until("ACK")
+        bot.options = "503 Service Unavailable"
+        await until(lambda: not edge.takes(bot.uri))
+        other.options = other.invite = ""
+        ended = await trunk.until("BYE", 60)
+        assert field(ended, "call-id") in {field(call, "call-id") for call in calls}
+        assert field(ended, "call-id") == field(other.seen("INVITE")[0], "call-id")
+        await other.until("BYE")
+        assert not bot.seen("BYE"), "its call goes on"
+
+
+async def test_a_bot_that_was_only_slow_keeps_its_calls(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """It answers again before it counts as gone."""
+    async with open_edge(tmp_path / "edge", [bot.uri]) as edge:
+        await until(lambda: edge.takes(bot.uri))
+        await established(trunk, edge)
+        bot.options = ""
+        await until(lambda: not edge.takes(bot.uri))
+        bot.options = "200 OK"
+        await until(lambda: edge.takes(bot.uri))
+        heard = len(bot.seen("OPTIONS"))
+        await bot.until("OPTIONS", 60, count=heard + 6)  # asked every two seconds: longer than it would have had
+        assert not trunk.seen("BYE")
+
+
+async def test_a_bot_that_knows_nothing_of_a_call_loses_it(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """Asked within the call it says 481."""
+    async with open_edge(tmp_path / "edge", [bot.uri]) as edge:
+        await established(trunk, edge)
+        await bot.until("ACK")
+        bot.within_call = "481 Call Does Not Exist"
+        await trunk.until("BYE", 90)
+
+
+async def test_a_caller_who_hangs_up_while_it_rings_is_gone(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
+    """No other bot rings for a call that is over."""
+    bot.invite = other.invite = "180 Ringing"
+    async with open_edge(tmp_path / "edge", [bot.uri, other.uri]) as edge:
+        request = trunk.ask("INVITE", edge.port)
+        await trunk.until("SIP/2.0 180")
+        trunk.cancel(request, edge.port)
+        assert (await trunk.until("SIP/2.0 487")).startswith("SIP/2.0 487")
+        assert len(bot.seen("CANCEL")) + len(other.seen("CANCEL")) == 1
+        assert len(bot.seen("INVITE")) + len(other.seen("INVITE")) == 1
+
+
+async def test_bots_call_queues_and_nobody_else(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
+    """A bridged call by way of the edge; another host would be called at the bank's cost."""
+    lists = ["1 127.0.0.9 32 0 north", f"3 127.0.0.1 32 {other.port} pbx"]
+    async with open_edge(tmp_path / "edge", [trunk.uri], trunks=lists) as edge:
+        trunk.ask("INVITE", edge.port, to=f"sip:queue@{HOST}:{other.port}")
+        await trunk.until("SIP/2.0 200")
+        assert len(other.seen("INVITE")) == 1
+        trunk.ask("INVITE", edge.port, to=f"sip:+48700100100@{HOST}:{bot.port}")
+        await trunk.until("SIP/2.0 403")
+        assert not bot.seen("INVITE")
 
 
 async def test_a_trunk_with_session_timers_is_made_to_refresh(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
@@ -220,6 +289,26 @@ async def test_a_trunk_with_session_timers_is_made_to_refresh(trunk: RawTrunk, b
         without = await status_of(trunk, "INVITE", edge)
         assert without.startswith("SIP/2.0 200 ")
         assert not field(without, "require")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the test's certificate")
+async def test_a_trunk_speaks_tls(trunk: RawTrunk, bot: RawBot, tmp_path: Path) -> None:
+    """1.2 and newer."""
+    port = free_port(HOST)
+    async with open_edge(tmp_path / "edge", [bot.uri], WITH_TLS="", EDGE_TLS=f"tls:{HOST}:{port}") as edge:
+        await until(lambda: edge.takes(bot.uri))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(tmp_path / "edge" / "edge-certificate.pem")
+        context.check_hostname = False
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=context)
+            writer.write(trunk.request("OPTIONS", port).encode())
+            assert (await reader.readline()).startswith(b"SIP/2.0 200 ")
+            writer.close()
+        old = ["openssl", "s_client", "-connect", f"{HOST}:{port}", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]
+        done = await asyncio.to_thread(subprocess.run, old, input=b"", capture_output=True, timeout=30, check=False)
+        assert done.returncode != 0
+        assert b"alert" in done.stderr
 
 
 async def test_the_monitoring_reads_the_edges_figures(bot: RawBot, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from voicebot.conversation.stage import (
     PutThroughNow,
     SpeechLost,
     SpeechStarted,
+    StillConnecting,
     TimerRang,
 )
 
@@ -64,6 +65,7 @@ FACTS: dict[str, Fact] = {
     "PlaybackStarted": PlaybackStarted("s1", 1.0),
     "PlaybackStopped": PlaybackStopped("s1", finished=True, played_s=1.0),
     "TimerRang": TimerRang(1, 6.0),
+    "StillConnecting": StillConnecting(1),
     "HandOffResult": HandOffResult(ok=False, queue="cards", reason="refused"),
     "Failed": Failed("recogniser", "recogniser.failed"),
     "HoldChanged": HoldChanged(held=True),

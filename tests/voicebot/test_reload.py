@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -13,6 +14,8 @@ from ruamel.yaml import YAML
 
 import dialogs
 from caller_id.types import Segment
+from tests.voicebot.endpoints.looking import until
+from tests.voicebot.endpoints.sip.provider.registrar import Registrar
 from tests.voicebot.logged import line_with
 from tests.voicebot.running import open_service
 from voicebot.config.settings import Settings
@@ -97,6 +100,31 @@ async def test_other_trunks_are_let_in_and_former_ones_shut_out(tmp_path: Path) 
         await service.service.reload(settings)
         report, _ = await service.call(UntilSpeaking(0.3), Keys("91"), UntilEnded(30))
         assert report.put_through
+
+
+async def test_a_registration_goes_on_over_a_reload_and_health_tells_of_it(tmp_path: Path) -> None:
+    registrar = Registrar()
+    await asyncio.get_running_loop().create_datagram_endpoint(lambda: registrar, local_addr=("127.0.0.1", 0))
+    registration = {"registrar": f"127.0.0.1:{registrar.port}", "user": "bot", "password": "right"}
+    sip = {"trunks": {"carrier": {"peers": ["127.0.0.2", "127.0.0.1"], "registration": registration}}}
+    try:
+        async with open_service(tmp_path, nlu={"semantic": False}, sip=sip) as service:
+            running = service.service
+            await until(lambda: registrar.contacts)
+            (part,) = [each for each in running.parts if each.name == "trunks"]
+            await until(lambda: part.check() is None)
+            asked, settings = len(registrar.seen), running.settings
+            carrier = settings.sip.trunks["carrier"]
+            await running.reload(settings)
+            assert len(registrar.seen) == asked
+            assert registrar.contacts
+            other = carrier.model_copy(update={"max_calls": 1, "registration": None})
+            changed = settings.sip.model_copy(update={"trunks": {"carrier": other}})
+            await running.reload(settings.model_copy(update={"sip": changed}))
+            await until(lambda: not registrar.contacts)
+            assert running.sip.settings.trunks["carrier"].max_calls == 1
+    finally:
+        registrar.transport.close()
 
 
 def test_what_a_reload_does_not_change_is_named() -> None:

@@ -82,6 +82,8 @@ class CallServices:
     max_call_s: float = DEFAULTS.max_call_s
     max_say_s: float = DEFAULTS.max_say_s
     max_hold_s: float = DEFAULTS.max_hold_s
+    still_s: float = 0.0
+    """See `DriverSettings.still_s`."""
     turns: TurnSettings = field(default_factory=TurnSettings)
     tie: Tie | None = None
     """Ties a call to the customer whose ticket it brings; None: no call brings one."""
@@ -346,6 +348,7 @@ class ServedCall:
             authorise=self.session.authorise,
             take_code=self._take_code,
             typing=self._record_nothing,  # tones in the audio would tell the digits
+            entertained=lambda: self._bridged is not None and self._bridged.connecting,
             backchannel=lambda text, listen: is_backchannel(text, listen.expect),
             journal=self.session.journal,
             settings=DriverSettings(
@@ -354,6 +357,7 @@ class ServedCall:
                 max_call_s=services.max_call_s,
                 max_say_s=services.max_say_s,
                 max_hold_s=services.max_hold_s,
+                still_s=services.still_s,
                 understand_s=shared.understand_s,
                 code_digits=services.codes.digits if services.codes is not None else 0,
                 clock=shared.clock,

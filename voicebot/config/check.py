@@ -89,7 +89,7 @@ def _check(source: Source, machine: Machine) -> tuple[Settings | None, list[Sett
     settings, problems = _validate(source)
     if settings is not None:
         problems += _beyond_values(settings, source, machine)
-        if not (settings.sip.peers or settings.sip.trunks or settings.asterisk.used) and not any(
+        if not (settings.sip.peers or settings.sip.trunks or settings.asterisk.used or settings.carriers.used) and not any(
             problem.where.startswith("sip") for problem in problems
         ):
             advice = "Name the trunks, the short way: peers: [192.0.2.0/24]"

@@ -45,6 +45,8 @@ def listeners(settings: Settings) -> list[Listener]:
         found.append(_one(where, "Asterisk's sound (AudioSocket)", "tcp", media.host, media.audiosocket_port))
     if (dialplan := asterisk.dialplan) is not None:
         found.append(_one(("asterisk", "dialplan", "port"), "the dialplan's calls", "tcp", dialplan.host, dialplan.port))
+    if (carriers := settings.carriers).used:
+        found.append(_one(("carriers", "port"), "carriers' WebSockets", "tcp", carriers.host, carriers.port))
     if web.enabled:
         found.append(_one(("web", "port"), "the web API", "tcp", web.host, web.port))
     if web.enabled and web.chat.enabled and web.chat.port is not None:

@@ -89,6 +89,15 @@ def _files(settings: Settings) -> Iterator[tuple[Where, Path, bool]]:
         (("web", "tls", "certificate"), settings.web.tls.certificate if settings.web.tls else None, True),
         (("web", "tls", "key"), settings.web.tls.key if settings.web.tls else None, True),
         *(
+            ((*where, name), getattr(tls, name), True)
+            for where, tls in (
+                (("asterisk", "media", "tls"), settings.asterisk.media.tls),
+                (("carriers", "tls"), settings.carriers.tls),
+            )
+            if tls is not None
+            for name in ("certificate", "key")
+        ),
+        *(
             (("sip", "trunks", name, *where), path, True)
             for name, trunk in settings.sip.trunks.items()
             for where, path in (

@@ -34,6 +34,7 @@ from voicebot.config.identity import IdentitySettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.asterisk.settings import AsteriskSettings
 from voicebot.endpoints.bridge import Way
+from voicebot.endpoints.carriers.settings import CarriersSettings
 from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
@@ -183,6 +184,7 @@ class Settings(BaseSettings):
     bundle: Path | None = None
     sip: SipSection = SipSection()
     asterisk: AsteriskSettings = AsteriskSettings()
+    carriers: CarriersSettings = CarriersSettings()
     limits: Limits = Limits()
     recognisers: Mapping[Language, RecogniserSettings] = _RECOGNISERS
     voices: Mapping[Language, Voices] = _VOICES

@@ -42,7 +42,7 @@ from nlu.text.redaction.turns import TurnRedaction
 from nlu.types import Hypothesis
 from voicebot.conversation.authorising import Authorising
 from voicebot.conversation.facts import FactQueue, Reports
-from voicebot.conversation.handing_over import HandingOver
+from voicebot.conversation.handing_over import STILL, HandingOver, still_connecting
 from voicebot.conversation.hold import Hold
 from voicebot.conversation.live_conditions import LiveConditions
 from voicebot.conversation.rescue import RescueConversation, is_transfer
@@ -65,6 +65,7 @@ from voicebot.conversation.stage import (
     SpeechLost,
     SpeechStarted,
     Stage,
+    StillConnecting,
     TakeCode,
     TimerRang,
     Understand,
@@ -82,6 +83,9 @@ IDLE_S = 6.0
 
 LEG_WENT_S = 1.0
 """A transfer that takes the leg with it tells its result within so long."""
+
+STILL_AGAIN_S = 1.0
+"""Somebody speaks: that we are still connecting is said so much later."""
 
 SPEECH_LOST_S = 35.0
 """A turn of the caller lasts 20 s at most, its recognition 8 s: what takes longer has been lost on the way."""
@@ -101,10 +105,13 @@ class CallDriver(Reports):
         authorise: Prove | None = None,
         take_code: TakeCode | None = None,
         typing: Callable[[bool], None] = lambda _: None,
+        entertained: Callable[[], bool] = lambda: False,
         journal: Journal,
         settings: DriverSettings,
     ) -> None:
-        """`typing` is told when a number is being typed, and when it is over."""
+        """`typing` is told when a number is being typed, and when it is over; `entertained` says whether somebody else speaks to
+        the caller who is put through.
+        """
         super().__init__(FactQueue())
         self.outcome = "open"
         self._conversation = conversation
@@ -120,6 +127,7 @@ class CallDriver(Reports):
         self._typed = TypedDigits(settings.code_digits)
         self._code_check = CodeCheck(take_code, self._facts.put)
         self._typing = typing
+        self._entertained = entertained
         self._said_while_typing = False
         self._after_speech: list[Fact] = []
         self._conditions = LiveConditions(settings.conditions)
@@ -197,6 +205,8 @@ class CallDriver(Reports):
                 await self._on_hold_changed(fact)
             case HoldTooLong():
                 await self._on_hold_too_long(fact)
+            case StillConnecting():
+                await self._on_still_connecting(fact)
             case PutThroughNow():
                 await self._on_put_through_now(fact)
             case HungUp():
@@ -263,6 +273,8 @@ class CallDriver(Reports):
                 self._typed.forget()
                 await self._authorising.close()
                 self._handing_over.begin(action)
+                if self._settings.still_s:
+                    self._facts.put_later(self._settings.still_s, StillConnecting(self._handing_over.number))
             case CheckCode():
                 await self._code_check.begin(self._typed.take_code())
             case HangUp():
@@ -393,7 +405,8 @@ class CallDriver(Reports):
         said = list(self._speaking)
         self._speaking.clear()
         for mark in said:
-            await self._happened(Interrupted(mark, stopped.get(mark, 0.0)))
+            if mark != STILL:
+                await self._happened(Interrupted(mark, stopped.get(mark, 0.0)))
 
     def _on_playback_started(self, fact: PlaybackStarted) -> None:
         if self._speech_ended_at is not None:
@@ -403,7 +416,8 @@ class CallDriver(Reports):
     async def _on_playback_stopped(self, fact: PlaybackStopped) -> None:
         if self._speaking.pop(fact.mark, None) is None:
             return
-        await self._happened(PromptFinished(fact.mark) if fact.finished else Interrupted(fact.mark, fact.played_s))
+        if fact.mark != STILL:
+            await self._happened(PromptFinished(fact.mark) if fact.finished else Interrupted(fact.mark, fact.played_s))
         self._await_answer()
         await self._hang_up_when_silent()
 
@@ -447,7 +461,7 @@ class CallDriver(Reports):
         if fact.held == self._hold.on or self._over:
             return
         if fact.held:
-            self._hold.begin(self._speaking)
+            self._hold.begin(mark for mark in self._speaking if mark != STILL)
             self._journal.note("held")
             self._silence.stop()
             self._speaking.clear()
@@ -472,6 +486,16 @@ class CallDriver(Reports):
         await self._end_call("held_too_long")
 
     # ------------------------------------------------------------------ hand-off and the end
+
+    async def _on_still_connecting(self, fact: StillConnecting) -> None:
+        """A transfer that takes its time: the caller hears once that we are still at it. Nobody is talked over."""
+        if not self._handing_over.awaits(fact.number) or self._over or self._entertained():
+            return
+        if self._speaking or self._caller_talks:
+            self._facts.put_later(STILL_AGAIN_S, fact)
+            return
+        self._journal.note("still_connecting")
+        await self._do(still_connecting(self.language))
 
     async def _on_put_through_now(self, fact: PutThroughNow) -> None:
         """The service stops: a caller who is not on the way to a human already is told and handed over."""

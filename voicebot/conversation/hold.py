@@ -17,11 +17,22 @@ from voicebot.conversation.stage import (
     Recognised,
     SpeechLost,
     SpeechStarted,
+    StillConnecting,
     TimerRang,
 )
 
-_OF_THE_FAR_END = (Recognised, SpeechStarted, SpeechLost, PlaybackStarted, PlaybackStopped, TimerRang, KeyPressed, KeysPaused)
-"""Sounds and keys while on hold are music and other people's: nobody answers us."""
+_OF_THE_FAR_END = (
+    Recognised,
+    SpeechStarted,
+    SpeechLost,
+    PlaybackStarted,
+    PlaybackStopped,
+    TimerRang,
+    KeyPressed,
+    KeysPaused,
+    StillConnecting,
+)
+"""Sounds and keys while on hold are music and other people's: nobody answers us, and nobody listens."""
 
 
 class Hold:

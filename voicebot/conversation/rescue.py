@@ -25,6 +25,7 @@ from dialogs.events import (
     PromptFinished,
     Say,
 )
+from voicebot.conversation.handing_over import STILL_TEXTS
 from voicebot.conversation.stage import HandOver
 from voicebot.records.journal import Journal
 
@@ -40,6 +41,7 @@ TEXTS = {
     (APOLOGY, "en"): "I'm sorry, I couldn't put you through. Please call again in a moment.",
 }
 """What is said when the bundle has no such prompts: this conversation must not depend on anything."""
+TEXTS |= STILL_TEXTS
 TEXTS |= {("apology", language): text for (prompt, language), text in TEXTS.items() if prompt == APOLOGY}
 
 

@@ -24,6 +24,8 @@ class DriverSettings:
     """The classifier is done without by then."""
     max_hold_s: float = DEFAULTS.max_hold_s
     """A call on hold for so long is ended: nobody listens."""
+    still_s: float = 0.0
+    """A caller who waits so long to be put through is told once that we are still at it; 0: never."""
     authorise_s: float = 180.0
     """A request to the caller's app is over by then, whatever its own life."""
     code_digits: int = 0

@@ -111,6 +111,13 @@ class PlaybackStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class StillConnecting:
+    """The `number`-th hand-off of the call has been under way for a while."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimerRang:
     """The silence timer's `number`-th run ended after `seconds`."""
 
@@ -159,6 +166,7 @@ Fact = (
     | PlaybackStarted
     | PlaybackStopped
     | TimerRang
+    | StillConnecting
     | HoldChanged
     | HoldTooLong
     | KeysPaused

@@ -325,6 +325,11 @@ class Bridged:
         """The caller was put through to a queue here; perhaps that is over already."""
         return self._joined is not None
 
+    @property
+    def connecting(self) -> bool:
+        """A queue is being called: the caller hears the switchboard, and nothing that is written."""
+        return self._connecting
+
     async def parted(self) -> BridgeOutcome | None:
         """Wait until the joined calls are over; None when none were joined."""
         return await asyncio.shield(self._joined) if self._joined is not None else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from caller_id.types import Authentication, Caller, CallRate, NumberTrust
 from dialogs.events import HandOff, Told
 from dialogs.wire import Codec, Instant
+from voicebot.handoff.keys import as_key, without_parameters
 from voicebot.redaction import redact_text
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _REF_OCTETS = 24  # 192 bits: a reference cannot be guessed within its lifetime
 
 
@@ -91,15 +95,26 @@ class HandOffRecord:
     """How the app authenticated the customer (OpenID Connect's `acr`); "" without its proof."""
     authenticated_at: Instant | None = None
     """When the app did so."""
+    x_call_ref: str = ""
+    """The reference of the call that the PBX or the trunk sent (header X-Call-Ref); "" where it sent none."""
+    user_to_user: str = ""
+    """What it sent as User-to-User (RFC 7433), without parameters; "" where it sent none."""
 
 
 record_codec = Codec(HandOffRecord)
 
 
 def make_record(
-    action: HandOff, *, caller: Caller, call_id: str, call_ref: str, now: datetime, keep_for: timedelta
+    action: HandOff,
+    *,
+    caller: Caller,
+    call_id: str,
+    call_ref: str,
+    now: datetime,
+    keep_for: timedelta,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> HandOffRecord:
-    """The record of a hand-off, with everything the caller said redacted once more."""
+    """The record of a hand-off, with everything the caller said redacted once more. `headers` are those of the call's offer."""
     return HandOffRecord(
         ref=new_ref(),
         call_id=call_id,
@@ -139,4 +154,6 @@ def make_record(
         too_often=caller.too_often,
         level=caller.level,
         authenticated_at=caller.authenticated_at,
+        x_call_ref=as_key(headers.get("x-call-ref", "")),
+        user_to_user=as_key(without_parameters(headers.get("user-to-user", ""))),
     )

@@ -26,6 +26,9 @@ from voicebot.redaction import JsonValue
 
 _DEFAULTS = HandOffSettings()
 KEEP_WAITING_FOR = timedelta(days=30)  # a callback or a message may wait over a holiday
+ANNOUNCE_S = 0.3
+"""The bank's systems are told of a transfer before it is asked for, so that the agent's screen knows the call when it rings. A
+receiver that is slower costs the caller so long, and then nothing (see `Webhook.announce`)."""
 _MOST_REFS = 1000
 
 _log = structlog.get_logger(__name__)
@@ -80,8 +83,15 @@ class HandOffService:
         """
         keep_for = self._keep_for if action.kind == "transfer" and action.call_back is None else KEEP_WAITING_FOR
         try:
+            offer = leg.offer
             record = make_record(
-                action, caller=caller, call_id=call_id, call_ref=leg.offer.call_ref, now=self._clock(), keep_for=keep_for
+                action,
+                caller=caller,
+                call_id=call_id,
+                call_ref=offer.call_ref,
+                now=self._clock(),
+                keep_for=keep_for,
+                headers=offer.headers,
             )
             self._file(record)
             await self._store.put(record)
@@ -107,7 +117,7 @@ class HandOffService:
         log = _log.bind(ref=record.ref, queue=record.queue, priority=record.priority)
         if record.call_back is not None:
             return await self._promise(record)
-        self._tell(record)
+        await self._tell(record, wait_s=ANNOUNCE_S if record.kind == "transfer" else 0.0)
         if record.kind == "message":
             log.info("message taken")
             return HandOffResult(ok=True, queue=record.queue, reason="message")
@@ -132,7 +142,7 @@ class HandOffService:
         except CallbackError as error:
             log.warning("callback refused", code=error.code, why=str(error))
             return HandOffResult(ok=False, queue=record.queue, reason="refused")
-        self._tell(record)
+        await self._tell(record)
         log.info("callback promised")
         return HandOffResult(ok=True, queue=record.queue, reason="callback")
 
@@ -142,14 +152,17 @@ class HandOffService:
         if len(self._refs) > _MOST_REFS:
             self._refs.popitem(last=False)
 
-    def _tell(self, record: HandOffRecord) -> None:
-        """What is said on the wire is only what routing needs; the rest is behind the reference and its token."""
+    async def _tell(self, record: HandOffRecord, wait_s: float = 0.0) -> None:
+        """What is said on the wire is only what routing needs; the rest is behind the reference and its token. Waits for the
+        first try, for so long at most.
+        """
         if self._webhook is None:
             return
         data: dict[str, JsonValue] = {
             "ref": record.ref,
             "call_id": record.call_id,
             "call_ref": record.call_ref,
+            "x_call_ref": record.x_call_ref,
             "created": record.created.isoformat(),
             "queue": record.queue,
             "priority": record.priority,
@@ -160,4 +173,4 @@ class HandOffService:
             "too_often": asdict(record.too_often) if record.too_often is not None else None,
             "fetch": f"/api/handoffs/{record.ref}",
         }
-        self._webhook.fire(f"handoff.{record.kind}", record.ref, data)
+        await self._webhook.announce(f"handoff.{record.kind}", record.ref, data, wait_s)

@@ -43,7 +43,9 @@ class HandOffSettings(BaseModel):
     addresses: Mapping[str, SipUri] = {}
     """Queues that are elsewhere, by their name in the bundle."""
     transfer_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
-    """How long a transfer may take."""
+    """How long a transfer may take; after that the next queue is tried."""
+    still_s: Annotated[float, Field(ge=0, le=600)] = 4.0
+    """After so long without news of a transfer the caller is told once that we are still connecting; 0: never."""
     way: Way = Way.AUTO
     """REFER, a bridge (we call the queue and stay between the two), or REFER and a bridge where the trunk takes none."""
     ring_s: Annotated[float, Field(gt=0, le=600)] = 25.0

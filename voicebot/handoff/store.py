@@ -13,6 +13,7 @@ from redis.asyncio.client import Pipeline
 
 from dialogs.wire import WireError
 from voicebot.errors import StateError
+from voicebot.handoff.keys import digests, is_ref, spellings
 from voicebot.handoff.record import HandOffRecord, record_codec
 from voicebot.state.shared import PREFIX, SharedState
 
@@ -25,8 +26,8 @@ _log = structlog.get_logger(__name__)
 
 
 class HandOffStore:
-    """Records under their opaque reference, until they expire. A record put here can be read here at once, whatever the state
-    server does; other processes see it when the server has it.
+    """Records under their opaque reference, and under the call's ids in the network, until they expire. A record put here can be
+    read here at once, whatever the state server does; other processes see it when the server has it.
     """
 
     def __init__(self, shared: SharedState, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -44,16 +45,20 @@ class HandOffStore:
             # a time to live, not a time of day: the state server's clock need not be ours
             return max(1, int((record.expires - self._clock()).total_seconds() * 1000))
 
-        async def write(redis: Redis) -> None:
-            await redis.set(_key(record.ref), text, px=left())
-
-        def write_again(pipeline: Pipeline) -> None:
+        def queue_writes(pipeline: Pipeline) -> None:
             pipeline.set(_key(record.ref), text, px=left())
+            for name in _names(record):
+                pipeline.set(name, record.ref, px=left())
+
+        async def write(redis: Redis) -> None:
+            async with redis.pipeline(transaction=True) as pipeline:
+                queue_writes(pipeline)
+                await pipeline.execute()
 
         try:
             await self._shared.ask(write)
         except StateError:
-            self._shared.write_later(_key(record.ref), write_again)
+            self._shared.write_later(_key(record.ref), queue_writes)
 
     async def get(self, ref: str) -> HandOffRecord | None:
         """The record, or None when there is none (any more). Raises StateUnavailable when only the state server could know."""
@@ -80,6 +85,29 @@ class HandOffStore:
         record = _readable(text)
         return record if record is not None and self._clock() < record.expires else None
 
+    async def find(self, key: str) -> HandOffRecord | None:
+        """The record that `key` names: our reference, or the latest of the call that has this id (our own, SIP Call-ID,
+        X-Call-Ref) or this User-to-User, sent by us or to us. Raises StateUnavailable when only the state server could know.
+        """
+        meant = spellings(key)
+        for ref in filter(is_ref, meant):
+            if (record := await self.get(ref)) is not None:
+                return record
+        names = [_index(digest) for digest in digests(meant)]
+        held = next((each for each in reversed(self._held.values()) if not set(names).isdisjoint(_names(each))), None)
+
+        async def read(redis: Redis) -> list[str | None]:
+            return cast("list[str | None]", await redis.mget(names))
+
+        try:
+            refs = [ref for ref in await self._shared.ask(read) if ref]
+        except StateError:
+            if held is None:
+                raise
+            refs = []
+        refs = refs or ([held.ref] if held is not None else [])
+        return await self.get(refs[0]) if refs else None
+
     async def of_number(self, number: str) -> list[HandOffRecord]:
         """All that the state server has of an E.164 number, called from or to be called back. Raises StateError."""
         found: list[HandOffRecord] = []
@@ -96,10 +124,22 @@ class HandOffStore:
                 return sorted({record.ref: record for record in found}.values(), key=lambda record: record.created)
 
     async def forget(self, ref: str) -> None:
-        """Delete a record. A process that holds it itself learns of that when it is asked for it. Raises StateError."""
+        """Delete a record, and what finds it. A process that holds it itself learns of that when it is asked for it. Raises
+        StateError.
+        """
 
         async def write(redis: Redis) -> None:
-            await redis.set(_key(ref), _FORGOTTEN, keepttl=True, xx=True)
+            text = cast("str | None", await redis.get(_key(ref)))
+            record = _readable(text) if text else None
+            names = _names(record) if record is not None else []
+            leading_here = (
+                [name for name, found in zip(names, await redis.mget(names), strict=True) if found == ref] if names else []
+            )
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(_key(ref), _FORGOTTEN, keepttl=True, xx=True)
+                for name in leading_here:
+                    pipeline.delete(name)
+                await pipeline.execute()
 
         await self._shared.ask(write)
         self._held.pop(ref, None)
@@ -125,3 +165,12 @@ def _is_of(record: HandOffRecord, number: str) -> bool:
 
 def _key(ref: str) -> str:
     return f"{PREFIX}handoff:{ref}"
+
+
+def _names(record: HandOffRecord) -> list[str]:
+    """Where its reference is kept, beside the record."""
+    return [_index(digest) for digest in digests((record.call_id, record.call_ref, record.x_call_ref, record.user_to_user))]
+
+
+def _index(digest: str) -> str:
+    return f"{PREFIX}handoff-of:{digest}"

@@ -15,6 +15,7 @@ import structlog
 
 from voicebot.handoff.undelivered import Delivery, Undelivered
 from voicebot.redaction import JsonValue
+from voicebot.state.breaker import CircuitBreaker
 from voicebot.tasks import cancelled
 
 _WAITING = 1000
@@ -67,6 +68,8 @@ class Webhook:
         self._senders: list[asyncio.Task[None]] = []
         self._under_way: list[Delivery] = []
         self._undelivered = undelivered
+        self._first_tries: dict[str, asyncio.Event] = {}
+        self._prompt = CircuitBreaker(failures=2, pause_s=5.0, longest_pause_s=60.0)
         self.delivered = 0
         self.given_up = 0
 
@@ -111,6 +114,25 @@ class Webhook:
             self.given_up += len(lost)
             _log.error("webhook messages left undelivered at the end", code="handoff.webhook", count=len(lost), ids=lost)
 
+    async def announce(self, event: str, delivery_id: str, data: Mapping[str, JsonValue], wait_s: float) -> None:
+        """As `fire`, and wait until the message was tried once, for `wait_s` seconds at most. While the receiver is known to be
+        slow or away nobody waits. Never raises but when cancelled.
+        """
+        if wait_s <= 0 or not self._senders or not self._prompt.may_try():
+            self.fire(event, delivery_id, data)
+            return
+        tried = self._first_tries[delivery_id] = asyncio.Event()
+        try:
+            self.fire(event, delivery_id, data)
+            async with asyncio.timeout(wait_s):
+                await tried.wait()
+            self._prompt.succeeded()
+        except TimeoutError:
+            self._prompt.failed()
+            _log.warning("the receiver of webhooks is slow: the hand-off goes on", code="handoff.webhook_slow", id=delivery_id)
+        finally:
+            del self._first_tries[delivery_id]
+
     def fire(self, event: str, delivery_id: str, data: Mapping[str, JsonValue]) -> None:
         """Deliver {"event", "id", "data"} in the background. Never raises, never waits."""
         body = json.dumps({"event": event, "id": delivery_id, "data": data}, ensure_ascii=False)
@@ -150,6 +172,8 @@ class Webhook:
             except httpx.HTTPError as error:
                 problem = type(error).__name__
                 continue
+            finally:
+                self._tried(delivery.id)
             if response.is_success:
                 self.delivered += 1
                 return
@@ -158,6 +182,11 @@ class Webhook:
                 break  # the receiver understood and refuses: trying again would not help
         self.given_up += 1
         _log.error("webhook message given up", code="handoff.webhook", id=delivery.id, problem=problem)
+
+    def _tried(self, delivery_id: str) -> None:
+        waiting = self._first_tries.get(delivery_id)
+        if waiting is not None:
+            waiting.set()
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         return {

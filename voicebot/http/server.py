@@ -43,8 +43,8 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
         ) from error
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.2 and newer with this certificate. Raises ConfigError."""
+def tls_context(tls: Tls, *, setting: str = "web.tls") -> ssl.SSLContext:
+    """TLS 1.2 and newer with this certificate. Raises ConfigError, which names `setting`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     sslproto.SSLProtocol.max_size = _TLS_READ_OCTETS
@@ -52,7 +52,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"web.tls: {tls.certificate} and {tls.key} cannot be used: {error.strerror or error}. "
+            f"{setting}: {tls.certificate} and {tls.key} cannot be used: {error.strerror or error}. "
             "Give a certificate and its key as PEM files that the service may read."
         ) from error
     return context

@@ -173,6 +173,18 @@ FAMILIES: Mapping[str, Family] = {
             "endpoint",
             wrong="Higher than voicebot_live_calls for minutes: legs do not end; replace the process.",
         ),
+        _gauge(
+            "voicebot_asterisk_queue_callers",
+            "Callers who wait in a queue of Asterisk (asterisk.ami).",
+            "queue",
+            wrong="None at all: the manager interface is away, and callers hear no waiting times.",
+        ),
+        _gauge(
+            "voicebot_asterisk_queue_free_agents",
+            "Agents of a queue of Asterisk who are logged in and not in a call.",
+            "queue",
+            wrong="0 for long: callers wait; add agents, or set a switch.",
+        ),
         _counter(
             "voicebot_endpoint_refused_total",
             "Calls that an endpoint refused before they became a call.",

@@ -17,8 +17,7 @@ from dialogs.data.bundle import Bundle
 from dialogs.data.routes import HIGHEST_PRIORITY, SLOWED_PRIORITY
 from voicebot.handoff.callback_service import CallbackService, ClaimLost, Outcome
 from voicebot.handoff.callbacks import callback_codec, served_codec
-from voicebot.web.fields import Moment, QueueName
-from voicebot.web.handoffs import Ref
+from voicebot.web.fields import Moment, QueueName, Ref
 from voicebot.web.problems import known
 from voicebot.web.strict_json import StrictJsonRoute
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
+from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
@@ -29,6 +30,8 @@ Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 """Who does something: one line."""
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_one_line)]
 """Why, in one line; may be empty."""
+Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+"""Our opaque reference of a hand-off."""
 QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """A queue of the bundle, or of an earlier one."""
 MaybeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Secret
 
 from voicebot.config.settings import Settings
+from voicebot.endpoints.asterisk.settings import port_of_worker
 from voicebot.errors import ConfigError
 
 PORT_STEP = 2
@@ -38,6 +39,8 @@ def worker_settings(settings: Settings, state_url: str) -> list[Settings]:
                         "rtp_ports": (low + each * share, low + (each + 1) * share - 1),
                     }
                 ),
+                "asterisk": settings.asterisk.of_worker(each),
+                "carriers": settings.carriers.model_copy(update={"port": port_of_worker(settings.carriers.port, each)}),
                 "health": settings.health.model_copy(update={"host": "127.0.0.1", "port": 0}),
             }
         )

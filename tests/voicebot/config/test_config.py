@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from voicebot.chat.settings import ChatSettings
-from voicebot.config.check import check_config
+from voicebot.config.check import _section_in, check_config
 from voicebot.config.loading import load_settings
 from voicebot.config.settings import Settings
 from voicebot.endpoints.leg import TransferTarget
@@ -127,7 +128,7 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
     ("text", "line", "said"),
     [
         ("\nsip:\n  prot: 1\n", 3, "sip.prot: unknown setting. Did you mean port?"),
-        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: asterisk, bundle, callers, customers"),
+        ("zzz: 1\n", 1, "zzz: unknown setting. Known here: asterisk, bundle, callers, carriers"),
         ("sip:\n  port: seventy\n", 2, "sip.port: is no whole number (got seventy)"),
         ("sip:\n  port: 70000\n", 2, "sip.port: should be less than or equal to 65534 (got 70000). Give a smaller value"),
         ("limits:\n  max_calls: 0\n", 2, "limits.max_calls: should be greater than or equal to 1 (got 0). Give a larger value"),
@@ -368,3 +369,26 @@ def test_calls_that_may_be_joined_with_a_queue_here_have_ports_for_both(way: str
     Settings.model_validate({**sections, "sip": {"rtp_ports": [20000, 20000 + 10 * ports]}})
     with pytest.raises(ValueError, match="two ports for each" if ports == 2 else "four ports for each"):
         Settings.model_validate({**sections, "sip": {"rtp_ports": [20000, 19998 + 10 * ports]}})
+
+
+OTHER_PAGES = {
+    ("identity",): "docs/identity.md, docs/click2call.md, docs/web_calls.md",
+    ("sip", "trunks"): "docs/trunk.md",
+    ("asterisk", "caller_id"): "docs/callers.md",
+}
+"""Whose settings the example leaves to a page, which it names."""
+
+
+def setting_names(model: Any = Settings, where: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        if (*where, name) not in OTHER_PAGES:
+            yield (*where, name)
+            section = _section_in(field.annotation)
+            yield from setting_names(section, (*where, name)) if section is not None else ()
+
+
+def test_the_example_names_every_setting_or_the_page_that_does() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    missing = [".".join(where) for where in setting_names() if not re.search(rf"\b{where[-1]}:\s", text)]
+    assert missing == []
+    assert all(page.partition(",")[0] in text or page.rpartition(" ")[2] in text for page in OTHER_PAGES.values())

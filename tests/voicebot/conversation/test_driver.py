@@ -31,6 +31,7 @@ from dialogs.events import (
 )
 from nlu.types import Decision, Hypothesis, Understanding
 from voicebot.conversation.driver import CallDriver
+from voicebot.conversation.handing_over import STILL
 from voicebot.conversation.rescue import ANNOUNCE, APOLOGY
 from voicebot.conversation.settings import DriverSettings
 from voicebot.conversation.stage import Prove, Recognised, TakeCode
@@ -127,6 +128,8 @@ def house(
     authorise: Prove | None = None,
     take_code: TakeCode | None = None,
     typing: Callable[[bool], None] = lambda _: None,
+    still_s: float = 0.0,
+    entertained: Callable[[], bool] = lambda: False,
 ) -> tuple[CallDriver, Room, Scripted]:
     room, conversation = Room(holds), Scripted(answer)
     driver = CallDriver(
@@ -138,9 +141,15 @@ def house(
         authorise=authorise,
         take_code=take_code,
         typing=typing,
+        entertained=entertained,
         journal=journal or Journal("c1", started=datetime.now(UTC)),
         settings=DriverSettings(
-            "general", max_call_s=max_call_s, max_say_s=max_say_s, understand_s=understand_s, code_digits=CODE_DIGITS
+            "general",
+            max_call_s=max_call_s,
+            max_say_s=max_say_s,
+            understand_s=understand_s,
+            code_digits=CODE_DIGITS,
+            still_s=still_s,
         ),
     )
     room.driver = driver
@@ -317,6 +326,72 @@ async def test_when_even_the_default_queue_refuses_the_caller_hears_an_apology()
     driver, room, _ = house(answer, hand_over=refused)
     await asyncio.wait_for(driver.run(), 5)
     assert (room.said, driver.outcome) == ([ANNOUNCE, APOLOGY], "apology")
+
+
+def hand_over_then_hang_up(event: Event) -> list[Action]:
+    if isinstance(event, CallStarted):
+        return [HandOff("cards")]
+    return [HangUp("handed_over")] if isinstance(event, HandOffResult) else []
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_caller_whose_transfer_takes_its_time_is_told_once() -> None:
+    """The dialogue does not hear of it: it did not ask for it, and a replay of the record must not either."""
+    answered = asyncio.Event()
+
+    async def slow(action: HandOff) -> HandOffResult:
+        await answered.wait()
+        return HandOffResult(ok=True, queue=action.queue)
+
+    journal = Journal("c1", started=datetime.now(UTC))
+    driver, room, conversation = house(hand_over_then_hang_up, hand_over=slow, still_s=0.01, journal=journal)
+    running = asyncio.create_task(driver.run())
+    await until(lambda: room.said)
+    driver.key("1")  # the caller presses something: nothing breaks
+    await asyncio.sleep(0.1)
+    answered.set()
+    await asyncio.wait_for(running, 20)
+    assert (room.said, driver.outcome) == ([STILL], "handed_over")
+    assert [type(event) for event in conversation.events] == [CallStarted, KeyPressed, HandOffResult]
+    assert [line["kind"] for line in journal.lines if line.get("kind") == "still_connecting"] == ["still_connecting"]
+
+
+async def test_the_sentence_is_heard_to_its_end_before_the_call_is_let_go() -> None:
+    """Handed over meanwhile or not."""
+    answered = asyncio.Event()
+
+    async def slow(action: HandOff) -> HandOffResult:
+        await answered.wait()
+        return HandOffResult(ok=True, queue=action.queue)
+
+    driver, room, conversation = house(hand_over_then_hang_up, holds=True, hand_over=slow, still_s=0.01)
+    running = asyncio.create_task(driver.run())
+    await until(lambda: room.said)
+    answered.set()
+    await until(lambda: any(isinstance(event, HandOffResult) for event in conversation.events))
+    assert room.log == []
+    room.finish()
+    await asyncio.wait_for(running, 20)
+    assert room.log == ["hang_up"]
+
+
+async def test_nothing_is_said_where_the_transfer_is_quick_or_somebody_else_speaks_to_the_caller() -> None:
+    async def slow(action: HandOff) -> HandOffResult:
+        await asyncio.sleep(0.1)
+        return HandOffResult(ok=True, queue=action.queue)
+
+    for driver, room, _ in (
+        house(hand_over_then_hang_up, still_s=0.05),
+        house(hand_over_then_hang_up, hand_over=slow, still_s=0.01, entertained=lambda: True),
+        house(hand_over_then_hang_up, hand_over=slow),
+    ):
+        await asyncio.wait_for(driver.run(), 20)
+        assert room.said == []
 
 
 async def test_a_hand_over_that_raises_counts_as_refused() -> None:

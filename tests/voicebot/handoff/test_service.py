@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from caller_id.types import Caller, CallRate, NumberTrust, Segment
 from dialogs.data.bundle import load_bundle
@@ -14,6 +16,7 @@ from tests.voicebot.endpoints.memory_leg import MemoryLeg
 from tests.voicebot.handoff.receiver import Receiver, receiving
 from tests.voicebot.state.servers import StateServer
 from voicebot.endpoints.leg import TransferOutcome, TransferTarget
+from voicebot.handoff import service
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import Callback, CallbackStore, Served
 from voicebot.handoff.service import HandOffService
@@ -110,6 +113,44 @@ async def test_the_webhook_tells_what_routing_needs_and_nothing_personal(shared:
     assert (message["data"]["barred"], message["data"]["too_often"]) == (False, None)
     assert "600100200" not in str(message)
     assert "zgubiłem" not in str(message)
+
+
+async def test_the_banks_systems_know_of_a_transfer_before_it_is_asked_for(
+    shared: SharedState, other: SharedState, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent's screen knows the call when it rings: announced, and found by the PBX's own reference."""
+    monkeypatch.setattr(service, "ANNOUNCE_S", 20.0)
+    webhook, leg = Webhook(receiver.url, "a secret of the bank"), MemoryLeg()
+    await webhook.start()
+    leg.offer = replace(leg.offer, headers={"x-call-ref": "1764236400.17"})
+    known: list[object] = []
+
+    async def look(target: TransferTarget) -> TransferOutcome:
+        kept = await HandOffStore(other).find("1764236400.17")
+        known.append((kept is not None and kept.ref == target.ref, [each["data"]["x_call_ref"] for each in receiver.messages()]))
+        return TransferOutcome(ok=True)
+
+    leg.on_transfer = look
+    await hand_off(desk(shared, webhook), leg=leg)
+    await webhook.close()
+    assert known == [(True, ["1764236400.17"])]
+
+
+async def test_a_receiver_that_answers_nothing_keeps_no_caller(shared: SharedState, receiver: Receiver) -> None:
+    """Two wait for a moment; then nobody does until it answers again."""
+    receiver.stuck = asyncio.Event()
+    webhook = Webhook(receiver.url, "a secret of the bank")
+    await webhook.start()
+    at = desk(shared, webhook)
+    try:
+        with capture_logs() as lines:
+            async with asyncio.timeout(20):
+                for _ in range(5):
+                    assert (await hand_off(at)).ok
+        assert len([line for line in lines if line.get("code") == "handoff.webhook_slow"]) == 2
+    finally:
+        receiver.stuck.set()
+        await webhook.close()
 
 
 async def test_the_agent_and_the_banks_systems_learn_of_a_barred_number_and_one_that_calls_too_often(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -98,6 +99,62 @@ async def test_records_expire_by_the_clock_they_are_made_by(shared: SharedState,
     kept = record(now=then)
     await HandOffStore(shared, clock=lambda: then).put(kept)
     assert await HandOffStore(other, clock=lambda: then).get(kept.ref) == kept
+
+
+async def test_the_latest_hand_off_of_a_call_is_found_by_the_calls_id(shared: SharedState, other: SharedState) -> None:
+    """A queue that was busy is followed by another."""
+    store, first, second = HandOffStore(shared), record(), record(HandOff("general"))
+    await store.put(first)
+    await store.put(second)
+    for each in (store, HandOffStore(other)):
+        assert await each.find("sip-1") == second
+        assert await each.find(first.ref) == first
+        assert await each.find("sip-2") is None
+
+
+async def test_a_forgotten_record_is_found_by_nothing(shared: SharedState, other: SharedState) -> None:
+    """Neither where it was put, nor elsewhere; and its ids are not kept either."""
+    store, kept = HandOffStore(shared), record()
+    await store.put(kept)
+    await HandOffStore(other).forget(kept.ref)
+    for each in (store, HandOffStore(other)):
+        assert [await each.find(key) for key in (kept.ref, kept.call_id, kept.call_ref)] == [None] * 3
+    left = await shared.ask(lambda redis: redis.keys("*handoff-of*"))
+    assert left == []
+
+
+async def test_the_ids_of_a_call_expire_with_its_record_and_do_not_tell_what_they_are(shared: SharedState) -> None:
+    await HandOffStore(shared).put(record())
+    names = await shared.ask(lambda redis: redis.keys("*handoff*"))
+    assert len(names) == 3
+    assert not any("sip-1" in name for name in names)
+    left = await shared.ask(lambda redis: asyncio.gather(*map(redis.pttl, names)))
+    assert all(0 < each <= 3_600_000 for each in left)
+
+
+async def test_a_call_is_found_where_it_was_handed_over_while_the_state_server_is_away(
+    server: StateServer, shared: SharedState
+) -> None:
+    store, kept = HandOffStore(shared), record()
+    server.kill()
+    await store.put(kept)
+    assert await store.find("sip-1") == kept
+    with pytest.raises(StateUnavailable):
+        await store.find("sip-2")
+
+
+def test_what_the_network_sends_is_kept_only_where_something_can_be_found_by_it() -> None:
+    """No control characters, nothing endless."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+
+    def made(headers: dict[str, str]) -> HandOffRecord:
+        return make_record(TO_CARDS, caller=CALLER, call_id="c1", call_ref="s", now=now, keep_for=hour, headers=headers)
+
+    good = made({"x-call-ref": " 1764236400.17 ", "user-to-user": "04ab;encoding=hex"})
+    assert (good.x_call_ref, good.user_to_user) == ("1764236400.17", "04ab")
+    for odd in ("\x1b[2J", "a b", "x" * 257, "zażółć", "a\nb"):
+        bad = made({"x-call-ref": odd, "user-to-user": odd})
+        assert (bad.x_call_ref, bad.user_to_user) == ("", "")
 
 
 @pytest.mark.parametrize("trouble", ["kill", "freeze"])

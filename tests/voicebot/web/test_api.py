@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from caller_id.types import Caller, NumberTrust
 from dialogs.events import HandOff
 from tests.voicebot.state.servers import StateServer
 from tests.voicebot.web.serving import BUNDLE, NOON, STARTED, TOKEN, Api, api
+from voicebot.calls.bridging import headers_for
+from voicebot.endpoints.leg import TransferTarget
 from voicebot.errors import ConfigError
 from voicebot.handoff.callback_service import RangAgain
 from voicebot.handoff.callbacks import callback_for
@@ -21,6 +27,7 @@ from voicebot.records import CallSummary
 from voicebot.state.conditions import SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall
 from voicebot.state.shared import SharedState
+from voicebot.web import handoffs
 
 __all__ = ["api"]
 
@@ -77,7 +84,7 @@ async def test_there_is_no_page_of_documentation(api: Api, path: str) -> None:
 async def test_the_document_of_all_routes_is_for_who_has_the_token(api: Api) -> None:
     assert (await api.stranger.get("/api/openapi.json")).status_code == 401
     document = await api.get("/api/openapi.json")
-    assert {"/api/calls", "/api/switches", "/api/handoffs/{ref}", "/metrics"} <= set(document["paths"])
+    assert {"/api/calls", "/api/switches", "/api/handoffs/{key}", "/metrics"} <= set(document["paths"])
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/calls", "/nothing"])
@@ -133,10 +140,59 @@ async def test_the_agent_gets_the_context_by_its_reference(api: Api) -> None:
     assert (shown["number"], shown["number_trust"], shown["authentication"]) == ("+48600100200", "trunk", "none")
 
 
-@pytest.mark.parametrize(("ref", "status"), [("u" * 32, 404), ("short", 422), ("x" * 100, 422), ("..%2F..%2Fetc%2Fpasswd", 404)])
+@pytest.mark.parametrize(
+    ("ref", "status"),
+    [("u" * 32, 404), ("short", 404), ("x" * 257, 422), ("a%20b", 422), ("a%1Bb", 422), ("..%2F..%2Fetc%2Fpasswd", 404)],
+)
 async def test_an_unknown_or_odd_reference_is_refused(api: Api, ref: str, status: int) -> None:
-    """Before anything is looked up."""
+    """What can be nobody's is refused before anything is looked up."""
     await api.get(f"/api/handoffs/{ref}", status)
+
+
+IDS = {"call_ref": "3c26-7@10.1.2.3:5060/x", "x_call_ref": "ast-1764236400.17", "user_to_user": "04AbCdEf"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["c1", *IDS.values(), "04ABCDEF;encoding=hex", "04abcdef"],
+)
+async def test_the_agents_screen_finds_the_call_by_any_of_its_ids(api: Api, key: str) -> None:
+    """Each PBX gives its agents another one."""
+    kept = replace(record(), call_ref=IDS["call_ref"], x_call_ref=IDS["x_call_ref"], user_to_user=IDS["user_to_user"])
+    await api.parts.handoffs.put(kept)
+    assert (await api.get(f"/api/handoffs/{quote(key, safe='')}"))["ref"] == kept.ref
+
+
+async def test_the_agents_screen_finds_the_call_by_what_our_bridge_sends(api: Api) -> None:
+    kept = record()
+    await api.parts.handoffs.put(kept)
+    sent = headers_for(TransferTarget("cards", ref=kept.ref))["User-to-User"]
+    assert (await api.get(f"/api/handoffs/{quote(sent, safe='')}"))["ref"] == kept.ref
+
+
+async def test_a_screen_that_asks_before_the_hand_off_gets_it_when_it_comes(api: Api) -> None:
+    """The call may ring before the record is there."""
+    kept = record()
+    asked = asyncio.create_task(api.get("/api/handoffs/sip-1?wait=10"))
+    await api.get("/api/handoffs/sip-1", 404)
+    await api.parts.handoffs.put(kept)
+    assert (await asked)["ref"] == kept.ref
+    await api.get("/api/handoffs/sip-2?wait=0.2", 404)
+
+
+@pytest.mark.parametrize("wait", ["-1", "10.5", "nan", "inf", "soon"])
+async def test_a_screen_waits_a_bounded_time(api: Api, wait: str) -> None:
+    await api.get(f"/api/handoffs/sip-1?wait={wait}", 422)
+
+
+async def test_no_more_than_some_screens_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes after them is answered at once: waiting must not cost the others their answers."""
+    monkeypatch.setattr(handoffs, "MOST_WAITING", 0)
+    app = FastAPI()
+    app.include_router(handoffs.routes(api.parts.handoffs))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with asyncio.timeout(8):
+            assert (await client.get("/handoffs/sip-1?wait=10")).status_code == 404
 
 
 async def test_while_the_state_server_is_away_own_records_are_shown_and_others_are_a_503(server: StateServer, api: Api) -> None:

@@ -29,6 +29,36 @@ def test_each_worker_has_ports_that_no_other_has() -> None:
         each.sip_settings()
 
 
+def test_each_worker_has_an_application_and_a_connection_of_its_own() -> None:
+    """Asterisk sends all of an application's calls to its newest connection; waiting times are asked for once."""
+    asterisk = {
+        "ari": {"password": "ari-password-1234"},
+        "dialplan": {"token": "dialplan-token-1234"},
+        "ami": {"password": "ami-password-1234"},
+        "media": {"audiosocket_port": 9092},
+    }
+    first, second = planned(2, asterisk=asterisk, carriers={"port": 8094})
+    assert first.asterisk.ari is not None
+    assert second.asterisk.ari is not None
+    assert [(each.asterisk.ari.app, each.asterisk.ari.connection) for each in (first, second) if each.asterisk.ari] == [
+        ("voicebot", "voicebot"),
+        ("voicebot-2", "voicebot-2"),
+    ]
+    ports = [
+        (
+            each.asterisk.media.websocket_port,
+            each.asterisk.media.audiosocket_port,
+            each.asterisk.dialplan.port,
+            each.carriers.port,
+        )
+        for each in (first, second)
+        if each.asterisk.dialplan is not None
+    ]
+    assert ports == [(8092, 9092, 8093, 8094), (8102, 9102, 8103, 8104)]
+    assert first.asterisk.ami is not None
+    assert second.asterisk.ami is None
+
+
 @pytest.mark.parametrize(
     ("workers", "sections", "why"),
     [

@@ -11,10 +11,10 @@ from voicebot.endpoints.asterisk.ari import AriClient, AriError, AriEvent
 from voicebot.endpoints.asterisk.audiosocket import Expected
 from voicebot.endpoints.asterisk.media_server import MediaServer
 from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings, MediaWay
-from voicebot.endpoints.asterisk.variables import variables_of
 from voicebot.endpoints.errors import CallGone
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
 from voicebot.endpoints.streams.leg import StreamLeg
+from voicebot.endpoints.streams.variables import variables_of
 from voicebot.hosts import uri_host
 
 log = logging.getLogger(__name__)

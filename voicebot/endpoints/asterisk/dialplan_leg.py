@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from voicebot.endpoints.asterisk.variables import variables_of
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
 from voicebot.endpoints.streams.leg import StreamLeg
 from voicebot.endpoints.streams.media import Media
+from voicebot.endpoints.streams.variables import variables_of
 
 HANGUP = "hangup"
 """The result of a call that is over: the dialplan hangs up."""

@@ -17,7 +17,9 @@ from voicebot.endpoints.asterisk.audiosocket import AudioSocketConnection, Expec
 from voicebot.endpoints.asterisk.chan_websocket import MOST_OCTETS, SUBPROTOCOL, WebSocketMedia
 from voicebot.endpoints.asterisk.settings import MediaSettings
 from voicebot.endpoints.errors import EndpointError
+from voicebot.errors import ConfigError
 from voicebot.hosts import uri_host
+from voicebot.http.server import tls_context
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +88,14 @@ class MediaServer:
                     close_timeout=_CLOSE_S,
                     server_header=None,
                     logger=_quiet(),
+                    ssl=tls_context(settings.tls, setting="asterisk.media.tls") if settings.tls is not None else None,
                 )
             if settings.audiosocket_port is not None:
                 self._audiosocket_server = await asyncio.get_running_loop().create_server(
                     self._audiosocket, settings.host, settings.audiosocket_port
                 )
+        except ConfigError as error:
+            raise EndpointError(str(error)) from error
         except OSError as error:
             await self.close()
             raise EndpointError(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
 from caller_id.directory import CustomerDirectory
 from voicebot.endpoints.asterisk.ari_endpoint import AriEndpoint
 from voicebot.endpoints.asterisk.dialplan_endpoint import DialplanEndpoint
 from voicebot.endpoints.asterisk.media_server import MediaServer
+from voicebot.endpoints.asterisk.queues import QueueFigures, QueueWatch, queues_of
 from voicebot.endpoints.asterisk.settings import AsteriskSettings
 from voicebot.endpoints.endpoint import Endpoint, Serve
+from voicebot.tasks import cancelled
 
 
 async def open_asterisk(
@@ -37,3 +41,27 @@ async def open_asterisk(
             )
         )
     return tuple(found)
+
+
+def watch_queues(
+    settings: AsteriskSettings,
+    targets: Callable[[], Iterable[tuple[str, str]]],
+    waits: Callable[[str, float], None],
+    stack: AsyncExitStack,
+) -> QueueWatch | None:
+    """Tell `waits` how long each of the bundle's queues (`targets`: name and target) makes a caller wait, in seconds, until the
+    stack closes. None where no manager interface is named.
+    """
+    ami = settings.ami
+    if ami is None:
+        return None
+
+    def told(figures: QueueFigures) -> None:
+        if figures.expected_s is not None:
+            for queue in queues_of(figures, targets(), ami.queues):
+                waits(queue, figures.expected_s)
+
+    watch = QueueWatch(ami, told)
+    task = asyncio.get_running_loop().create_task(watch.run(), name="asterisk-queues")
+    stack.push_async_callback(cancelled, task)
+    return watch

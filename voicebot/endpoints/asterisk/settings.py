@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from caller_id.rules import CallerIdRules
+from voicebot.http.settings import Tls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Token = Annotated[SecretStr, Field(min_length=16)]
 AriUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$")]
+
+
+_WORKER_STEP = 10
+
+
+def port_of_worker(port: int | None, number: int) -> int | None:
+    """A port of the process with this number; None and 0 (any) stay."""
+    return port + _WORKER_STEP * number if port else port
 
 
 class MediaWay(StrEnum):
@@ -60,6 +70,8 @@ class MediaSettings(BaseModel):
     """As in websocket_client.conf."""
     password: Token | None = None
     """As in websocket_client.conf. None: whoever names a call that is expected (122 random bits) is let in."""
+    tls: Tls | None = None
+    """wss for `chan_websocket`; None: ws, for this machine or a proxy that ends the TLS."""
     max_connections: Annotated[int, Field(ge=1, le=10_000)] = 400
 
 
@@ -78,6 +90,21 @@ class DialplanSettings(BaseModel):
     """How long after its registration a call's sound may come."""
 
 
+class AmiSettings(BaseModel):
+    """Where app_queue tells who waits: the manager interface, which is only asked for QueueSummary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    user: Name = "voicebot"
+    """As in manager.conf."""
+    password: Token
+    every_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    queues: Mapping[str, str] = {}
+    """Queues of queues.conf that have another name than their target in routes.yml: {hotline: general}."""
+
+
 class AsteriskSettings(BaseModel):
     """Calls by Asterisk. Without `ari` and `dialplan` nothing is opened."""
 
@@ -85,6 +112,8 @@ class AsteriskSettings(BaseModel):
 
     ari: AriSettings | None = None
     dialplan: DialplanSettings | None = None
+    ami: AmiSettings | None = None
+    """Waiting times of the queues, for whichever way the calls come; None: nobody is asked."""
     media: MediaSettings = MediaSettings()
     caller_id: CallerIdRules = CallerIdRules()
     """How the identity headers that Asterisk passes on are read."""
@@ -103,6 +132,23 @@ class AsteriskSettings(BaseModel):
         if self.dialplan is not None and media.websocket_port is None and media.audiosocket_port is None:
             raise ValueError("dialplan needs media.websocket_port or media.audiosocket_port, or no sound can come")
         return self
+
+    def of_worker(self, number: int) -> Self:
+        """Those of the process with this number, from 0: ports ten apart, an application and a connection (voicebot-2) of its
+        own. Waiting times are asked for by the first alone.
+        """
+        if not number:
+            return self
+        media = self.media.model_copy(
+            update={name: port_of_worker(getattr(self.media, name), number) for name in ("websocket_port", "audiosocket_port")}
+        )
+        update: dict[str, object] = {"media": media, "ami": None}
+        if self.ari is not None:
+            names = {"app": f"{self.ari.app}-{number + 1}", "connection": f"{self.ari.connection}-{number + 1}"}
+            update["ari"] = self.ari.model_copy(update=names)
+        if self.dialplan is not None:
+            update["dialplan"] = self.dialplan.model_copy(update={"port": port_of_worker(self.dialplan.port, number)})
+        return self.model_copy(update=update)
 
     @property
     def used(self) -> bool:

@@ -27,22 +27,30 @@ from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
 from voicebot.endpoints.sip.orphans import OrphanedCalls
+from voicebot.endpoints.sip.own_replies import OwnReplies
 from voicebot.endpoints.sip.ports import free_port
+from voicebot.endpoints.sip.provider.dns import Lookup, resolver_of
 from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
+from voicebot.endpoints.sip.refusal import refuse_for_good, refuse_for_now
 from voicebot.endpoints.sip.request_listener import RequestListener
-from voicebot.endpoints.sip.settings import SipSettings
+from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
 from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
+from voicebot.endpoints.sip.trunk_calls import follow_trunk
 from voicebot.endpoints.sip.trunk_links import Link, TrunkLinks
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 from voicebot.endpoints.sip.trunks import Trunk, come_from, trunk_of
+from voicebot.memory import give_back
 from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
+_QUIET_S = 40.0  # the stack's transactions of the last call are over then (64*T1: RFC 3261, 17)
+_UNSTOPPED: list[object] = []
+"""What a stack that does not answer may call until the process ends."""
 
 
 class SipEndpoint:
@@ -59,7 +67,7 @@ class SipEndpoint:
         """Why this build of the stack cannot do all that it should; "" when it can."""
         self.taps: tuple[Tap, ...] = ()
         """Hear of every SIP message from the start on."""
-        self.trunk_rules = TrunkRules(settings.all_trunks)
+        self.trunk_rules = TrunkRules(settings.all_trunks, self._is_own_call)
         self._links: TrunkLinks | None = None
         self._datagrams: StackDatagrams | None = None
         self._directory = directory
@@ -71,8 +79,10 @@ class SipEndpoint:
         self._printed = PrintedLines()
         self._orphans: OrphanedCalls | None = None
         self._listener: RequestListener | None = None
+        self._replies: OwnReplies | None = None
         self._media_gate: MediaGate | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tidying: asyncio.TimerHandle | None = None
         self._dialler: Dialler | None = None
         self._queues: frozenset[str] = frozenset()
         self._legs: set[SipLeg] = set()
@@ -170,7 +180,10 @@ class SipEndpoint:
         self._trace.taps = self.taps
         self._trace.attach()
         mask_stack_logs()
-        self._printed.start()
+        try:
+            self._printed.start()
+        except OSError as error:
+            log.warning("sip: what the stack prints stays on standard error: %s", error)
         runtime = Runtime()
         try:
             await runtime.start(self.settings.config(self._port))
@@ -182,7 +195,6 @@ class SipEndpoint:
             await self._listen(runtime)
             self._gate = PeerGate(self.settings.let_in_networks, (self._port, self._port + 1))
             self._gate.close_to_strangers()
-            await self._link(self._trace)
             for account in self.settings.accounts():
                 agent = await _agent(runtime, account)
                 agent.on_incoming(self._incoming)
@@ -191,6 +203,7 @@ class SipEndpoint:
                 agent.on_incoming(self._incoming)  # whoever dials their user part reaches the same bot
             self._dialler = Dialler(runtime, diallers, self.settings, self._trace)
             self._dialler.allow(self._queues)
+            await self._link(self._trace)
         except BaresipError as error:
             await self.close()
             raise EndpointError(f"the SIP stack did not start on {self.settings.host}:{self._port}: {error}") from error
@@ -206,8 +219,8 @@ class SipEndpoint:
     async def _link(self, trace: SipTrace) -> None:
         """Register, and ask, where the trunks want it."""
         self._datagrams = StackDatagrams(self._port, trace)
-        external = self.settings.external_address
-        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, external=external)
+        lookup = Lookup(resolver_of(self.settings.dns_servers))
+        self._links = TrunkLinks(self._datagrams, self._port, self.settings.host, lookup=lookup)
         await self._links.use(self.settings.all_trunks)
 
     async def _relink(self, links: TrunkLinks, trunks: Mapping[str, Trunk]) -> None:
@@ -225,6 +238,7 @@ class SipEndpoint:
         """Put our listener in front. Without it the endpoint serves calls, but a full one reads as a busy customer."""
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
         gate = MediaGate(self._media_sources, lambda: listener.source[0])
+        replies = OwnReplies(self.trace.watches_text)
         try:
             await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
@@ -238,6 +252,8 @@ class SipEndpoint:
             )
             return
         self._listener = listener
+        await run_on_stack(runtime, replies.start)
+        self._replies = replies
         await run_on_stack(runtime, gate.start)
         self._media_gate = gate
 
@@ -245,10 +261,14 @@ class SipEndpoint:
         """While the stack is still there."""
         gate, self._media_gate = self._media_gate, None
         listener, self._listener = self._listener, None
-        for each in (gate, listener):
-            if each is not None and not self.died.is_set():
-                with contextlib.suppress(BaresipError):
-                    await run_on_stack(runtime, each.stop)
+        replies, self._replies = self._replies, None
+        for each in (gate, listener, replies):
+            if each is None:
+                continue
+            try:
+                await run_on_stack(runtime, each.stop)
+            except BaresipError:  # the stack is dead or stuck, and may call them still
+                _UNSTOPPED.append(each)
 
     def _media_sources(self, sender: str) -> MediaSources:
         """STACK'S THREAD."""
@@ -297,6 +317,8 @@ class SipEndpoint:
     async def close(self) -> None:
         """End every call and stop the stack; harmless when closed."""
         self._shutting_down = True
+        if self._tidying is not None:
+            self._tidying.cancel()
         if legs := self._all_legs():
             await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in legs}, timeout=_CLOSE_S)
         await ended(self._tasks, _CLOSE_S)
@@ -329,7 +351,7 @@ class SipEndpoint:
 
     def _refuse(self, call: Call, why: str) -> None:
         self._note_refusal(why)
-        self._run(_reject(call), f"sip-refusal-{call.handle}")
+        self._run(_quietly(refuse_for_now(call)), f"sip-refusal-{call.handle}")
 
     def _refused_by_listener(self, why: str) -> None:
         """STACK'S THREAD."""
@@ -349,10 +371,10 @@ class SipEndpoint:
             invite = await self.trace.invite(leg.offer.call_ref)
             if self._is_uninvited(invite):
                 self._note_refusal("this machine is no peer of the trunk")
-                await _reject(call)
+                await _quietly(refuse_for_good(call))
                 return
             leg.offer = self._traced(leg.offer, invite)
-            self._follow_trunk(leg)
+            await self._follow_trunk(leg)
             await self.serve(leg, self.identify)
         except Exception:
             log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
@@ -362,6 +384,22 @@ class SipEndpoint:
             self._legs.discard(leg)
             if not self._legs:
                 self._no_legs.set()
+                self._tidy_later()
+
+    def _tidy_later(self) -> None:
+        """When it stays quiet, give back what calls have used."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        self._tidying = asyncio.get_running_loop().call_later(_QUIET_S, self._tidy)
+
+    def _tidy(self) -> None:
+        if not self._live and not self._shutting_down:
+            self._run(_give_back(), "sip-tidy")
+
+    def _is_own_call(self, source: str, headers: Mapping[str, str]) -> bool:
+        """Whether an INVITE is of the app's calls, which come from this machine to an account of their own."""
+        settings = self.settings
+        return settings.own_calls and APP_SESSION.lower() in headers and come_from(settings.own_network, [source])
 
     def _is_uninvited(self, invite: Invite) -> bool:
         """The gate lets this machine's own calls in for whoever shares the stack; they are a trunk's only where one is here."""
@@ -389,11 +427,14 @@ class SipEndpoint:
             only_refer=trunk.handoff == "refer",
         )
 
-    def _follow_trunk(self, leg: SipLeg) -> None:
-        name = leg.offer.trunk
-        if name is not None:
-            self.trunk_rules.began(leg.offer.call_ref, name)
-            leg.follow(self.settings.all_trunks[name])
+    async def _follow_trunk(self, leg: SipLeg) -> None:
+        name, runtime, call_ref = leg.offer.trunk, self._runtime, leg.offer.call_ref
+        if name is not None and runtime is not None:
+            trunk = self.settings.all_trunks[name]
+            self.trunk_rules.began(call_ref, name)
+            leg.follow(trunk)
+            if trunk.external_address or trunk.rtp_stop_timeout_s:
+                await run_on_stack(runtime, lambda: follow_trunk(call_ref, trunk))
 
     def _on_stack_event(self, event: StackEvent) -> None:
         """Count what the stack refuses by itself; a line in the log now and then."""
@@ -418,9 +459,13 @@ class SipEndpoint:
         return [*self._legs, *(self._dialler.legs if self._dialler is not None else ())]
 
 
-async def _reject(call: Call) -> None:
+async def _give_back() -> None:
+    await asyncio.to_thread(give_back)
+
+
+async def _quietly(refusal: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(BaresipError):  # the caller has left
-        await call.reject()
+        await refusal
 
 
 async def _agent(runtime: Runtime, account: Account) -> UserAgent:

@@ -23,6 +23,8 @@ _LOG_INTERVAL_S = 5.0
 _SOURCES_PER_LINE = 5
 _SOURCES_KEPT = 1000
 _HEADER_BYTES = 64
+_SO_RCVBUFFORCE = 33  # linux/socket.h; needs CAP_NET_ADMIN
+_RECEIVE_BYTES = 2 * 1024 * 1024
 # classic BPF: load the IP header's length into X, then the half-word after it
 _LDX_HEADER_LENGTH, _LD_HALF_X, _JUMP_EQUAL, _RETURN = 0xB1, 0x48, 0x15, 0x06
 
@@ -56,6 +58,7 @@ class PeerGate:
         try:
             for sock in self._guarded:
                 attach(sock, program)
+                _enlarge(sock)
         except PermissionError as error:
             raise EndpointError(
                 "this kernel lets only privileged processes filter TCP, and without the filter anybody could call. "
@@ -126,6 +129,16 @@ class PeerGate:
     def _who(self) -> str:
         named = [f"{ip_address(source)} ({count})" for source, count in self._sources.most_common(_SOURCES_PER_LINE)]
         return f" from {', '.join(named)}" if named else ""
+
+
+def _enlarge(sock: socket.socket) -> None:
+    """Room for a burst of datagrams: as much as the system allows (net.core.rmem_max), or more where we may say so."""
+    if sock.type != socket.SOCK_DGRAM:
+        return
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BYTES)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
 
 
 def _strangers_of(port: int, networks: Sequence[Network]) -> list[Instruction]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import time
 from collections.abc import Iterable
 
-from baresip import BaresipError, Call, CallStats, Event, StackEvent, StaleHandleError, TransferFailed
+from baresip import BaresipError, Call, CallState, CallStats, Event, StackEvent, StaleHandleError, TransferFailed
 
 from voicebot.endpoints.errors import CallGone, MediaError
 from voicebot.endpoints.leg import KEYS, CallOffer, LegEnded, LegEvent, LegHold, LegKey, LegStats, TransferOutcome, TransferTarget
 from voicebot.endpoints.sip.audio import LegAudio
 from voicebot.endpoints.sip.presses import KeyPresses
+from voicebot.endpoints.sip.refusal import refuse_for_now
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.trace import SipMessage, SipTrace
 from voicebot.endpoints.sip.transfer import TransferWatch, is_transfer_target
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 _ESTABLISH_S = 32.0  # 64*T1: how long a 200 is repeated before the ACK is given up (RFC 3261, 13.3.1.4)
 _AUDIO_S = 2.0
 _CLOSE_S = 2.0
+_PRACK_LOOK_S = 0.05
 _LEAVE_S = 2.0
 _TRACE_LAG_S = 0.1  # the stack's trace travels through its log thread and may come after the event it explains
 # the stack's own words (its spelling)
@@ -49,6 +53,7 @@ class SipLeg:
         self._media_s = _AUDIO_S  # how long the sound may take to begin
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._ended = asyncio.Event()
+        self._answering = call.state is not CallState.INCOMING  # until then it can be refused
         self._cause = ""  # why we end the call ourselves
         self._handed_over = False
         self._will_leave = False  # the far end said that the caller is through: it hangs up by itself
@@ -90,7 +95,8 @@ class SipLeg:
         try:
             if self._ended.is_set():
                 raise CallGone("the caller left before the call was answered")
-            await self._call.answer()
+            self._answering = True
+            await self._accept()
             await self._call.wait_established(_ESTABLISH_S)
             await self._audio.open(self._media_s)
         except StaleHandleError:
@@ -104,6 +110,20 @@ class SipLeg:
             raise CallGone(f"the call was not established: {error}") from error
         self.sample_rate = self._audio.sample_rate
         self.may_last(self._settings.max_call_s)
+
+    async def _accept(self) -> None:
+        """Send the 200; a far end that must first acknowledge our 180 is waited for (RFC 3262, 3). Raises BaresipError."""
+        deadline = _now() + _ESTABLISH_S
+        while True:
+            try:
+                await self._call.answer()
+                return
+            except StaleHandleError:
+                raise
+            except BaresipError as error:
+                if os.strerror(errno.EAGAIN) not in str(error) or _now() > deadline or not self._settings.prack:
+                    raise
+            await asyncio.sleep(_PRACK_LOOK_S)
 
     async def established(self, timeout_s: float) -> None:
         """Of a call that we placed: wait until it is answered and media is up. Raises BaresipError (the stack's verdict) or
@@ -223,7 +243,10 @@ class SipLeg:
             return
         self._cause = self._cause or cause
         try:
-            await self._call.hangup()
+            if self._answering:
+                await self._call.hangup()
+            else:
+                await refuse_for_now(self._call)
             await asyncio.wait_for(self._ended.wait(), _CLOSE_S)
         except (BaresipError, TimeoutError) as error:
             if not isinstance(error, StaleHandleError):

@@ -29,6 +29,7 @@ from voicebot.endpoints.sip.stack import (
     stack,
 )
 from voicebot.endpoints.sip.trace import SipMessage, header_values, parse_message
+from voicebot.endpoints.sip.trunk_calls import contact_at
 from voicebot.endpoints.sip.trunk_rules import TrunkRules
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ _EMPTY = b"Content-Length: 0\r\n\r\n"
 _SDP = (b"application", b"sdp")
 _ALLOWED = frozenset("INVITE ACK BYE CANCEL OPTIONS NOTIFY INFO UPDATE PRACK REFER".split())
 _ALLOW = b"Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY\r\n"
+_ACCEPT = b"Accept: application/sdp\r\n"
+_CAN = _ALLOW + _ACCEPT
 _KNOWN = frozenset("REGISTER SUBSCRIBE PUBLISH MESSAGE".split())
 # struct sip (libre 4.10, src/sip/sip.h): three lists of three words each, eight pointers, and the name we would tell everybody
 _TRANSPORTS, _SOFTWARE = 0, 8 * (3 * 3 + 9)
@@ -91,12 +94,12 @@ class RequestListener:
 
     def start(self, port: int) -> None:
         """STACK'S THREAD. Begin. `port` proves that its transports are read rightly. Raises StackUnknown."""
-        self._layout = message_layout()
+        self._layout, self._port = message_layout(), port
         self._sip = stack().uag_sip()
         if stack().sip_listen(ctypes.byref(self._listener), self._sip, True, self._on_message, None):
             raise StackUnknown("it takes no listener")
         try:
-            self._move_to_front()
+            move_to_front(self._listener)
             self._take_large_datagrams(port)
             self._hide_name()
         except StackUnknown:
@@ -108,17 +111,6 @@ class RequestListener:
         if self._listener.value:
             listener, self._listener = self._listener, c_void_p()
             stack().mem_deref(listener)
-
-    def _move_to_front(self) -> None:
-        """Behind the first listener alone: that is the transactions', which keeps repetitions, ACK and CANCEL from us."""
-        address = self._listener.value or 0
-        link = Link.from_address(address)
-        first = read_pointer(link.list) if link.list and link.data == address else 0
-        if not first or Link.from_address(first).data != first or Link.from_address(first).list != link.list:
-            raise StackUnknown("its listeners are not kept in a list as they should be")
-        listeners = link.list
-        stack().list_unlink(address)
-        stack().list_insert_after(listeners, first, address, address)
 
     def _take_large_datagrams(self, port: int) -> None:
         """Of each transport by UDP: read up to 64 kB at once, where 8 kB cut a carrier's INVITE."""
@@ -153,14 +145,14 @@ class RequestListener:
             self.source = message.source
             match message.method:
                 case "OPTIONS":
-                    return self._unavailable(message)
+                    return self._unavailable(message) or self._answer(message, 200, "OK", _CAN)
                 case "INVITE" | "UPDATE":
                     return self._offered(message)
                 case "INFO":
                     return self._info(message)
                 case method if method not in _ALLOWED:
                     status, reason = (405, "Method Not Allowed") if method in _KNOWN else (501, "Not Implemented")
-                    return self._reply(message, status, reason, _ALLOW)
+                    return self._answer(message, status, reason, _ALLOW)
                 case _:
                     return False
         except Exception:  # an exception must not get into the stack
@@ -183,12 +175,15 @@ class RequestListener:
         _cut(message, headers)
         if message.body and not self._put_right(message, headers.get("content-type", "")):
             self._refused("its body has no SDP")
-            return self._reply(message, 415, "Unsupported Media Type", b"Accept: application/sdp\r\n")
+            answer = self._answer if begins else self._reply
+            return answer(message, 415, "Unsupported Media Type", _ACCEPT)
         refusal = rules.trunk_rules.refusal(source, message.call_id.decode("latin-1"), head, message.body) if begins else None
         if refusal is not None:
             if refusal.why:
                 self._refused(f"trunk: {refusal.why}")
-            return self._reply(message, refusal.status, refusal.reason, refusal.headers)
+            return self._answer(message, refusal.status, refusal.reason, refusal.headers)
+        if (external := rules.trunk_rules.external_address(source)) is not None:
+            contact_at(message, external, (self._port, self._port + 1))
         if message.body and (order := rules.trunk_rules.codec_order(source, message.body)) is not None:
             message.overwrite(*order)
         goes_on = message.body and begun and stack().uag_call_find(message.call_id)
@@ -205,7 +200,7 @@ class RequestListener:
             return False
         if message.method == "INVITE":
             self._refused(why)
-        return self._reply(message, 503, "Service Unavailable", b"Retry-After: %d\r\n" % RETRY_AFTER_S)
+        return self._answer(message, 503, "Service Unavailable", b"Retry-After: %d\r\n" % RETRY_AFTER_S)
 
     def _put_right(self, message: StackMessage, content_type: str) -> bool:
         """Make the body plain SDP; False when there is none."""
@@ -238,7 +233,13 @@ class RequestListener:
         self._received(parse_message(message.head, "", received=True, source=message.source[0]).with_key(key))
         return self._reply(message, 200, "OK", b"")
 
+    def _answer(self, message: StackMessage, status: int, reason: str, headers: bytes) -> bool:
+        """Answer without a transaction (RFC 3261, 8.2.7), which would stay for half a minute: a flood costs no memory."""
+        error = stack().sip_replyf(self._sip, message.address, status, reason.encode(), headers + _EMPTY)
+        return not error
+
     def _reply(self, message: StackMessage, status: int, reason: str, headers: bytes) -> bool:
+        """Answer within a call: a repetition gets the same answer, and is no second key."""
         error = stack().sip_treplyf(None, None, self._sip, message.address, False, status, reason.encode(), headers + _EMPTY)
         return not error
 
@@ -252,3 +253,17 @@ def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:
 
 def _string_at(address: int) -> bytes:
     return ctypes.string_at(address, 7)
+
+
+def move_to_front(listener: c_void_p) -> None:
+    """STACK'S THREAD. Behind the first listener alone: the transactions', which keeps repetitions, ACK and CANCEL from us.
+    Raises StackUnknown.
+    """
+    address = listener.value or 0
+    link = Link.from_address(address)
+    first = read_pointer(link.list) if link.list and link.data == address else 0
+    if not first or Link.from_address(first).data != first or Link.from_address(first).list != link.list:
+        raise StackUnknown("its listeners are not kept in a list as they should be")
+    listeners = link.list
+    stack().list_unlink(address)
+    stack().list_insert_after(listeners, first, address, address)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from baresip import Account, Config
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
-from voicebot.endpoints.sip.provider.settings import host_and_port
+from voicebot.endpoints.sip.provider.settings import SipHost, host_and_port
 from voicebot.endpoints.sip.tracing.settings import HepSettings, TraceSettings
 from voicebot.endpoints.sip.trunks import RESERVED, Srtp, Trunk, shared_networks, short_form
 from voicebot.hosts import uri_host
@@ -49,7 +49,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 SipUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]+@[^\s<>?;]+$")]
 QueueUri = Annotated[str, StringConstraints(pattern=r"^sips?:[^\s<>?;]*\{queue\}[^\s<>?;]*$")]
-ExternalAddress = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
 QUEUE_ADDRESS = "sip:{queue}@127.0.0.1:5070"
 """Where queues are when nothing is set: on this machine, to try things out."""
 
@@ -85,8 +84,10 @@ class SipSection(BaseModel):
     rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 180
     """A call whose RTP stops for so long is dead. Longer than any silence of a caller behind silence suppression."""
     net_interface: str | None = None
-    external_address: ExternalAddress | None = None
-    """Our IP address as the trunks see it, behind NAT: what we register stands under it. None: that of this machine."""
+    dns_servers: tuple[SipHost, ...] = ()
+    """Name servers that are asked where trunks and queues are, by address, or address:port; none given: the machine's."""
+    prack: bool = False
+    """Whether our 180 is reliable (RFC 3262) towards far ends that know or require it."""
     extra_headers: tuple[str, ...] = ()
     """Further headers of an INVITE to read."""
     transfer_settle_s: Annotated[float, Field(gt=0, le=86_400)] = 10.0
@@ -172,6 +173,9 @@ class SipSettings(SipSection):
             f"rtp_ports {self.rtp_ports[0]}-{self.rtp_ports[1]}",
             *MEDIA_DIRECTIVES,
         ]
+        for server in self.dns_servers:
+            host, asked = host_and_port(server)
+            lines.append(f"dns_server {uri_host(host)}:{asked or 53}")
         if self.tls_certificate is not None:
             lines.append(f"sip_certificate {self.tls_certificate}")
         if self.tls_client_ca is not None:
@@ -197,6 +201,7 @@ class SipSettings(SipSection):
         }
 
     def _account(self, user: str, transport: Transport, codecs: Sequence[Codec], *params: str) -> Account:
+        reliable = ("100rel=yes",) if self.prack else ()
         encryption = () if self.media_encryption == "none" else (f"mediaenc={self.media_encryption}",)
         return Account(
             user=user,
@@ -206,7 +211,7 @@ class SipSettings(SipSection):
             transport=transport,
             audio_codecs=tuple(CODEC_SPECS[codec] for codec in codecs),
             # with video the stack would re-INVITE every audio call right after its ACK
-            extra_params=(*params, "video_codecs=none", *encryption),
+            extra_params=(*params, "video_codecs=none", *reliable, *encryption),
         )
 
 
@@ -239,6 +244,11 @@ def _problems(settings: SipSettings) -> list[str]:
         found.append(f"max_calls must be at most {_MOST_CALLS}, got {settings.max_calls}: start more processes for more calls")
     if settings.max_calls < 1:
         found.append(f"max_calls must be at least 1, got {settings.max_calls}")
+    for server in settings.dns_servers:
+        try:
+            ip_address(host_and_port(server)[0])
+        except ValueError:
+            found.append(f"dns_servers: {server} is no address; write it like 192.0.2.53 or 192.0.2.53:5353")
     if settings.own_calls and "udp" not in settings.transports:
         found.append("transports must name udp as well: calls of the app come by it, from this machine")
     if settings.rtp_timeout_s < 1:

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from typing import Any
 
 import baresip._native as native
-from baresip import Runtime
+from baresip import BaresipError, Runtime
 from baresip import _events as events
 
 from voicebot.endpoints.errors import EndpointError
@@ -47,8 +47,10 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "bevent_unregister": (None, [OnEvent]),
     "call_account": (c_void_p, [c_void_p]),
     "call_audio": (c_void_p, [c_void_p]),
+    "call_enable_rtp_timeout": (None, [c_void_p, c_uint32]),
     "call_get_ua": (c_void_p, [c_void_p]),
     "call_id": (c_char_p, [c_void_p]),
+    "call_statename": (c_char_p, [c_void_p]),
     "call_is_outgoing": (c_bool, [c_void_p]),
     "list_insert_after": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "list_unlink": (None, [c_void_p]),
@@ -59,9 +61,13 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "rtcp_sock": (c_void_p, [c_void_p]),
     "rtp_sock": (c_void_p, [c_void_p]),
     "sa_struct_get_size": (c_size_t, []),
+    "sa_set_str": (c_int, [c_void_p, c_char_p, c_uint16]),
+    "sdp_media_laddr": (c_void_p, [c_void_p]),
     "sdp_media_raddr": (c_void_p, [c_void_p]),
+    "sdp_media_set_laddr": (None, [c_void_p, c_void_p]),
     "sip_listen": (c_int, [c_void_p, c_void_p, c_bool, OnMessage, c_void_p]),
     "sip_msg_decode": (c_int, [c_void_p, c_void_p]),
+    "sip_replyf": (c_int, [c_void_p, c_void_p, c_uint16, c_char_p, c_char_p]),
     "sip_treplyf": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, c_bool, c_uint16, c_char_p, c_char_p]),
     "stream_metric_get_rx_n_packets": (c_uint32, [c_void_p]),
     "stream_rtp_sock": (c_void_p, [c_void_p]),
@@ -85,6 +91,9 @@ _PROBE = (
 )
 _SCANNED_WORDS = 256
 _WORD = 8
+_ANSWER_S = 5.0
+_MAPPED = bytes(10) + b"\xff\xff"
+"""An IPv4 address on a socket for both (RFC 4291, 2.5.5.2)."""
 
 
 class StackUnknown(Exception):
@@ -142,7 +151,9 @@ async def run_on_stack(runtime: Runtime, work: Callable[[], None]) -> None:
     sink.append(_swap_sink(event))
     try:
         await runtime.cmd(native.lib.BP_CMD_PING)
-        await done
+        await asyncio.wait_for(done, _ANSWER_S)
+    except TimeoutError:
+        raise BaresipError("the SIP stack did not do what it was told") from None
     finally:
         if not done.done():
             _swap_sink(sink[0])
@@ -321,6 +332,8 @@ def read_address(address: int | None) -> tuple[str, int]:
     (family,), (port,) = struct.unpack_from("=H", head), struct.unpack_from("!H", head, 2)
     if family == socket.AF_INET:
         return socket.inet_ntop(socket.AF_INET, head[4:8]), port
+    if family == socket.AF_INET6 and head[8:20] == _MAPPED:
+        return socket.inet_ntop(socket.AF_INET, head[20:24]), port
     if family == socket.AF_INET6:
         return socket.inet_ntop(socket.AF_INET6, head[8:24]), port
     return "", 0

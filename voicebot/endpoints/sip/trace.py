@@ -149,6 +149,7 @@ class SipTrace(logging.Handler):
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._watchers: dict[str, list[Callable[[SipMessage], None]]] = {}
         self._texts: dict[str, Callable[[bytes], None]] = {}
+        self._texts_before: OrderedDict[str, None] = OrderedDict()
 
     def attach(self) -> None:
         """Take the trace over from logging: messages carry numbers and bodies."""
@@ -212,9 +213,16 @@ class SipTrace(logging.Handler):
         """Call `take` with every message received with this Call-ID, until `unwatch_text`: answers to requests of our own."""
         self._texts[call_id] = take
 
+    def watches_text(self, call_id: str) -> bool:
+        """ANY THREAD. Whether somebody waits for it, or did just now: the stack may look at a message after its trace."""
+        return call_id in self._texts or call_id in self._texts_before
+
     def unwatch_text(self, call_id: str) -> None:
         """Stop; an unknown one is ignored."""
-        self._texts.pop(call_id, None)
+        if self._texts.pop(call_id, None) is not None:
+            self._texts_before[call_id] = None
+            while len(self._texts_before) > _CALLS_KEPT:
+                self._texts_before.popitem(last=False)
 
     def watch(self, call_id: str, watcher: Callable[[SipMessage], None]) -> None:
         """Call `watcher` with every message sent or received for the call, until `unwatch`."""

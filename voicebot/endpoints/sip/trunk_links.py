@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 
 from voicebot.endpoints.sip.provider.dns import Lookup
@@ -41,15 +42,14 @@ class TrunkLinks:
     """The links of all trunks."""
 
     def __init__(
-        self, datagrams: Datagrams, port: int, host: str, *, external: str | None = None, lookup: Lookup | None = None,
+        self, datagrams: Datagrams, port: int, host: str, *, lookup: Lookup | None = None,
         pauses: Pauses | None = None, pace: Pace | None = None,
     ) -> None:  # fmt: skip
-        """`host` and `port` are where the stack listens (TLS: one above), `external` what the world sees of the host."""
+        """`host` and `port` are where the stack listens (TLS: one above)."""
         self._datagrams = datagrams
         self._pace = pace
         self._port = port
         self._host = host
-        self._external = external
         self._lookup = lookup or Lookup()
         self._pauses = pauses
         self._links: dict[str, Link] = {}
@@ -75,17 +75,18 @@ class TrunkLinks:
 
     def _begin(self, name: str, trunk: Trunk) -> Link:
         registration = qualify = None
+        here = partial(self._here, trunk.external_address)
         sender = Sender(self._datagrams, ca=trunk.tls_ca, pace=self._pace)
         route = [f"sip:{trunk.outbound_proxy};lr"] if trunk.outbound_proxy else []
         if trunk.registration is not None:
             find = self._find(trunk, trunk.outbound_proxy or trunk.registration.registrar, trunk.registration.transport)
             registration = Registration(
-                name, trunk.registration, sender, find, self._here, route=route, pauses=self._pauses
+                name, trunk.registration, sender, find, here, route=route, pauses=self._pauses
             )  # fmt: skip
             registration.start()
         if trunk.qualify_s and trunk.asked_at is not None:
             find = self._find(trunk, trunk.outbound_proxy or trunk.asked_at, trunk.transport)
-            qualify = Qualify(name, trunk.qualify_s, trunk.qualify_slow_ms, sender, find, self._here, route)
+            qualify = Qualify(name, trunk.qualify_s, trunk.qualify_slow_ms, sender, find, here, route)
             qualify.start()
         return Link(trunk, registration, qualify)
 
@@ -104,7 +105,7 @@ class TrunkLinks:
 
         return find
 
-    def _here(self, to: Place) -> Place:
+    def _here(self, external: str | None, to: Place) -> Place:
         """Our address, as `to` should see it."""
-        host = self._external or (source_towards(to.host) if ip_address(self._host).is_unspecified else self._host)
+        host = external or (source_towards(to.host) if ip_address(self._host).is_unspecified else self._host)
         return Place(to.transport, host, self._port + (to.transport == "tls"))

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from voicebot.endpoints.sip.bodies import audio_offers, reordered
@@ -25,6 +25,9 @@ _PENDING_S = 5.0
 """A call that was let in and has not begun by then never came to anything."""
 _USER = re.compile(r"\S+ sips?:(?:(?P<user>[^@;?\s]*)@)?\S* SIP/2\.0")
 _VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*(\w+)")
+
+
+Apart = Callable[[str, Mapping[str, str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,12 @@ BUSY = b"Retry-After: %d\r\n" % _RETRY_AFTER_S
 class TrunkRules:
     """The rules of all trunks, and who is within them."""
 
-    def __init__(self, trunks: Mapping[str, Trunk]) -> None:
+    def __init__(
+        self, trunks: Mapping[str, Trunk], apart: Callable[[str, Mapping[str, str]], bool] = lambda _, __: False
+    ) -> None:
+        """`apart` tells by the sender and the headers which INVITEs are no trunk's, though they come from its address."""
         self._trunks = trunks
+        self._apart = apart
         self._secrets = _secrets(trunks)
         self._challenger = Challenger()
         self._lock = threading.Lock()
@@ -93,7 +100,7 @@ class TrunkRules:
         if name is None:
             return None
         try:
-            found = self._judge(name, trunks[name], call_id, head, body)
+            found = self._judge(name, trunks[name], source, call_id, head, body)
         except Exception:  # whoever cannot be judged has not proved anything
             log.exception("an INVITE of trunk %s cannot be judged", name)
             found = Refusal(503, "Service Unavailable", "failed", BUSY) if trunks[name].digest is not None else None
@@ -108,6 +115,11 @@ class TrunkRules:
             return None
         return reordered(body, trunk.codecs, keys=trunk.dtmf is not Dtmf.INFO)
 
+    def external_address(self, source: str) -> str | None:
+        """Ours, as the trunk at this IP address sees it; None: as it is."""
+        trunk = self._trunk(source)
+        return trunk.external_address if trunk is not None else None
+
     def takes_info(self, source: str) -> bool:
         """Whether keys of the trunk at this IP address may come by INFO."""
         trunk = self._trunk(source)
@@ -118,8 +130,10 @@ class TrunkRules:
         name = trunk_of(trunks, [source])
         return trunks[name] if name is not None else None
 
-    def _judge(self, name: str, trunk: Trunk, call_id: str, head: str, body: bytes) -> Refusal | None:
+    def _judge(self, name: str, trunk: Trunk, source: str, call_id: str, head: str, body: bytes) -> Refusal | None:
         headers = header_values(head)
+        if self._apart(source, headers):
+            return None
         return (
             _wrong_transport(trunk, headers.get("via", ""))
             or self._unproved(name, trunk, head, headers.get("authorization", ""))

@@ -64,6 +64,8 @@ class Trunk(BaseModel):
     """Networks (CIDR) that its RTP comes from, and from nowhere else; none given: `peers`, and the address in its SDP."""
     caller_id: CallerIdRules = CallerIdRules()
     """How its identity headers are read."""
+    external_address: Annotated[str, AfterValidator(lambda text: str(ip_address(text)))] | None = None
+    """Our IP address as it sees us, behind NAT: what stands in Contact and SDP. None: that of this machine."""
     address: SipHost | None = None
     """Where it is asked whether it is there: a host, or host:port; None: its registrar, else its only address in `peers`."""
     transport: ProviderTransport = "udp"
@@ -98,6 +100,8 @@ class Trunk(BaseModel):
     """New calls of it within a second; more are refused (503). None: as many as come."""
     rtp_timeout_s: Annotated[int, Field(ge=1, le=3600)] | None = None
     """A call of which nothing has come since its start ends after so long; None: as `sip.rtp_timeout_s` says."""
+    rtp_stop_timeout_s: Annotated[int, Field(ge=1, le=3600)] | None = None
+    """A call whose RTP stops ends after so long; None: as `sip.rtp_stop_timeout_s` says."""
 
     @property
     def networks(self) -> tuple[Network, ...]:

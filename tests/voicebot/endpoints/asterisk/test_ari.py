@@ -17,9 +17,9 @@ from tests.voicebot.endpoints.looking import until
 from voicebot.endpoints.asterisk import ari_endpoint
 from voicebot.endpoints.asterisk.ari import parse_event
 from voicebot.endpoints.asterisk.settings import MediaWay
-from voicebot.endpoints.asterisk.variables import variables_of
 from voicebot.endpoints.errors import MediaError
 from voicebot.endpoints.leg import LegEnded, LegKey, TransferTarget
+from voicebot.endpoints.streams.variables import variables_of
 
 CARDS = TransferTarget("cards", ref="r-1", priority=6, segment="private", intent="card_issue", language="pl", call_ref="17000.1")
 DEFAULT = ("", "")

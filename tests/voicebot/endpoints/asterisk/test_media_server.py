@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.voicebot.endpoints.asterisk.fake_asterisk import AudioSocketChannel
@@ -20,7 +23,11 @@ from tests.voicebot.endpoints.looking import until
 from voicebot.endpoints.asterisk.audiosocket import KINDS, RATES, AudioSocketError, Frame, FrameReader, Kind
 from voicebot.endpoints.asterisk.chan_websocket import parse_control
 from voicebot.endpoints.asterisk.dialplan_leg import DialplanLeg
+from voicebot.endpoints.asterisk.media_server import MediaServer
+from voicebot.endpoints.asterisk.settings import MediaSettings
+from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.leg import LegEnded, LegKey
+from voicebot.http.settings import Tls
 
 BASIC = {"Authorization": "Basic dm9pY2Vib3Q6bWVkaWEtcGFzc3dvcmQtMQ=="}
 
@@ -143,6 +150,40 @@ class TestAudioSocket:
         assert not leg.ended.is_set()
         for _, each in (*silent, (None, writer)):
             each.close()
+
+
+async def test_sound_comes_by_wss_with_a_certificate_of_ours(tmp_path: Path) -> None:
+    """TLS 1.2 at least; without it nobody is let in."""
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"), "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost"
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    tls = Tls(certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    server = MediaServer(MediaSettings(websocket_port=0, tls=tls))
+    await server.start()
+    try:
+        trusting = ssl.create_default_context(cafile=str(tls.certificate))
+        with pytest.raises(InvalidStatus, match="404"):
+            await connect(f"wss://127.0.0.1:{server.websocket_port}/media?id=nobody", ssl=trusting, proxy=None)
+        with pytest.raises((InvalidMessage, ConnectionError)):
+            await connect(f"ws://127.0.0.1:{server.websocket_port}/media?id=nobody", proxy=None)
+    finally:
+        await server.close()
+
+
+async def test_a_certificate_that_is_none_is_told_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    server = MediaServer(MediaSettings(websocket_port=0, tls=Tls(certificate=tmp_path / "no.pem", key=tmp_path / "no.pem")))
+    with pytest.raises(EndpointError, match=r"asterisk\.media\.tls: .* cannot be used"):
+        await server.start()
+
+
+async def test_a_port_that_is_taken_is_told_with_its_mend() -> None:
+    first = MediaServer(MediaSettings(websocket_port=0))
+    await first.start()
+    second = MediaServer(MediaSettings(websocket_port=first.websocket_port))
+    with pytest.raises(EndpointError, match=r"Set asterisk\.media\.host, websocket_port and audiosocket_port"):
+        await second.start()
+    await first.close()
 
 
 class TestWebSocket:

@@ -106,5 +106,5 @@ def test_every_application_and_function_has_its_module() -> None:
 def test_no_password_is_shipped() -> None:
     for path in SHIPPED.glob("*.conf"):
         for line in lines(path.name):
-            if re.match(r"(password|BOT_TOKEN)\b", line):
+            if re.match(r"(password|secret|BOT_TOKEN)\b", line):
                 assert "CHANGE-ME" in line

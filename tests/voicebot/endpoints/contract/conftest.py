@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.voicebot.endpoints.asterisk.bot import running as asterisk_running
+from tests.voicebot.endpoints.carriers.fake_carriers import Bot as CarrierBot
+from tests.voicebot.endpoints.carriers.fake_carriers import CarrierFarEnd, FakeGenesys, FakeTelnyx, FakeTwilio, Stream
 from tests.voicebot.endpoints.contract.asterisk import AriFarEnd
 from tests.voicebot.endpoints.contract.bridged import BridgedFarEnd
 from tests.voicebot.endpoints.contract.dialplan import Dialplan, DialplanFarEnd
@@ -89,6 +91,18 @@ async def _audiosocket(stack: AsyncExitStack) -> FarEnd:
     return await _dialplan(stack, "audiosocket")
 
 
+def _carrier(kind: type[Stream]) -> Opener:
+    async def opened(stack: AsyncExitStack) -> FarEnd:
+        bot = CarrierBot()
+        await bot.start()
+        stack.push_async_callback(bot.close)
+        stream = kind(bot)
+        stack.push_async_callback(stream.close)
+        return CarrierFarEnd(bot, stream)
+
+    return opened
+
+
 OPENERS: dict[str, Opener] = {
     "memory": _memory,
     "sip": _sip,
@@ -98,6 +112,9 @@ OPENERS: dict[str, Opener] = {
     "ari_audiosocket": _ari_audiosocket,
     "dialplan": _dialplan,
     "audiosocket": _audiosocket,
+    "twilio": _carrier(FakeTwilio),
+    "telnyx": _carrier(FakeTelnyx),
+    "genesys": _carrier(FakeGenesys),
 }
 """What the stack holds is closed when the test is over."""
 

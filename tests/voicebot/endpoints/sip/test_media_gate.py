@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import struct
 from collections.abc import AsyncIterator
 from itertools import count
@@ -14,7 +16,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, Address, Probe, Wire, sdp
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Address, Message, Probe, Wire, sdp
 from voicebot.endpoints.leg import LegKey
 from voicebot.endpoints.sip import media_gate
 from voicebot.endpoints.sip.leg import SipLeg
@@ -238,3 +240,85 @@ def test_the_sources_of_a_call(trunks: dict[str, Trunk], sender: str, networks: 
 def test_the_signalled_address_is_one_of_a_host(address: str, taken: bool) -> None:
     found = MediaSources(parse_networks(["192.0.2.0/24"]), signalled=True).with_address(address)
     assert len(found) == 1 + taken
+
+
+async def test_only_the_first_packet_is_looked_at_here(
+    start_bot: StartBot, open_probe: OpenProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    look = media_gate.MediaGate._datagram
+
+    def counting(self: media_gate.MediaGate, source: int, buffer: int, sock: int) -> bool:
+        looked_at.append(sock)
+        return look(self, source, buffer, sock)
+
+    monkeypatch.setattr(media_gate.MediaGate, "_datagram", counting)
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await _talks(bot, probe)
+    heard = 0
+    while heard < 2 * 8000:
+        heard += len(leg.read()) // 2
+        await asyncio.sleep(0.05)
+    assert len(looked_at) <= 3  # one each time the call was negotiated
+    await probe.bye()
+    await end_of(leg)
+
+
+class _OverIpv6(Probe):
+    """Its target and host are written with brackets."""
+
+    def send(self, data: bytes) -> None:
+        self.sip.send(data, ("::1", self.target[1]))
+
+    def offer(self, formats: tuple[str, ...] = PCMA, **options: object) -> str:
+        return super().offer(formats, **options).replace("IN IP4 [::1]", "IN IP6 ::1")
+
+    def take_up(self, answer: Message, *, talk: bool = True) -> None:
+        super().take_up(answer, talk=False)
+        self._media = ("::1", answer.rtp_port)
+        self._talking = asyncio.create_task(self._talk())
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+async def test_a_call_over_ipv6_is_heard_and_its_strangers_are_not(start_bot: StartBot, intrude: OpenIntruder) -> None:
+    bot = await start_bot(settings(host="::1", peers=("::1/128",)))
+    probe = _OverIpv6(("[::1]", bot.address[1]), await Wire.open("::1"), await Wire.open("::1"), "[::1]")
+    leg = await _talks(bot, probe)
+    intruder = await intrude("::1")
+    before = bot.endpoint.counts.media_turned_away
+    intruder.attack(media(probe))
+    await until(lambda: bot.endpoint.counts.media_turned_away >= before + 60)
+    await _presses(probe, leg, "7")
+    await probe.bye()
+    await end_of(leg)
+    await probe.close()
+
+
+def _handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_every_socket_comes_back(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe)
+    await probe.bye()
+    await end_of(leg)
+    await until(lambda: bot.endpoint.counts.live == 0)
+    probes = [await open_probe(bot) for _ in range(15)]
+    before = _handles()
+    for number, probe in enumerate(probes):
+        leg = await bot.connect(probe, talk=number % 2 == 0)  # of every other one no packet ever comes
+        await probe.bye()
+        await end_of(leg)
+    for number in range(15):
+        liar = probes[number]
+        liar.call_id, liar.to = f"{number}@liar", f"<sip:802@{bot.address[0]}>"
+        liar.send(liar.request("INVITE", body=liar.offer()).replace(b"Contact:", b"X-Contact:"))
+        assert (await liar.final("INVITE")).status >= 400
+    await until(lambda: bot.endpoint.counts.malformed == 15)
+    await until(lambda: _handles() <= before)
+    gate = bot.endpoint._media_gate
+    assert gate is not None
+    await until(lambda: not gate._media and not gate._by_socket)

@@ -281,3 +281,11 @@ async def test_a_hold_directly_behind_the_ack_is_told(start_bot: StartBot, open_
     probe.ack(await probe.final("INVITE"))
     assert await next_event(leg) == LegHold(False)
     await probe.bye()
+
+
+async def test_options_say_what_we_can(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    bot = await start_bot()
+    asked = await options(await open_probe(bot))
+    assert {"INVITE", "ACK", "BYE", "CANCEL", "INFO"} <= set(asked.headers["allow"].replace(",", "").split())
+    assert asked.headers["accept"] == "application/sdp"
+    assert ";tag=" in asked.headers["to"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import LOOPBACK, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, sdp
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Message, sdp
 from voicebot.endpoints.endpoint import Identify
 from voicebot.endpoints.errors import CallGone
 from voicebot.endpoints.leg import Leg, LegEnded, LegHold
@@ -234,7 +234,8 @@ class TestHangUpAtEachStage:
         probe.invite()
         leg = await bot.leg()
         await leg.hang_up()
-        assert (await probe.final("INVITE")).status == 486
+        refused = await probe.final("INVITE")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "10")
         assert (await end_of(leg)).cause == "hangup"
 
     async def test_and_the_next_call_is_served(self, start_bot: StartBot, open_probe: OpenProbe) -> None:
@@ -307,7 +308,7 @@ async def test_a_call_that_its_server_leaves_is_ended(start_bot: StartBot, open_
     bot.endpoint.serve = broken
     probe = await open_probe(bot)
     probe.invite()
-    assert (await probe.final("INVITE")).status == 486
+    assert (await probe.final("INVITE")).status == 503
 
 
 _NOISE = random.Random(7)
@@ -347,3 +348,57 @@ async def test_an_invite_with_a_broken_body_is_refused(start_bot: StartBot, open
     answering = asyncio.create_task(_answer_whatever_rings(bot.ringing))
     assert (await probe.final("INVITE")).status >= 400
     answering.cancel()
+
+
+@pytest.mark.parametrize("header", ["Require: 100rel", "Supported: 100rel"])
+async def test_a_trunk_that_needs_it_gets_a_reliable_180(start_bot: StartBot, open_probe: OpenProbe, header: str) -> None:
+    """RFC 3262: with RSeq, and the 200 only after its PRACK."""
+    bot = await start_bot(settings(prack=True))
+    probe = await open_probe(bot)
+    probe.invite(headers=(header,))
+    leg = await bot.leg()
+    ready = asyncio.create_task(leg.answer())
+    ringing = await probe.expect(lambda found: found.status == 180)
+    assert "100rel" in ringing.headers["require"]
+    probe.to = ringing.headers["to"]
+    invite = probe.cseq
+    probe.send(probe.request("PRACK", headers=(f"RAck: {ringing.headers['rseq']} {invite} INVITE",)))
+    statuses: dict[str, Message] = {}
+    while set(statuses) != {"PRACK", "INVITE"}:
+        found = await probe.expect(lambda found: found.status >= 200)
+        statuses[found.method] = found
+    assert {each.status for each in statuses.values()} == {200}
+    probe.take_up(statuses["INVITE"])
+    await ready
+    await leg.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (("Supported: timer, 100rel", "Session-Expires: 1800;refresher=uac", "Min-SE: 90"), 200),
+        (("Session-Expires: 30",), 200),
+        (("Require: timer", "Session-Expires: 1800"), 420),
+        (("Require: 100rel",), 420),
+    ],
+)
+async def test_session_timers_and_prack_are_not_ours_and_said_so(
+    start_bot: StartBot, open_probe: OpenProbe, headers: tuple[str, ...], status: int
+) -> None:
+    """A call that merely knows them is taken without (RFC 4028, 9; RFC 3262, 3), never refused with 421 or 422."""
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    probe.invite(headers=headers)
+    if status == 200:
+        leg = await bot.leg()
+        ready = asyncio.create_task(leg.answer())
+        found = await probe.final("INVITE")
+        assert "session-expires" not in found.headers
+        probe.take_up(found)
+        await ready
+        await leg.hang_up()
+    else:
+        found = await probe.final("INVITE")
+        probe.ack(found)
+        assert found.status == status
+        assert found.headers["unsupported"] in headers[0]

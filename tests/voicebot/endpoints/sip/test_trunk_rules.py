@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.voicebot.endpoints.looking import until
-from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, settings
+from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, end_of, settings
 from tests.voicebot.endpoints.sip.sip_probe import Message, Probe
 from voicebot.endpoints.leg import LegKey
 from voicebot.endpoints.sip.provider.digest import Credentials, answer
@@ -259,6 +259,17 @@ async def test_a_wrong_password_gets_another_challenge_and_no_call(start_bot: St
     assert bot.endpoint.trunk_rules.refused["branch", "digest"] == 1
 
 
+async def test_the_apps_own_calls_are_no_trunks(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    """They come from this machine, which may be a trunk's address as well; from elsewhere the header is worth nothing."""
+    chosen = settings(peers=(), trunks={"here": {"peers": ["127.0.0.0/8"], "lines": ["900"]}}, own_calls=True)
+    bot = await start_bot(chosen)
+    assert (await refused(await open_probe(bot))).status == 404
+    assert (await refused(await open_probe(bot, NORTH), headers=("X-App-Session: 1",))).status == 404
+    probe = await open_probe(bot)
+    probe.invite(headers=("X-App-Session: 1",))
+    await (await bot.leg()).hang_up()
+
+
 async def test_rules_hold_from_the_next_call_on_after_a_reload(start_bot: StartBot, open_probe: OpenProbe) -> None:
     """And the call under way goes on."""
     bot = await start_bot(trunks())
@@ -285,3 +296,52 @@ async def test_rules_hold_from_the_next_call_on_after_a_reload(start_bot: StartB
 def test_mistakes_are_explained(north: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         trunks(**north)
+
+
+async def test_behind_nat_contact_and_sdp_name_the_address_that_the_trunk_sees(
+    start_bot: StartBot, open_probe: OpenProbe
+) -> None:
+    """Also after a hold; sound and keys flow, and the other trunk sees the machine's own address."""
+    bot = await start_bot(trunks(external_address="203.0.113.40"))
+    probe = await open_probe(bot, NORTH)
+    probe.invite(probe.offer(("8 PCMA/8000", "96 telephone-event/8000")))
+    leg = await bot.leg()
+    ready = asyncio.create_task(leg.answer())
+    found = await probe.final("INVITE")
+    port = bot.address[1]
+    assert f"@203.0.113.40:{port}" in found.headers["contact"]
+    assert "c=IN IP4 203.0.113.40" in found.body
+    assert found.rtp_port > 1024
+    probe.take_up(found)
+    await ready
+    probe.press("4", 96)
+    fact = await asyncio.wait_for(leg.next_event(), LIMIT_S)
+    assert fact == LegKey("4")
+    probe.invite(probe.offer(extra=("a=sendonly",)))
+    held = await probe.final("INVITE")
+    probe.ack(held)
+    assert (held.status, "c=IN IP4 203.0.113.40" in held.body) == (200, True)
+    assert f"@203.0.113.40:{port}" in held.headers["contact"]
+    assert (await probe.bye()).status == 200
+    other = await open_probe(bot, SOUTH)
+    other.invite()
+    leg = await bot.leg()
+    ready = asyncio.create_task(leg.answer())
+    found = await other.final("INVITE")
+    other.take_up(found)
+    await ready
+    assert "203.0.113.40" not in found.body + found.headers["contact"]
+    await leg.hang_up()
+
+
+async def test_a_trunk_says_how_long_a_call_may_be_silent(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    """Its call ends when the sound stops; that of the other trunk goes on."""
+    bot = await start_bot(trunks(rtp_stop_timeout_s=1))
+    other_probe, probe = await open_probe(bot, SOUTH), await open_probe(bot, NORTH)
+    other, leg = await bot.connect(other_probe), await bot.connect(probe)
+    await until(lambda: leg.read() and other.read())
+    other_probe.fall_silent()
+    probe.fall_silent()
+    assert (await end_of(leg)).cause == "media_timeout"
+    assert not other.ended.is_set()
+    await other.hang_up()

@@ -114,7 +114,7 @@ class FarEnd:
 
     def _seen(self, reply: Reply, here: str) -> Finding:
         """The address that we announce must be the one that our packets come from."""
-        notes, here = Notes(self.name), self.settings.external_address or here
+        notes, here = Notes(self.name), self.trunk.external_address or here
         if reply.seen_as is None:
             return notes.skipped(
                 "NAT", "the far end does not tell how it sees us (RFC 3581)", f"make sure that it reaches {here}"
@@ -122,7 +122,7 @@ class FarEnd:
         seen = reply.seen_as[0]
         if ip_address(seen) != ip_address(here):
             low, high = self.settings.rtp_ports
-            todo = f"a NAT lies between: set sip.external_address: {seen}, and let RTP through it (UDP {low}-{high})"
+            todo = f"behind NAT: set sip.trunks.{self.name}.external_address: {seen}, and let RTP through (UDP {low}-{high})"
             return notes.failed("NAT", f"we announce {here}, it sees {seen}", todo)
         return notes.ok("NAT", f"none: it sees us at {seen}, which we announce")
 

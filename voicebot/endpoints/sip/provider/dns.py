@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dns.asyncresolver
 import dns.exception
+import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
@@ -31,6 +32,16 @@ class _Server:
     weight: int
     name: str
     port: int
+
+
+def resolver_of(servers: Sequence[str]) -> dns.asyncresolver.Resolver | None:
+    """One that asks these name servers (address, or address:port) alone; None for none: the machine's are asked."""
+    if not servers:
+        return None
+    made = dns.asyncresolver.Resolver(configure=False)
+    asked = [host_and_port(server) for server in servers]
+    made.nameservers = [dns.nameserver.Do53Nameserver(host, port or 53) for host, port in asked]
+    return made
 
 
 class Lookup:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 import secrets
+import ssl
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -100,7 +101,7 @@ class OpenRegistrar(Protocol):
     async def __call__(self, registrar: Registrar, host: str = ...) -> Registrar: ...
 
 
-async def open_tcp(registrar: Registrar) -> asyncio.Server:
+async def open_tcp(registrar: Registrar, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while text := await reader.readuntil(b"\r\n\r\n"):
@@ -108,9 +109,9 @@ async def open_tcp(registrar: Registrar) -> asyncio.Server:
                 if not answer:
                     return
                 writer.write(answer.encode())
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+    return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)

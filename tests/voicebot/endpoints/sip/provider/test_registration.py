@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +44,7 @@ async def registering(endpoint: SipEndpoint, chosen: Trunk) -> AsyncIterator[Lin
 
 @pytest.mark.parametrize("algorithms", [("MD5",), ("SHA-256",), ("MD5", "SHA-256")])
 async def test_it_registers_from_the_address_that_calls_are_to_come_to(
-    start_bot: StartBot, open_registrar: OpenRegistrar, algorithms: tuple[str, ...]
+    start_bot: StartBot, open_registrar: OpenRegistrar, caplog: pytest.LogCaptureFixture, algorithms: tuple[str, ...]
 ) -> None:
     """With the best digest that the registrar offers; and it takes the registration back."""
     bot, registrar = await start_bot(), await open_registrar(Registrar(algorithms=algorithms))
@@ -55,6 +57,7 @@ async def test_it_registers_from_the_address_that_calls_are_to_come_to(
         assert {each[":from"] for each in registrar.seen} == {f"127.0.0.1:{port}"}
         assert f"algorithm={max(algorithms)}" in registrar.seen[-1]["authorization"]
         assert len({each["call-id"] for each in registrar.seen}) == 1
+    assert "unhandled" not in caplog.text
     assert registrar.contacts == {}
     assert registrar.seen[-1]["expires"] == "0"
 
@@ -76,6 +79,16 @@ async def test_the_endpoint_itself_registers_keeps_it_over_a_reload_and_takes_it
     assert len(registrar.seen) == asked
     bot.endpoint.let_in(chosen.model_copy(update={"trunks": {"other": Trunk(peers=("192.0.2.7",))}}))
     await until(lambda: not registrar.contacts)
+
+
+async def test_a_bot_that_drains_is_registered_no_more(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:
+    """The provider sends its calls elsewhere while those under way go on."""
+    registrar = await open_registrar(Registrar())
+    bot = await start_bot(settings(peers=(), trunks={"carrier": trunk(registrar.port).model_dump()}))
+    await until(lambda: registrar.contacts)
+    await bot.endpoint.drain(0)
+    await until(lambda: not registrar.contacts)
+    assert bot.endpoint.healthy
 
 
 async def test_a_wrong_password_is_told_and_tried_again(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:
@@ -132,6 +145,25 @@ async def test_it_registers_by_tcp(start_bot: StartBot) -> None:
     server = await open_tcp(registrar)
     async with server, registering(bot.endpoint, trunk(server.sockets[0].getsockname()[1], transport="tcp")):
         await until(lambda: list(registrar.contacts) == [f"sip:bot@127.0.0.1:{bot.address[1]};transport=tcp"])
+
+
+async def test_it_registers_by_tls_where_the_certificate_is_good(
+    start_bot: StartBot, own_certificate: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nowhere else: a password's digest is given to nobody who cannot prove who they are."""
+    bot, registrar = await start_bot(), Registrar()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(own_certificate)
+    server = await open_tcp(registrar, context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        async with registering(bot.endpoint, trunk(port, transport="tls")) as link:
+            await until(lambda: link.registration and link.registration.state is Registered.FAILED)
+            assert "is not trusted" in str(link.trouble)
+            assert registrar.seen == []
+        trusting = trunk(port, transport="tls").model_copy(update={"tls_ca": own_certificate})
+        async with registering(bot.endpoint, trusting):
+            await until(lambda: list(registrar.contacts) == [f"sip:bot@127.0.0.1:{bot.address[1] + 1};transport=tls"])
 
 
 async def test_a_proxy_on_the_way_gets_the_request_with_its_route(start_bot: StartBot, open_registrar: OpenRegistrar) -> None:

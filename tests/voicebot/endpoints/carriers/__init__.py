@@ -1,0 +1,1 @@
+"""Calls by carriers' WebSockets, in the words of their own documentation."""

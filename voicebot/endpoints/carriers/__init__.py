@@ -1,0 +1,1 @@
+"""Calls by a carrier's WebSocket: Twilio Media Streams, Telnyx media streaming, Genesys AudioHook."""
