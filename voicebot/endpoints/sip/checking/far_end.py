@@ -14,7 +14,7 @@ from voicebot.endpoints.sip.checking.options import NoAnswer, Reply, Transport, 
 from voicebot.endpoints.sip.checking.own_side import SOON_DAYS
 from voicebot.endpoints.sip.checking.places import Place, own_address
 from voicebot.endpoints.sip.provider import messages as provider
-from voicebot.endpoints.sip.provider.dns import Lookup
+from voicebot.endpoints.sip.provider.dns import Lookup, resolver_of
 from voicebot.endpoints.sip.provider.sending import NoReply
 from voicebot.endpoints.sip.settings import SipSettings
 from voicebot.endpoints.sip.trunks import Trunk
@@ -66,7 +66,8 @@ class FarEnd:
         """Where to ask, of the family that we listen on. Raises NoReply."""
         transports = self.trunk.transports or self.settings.transports
         wanted = transports if self.place.transport is None else (self.place.transport,)
-        found = [place for transport in wanted for place in await Lookup().places(str(self.place), transport)]
+        lookup = Lookup(resolver_of(self.settings.dns_servers))
+        found = [place for transport in wanted for place in await lookup.places(str(self.place), transport)]
         version = ip_address(self.settings.host).version
         if not (ours := [each for each in found if ip_address(each.host).version == version]):
             raise NoReply(f"{self.place.host} has no IPv{version} address, and sip.host is one")
