@@ -29,7 +29,10 @@ from voicebot.softphone import (
 
 __all__ = ["server"]
 
-pytestmark = pytest.mark.skipif(shutil.which("kamailio") is None, reason="Kamailio is not installed here")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("kamailio") is None, reason="Kamailio is not installed here"),
+    pytest.mark.timeout(300),  # bots are started again and again, on machines that have other things to do
+]
 
 EMERGENCY = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
 """A caller who has lost a card, by keys."""

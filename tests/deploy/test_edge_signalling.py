@@ -265,6 +265,22 @@ async def test_a_caller_who_hangs_up_while_it_rings_is_gone(trunk: RawTrunk, bot
         assert len(bot.seen("INVITE")) + len(other.seen("INVITE")) == 1
 
 
+async def test_a_made_up_call_leads_nowhere(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
+    """A trunk that writes a tag and a Route itself would call whom it likes, from the bank's address."""
+    async with open_edge(tmp_path / "edge", [bot.uri], trunks=[f"1 127.0.0.1 32 {trunk.port} north"]) as edge:
+        await until(lambda: edge.takes(bot.uri))
+        made_up = trunk.request(
+            "INVITE", edge.port, f"Route: <sip:{HOST}:{edge.port};lr>", to=f"sip:+48700100100@{HOST}:{other.port}"
+        )
+        to = next(line for line in made_up.split("\r\n") if line.startswith("To:"))
+        trunk.send(made_up.replace(to, f"{to};tag=mine"), edge.port)
+        await trunk.until("SIP/2.0 481")
+        assert not other.received
+        accepted = await established(trunk, edge)
+        trunk.within("BYE", accepted, edge.port, "99")
+        await bot.until("BYE")
+
+
 async def test_bots_call_queues_and_nobody_else(trunk: RawTrunk, bot: RawBot, other: RawBot, tmp_path: Path) -> None:
     """A bridged call by way of the edge; another host would be called at the bank's cost."""
     lists = ["1 127.0.0.9 32 0 north", f"3 127.0.0.1 32 {other.port} pbx"]
