@@ -18,6 +18,7 @@ from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.bridging import Bridging
+from voicebot.calls.lost import LostCalls
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.calls.tying import TypedCodes, by_header
 from voicebot.config.identity import May
@@ -232,6 +233,9 @@ async def open_service(
         sip.let_dial(_queues(bundle))
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
+        lost = LostCalls(stores.live, stores.records, metrics)
+        lost.start()
+        stack.push_async_callback(lost.close)
         metrics.read_from("voicebot_bridged_calls", lambda: calls.bridged)
         asterisk = await open_asterisk(
             settings.asterisk,

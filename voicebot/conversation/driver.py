@@ -142,6 +142,7 @@ class CallDriver(Reports):
         self._hang_up_reason: str | None = None
         self._handed_over = False
         self._rescued = False
+        self._nobody_hears = False
         self._over = False
 
     @property
@@ -291,6 +292,9 @@ class CallDriver(Reports):
                 assert_never(action)
 
     async def _say(self, say: Say) -> None:
+        if self._nobody_hears:  # nor would anybody tell us that it was played
+            self._facts.put(PlaybackStopped(say.mark, finished=False))
+            return
         try:
             await self._stage.say(say)
         except Exception as error:  # whoever cannot be spoken to reaches a human
@@ -458,6 +462,7 @@ class CallDriver(Reports):
 
     async def _on_hold_changed(self, fact: HoldChanged) -> None:
         """On hold everything waits; after it the question is put again. What the caller did not hear was not said."""
+        self._nobody_hears = self._nobody_hears and fact.held
         if fact.held == self._hold.on or self._over:
             return
         if fact.held:
@@ -502,6 +507,7 @@ class CallDriver(Reports):
         if self._over or self._handing_over.under_way or self._hang_up_reason is not None or self._rescued:
             return
         self._journal.note("put_through_now", why=fact.why)
+        self._nobody_hears = self._hold.on
         self._hold.forget()  # on hold or not: there is no later
         await self._switch_to_rescue(fact.why)
 

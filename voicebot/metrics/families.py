@@ -84,6 +84,11 @@ FAMILIES: Mapping[str, Family] = {
             wrong="Many failed or rescued: look for call.rescued and call.pipeline in the log.",
         ),
         _counter(
+            "voicebot_calls_lost_total",
+            "Calls whose process died, or its machine; counted by the process that closed their record.",
+            wrong="A process was killed or crashed, its callers went to the PBX's default queue: look at its last log lines.",
+        ),
+        _counter(
             "voicebot_callers_marked_total",
             "Calls of a number that is barred, or that calls too often: the agent is told, and others go before.",
             "why",

@@ -108,6 +108,10 @@ class RecordStore:
         """Keep a call that is over. Returns at once, never raises."""
         self._writer.put(CallRecord(self._kept(summary), tuple(lines), self.number_hash(summary.number)))
 
+    def save_as_known(self, summary: CallSummary, lines: Sequence[dict[str, Any]]) -> None:
+        """Keep a call of which others told us: its number is shortened already, so that it has no hash. Returns at once."""
+        self._writer.put(CallRecord(summary, tuple(lines)))
+
     def _kept(self, summary: CallSummary) -> CallSummary:
         return summary if self._keep_numbers else summary.with_short_number()
 

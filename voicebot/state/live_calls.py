@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import structlog
@@ -19,7 +20,15 @@ from voicebot.state.renewal import Renewal
 from voicebot.state.shared import PREFIX, SharedState
 
 LEASE_S = 30.0
+LOST_AFTER_S = 180.0
+"""A lease that ended so long ago is not renewed any more: its process died, or its machine. Until then whoever shares the dead
+process's disk writes a better record (see `voicebot.records.under_way`)."""
+_KEPT_S = 24 * 3600.0
+"""What is known of a call is kept so long after its lease: somebody has closed its record by then."""
+_CLAIM_S = 120.0
+"""Whoever closes a call's record has so long for it; after that another one may."""
 _INDEX = f"{PREFIX}live"
+_LOST_AT_ONCE = 100
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +49,16 @@ class LiveCall:
     queue: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LostCall:
+    """A call whose process died, as far as it is known."""
+
+    call: LiveCall
+    """The number shortened."""
+    seen: datetime
+    """When its process was last heard of."""
+
+
 _codec = Codec(LiveCall)
 
 
@@ -49,8 +68,8 @@ def shown(call: LiveCall) -> dict[str, Any]:
 
 
 class LiveCalls:
-    """Every process keeps its own calls here and leases them to the state server: the calls of a crashed process disappear when
-    their lease ends.
+    """Every process keeps its own calls here and leases them to the state server: the calls of a crashed process disappear from
+    the screens when their lease ends, and another process closes their records.
     """
 
     def __init__(self, shared: SharedState, *, clock: Callable[[], float] = time.time, renewal: Renewal | None = None) -> None:
@@ -89,6 +108,39 @@ class LiveCalls:
     def ended(self, call_id: str) -> None:
         """A call is over."""
         self._own.pop(call_id, None)
+        self.closed(call_id)
+
+    async def take_lost(self) -> list[LostCall]:
+        """Calls of dead processes that nobody has taken yet, ours now: no other process gets them, unless we do not say within
+        two minutes that they are `closed`. Raises StateError.
+        """
+
+        async def old(redis: Redis) -> list[str]:
+            until = self._clock() - LOST_AFTER_S
+            return cast("list[str]", await redis.zrangebyscore(_INDEX, "-inf", until, start=0, num=_LOST_AT_ONCE))
+
+        ids = [call_id for call_id in await self._shared.ask(old) if call_id not in self._own]
+        return [lost for call_id in ids if (lost := await self._taken(call_id)) is not None]
+
+    async def _taken(self, call_id: str) -> LostCall | None:
+        async def claim(redis: Redis) -> tuple[bool, float | None, str | None]:
+            async with redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(_claim(call_id), "1", nx=True, px=int(_CLAIM_S * 1000))
+                pipeline.zscore(_INDEX, call_id)
+                pipeline.get(_key(call_id))
+                ours, lease, text = await pipeline.execute()
+            return bool(ours), lease, text
+
+        ours, lease, text = await self._shared.ask(claim)
+        if not ours or lease is None or lease > self._clock() - LOST_AFTER_S:
+            return None  # another process has it, or its own renewed it meanwhile
+        for call in _readable([text]):
+            return LostCall(call, datetime.fromtimestamp(lease - LEASE_S, UTC))
+        self.closed(call_id)  # nothing is known of it any more
+        return None
+
+    def closed(self, call_id: str) -> None:
+        """The record of a lost call is written."""
 
         def forget(pipeline: Pipeline) -> None:
             pipeline.zrem(_INDEX, call_id)
@@ -114,7 +166,7 @@ class LiveCalls:
         def write(pipeline: Pipeline) -> None:
             # read the clock when written: a lease that waited for the server must not be an expired one
             pipeline.zadd(_INDEX, {call.call_id: self._clock() + LEASE_S})
-            pipeline.set(_key(call.call_id), json.dumps(shown(call)), px=int(LEASE_S * 1000))
+            pipeline.set(_key(call.call_id), json.dumps(shown(call)), px=int((LEASE_S + _KEPT_S) * 1000))
 
         self._shared.write_later(_key(call.call_id), write)
 
@@ -135,3 +187,7 @@ def _readable(texts: Iterable[str | None]) -> Iterator[LiveCall]:
 
 def _key(call_id: str) -> str:
     return f"{PREFIX}live:{call_id}"
+
+
+def _claim(call_id: str) -> str:
+    return f"{PREFIX}lost:{call_id}"
