@@ -18,6 +18,7 @@ from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.bridging import Bridging
+from voicebot.calls.load import LoadLevel, LoadMeter, LoadSampler
 from voicebot.calls.lost import LostCalls
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.calls.tying import TypedCodes, by_header
@@ -224,7 +225,8 @@ async def open_service(
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         traces = Traces(settings.sip.trace)
         session = shared.session(engines.understanding, (*sinks, traces.noted))
-        call_services = _call_services(settings, session, engines, stores, shared.identity)
+        load = LoadMeter(settings.limits.load)
+        call_services = replace(_call_services(settings, session, engines, stores, shared.identity), load=load)
         calls = CallServer(call_services)
         progress("opening the line")
         directory = _directory(settings, stack)
@@ -255,6 +257,8 @@ async def open_service(
         for endpoint in endpoints:
             await endpoint.start()
             stack.push_async_callback(endpoint.close)
+        await _measure_load(load, metrics, stack)
+        sip.overloaded = lambda: load.level is LoadLevel.REFUSE
         _count_endpoints(metrics, stores, endpoints)
         count_trunks(metrics, sip)
         read_disk(metrics, settings.state.data_dir)
@@ -262,6 +266,7 @@ async def open_service(
         parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
         parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
         parts += _asterisk_queues(settings, shared, metrics, clock, stack)
+        parts.append(Part("load", lambda: None if load.level is LoadLevel.NORMAL else f"too high: {load.level.name.lower()}"))
         if isinstance(directory, CrmDirectory):
             parts.append(Part("crm", lambda: None if directory.available else "does not answer: calls go on without hints"))
         look = count_parts(metrics, parts)
@@ -390,6 +395,14 @@ def _carriers(settings: Settings, calls: CallServer, directory: CustomerDirector
         wanted, calls.serve, max_calls=limits.max_calls, max_call_s=limits.max_call_s + 60, directory=directory
     )
     return (endpoint,) if wanted.used else ()
+
+
+async def _measure_load(load: LoadMeter, metrics: Metrics, stack: AsyncExitStack) -> None:
+    sampler = LoadSampler(load)
+    await sampler.start()
+    stack.push_async_callback(sampler.close)
+    metrics.read_from("voicebot_load_level", lambda: float(load.level))
+    metrics.read_from("voicebot_event_loop_lag_seconds", lambda: load.lag_s)
 
 
 def _count_endpoints(metrics: Metrics, stores: Stores, endpoints: Sequence[Endpoint]) -> None:

@@ -16,11 +16,23 @@ from dialogs.events import Action, CallStarted, CollectKeys, Event, HangUp, KeyP
 from tests.voicebot.handoff.receiver import receiving
 from tests.voicebot.running import open_service
 from tests.voicebot.state.servers import StateServer, back, other, server
+from voicebot.calls.load import LoadLevel
 from voicebot.calls.server import CallServer
 from voicebot.handoff.callbacks import Callback, CallbackStore
 from voicebot.handoff.store import HandOffStore
+from voicebot.health.report import report
 from voicebot.records.journal import Line
-from voicebot.softphone import Keys, OnTransfer, Pause, Play, UntilEnded, UntilSilent, UntilSpeaking
+from voicebot.softphone import (
+    CallScript,
+    Keys,
+    OnTransfer,
+    Pause,
+    Play,
+    UntilEnded,
+    UntilSilent,
+    UntilSpeaking,
+    run_script_process,
+)
 from voicebot.state.shared import SharedState
 
 __all__ = ["other", "server"]
@@ -123,6 +135,23 @@ async def test_while_secret_keys_are_entered_nothing_is_recorded_or_written(tmp_
         left = np.frombuffer(file.readframes(file.getnframes()), "<i2")[::2]
         loud = np.abs(left.reshape(-1)[: len(left) // 160 * 160].reshape(-1, 160)).max(axis=1) > 3000
         assert 0.6 < loud.sum() * 160 / file.getframerate() < 1.4, "of two tones of a second each, one was recorded"
+
+
+async def test_a_process_with_too_much_to_do_refuses_calls_on_the_wire_and_health_says_why(tmp_path: Path) -> None:
+    """So that the trunk takes its next target; any lag at all is too much here, and it is measured."""
+    load = {"keys_only_lag_ms": 1e-6, "queue_lag_ms": 1e-6, "refuse_lag_ms": 1e-6, "over_s": 0.2, "calm_s": 600}
+    async with open_service(tmp_path, limits={"load": load}) as service:
+        host, port = service.service.sip.address
+        meter = service.service.call_services.load
+        assert meter is not None
+        async with asyncio.timeout(60):
+            while meter.level is not LoadLevel.REFUSE:
+                await asyncio.sleep(0.05)
+        script = CallScript(f"sip:+48225550100@{host}:{port}", (UntilEnded(20),), number="+48600100200", max_s=30.0)
+        (refused,) = await run_script_process([script], host="127.0.0.1")
+        assert (refused.answered, refused.status) == (False, 503)
+        told = await report(service.service.parts)
+        assert told["parts"]["load"] == {"ok": False, "needed": False, "why": "too high: refuse"}
 
 
 async def test_stopping_lets_calls_and_chats_end_and_takes_no_more(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from dialogs.events import (
 from voicebot.calls.app_screen import AppScreen, ShownStage
 from voicebot.calls.bridging import Bridging, CallSwitchboard
 from voicebot.calls.last_words import speak_on
+from voicebot.calls.load import LoadLevel, LoadMeter
 from voicebot.calls.tying import Tie, TypedCodes
 from voicebot.conversation.driver import CallDriver
 from voicebot.conversation.limits import DEFAULTS, LAST_WORDS_S
@@ -85,6 +86,8 @@ class CallServices:
     still_s: float = 0.0
     """See `DriverSettings.still_s`."""
     turns: TurnSettings = field(default_factory=TurnSettings)
+    load: LoadMeter | None = None
+    """How loaded the process is; None: nobody measures."""
     tie: Tie | None = None
     """Ties a call to the customer whose ticket it brings; None: no call brings one."""
     codes: TypedCodes | None = None
@@ -120,7 +123,7 @@ class CallServer:
         with call_logged(call_id):
             admitted = Admitted.YES
             with aside("admission"):  # a counter that broke refuses nobody
-                admitted = await self._services.admission.admit(call_id)
+                admitted = await self._admitted(call_id)
             if admitted is not Admitted.YES:
                 log.warning("call refused", code="telephony.limit", why=admitted.value)
                 with aside("measures"):
@@ -140,8 +143,21 @@ class CallServer:
                 with aside("measures"):
                     self._measure(leg)
 
+    async def _admitted(self, call_id: str) -> Admitted:
+        if self._load() is LoadLevel.REFUSE:
+            return Admitted.OVERLOADED
+        return await self._services.admission.admit(call_id)
+
+    def _load(self) -> LoadLevel:
+        return self._services.load.level if self._services.load is not None else LoadLevel.NORMAL
+
     async def _serve(self, call_id: str, leg: Leg, caller: Caller) -> None:
-        call = ServedCall(call_id, leg, caller, self._services)
+        services, level = self._services, self._load()
+        if level is not LoadLevel.NORMAL:
+            services = replace(services, recognisers={})
+        call = ServedCall(call_id, leg, caller, services)
+        if level >= LoadLevel.QUEUE:
+            call.put_through_now("overload")
         self._live.add(call)
         try:
             await call.run()
@@ -321,7 +337,7 @@ class ServedCall:
             activity=services.new_activity(leg.sample_rate),
             decides=self._shared.understanding.decides,
             settings=services.turns,
-            measured=self.session.recognised,
+            measured=self._recognised,
         )
         transport = LegTransport(leg, heard=self._heard, spoken=self._spoken)
         voice = Voice(services.speaker.pcm, leg.sample_rate)
@@ -333,6 +349,11 @@ class ServedCall:
                 driver.put_through_now(self._put_through)
             await driver.run()
         return driver.outcome
+
+    def _recognised(self, language: str, result: str, seconds: float) -> None:
+        self.session.recognised(language, result, seconds)
+        if self._services.load is not None:
+            self._services.load.recognised(result)
 
     def _new_driver(self, steering: Steering) -> CallDriver:
         services, shared = self._services, self._shared

@@ -77,6 +77,16 @@ FAMILIES: Mapping[str, Family] = {
         ),
         # calls
         _gauge("voicebot_live_calls", "Calls under way in this process.", wrong="Near limits.max_calls: add a process."),
+        _gauge(
+            "voicebot_load_level",
+            "What calls that come now get: 0 everything, 1 keys only, 2 the default queue at once, 3 a refusal.",
+            wrong="Above 0: the machine is too busy for more calls; add a process or cores, or see limits.load.",
+        ),
+        _gauge(
+            "voicebot_event_loop_lag_seconds",
+            "How late the event loop is, 95th percentile of the last seconds (half of limits.load.over_s).",
+            wrong="Above 0.1: sound begins to stutter; fewer calls to a process.",
+        ),
         _counter(
             "voicebot_calls_total",
             "Calls that ended, by outcome.",
@@ -99,8 +109,9 @@ FAMILIES: Mapping[str, Family] = {
             "voicebot_calls_refused_total",
             "Calls not admitted, by reason.",
             "reason",
-            wrong="process_full, shared_full: add a process, or raise limits.max_calls; draining: a process that stops.",
-            known=("process_full", "shared_full", "draining"),
+            wrong="process_full, shared_full: add a process, or raise limits.max_calls; draining: a process that stops; "
+            "overloaded: see voicebot_load_level.",
+            known=("process_full", "shared_full", "draining", "overloaded"),
         ),
         _counter(
             "voicebot_web_calls_total",

@@ -24,6 +24,7 @@ class Admitted(StrEnum):
     PROCESS_FULL = "process_full"
     SHARED_FULL = "shared_full"
     DRAINING = "draining"
+    OVERLOADED = "overloaded"
 
 
 class Admission:

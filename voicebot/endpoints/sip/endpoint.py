@@ -89,6 +89,8 @@ class SipEndpoint:
         self._no_legs = asyncio.Event()
         self._no_legs.set()
         self._draining = False
+        self.overloaded: Callable[[], bool] = lambda: False
+        """Asked before a call is taken, from any thread."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._shutting_down = False
         self._refused = 0
@@ -139,6 +141,8 @@ class SipEndpoint:
             return "the endpoint is closing"
         if self._draining:
             return "the endpoint takes no more calls"
+        if self.overloaded():
+            return "the load is too high"
         return "too many calls" if max(live, self._live) >= self.settings.max_calls else ""
 
     @property
