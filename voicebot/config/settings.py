@@ -49,17 +49,23 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 def _redis_can_read(url: str) -> str:
     """The client's own message would quote a part of the password."""
-    from redis.connection import parse_url
+    from voicebot.state.address import check_address
 
     try:
-        parse_url(url)  # type: ignore[no-untyped-call]
+        check_address(url)
     except ValueError:
         raise ValueError(f"redis_url: is not in the right form; {REDIS_FORM}") from None
     return url
 
 
-REDIS_FORM = "write it like redis://host:6379/0, rediss://… or unix:///path, and / # ? @ in a password as %2F %23 %3F %40"
-RedisUrl = Annotated[str, StringConstraints(pattern=r"^(redis|rediss|unix)://\S+$"), AfterValidator(_redis_can_read)]
+REDIS_FORM = (
+    "write it like redis://host:6379/0, rediss://…, unix:///path or, with sentinels, "
+    "redis+sentinel://host:26379,other:26379/service/0 (a Redis Cluster cannot be used), and / # ? @ in a password as "
+    "%2F %23 %3F %40"
+)
+RedisUrl = Annotated[
+    str, StringConstraints(pattern=r"^((redis|rediss)(\+sentinel)?|unix)://\S+$"), AfterValidator(_redis_can_read)
+]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text, strict=False)))]
 

@@ -13,9 +13,19 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import DataError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    DataError,
+    MovedError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from voicebot.errors import StateError, StateUnavailable
+from voicebot.state.address import StateClient
 from voicebot.state.breaker import CircuitBreaker
 from voicebot.tasks import cancelled
 
@@ -38,7 +48,7 @@ class SharedState:
     """
 
     def __init__(self, url: str, *, deadline_s: float = DEADLINE_S, breaker: CircuitBreaker | None = None) -> None:
-        self._redis: Redis = Redis.from_url(
+        self._client = StateClient(
             url,
             decode_responses=True,
             socket_timeout=deadline_s,
@@ -46,6 +56,7 @@ class SharedState:
             retry=Retry(NoBackoff(), 0),  # a caller waits: the breaker and the writer decide about trying again
             protocol=2,
         )
+        self._redis = self._client.redis
         self._deadline = deadline_s
         self._breaker = breaker or CircuitBreaker()
         self._pending: dict[str, Write] = {}
@@ -79,8 +90,7 @@ class SharedState:
             await cancelled(self._writer)
             self._writer = None
         await cancelled(*self._asking)
-        with suppress(RedisError, OSError):
-            await self._redis.aclose()
+        await self._client.close()
 
     async def ask(self, question: Callable[[Redis], Awaitable[T]]) -> T:
         """The answer to `question`. Raises StateUnavailable within the deadline, at once while the breaker is open; StateError
@@ -202,6 +212,8 @@ class SharedState:
 
 def _refusal(error: RedisError) -> str:
     """The server's words, without the command that they are about, which holds what was to be kept."""
+    if isinstance(error, MovedError | AskError | ClusterDownError):
+        return "it is a Redis Cluster, which keeps no two keys together: name one server in state.redis_url, or its sentinels"
     return str(error).rpartition("of pipeline caused error: ")[2].partition(", with args beginning with")[0]
 
 
