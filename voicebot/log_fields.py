@@ -86,6 +86,7 @@ FIELDS: Mapping[str, LogField] = {
     "error": LogField(FieldType.TEXT, "An error's type, and its message where that cannot hold what a person said."),
     "exit": LogField(FieldType.TEXT, "The exit code of a process, or why it could not be started."),
     "needs_restart": LogField(FieldType.TEXT, "Settings that were changed and are not in force yet."),
+    "load": LogField(FieldType.NAME, "What calls that come now get: normal, keys_only, queue or refuse."),
     "on": LogField(FieldType.FLAG, "Whether a switch is on."),
     # how many
     "status": LogField(FieldType.COUNT, "A SIP status."),
@@ -96,6 +97,7 @@ FIELDS: Mapping[str, LogField] = {
     "waiting": LogField(FieldType.COUNT, "Records that wait to be written."),
     "pending": LogField(FieldType.COUNT, "State writes that wait for the server."),
     "calls": LogField(FieldType.COUNT, "Calls."),
+    "lag_ms": LogField(FieldType.COUNT, "How late the event loop is, in milliseconds (95th percentile)."),
     "seconds": LogField(FieldType.NUMBER, "How long it lasted."),
     "pause_s": LogField(FieldType.NUMBER, "Seconds until the next try."),
     "files_without_call": LogField(FieldType.COUNT, "Recordings and call files that no record named."),

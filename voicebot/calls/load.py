@@ -118,9 +118,9 @@ class LoadMeter:
     def _change(self, level: LoadLevel) -> None:
         lag_ms = round(self.lag_s * 1000)
         if level > self._level:
-            log.warning("load is too high for more calls like these", code="calls.load", level=level.name.lower(), lag_ms=lag_ms)
+            log.warning("load is too high for more calls like these", code="calls.load", load=level.name.lower(), lag_ms=lag_ms)
         else:
-            log.info("load has fallen", level=level.name.lower(), lag_ms=lag_ms)
+            log.info("load has fallen", load=level.name.lower(), lag_ms=lag_ms)
         self._level = level
         self._cool_at = self._hot_at = self._clock()
 
