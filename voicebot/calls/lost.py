@@ -90,6 +90,6 @@ class LostCalls:
             if not await self._records.flush():
                 return False  # whoever takes it next tries again
             self._metrics.count("voicebot_calls_lost_total")
-            log.warning("a call was lost with its process", code="call.lost", lost_call=call.call_id, seen=ended.isoformat())
+            log.warning("a call was lost with its process", code="call.lost", call_id=call.call_id, queue=call.queue)
         self._live.closed(call.call_id)
         return new
