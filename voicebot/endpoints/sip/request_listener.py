@@ -145,7 +145,7 @@ class RequestListener:
             self.source = message.source
             match message.method:
                 case "OPTIONS":
-                    return self._unavailable(message) or self._answer(message, 200, "OK", _CAN)
+                    return self._asked(message)
                 case "INVITE" | "UPDATE":
                     return self._offered(message)
                 case "INFO":
@@ -165,7 +165,7 @@ class RequestListener:
     def _offered(self, message: StackMessage) -> bool:
         head, source, rules = message.head, message.source[0], self._rules
         headers = header_values(head)
-        begun = ";tag=" in headers.get("to", "").lower().replace(" ", "")
+        begun = _in_dialog(headers)
         begins = message.method == "INVITE" and not begun
         if begins:
             if self._unavailable(message):
@@ -190,6 +190,14 @@ class RequestListener:
         if goes_on and not is_acceptable(message.body, rules.codecs, encryption=rules.encryption):
             return self._reply(message, 488, "Not Acceptable Here", b"")
         return False
+
+    def _asked(self, message: StackMessage) -> bool:
+        """Whether a call can be taken; inside a dialog, whether the call is still there: an edge ends what a dead bot left."""
+        if not _in_dialog(header_values(message.head)):
+            return self._unavailable(message) or self._answer(message, 200, "OK", _CAN)
+        if stack().uag_call_find(message.call_id):
+            return self._answer(message, 200, "OK", _CAN)
+        return self._answer(message, 481, "Call/Transaction Does Not Exist", b"")
 
     def _unavailable(self, message: StackMessage) -> bool:
         """503 when no call can be taken: the trunk tries its next route, and asks again (RFC 3261, 21.5.4)."""
@@ -242,6 +250,11 @@ class RequestListener:
         """Answer within a call: a repetition gets the same answer, and is no second key."""
         error = stack().sip_treplyf(None, None, self._sip, message.address, False, status, reason.encode(), headers + _EMPTY)
         return not error
+
+
+def _in_dialog(headers: Mapping[str, str]) -> bool:
+    """Whether the request belongs to a call (RFC 3261, 12.2)."""
+    return ";tag=" in headers.get("to", "").lower().replace(" ", "")
 
 
 def _cut(message: StackMessage, headers: Mapping[str, str]) -> None:

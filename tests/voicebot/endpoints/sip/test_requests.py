@@ -54,6 +54,17 @@ async def test_full_is_503_with_retry_after_and_says_so_to_options(start_bot: St
     assert (await options(asker)).status == 200
 
 
+async def test_options_inside_a_call_tell_whether_it_is_still_there(start_bot: StartBot, open_probe: OpenProbe) -> None:
+    """A bot that died and is back knows nothing of its calls: what asks for them must hear so, and can end them."""
+    bot = await start_bot(settings(max_calls=1))
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe)
+    assert (await options(probe)).status == 200, "the endpoint is full, but this call is there"
+    await probe.bye()
+    await end_of(leg)
+    assert (await options(probe)).status == 481
+
+
 async def test_a_burst_is_refused_above_the_limit_by_503_alone(start_bot: StartBot, open_probe: OpenProbe) -> None:
     bot = await start_bot(settings(max_calls=3))
     probes = [await open_probe(bot) for _ in range(12)]
