@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -40,16 +39,16 @@ class Admission:
         *,
         max_calls: int,
         max_shared_calls: int | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         renewal: Renewal | None = None,
     ) -> None:
-        """`max_shared_calls` counts over all processes with the same state server. `clock` counts leases: it is the machine's
-        own, in seconds, since all processes must agree on it.
+        """`max_shared_calls` counts over all processes with the same state server. `clock` counts leases, in seconds: by default
+        the state server's, since all processes must agree on it.
         """
         self._shared = shared
         self._max_calls = max_calls
         self._max_shared = max_shared_calls
-        self._clock = clock
+        self._clock = clock or shared.now
         self._own: set[str] = set()
         self._draining = False
         self._renewal = renewal or Renewal("admission")

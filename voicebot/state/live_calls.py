@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,10 +71,10 @@ class LiveCalls:
     the screens when their lease ends, and another process closes their records.
     """
 
-    def __init__(self, shared: SharedState, *, clock: Callable[[], float] = time.time, renewal: Renewal | None = None) -> None:
-        """`clock` counts leases: it is the machine's own, in seconds, since all processes must agree on it."""
+    def __init__(self, shared: SharedState, *, clock: Callable[[], float] | None = None, renewal: Renewal | None = None) -> None:
+        """`clock` counts leases, in seconds: by default the state server's, since all processes must agree on it."""
         self._shared = shared
-        self._clock = clock
+        self._clock = clock or shared.now
         self._own: dict[str, LiveCall] = {}
         self._renewal = renewal or Renewal("live-calls")
 

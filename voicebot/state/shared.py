@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import islice
@@ -36,6 +37,7 @@ DEADLINE_S = 0.2
 PREFIX = "voicebot:"
 _MOST_PENDING = 50_000
 _BATCH = 500
+_TIME_S = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +67,20 @@ class SharedState:
         self._drained.set()
         self._writer: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[Any]] = set()
+        self._ahead: float | None = None
+        """Of the server's time of day, before our monotonic clock, in seconds."""
+        self._timing: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """The server's time of day in seconds, which all processes share: a machine whose clock is stepped or wrong must not take
+        the leases of others. This machine's own until the server has told it.
+        """
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+    @property
+    def knows_time(self) -> bool:
+        """Whether the server has told its time."""
+        return self._ahead is not None
 
     @property
     def available(self) -> bool:
@@ -80,6 +96,7 @@ class SharedState:
         """Begin writing in the background."""
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_forever(), name="state-writer")
+            self._timing = asyncio.create_task(self._keep_time(), name="state-time")
 
     async def close(self, grace_s: float = 1.0) -> None:
         """Write what waits, for `grace_s` at most, and disconnect."""
@@ -87,7 +104,7 @@ class SharedState:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
                     await self._drained.wait()
-            await cancelled(self._writer)
+            await cancelled(self._writer, self._timing)
             self._writer = None
         await cancelled(*self._asking)
         await self._client.close()
@@ -172,6 +189,19 @@ class SharedState:
     async def flush(self) -> None:
         """Wait until nothing waits to be written."""
         await self._drained.wait()
+
+    async def _keep_time(self) -> None:
+        """For ever: what time it is at the server."""
+
+        async def told(redis: Redis) -> float:
+            seconds, micros = await redis.time()
+            return float(seconds) + float(micros) / 1e6
+
+        while True:
+            with suppress(StateError):
+                before = time.monotonic()
+                self._ahead = await self.ask(told) - (before + time.monotonic()) / 2
+            await asyncio.sleep(_TIME_S if self._ahead is not None else self._deadline)
 
     async def _write_forever(self) -> None:
         while True:

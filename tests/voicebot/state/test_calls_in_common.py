@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -112,6 +113,25 @@ async def test_slots_of_a_crashed_process_are_free_again_after_their_lease(share
     assert await here.admit("a") is Admitted.YES
     assert await there.admit("b") is Admitted.SHARED_FULL
     clock.now += LEASE_S + 1
+    assert await there.admit("b") is Admitted.YES
+
+
+async def test_a_machine_whose_clock_is_stepped_takes_no_slots_of_others(
+    shared: SharedState, other: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour ahead, every lease of the others would have ended."""
+    real = time.time
+    for state in (shared, other):
+        async with asyncio.timeout(20):
+            while abs(state.now() - real()) > 1 or not state.knows_time:
+                await asyncio.sleep(0.01)
+    here, there = (Admission(state, max_calls=10, max_shared_calls=1) for state in (shared, other))
+    assert await here.admit("a") is Admitted.YES
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    assert await there.admit("b") is Admitted.SHARED_FULL
+    monkeypatch.setattr(time, "time", lambda: real() - 3600)
+    here.release("a")
+    await shared.flush()
     assert await there.admit("b") is Admitted.YES
 
 
