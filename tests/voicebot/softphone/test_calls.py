@@ -86,7 +86,7 @@ async def test_a_refused_call_reports_the_status() -> None:
     reports, _ = await _call(
         CallScript("sip:nowhere", (Pause(2.0),), name="first"), CallScript("sip:nowhere", delay_s=0.5), max_calls=1
     )
-    assert [(report.answered, report.status) for report in reports] == [(True, 0), (False, 486)]
+    assert [(report.answered, report.status) for report in reports] == [(True, 0), (False, 503)]
 
 
 async def test_a_step_that_waits_in_vain_is_reported_and_the_script_goes_on() -> None:
