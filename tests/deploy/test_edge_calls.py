@@ -39,7 +39,7 @@ EMERGENCY = (UntilSpeaking(0.3), Keys("91"), UntilEnded(40))
 
 
 @dataclass
-class House:
+class Hotline:
     """An edge, and bots that share their state."""
 
     edge: Edge
@@ -71,7 +71,7 @@ def rtp_ports(at: int) -> tuple[int, int]:
 
 
 @pytest.fixture
-async def house(server: StateServer, tmp_path: Path) -> AsyncIterator[House]:
+async def hotline(server: StateServer, tmp_path: Path) -> AsyncIterator[Hotline]:
     """Two bots behind an edge."""
     ports = [free_port(HOST), free_port(HOST)]
     async with AsyncExitStack() as stack:
@@ -84,7 +84,7 @@ async def house(server: StateServer, tmp_path: Path) -> AsyncIterator[House]:
             )
         )
         await until(lambda: all(edge.takes(bot.uri) for bot in bots))
-        yield House(edge, list(bots), tmp_path, sections, stack)
+        yield Hotline(edge, list(bots), tmp_path, sections, stack)
 
 
 def arrived(report: CallReport) -> bool:
@@ -96,28 +96,28 @@ def all_arrived(reports: Sequence[CallReport]) -> bool:
     return all(report.put_through for report in reports)
 
 
-async def test_calls_are_shared_and_when_a_bot_dies_no_new_call_is_lost(house: House) -> None:
+async def test_calls_are_shared_and_when_a_bot_dies_no_new_call_is_lost(hotline: Hotline) -> None:
     """Killed without a word: the next call comes before the edge has noticed, and is answered by the other one."""
-    script = house.script(*EMERGENCY)
-    assert all_arrived(await house.call(script, script, script, script))
-    assert [len(bot.calls) for bot in house.bots] == [2, 2]
-    under_way = asyncio.create_task(house.call(house.script(UntilEnded(80))))
-    await until(lambda: any(len(bot.calls) == 3 for bot in house.bots))
-    dead, other = sorted(house.bots, key=lambda bot: -len(bot.calls))
+    script = hotline.script(*EMERGENCY)
+    assert all_arrived(await hotline.call(script, script, script, script))
+    assert [len(bot.calls) for bot in hotline.bots] == [2, 2]
+    under_way = asyncio.create_task(hotline.call(hotline.script(UntilEnded(80))))
+    await until(lambda: any(len(bot.calls) == 3 for bot in hotline.bots))
+    dead, other = sorted(hotline.bots, key=lambda bot: -len(bot.calls))
     dead.process.kill()
     await dead.process.wait()
-    reports = await house.call(*[script] * 3)
+    reports = await hotline.call(*[script] * 3)
     assert all_arrived(reports), [report.close_reason for report in reports]
     assert {report.transfer_target.partition("@")[0] for report in reports} == {"sip:card_emergency"}
     assert len(other.calls) == 5
     (cut_off,) = await under_way
     assert (cut_off.timed_out, cut_off.put_through) == ((), False), "its PBX goes on with the caller: the edge hung up"
-    back = await house.start(house.bots.index(dead))
-    assert all_arrived(await house.call(script, script))
+    back = await hotline.start(hotline.bots.index(dead))
+    assert all_arrived(await hotline.call(script, script))
     assert len(back.calls) == 1, "one that is back has calls again"
 
 
-async def test_a_rolling_restart_drops_nobody(house: House) -> None:
+async def test_a_rolling_restart_drops_nobody(hotline: Hotline) -> None:
     """One bot after the other is stopped, as a deploy does, under callers in every phase; calls come in all the time."""
     phases = {
         "listens": (UntilEnded(60),),
@@ -128,20 +128,20 @@ async def test_a_rolling_restart_drops_nobody(house: House) -> None:
     }
     ringing = {"is being transferred": OnTransfer.IGNORE}
     scripts = [
-        house.script(*steps, name=name, delay_s=3.0 * turn + 0.5 * at, on_transfer=ringing.get(name, OnTransfer.ACCEPT))
+        hotline.script(*steps, name=name, delay_s=3.0 * turn + 0.5 * at, on_transfer=ringing.get(name, OnTransfer.ACCEPT))
         for turn in range(9)
         for at, (name, steps) in enumerate(phases.items())
     ]
-    calls = asyncio.create_task(house.call(*scripts))
+    calls = asyncio.create_task(hotline.call(*scripts))
     restarted = 0
     for at in (0, 1):
-        bot = house.bots[at]
+        bot = hotline.bots[at]
         await until(lambda bot=bot: len(bot.calls) >= 4)  # type: ignore[misc]
         assert not calls.done(), "they call all the while"
         assert await bot.stop() == 0
         restarted += len(bot.calls)
-        await house.start(at)
+        await hotline.start(at)
     reports = await calls
     dropped = [(report.call, report.status, report.close_reason) for report in reports if not arrived(report)]
     assert dropped == []
-    assert 8 <= restarted < len(reports)
+    assert restarted >= 8, "calls were under way on the bots that stopped"
