@@ -8,6 +8,20 @@ from typing import Protocol
 
 from caller_id.rules import UNTRUSTED, CallerIdRules
 
+CARRIED_HEADERS = (
+    "P-Asserted-Identity",
+    "Remote-Party-ID",
+    "Privacy",
+    "Diversion",
+    "History-Info",
+    "Identity",
+    "P-Attestation-Indicator",
+    "User-to-User",
+    "X-Call-Ref",
+    "X-Ticket",
+)
+"""What caller id, diversion and hand-off read of an INVITE, beside From and To."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallOffer:

@@ -26,6 +26,7 @@ from voicebot.conversation.session import SessionServices, utc_now
 from voicebot.endpoints.web_call.dialog import AppStacks
 from voicebot.endpoints.web_call.session import AppSessions
 from voicebot.handoff.callback_service import CallbackService
+from voicebot.health.asked import lacking, told_health, told_metrics
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import KEPT_S
@@ -138,7 +139,7 @@ async def open_web(
         stack.push_async_callback(asking.aclose)
         # anybody may ask for the health: the calls' process must not be asked as often
         calls_trouble = Kept(lambda: _calls_trouble(asking), KEPT_S)
-        calls_metrics = Kept(lambda: _calls_metrics(asking), KEPT_S)
+        calls_metrics = Kept(lambda: told_metrics(asking), KEPT_S)
         parts = WebParts(
             token=await _token(settings, stores),
             handoffs=stores.handoffs,
@@ -253,19 +254,7 @@ def _count_web(metrics: Metrics, chat: ChatServer | None, servers: Sequence[Http
 
 async def _calls_trouble(client: httpx.AsyncClient) -> Trouble:
     """How the calls' process is: it says so itself on its local socket."""
-    try:
-        told = (await client.get("/health/ready")).json()
-    except (httpx.HTTPError, ValueError):
+    told = await told_health(client)
+    if not told:
         return "the calls' process does not answer"
-    if told.get("ready"):
-        return None
-    return ", ".join(f"{name}: {part['why']}" for name, part in told.get("parts", {}).items() if not part["ok"]) or "not ready"
-
-
-async def _calls_metrics(client: httpx.AsyncClient) -> str:
-    """Nothing while it does not answer: the health says so."""
-    try:
-        answer = await client.get("/metrics")
-    except httpx.HTTPError:
-        return ""
-    return answer.text if answer.status_code == httpx.codes.OK else ""
+    return None if told.get("ready") else lacking(told) or "not ready"

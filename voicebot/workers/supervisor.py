@@ -16,6 +16,7 @@ from voicebot.config.settings import Settings
 from voicebot.endpoints.sip.ports import check_free
 from voicebot.endpoints.sip.tracing.gathered import gathered_routes
 from voicebot.errors import StateError
+from voicebot.health.asked import lacking, told_health, told_metrics
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
@@ -180,29 +181,18 @@ async def _trouble(process: CallsProcess, asking: httpx.AsyncClient) -> Trouble:
     if (trouble := process.trouble()) is not None:
         return trouble
     told = await _told_by(process, asking)
-    lacking = [f"{name}: {part['why']}" for name, part in told.get("parts", {}).items() if not part["ok"]]
-    return ", ".join(lacking) or (None if told.get("ready") else "does not answer")
+    return lacking(told) or (None if told.get("ready") else "does not answer")
 
 
 async def _told_by(process: CallsProcess, asking: httpx.AsyncClient) -> dict[str, Any]:
-    """How a worker is: it says so itself on its local socket; nothing while it does not answer."""
+    """How a worker is; nothing while it does not answer."""
     if process.addresses is None or process.trouble() is not None:
         return {}
-    try:
-        return dict((await asking.get(f"{_url(process.addresses)}/health/ready")).json())
-    except (httpx.HTTPError, ValueError):
-        return {}
+    return await told_health(asking, _url(process.addresses))
 
 
 async def _metrics(process: CallsProcess, asking: httpx.AsyncClient) -> str:
-    """Nothing while it does not answer: the health says so."""
-    if process.addresses is None:
-        return ""
-    try:
-        answer = await asking.get(f"{_url(process.addresses)}/metrics")
-    except httpx.HTTPError:
-        return ""
-    return answer.text if answer.status_code == httpx.codes.OK else ""
+    return await told_metrics(asking, _url(process.addresses)) if process.addresses is not None else ""
 
 
 def _url(addresses: Addresses) -> str:

@@ -19,25 +19,13 @@ from voicebot.endpoints.asterisk.ari_leg import MEDIA_PREFIX, AriLeg
 from voicebot.endpoints.asterisk.media_server import MediaServer
 from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
-from voicebot.endpoints.leg import CallOffer
+from voicebot.endpoints.leg import CARRIED_HEADERS, CallOffer
 from voicebot.errors import StateError
 from voicebot.tasks import cancelled, ended
 
 log = logging.getLogger(__name__)
 
 TRUNK = "asterisk"
-_HEADERS = (
-    "P-Asserted-Identity",
-    "Remote-Party-ID",
-    "Privacy",
-    "Diversion",
-    "History-Info",
-    "Identity",
-    "P-Attestation-Indicator",
-    "User-to-User",
-    "X-Call-Ref",
-    "X-Ticket",
-)
 _CLOSE_S = 5.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _ORPHAN_S = 3.0
@@ -240,7 +228,9 @@ class AriEndpoint:
 
     async def _headers(self, event: AriEvent) -> dict[str, str]:
         """What Asterisk knows of the caller. What it does not answer is not known."""
-        wanted = {name.lower(): f"PJSIP_HEADER(read,{name})" for name in _HEADERS} if event.name.startswith("PJSIP/") else {}
+        wanted = (
+            {name.lower(): f"PJSIP_HEADER(read,{name})" for name in CARRIED_HEADERS} if event.name.startswith("PJSIP/") else {}
+        )
         wanted["presentation"] = "CALLERID(num-pres)"
         values = await asyncio.gather(
             *(self._ari.variable(event.channel, variable) for variable in wanted.values()), return_exceptions=True

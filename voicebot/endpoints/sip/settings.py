@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from baresip import Account, Config
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from voicebot.endpoints.leg import TransferTarget
+from voicebot.endpoints.leg import CARRIED_HEADERS, TransferTarget
 from voicebot.endpoints.sip.codecs import CODEC_SPECS, MEDIA_DIRECTIVES, WIDEBAND, Codec
 from voicebot.endpoints.sip.peers import Network, parse_networks
 from voicebot.endpoints.sip.provider.settings import SipHost, host_and_port
@@ -22,21 +22,8 @@ from voicebot.hosts import uri_host
 Transport = Literal["udp", "tcp", "tls"]
 MediaEncryption = Literal["none", "srtp", "srtp-mand", "dtls_srtp"]
 
-# What caller id, diversion and hand-off read; the stack exposes sixteen names at most.
-IDENTITY_HEADERS = (
-    "From",
-    "To",
-    "P-Asserted-Identity",
-    "Remote-Party-ID",
-    "Privacy",
-    "Diversion",
-    "History-Info",
-    "Identity",
-    "P-Attestation-Indicator",
-    "User-to-User",
-    "X-Call-Ref",
-    "X-Ticket",
-)
+# the stack exposes sixteen names at most
+IDENTITY_HEADERS = ("From", "To", *CARRIED_HEADERS)
 APP_SESSION = "X-App-Session"
 """Of INVITEs of our own, which the app's calls come by."""
 _MAX_HEADERS = 16
