@@ -13,6 +13,7 @@ from voicebot.cli.keeping.customers import app as customers_app
 from voicebot.cli.keeping.person import app as person_app
 from voicebot.cli.keeping.records import app as records_app
 from voicebot.cli.running.config import app as config_app
+from voicebot.cli.running.console import app as console_app
 from voicebot.cli.running.demo import demo
 from voicebot.cli.running.keys import app as keys_app
 from voicebot.cli.running.models import app as models_app
@@ -44,6 +45,7 @@ for name, group in {
     "prompts": prompts_app,
     "models": models_app,
     "config": config_app,
+    "console": console_app,
     "customers": customers_app,
     "records": records_app,
     "calls": calls_app,

@@ -51,6 +51,8 @@ def listeners(settings: Settings) -> list[Listener]:
         found.append(_one(("web", "port"), "the web API", "tcp", web.host, web.port))
     if web.enabled and web.chat.enabled and web.chat.port is not None:
         found.append(_one(("web", "chat", "port"), "the chat", "tcp", web.chat.host or web.host, web.chat.port))
+    if settings.console.enabled:
+        found.append(_one(("console", "port"), "the console", "tcp", settings.console.host, settings.console.port))
     found.append(_one(("health", "port"), "health and metrics", "tcp", settings.health.host, settings.health.port))
     return [each for each in found if each.first]  # 0: the system picks a free one
 

@@ -30,6 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from audio.recognisers.settings import RecogniserSettings
 from voicebot.chat.settings import ChatSettings
 from voicebot.config.callers import Callers, Customers
+from voicebot.config.console import ConsoleSettings
 from voicebot.config.identity import IdentitySettings
 from voicebot.conversation.limits import Limits
 from voicebot.endpoints.asterisk.settings import AsteriskSettings
@@ -200,6 +201,7 @@ class Settings(BaseSettings):
     recording: Recording = Recording()
     health: Health = Health()
     web: Web = Web()
+    console: ConsoleSettings = ConsoleSettings()
     handoff: HandOffSettings = HandOffSettings()
     customers: Customers = Customers()
     callers: Callers = Callers()

@@ -2,63 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
 from pydantic import Secret
 
-from voicebot.child import ChildProcess
+from voicebot.children.http_child import HttpChild
 from voicebot.config.settings import Settings
 from voicebot.conversation.limits import LAST_WORDS_S
 from voicebot.hosts import uri_host
 from voicebot.web.service import Listeners
 
 PROGRAM = (sys.executable, "-m", "voicebot.web")
-_STOP_S = 10.0
 
 
-class WebProcess(ChildProcess):
-    """Keeps one web process running. The sockets are ours: while it is started anew they stay open, and customers wait."""
+class WebProcess(HttpChild):
+    """Keeps one web process running."""
 
     ended = "the web process ended and is started again; calls go on"
     code = "web.ended"
 
     def __init__(self, settings: Settings, listeners: Listeners, *, program: Sequence[str] = PROGRAM) -> None:
         """`settings` are what the child gets, see `child_settings`."""
-        super().__init__("web", program)
-        self._settings = settings
-        self._listeners = listeners
+        sockets = {"api": listeners.api} | ({"chat": listeners.chat} if listeners.chat is not None else {})
+        super().__init__("web", program, sockets, settings.as_json())
 
     async def reload(self, settings: Settings) -> None:
-        """Let chats that begin from now on go by these settings, which are checked and come from `child_settings`. A child that
-        starts anew begins with them.
-        """
-        self._settings = settings
-        await self.tell(settings.as_json())
+        """Let chats that begin from now on go by these settings, which are checked and come from `child_settings`."""
+        await self.use(settings.as_json())
 
     async def drain(self, seconds: float) -> None:
         """Stop the child: its chats may end, for so long at most, and are put through then."""
-        await self.terminate(seconds + LAST_WORDS_S + _STOP_S)
-
-    async def close(self) -> None:
-        """End the child, gently if it lets us; harmless when it has ended."""
-        await super().close()
-        self._listeners.close()
-
-    def first_orders(self) -> Sequence[str]:
-        """The numbers of its sockets, and its settings."""
-        return json.dumps(self._sockets()), self._settings.as_json()
-
-    def passed_fds(self) -> Sequence[int]:
-        """The API's socket, and the chat's where it has its own."""
-        return tuple(self._sockets().values())
-
-    def _sockets(self) -> dict[str, int]:
-        sockets = {"api": self._listeners.api.fileno()}
-        if self._listeners.chat is not None:
-            sockets["chat"] = self._listeners.chat.fileno()
-        return sockets
+        await super().drain(seconds + LAST_WORDS_S)
 
 
 def child_settings(

@@ -13,12 +13,12 @@ from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from voicebot.child import READY
+from voicebot.children.child import READY
+from voicebot.children.orders import first_line, order_lines, say
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.files import keep_private
 from voicebot.logs import configure_logs
-from voicebot.orders import first_line, order_lines, say
 from voicebot.process import raise_file_limit
 from voicebot.service import Service, open_service
 from voicebot.tasks import cancelled

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from voicebot.child import ChildProcess
+from voicebot.children.child import ChildProcess
 from voicebot.config.settings import Settings
 from voicebot.service import longest_drain_s
 

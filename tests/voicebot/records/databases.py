@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from sqlalchemy import MetaData, create_engine, inspect
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.schema import DropTable
 
+import voicebot
 from voicebot.records.database import Database
+from voicebot.records.models import Base
 from voicebot.records.summary import CallRecord, CallSummary
 
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -22,6 +28,43 @@ def heard(text: str, *, final: bool = True, intent: str | None = "card_block") -
     understanding = {"intent": intent, "confidence": 0.9, "decision": "accept", "backend": "local", "model": "m1"}
     line = {"t": 2.5, "what": "event", "type": "Heard", "text": text, "final": final, "confidence": 0.8}
     return line | {"understanding": understanding if intent else None}
+
+
+BEFORE_VERSIONS = {
+    "calls": "call_id started ended outcome line language number segment intent confidence decision queue priority "
+    "seconds_to_steer response_ms bundle_version model recording handoff_ref",
+    "call_lines": "call_id position t what data",
+    "utterances": "call_id position text language recogniser_confidence intent confidence decision backend model "
+    "reviewed_intent reviewed_by reviewed_at",
+}
+"""Tables and columns before alembic counted them."""
+
+
+def all_tables() -> MetaData:
+    """The tables of all rooms, as the code writes them."""
+    root = Path(voicebot.__file__).parent
+    for path in sorted(root.rglob("models.py")):
+        importlib.import_module(".".join(("voicebot", *path.relative_to(root).with_suffix("").parts)))
+    return Base.metadata
+
+
+def take_back(url: str) -> None:
+    """Make a database what it was before versions: no later table, column or index."""
+    engine = create_engine(url)
+    tables = MetaData()
+    with engine.begin() as connection:
+        tables.reflect(connection)
+        for table in reversed(tables.sorted_tables):
+            if table.name not in BEFORE_VERSIONS:
+                connection.execute(DropTable(table))
+        for name, early in BEFORE_VERSIONS.items():
+            later = {each["name"] for each in inspect(connection).get_columns(name)} - set(early.split())
+            for index in inspect(connection).get_indexes(name):
+                if later & set(index["column_names"]):
+                    connection.exec_driver_sql(f"DROP INDEX {index['name']}")
+            for column in sorted(later):
+                connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")
+    engine.dispose()
 
 
 class AwayDatabase(Database):

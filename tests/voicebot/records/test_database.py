@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.voicebot.records.databases import STARTED, heard, summary
+from tests.voicebot.records.databases import STARTED, heard, summary, take_back
 from voicebot.errors import RecordsError
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord, summary_codec
@@ -157,13 +157,7 @@ def test_the_table_of_an_earlier_version_gets_the_columns_it_lacks(database: Dat
     """A service that is brought up to date keeps its calls, and writes new ones."""
     database.write(CallRecord(summary("before"), LINES))
     database.close()
-    connection = sqlite3.connect(tmp_path / "new" / "calls.db")
-    connection.execute("DROP INDEX calls_by_number_hash")
-    connection.execute("ALTER TABLE calls DROP COLUMN number_hash")
-    connection.execute("ALTER TABLE calls DROP COLUMN survey")
-    connection.execute("DROP TABLE audit")
-    connection.execute("DROP TABLE alembic_version")
-    connection.close()
+    take_back(f"sqlite:///{tmp_path / 'new' / 'calls.db'}")
     later = Database(f"sqlite:///{tmp_path / 'new' / 'calls.db'}")
     later.write(CallRecord(summary("after", survey="helped"), []))
     assert {call.call_id: call.survey for call in later.calls(limit=10)} == {"before": None, "after": "helped"}

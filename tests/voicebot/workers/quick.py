@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.running import quick_engines
+from voicebot.children.orders import first_line
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import utc_now
-from voicebot.orders import first_line
 from voicebot.service import Service, open_service
 from voicebot.workers.__main__ import run
 

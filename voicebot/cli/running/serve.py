@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from voicebot.config.settings import Settings
+    from voicebot.console.process import ConsoleProcess
     from voicebot.service import Service
     from voicebot.web.process import WebProcess
     from voicebot.web.service import Listeners
@@ -59,6 +60,7 @@ def serve(config: Config = None, workers: Count = None) -> None:
 
 async def _serve(config: Path | None, workers: int | None) -> None:
     from voicebot.config.loading import load_settings
+    from voicebot.console.service import open_listener
     from voicebot.endpoints.sip.ports import check_free
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
@@ -78,18 +80,23 @@ async def _serve(config: Path | None, workers: int | None) -> None:
         listeners = open_listeners(settings) if settings.web.enabled else None
         if listeners is not None:
             stack.callback(listeners.close)
+        pages = open_listener(settings) if settings.console.enabled else None
+        if pages is not None:
+            stack.callback(pages.close)
         check_free(settings.sip.host, settings.sip.port, settings.sip.transports)
         service = await stack.enter_async_context(_calls(settings, console))
         web = await _web(console, service, listeners, stack) if listeners is not None else None
-        _announce(console, service, listeners)
+        operations = _console(service, pages, stack) if pages is not None else None
+        _announce(console, service, listeners, pages)
         notify(READY)
         stack.enter_context(pid_file(settings.state.data_dir))
         stack.push_async_callback(cancelled, asyncio.create_task(beat(lambda: service.healthy)))
-        await _until_stopped(service, _reload_when(wanted, lambda: _with_workers(load_settings(config), workers), service, web))
+        reloads = _reload_when(wanted, lambda: _with_workers(load_settings(config), workers), service, web, operations)
+        await _until_stopped(service, reloads)
         code = 0 if service.healthy else 1
         if code:
             console.print("an endpoint cannot go on: this process must be replaced", style="red")
-        await _drain(console, service, web)
+        await _drain(console, service, web, operations)
     if code:
         raise typer.Exit(code)
 
@@ -132,6 +139,18 @@ async def _web(console: Console, service: Calls, listeners: Listeners, stack: As
     return web
 
 
+def _console(service: Calls, listener: socket, stack: AsyncExitStack) -> ConsoleProcess:
+    """The console, started; nobody waits for it."""
+    from voicebot.console.process import ConsoleProcess
+    from voicebot.health.report import Part
+
+    console = ConsoleProcess(_web_settings(service.settings, service), listener)
+    service.parts.append(Part("console", console.trouble))
+    stack.push_async_callback(console.close)
+    console.start()
+    return console
+
+
 def _web_settings(settings: Settings, service: Calls) -> Settings:
     from voicebot.web.process import child_settings
 
@@ -149,30 +168,40 @@ async def _until_stopped(service: Calls, reloads: Coroutine[Any, Any, None]) -> 
         await cancelled(*waiting)
 
 
-async def _drain(console: Console, service: Calls, web: WebProcess | None) -> None:
+async def _drain(console: Console, service: Calls, web: WebProcess | None, operations: ConsoleProcess | None) -> None:
     drain_s = service.settings.limits.drain_s
     notify(STOPPING)
     console.print(f"stopping: no new calls, up to {drain_s:.0f} s for the live ones; then they are put through")
     draining = [service.drain(drain_s)]
     if web is not None:
         draining.append(web.drain(drain_s))
+    if operations is not None:
+        draining.append(operations.drain(0))
     await asyncio.gather(*draining)
 
 
-async def _reload_when(wanted: asyncio.Event, load: Callable[[], Settings], service: Calls, web: WebProcess | None) -> None:
+async def _reload_when(
+    wanted: asyncio.Event,
+    load: Callable[[], Settings],
+    service: Calls,
+    web: WebProcess | None,
+    operations: ConsoleProcess | None,
+) -> None:
     """Read everything again at each SIGHUP, for ever. Mistakes are logged, and all goes on as it was."""
     while True:
         await wanted.wait()
         wanted.clear()
         reloading()
         try:
-            await _reload(load, service, web)
+            await _reload(load, service, web, operations)
         except Exception as error:
             log.error("nothing was reloaded", code=code_of(error), why=str(error))
         notify(READY)
 
 
-async def _reload(load: Callable[[], Settings], service: Calls, web: WebProcess | None) -> None:
+async def _reload(
+    load: Callable[[], Settings], service: Calls, web: WebProcess | None, operations: ConsoleProcess | None
+) -> None:
     try:
         settings = await asyncio.to_thread(load)
     except ConfigError as error:
@@ -181,9 +210,11 @@ async def _reload(load: Callable[[], Settings], service: Calls, web: WebProcess 
     await service.reload(settings)
     if web is not None:
         await web.reload(_web_settings(settings, service))
+    if operations is not None:
+        await operations.reload(_web_settings(settings, service))
 
 
-def _announce(console: Console, service: Calls, listeners: Listeners | None) -> None:
+def _announce(console: Console, service: Calls, listeners: Listeners | None, pages: socket | None) -> None:
     settings = service.settings
     for host, port in service.addresses:
         console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
@@ -197,6 +228,9 @@ def _announce(console: Console, service: Calls, listeners: Listeners | None) -> 
         console.print(f"API   listening on {_url(scheme, listeners.api)} ({kept})")
         if settings.web.chat.enabled:
             console.print(f"chat  on {_url(scheme, listeners.chat or listeners.api)}/chat")
+    if pages is not None:
+        scheme = "https" if settings.console.tls else "http"
+        console.print(f"console on {_url(scheme, pages)} (the first time: voicebot console user add NAME --role admin)")
     health_host, health_port = service.health
     console.print(f"local health and metrics on http://{uri_host(health_host)}:{health_port}/health/ready and /metrics")
     console.print(f"bundle {service.bundle_version}; stop with Ctrl-C")

@@ -1,0 +1,19 @@
+"""Every test here runs against a real state server and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.voicebot.console.running import Console, console_of
+from tests.voicebot.state.servers import StateServer, other, server, shared
+
+__all__ = ["console", "other", "server", "shared"]
+
+
+@pytest.fixture
+async def console(tmp_path: Path, server: StateServer) -> AsyncIterator[Console]:
+    async with console_of(tmp_path, server) as running:
+        yield running

@@ -1,0 +1,161 @@
+"""Who gets in, to what, and from where a form must come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import httpx
+import pytest
+
+from tests.voicebot.console.running import PASSWORD, Browser, Console
+from voicebot.accounts.roles import EVERYBODY, Role
+from voicebot.console.app import page_routes
+from voicebot.console.guard import COOKIE, safe_path
+from voicebot.console.routing import Pages
+from voicebot.console.texts import texts
+
+T = TypeVar("T")
+
+
+async def by(console: Console, do: Callable[[Browser], T], *roles: Role) -> T:
+    def run() -> T:
+        with console.browser_of(*roles) as browser:
+            return do(browser)
+
+    return await asyncio.to_thread(run)
+
+
+def asked(method: str, path: str, browser: Browser) -> httpx.Response:
+    return browser.client.request(method, path, headers={"Origin": browser.origin})
+
+
+async def test_each_page_is_open_to_its_roles_and_to_nobody_else(console: Console) -> None:
+    """The table is made from the routes: one that is added is tried, too."""
+    tried = 0
+    for role in Role:
+        for route in page_routes(console.parts):
+            if "{" in route.path or route.path == "/":
+                continue
+            path, method = route.path, route.method
+            answer = await by(console, partial(asked, method, path), role)
+            if role in route.roles:
+                wanted = "the form has no token" if method == "POST" else "it is shown"
+                assert answer.status_code == (403 if method == "POST" else 200), f"{role} {method} {path}: {wanted}"
+            else:
+                assert answer.status_code == 403, f"{role} {method} {path}"
+            tried += 1
+    assert tried >= 6 * 4
+
+
+async def test_nobody_sees_a_page_without_logging_in(console: Console) -> None:
+    async with httpx.AsyncClient(base_url=console.origin) as client:
+        for route in page_routes(console.parts):
+            answer = await client.request(route.method, route.path.replace("{", "").replace("}", ""))
+            assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login"), route.path
+
+
+def test_a_page_without_roles_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="who may open it"):
+        Pages().get("/open", roles=())
+
+
+async def test_a_form_from_elsewhere_changes_nothing(console: Console) -> None:
+    """Another site's form has no token, and a browser says where it came from."""
+    await by(console, lambda browser: browser.get("/people"))
+    fields = {"name": "eve", "roles": "admin", "password": PASSWORD}
+
+    def foreign(browser: Browser) -> httpx.Response:
+        token = browser.get("/people").text.partition('name="token" value="')[2].partition('"')[0]
+        headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        return browser.client.post("/people", data={**fields, "token": token}, headers=headers)
+
+    assert (await by(console, foreign)).status_code == 403
+    without = await by(console, lambda browser: browser.client.post("/people", data=fields, headers={"Origin": console.origin}))
+    assert without.status_code == 403
+    assert console.parts.users.of_name("eve") is None
+    kept = await by(console, lambda browser: browser.send("/people", fields))
+    assert kept.status_code == 303
+    assert console.parts.users.of_name("eve") is not None
+
+
+async def log_in(console: Console, name: str, password: str, **more: str) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=console.origin) as client:
+        fields = {"name": name, "password": password, **more}
+        return await client.post("/login", data=fields, headers={"Origin": console.origin})
+
+
+async def test_log_in_and_out(console: Console) -> None:
+    console.parts.users.add("Anna.Nowak", [Role.SUPERVISOR], made_by="test", password=PASSWORD)
+    entered = await log_in(console, " anna.NOWAK", PASSWORD, to="/live?x=1")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/live?x=1")
+    cookie = entered.headers["set-cookie"]
+    assert cookie.startswith(f"{COOKIE}=")
+    assert all(part in cookie for part in ("Secure", "HttpOnly", "SameSite=lax", "Path=/"))
+    value = cookie.partition("=")[2].partition(";")[0]
+    async with httpx.AsyncClient(base_url=console.origin, headers={"Cookie": f"{COOKIE}={value}"}) as client:
+        page = await client.get("/live")
+        assert page.status_code == 200
+        token = page.text.partition('name="token" value="')[2].partition('"')[0]
+        await client.post("/logout", data={"token": token}, headers={"Origin": console.origin})
+        assert (await client.get("/live")).headers["location"].startswith("/login")
+
+
+async def test_five_wrong_passwords_lock_the_account_for_a_while(console: Console) -> None:
+    console.parts.users.add("jan", [Role.VIEWER], made_by="test", password=PASSWORD)
+    for _ in range(5):
+        assert (await log_in(console, "jan", "wrong password")).status_code == 401
+    assert (await log_in(console, "jan", PASSWORD)).status_code == 401, "the right one does not help now"
+    assert (await log_in(console, "nobody", PASSWORD)).status_code == 401
+
+
+async def test_whose_roles_change_must_log_in_anew(console: Console) -> None:
+    cookie = console.person("ola", [Role.ADMIN])
+    ola = console.parts.users.of_name("ola")
+    assert ola is not None
+    console.parts.users.change(ola.user_id, roles=[Role.VIEWER])
+    assert console.parts.sessions.of(cookie) is None
+
+
+async def test_log_ins_and_refusals_are_in_the_audit_trail(console: Console) -> None:
+    console.parts.users.add("zoja", [Role.VIEWER], made_by="test", password=PASSWORD)
+    await log_in(console, "zoja", PASSWORD)
+    await log_in(console, "zoja", "wrong password")
+    await by(console, lambda browser: browser.get("/people"), Role.VIEWER)
+    async with asyncio.timeout(10):
+        while True:
+            shown = (await by(console, lambda browser: browser.get("/audit"), Role.COMPLIANCE)).text
+            if all(each in shown for each in ("console.login", "console.login.refused", "console.refused")):
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("asked", "goes"),
+    [
+        ("/calls?x=1", "/calls?x=1"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/a\r\nSet-Cookie: x", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_the_log_in_only_our_own_pages(asked: str, goes: str) -> None:
+    assert safe_path(asked) == goes
+
+
+def test_every_text_has_both_languages_and_the_same_values() -> None:
+    """Loading refuses a key that lacks one."""
+    import string
+
+    for key, words in texts().items():
+        fields = [{name for _, name, _, _ in string.Formatter().parse(words[each]) if name} for each in ("pl", "en")]
+        assert fields[0] == fields[1], key
+
+
+def test_everybody_has_a_first_page() -> None:
+    assert len(EVERYBODY) == len(Role)

@@ -1,0 +1,77 @@
+"""Log-ins: a cookie of 256 random bits, of which only the hash is stored. 30 minutes unused or 8 hours in all end one."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from voicebot.accounts.models import SessionRow, UserRow
+from voicebot.accounts.users import User, user_of
+
+IDLE = timedelta(minutes=30)
+LONGEST = timedelta(hours=8)
+_NOTED_EVERY = timedelta(seconds=30)  # a write for each page would be one for each picture, too
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A person at a browser."""
+
+    user: User
+    form_token: str
+    """What a form must bring: another site cannot know it."""
+    session: str
+    """The hash of the cookie: names the session, opens nothing."""
+
+
+class Sessions:
+    """Blocks: for a thread. Methods raise what SQLAlchemy raises."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def begin(self, user: User, how: str) -> str:
+        """Log this person in; the value of the cookie. Old sessions of everybody are swept out by the way."""
+        cookie, now = secrets.token_urlsafe(32), self._clock()
+        old = or_(SessionRow.seen < now - IDLE, SessionRow.began < now - LONGEST)
+        row = SessionRow(
+            hash=_hash(cookie), user_id=user.user_id, form_token=secrets.token_urlsafe(32), began=now, seen=now, how=how
+        )
+        with Session(self._engine) as session, session.begin():
+            session.execute(delete(SessionRow).where(old))
+            session.add(row)
+        return cookie
+
+    def of(self, cookie: str) -> LoggedIn | None:
+        """Whose cookie this is; None when the session is over, or was none."""
+        now = self._clock()
+        with Session(self._engine) as session, session.begin():
+            found = session.execute(
+                select(SessionRow, UserRow)
+                .join(UserRow, UserRow.user_id == SessionRow.user_id)
+                .where(SessionRow.hash == _hash(cookie))
+            ).first()
+            if found is None:
+                return None
+            row, user = found
+            if now > row.seen + IDLE or now > row.began + LONGEST or not user.active:
+                return None
+            if now > row.seen + _NOTED_EVERY:
+                session.execute(update(SessionRow).where(SessionRow.hash == row.hash).values(seen=now))
+            return LoggedIn(user_of(user), row.form_token, row.hash)
+
+    def end(self, session_hash: str) -> None:
+        """Log out."""
+        with Session(self._engine) as session, session.begin():
+            session.execute(delete(SessionRow).where(SessionRow.hash == session_hash))
+
+
+def _hash(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()

@@ -1,0 +1,12 @@
+"""The pages, a module for each subject. A new one is a line here."""
+
+from __future__ import annotations
+
+from voicebot.console.pages import audit, home, live, people
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages
+
+
+def all_pages(parts: ConsoleParts) -> list[Pages]:
+    """All pages, each module's in one `Pages`."""
+    return [each.pages(parts) for each in (home, live, people, audit)]

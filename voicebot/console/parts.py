@@ -1,0 +1,37 @@
+"""What the pages of the console work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from dialogs.data.bundle import Bundle
+from voicebot.accounts.sessions import Sessions
+from voicebot.accounts.users import Users
+from voicebot.config.settings import Settings
+from voicebot.handoff.callback_service import CallbackService
+from voicebot.identity.audit import Audit
+from voicebot.metrics.registry import Metrics
+from voicebot.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """Open for as long as the console runs."""
+
+    settings: Settings
+    stores: Stores
+    engine: Engine
+    """The records' database, its tables up to date; for stores of your own, in threads."""
+    users: Users
+    sessions: Sessions
+    audit: Audit
+    callbacks: CallbackService
+    bundle: Callable[[], Bundle]
+    """In force now."""
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    """The time of day that the service goes by, aware."""

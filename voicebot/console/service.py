@@ -1,0 +1,98 @@
+"""The console, built from its settings: its parts are opened here in order, and closed in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from dialogs.data.bundle import load_bundle
+from voicebot.accounts.sessions import Sessions
+from voicebot.accounts.users import Users
+from voicebot.config.settings import Settings
+from voicebot.console.app import build_console
+from voicebot.console.parts import ConsoleParts
+from voicebot.handoff.callback_service import CallbackService
+from voicebot.health.report import Part
+from voicebot.health.routes import KEPT_S
+from voicebot.http.server import listen, serve, tls_context
+from voicebot.records import schema
+from voicebot.records.engine import open_engine
+from voicebot.shared_services import open_shared, store_parts
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleService:
+    """The running console."""
+
+    parts: ConsoleParts
+    address: tuple[str, int]
+    callbacks: CallbackService
+
+    async def reload(self, settings: Settings) -> None:
+        """Show this bundle from now on. It was checked by the calls' process."""
+        self.callbacks.use(await asyncio.to_thread(load_bundle, settings.bundle))
+
+    async def drain(self, seconds: float) -> None:
+        """Nothing of a caller's is under way here."""
+
+
+def open_listener(settings: Settings) -> socket.socket:
+    """Listen as the settings say. Raises ConfigError."""
+    return listen(settings.console.host, settings.console.port, setting="console")
+
+
+@asynccontextmanager
+async def open_console(
+    settings: Settings,
+    *,
+    listener: socket.socket | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AsyncIterator[ConsoleService]:
+    """The console while the context lasts. `settings.state.redis_url` says where the calls' state server is.
+
+    Raises ConfigError, BundleError, StateError, RecordsError: what cannot be started without a person.
+    """
+    async with AsyncExitStack() as stack:
+        pages = listener or open_listener(settings)
+        stack.callback(pages.close)
+        console = settings.console
+        tls = tls_context(console.tls, setting="console.tls") if console.tls else None
+        bundle = load_bundle(settings.bundle)
+        shared = await open_shared(settings, bundle, stack, process="console", clock=clock)
+        engine = open_engine(settings.database_url)
+        stack.callback(engine.dispose)
+        try:
+            await asyncio.to_thread(schema.upgrade, engine)
+        except SQLAlchemyError as error:  # it is away: pages say so, and come back with it
+            log.warning("the database does not answer yet", why=type(error).__name__)
+        metrics = shared.metrics
+        parts = ConsoleParts(
+            settings=settings,
+            stores=shared.stores,
+            engine=engine,
+            users=Users(engine, clock=clock),
+            sessions=Sessions(engine, clock=clock),
+            audit=shared.identity.audit,
+            callbacks=shared.callbacks,
+            bundle=lambda: shared.callbacks.bundle,
+            metrics=metrics,
+            clock=clock,
+        )
+
+        def refused(reason: str) -> None:
+            metrics.count("voicebot_http_refused_total", reason=reason)
+
+        health: list[Part] = [*store_parts(shared.stores), shared.identity.part]
+        app = build_console(parts, health, health_kept_s=KEPT_S, refused=refused)
+        server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
+        stack.push_async_callback(server.close)
+        yield ConsoleService(parts, (console.host, server.port), shared.callbacks)

@@ -1,0 +1,38 @@
+"""The words of the console: `texts/<page>.yml`, each key with `pl` and `en`; "calls.title" is the key `title` of calls.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from ruamel.yaml import YAML
+
+LANGUAGES = ("pl", "en")
+
+
+class UnknownText(KeyError):
+    """A page asks for a text that is not there."""
+
+
+@cache
+def texts() -> Mapping[str, Mapping[str, str]]:
+    """By key, then by language. Raises ValueError where a language is missing."""
+    found: dict[str, Mapping[str, str]] = {}
+    for file in sorted((files("voicebot.console") / "texts").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".yml"):
+            page = file.name.removesuffix(".yml")
+            for key, words in (YAML(typ="safe").load(file.read_text(encoding="utf-8")) or {}).items():
+                if set(words) != set(LANGUAGES):
+                    raise ValueError(f"texts/{file.name}: {key} needs pl and en")
+                found[f"{page}.{key}"] = words
+    return found
+
+
+def text(language: str, key: str, **values: object) -> str:
+    """One text, with `values` in its {braces}. Raises UnknownText."""
+    try:
+        words = texts()[key][language]
+    except KeyError:
+        raise UnknownText(key) from None
+    return words.format(**values) if values else words
