@@ -29,6 +29,7 @@ from voicebot.logs import configure_logs
 FOLDER = Path("var/soak")
 _SAMPLES = 120
 _SETTLED_S = 45.0  # SIP transactions live for 32 s after their call
+_IDLE_S = 120.0  # for the last calls to end
 _MOST_MB, _MOST_SHARE = 8.0, 0.04
 _LEFT_OVER = {"tasks": 3, "handles": 8}  # a connection of a pool, once; a leak of thousands of calls is more
 HOLD_S = 8.0
@@ -91,6 +92,7 @@ async def soak(minutes: float, per_second: float) -> Soaked:
     pressing.write_bytes(caller_rtp(12, [(0.6, KEY)]))
     limits = {"max_hold_s": HOLD_S}
     async with running_bot(FOLDER, deaf=True, max_calls=200, limits=limits) as bot, AsyncExitStack() as stack:
+        _say("warming up")
         await _warm(bot)
         before, told = bot.resources(), bot.asked_anew()
         wanted = kinds(str(talking), str(pressing))
@@ -106,12 +108,18 @@ async def soak(minutes: float, per_second: float) -> Soaked:
         ]
         during = await _sampled(bot, asyncio.gather(cancelling, *placing), minutes * 60 / _SAMPLES)
         cancelled = await cancelling
-        await bot.idle(120)
+        _say(f"all calls are placed; waiting for the last to end ({bot.resources().legs:.0f} legs)")
+        await bot.idle(_IDLE_S)
+        _say(f"waiting for {_SETTLED_S:.0f} s until transactions are over")
         await asyncio.sleep(_SETTLED_S)
         calls = sum(order.calls for order in orders) + sum(cancelled.values())
         soaked = Soaked(calls, minutes, before, during, bot.resources(), dict(told.outcomes), cancelled)
     soaked.troubles = judge(soaked)
     return soaked
+
+
+def _say(doing: str) -> None:
+    print(doing, file=sys.stderr, flush=True)
 
 
 async def _warm(bot: Bot) -> None:
@@ -124,9 +132,10 @@ async def _warm(bot: Bot) -> None:
 
 
 async def _sampled(bot: Bot, every: asyncio.Future[Any], seconds: float) -> list[Resources]:
-    samples = []
+    samples, began = [], time.monotonic()
     while not every.done():
-        samples.append(bot.resources())
+        samples.append(now := bot.resources())
+        _say(f"{time.monotonic() - began:.0f} s: {now.legs:.0f} legs, {now.rss_mb:.0f} MB, {now.handles:.0f} handles")
         await asyncio.wait({every}, timeout=max(1.0, seconds))
     await every  # raises what kept calls from being placed
     return samples

@@ -5,8 +5,21 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from types import TracebackType
+
+_MOST_NAMES = 30
+
+
+def unknown_name(what: str, name: str, names: Sequence[str]) -> str | None:
+    """What to tell about a name that the bundle does not have, with the nearest one that it has; None when it has it."""
+    if name in names:
+        return None
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names[:_MOST_NAMES])}"
+    return f"the bundle has no {what} {name!r}; {hint}"
+
 
 _QUOTED = re.compile(r"'(?:[^'\\\n]|\\.){0,4000}'|\"(?:[^\"\\\n]|\\.){0,4000}\"")
 _ABOUT_THE_PROGRAM = (TypeError, AttributeError, NameError, ImportError, MemoryError, RecursionError, ExceptionGroup)

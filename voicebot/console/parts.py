@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -16,6 +17,7 @@ from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import Audit
 from voicebot.metrics.registry import Metrics
 from voicebot.stores import Stores
+from voicebot.switches.board import SwitchBoard
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,13 @@ class ConsoleParts:
     """The records' database, its tables up to date; for stores of your own, in threads."""
     users: Users
     sessions: Sessions
+    switches: SwitchBoard
     audit: Audit
     callbacks: CallbackService
     bundle: Callable[[], Bundle]
     """In force now."""
+    calls_health: Callable[[], Awaitable[dict[str, Any]]]
+    """How the calls' process says it is; {} when it does not answer."""
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time of day that the service goes by, aware."""

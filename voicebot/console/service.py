@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,14 +20,19 @@ from voicebot.config.settings import Settings
 from voicebot.console.app import build_console
 from voicebot.console.parts import ConsoleParts
 from voicebot.handoff.callback_service import CallbackService
+from voicebot.health.asked import told_health
+from voicebot.health.kept import Kept
 from voicebot.health.report import Part
 from voicebot.health.routes import KEPT_S
 from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
 from voicebot.shared_services import open_shared, store_parts
+from voicebot.switches.board import SwitchBoard
 
 log = structlog.get_logger(__name__)
+
+_ASK_CALLS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +76,26 @@ async def open_console(
         shared = await open_shared(settings, bundle, stack, process="console", clock=clock)
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
+        board = SwitchBoard(engine, shared.stores.conditions)
         try:
-            await asyncio.to_thread(schema.upgrade, engine)
+            await asyncio.to_thread(schema.ready, engine)
+            await board.restore(clock())
         except SQLAlchemyError as error:  # it is away: pages say so, and come back with it
             log.warning("the database does not answer yet", why=type(error).__name__)
         metrics = shared.metrics
+        asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
+        stack.push_async_callback(asking.aclose)
         parts = ConsoleParts(
             settings=settings,
             stores=shared.stores,
             engine=engine,
             users=Users(engine, clock=clock),
             sessions=Sessions(engine, clock=clock),
+            switches=board,
             audit=shared.identity.audit,
             callbacks=shared.callbacks,
             bundle=lambda: shared.callbacks.bundle,
+            calls_health=Kept(lambda: told_health(asking), KEPT_S),
             metrics=metrics,
             clock=clock,
         )

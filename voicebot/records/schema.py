@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from functools import cache
+from weakref import WeakSet
 
 import structlog
 from alembic import command
@@ -19,6 +20,7 @@ _log = structlog.get_logger(__name__)
 logging.getLogger("alembic").setLevel(logging.WARNING)  # we say in one line what it says in four
 
 _ONE_AT_A_TIME = threading.Lock()  # alembic's environment is one of the whole process
+_READY: WeakSet[Engine] = WeakSet()
 _UPGRADE_LOCK = 7_604_113_228  # any number that nothing else in the database locks
 
 
@@ -57,6 +59,13 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         command.upgrade(config, "head")
     _log.info("the tables of the records are up to date", before=before or "none", version=newest())
     return before, newest()
+
+
+def ready(engine: Engine) -> None:
+    """Bring the tables up to date once for each engine; costs nothing afterwards. Raises as `upgrade` does."""
+    if engine not in _READY:
+        upgrade(engine)
+        _READY.add(engine)
 
 
 def _wait_for_others(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, TypeVar
 
 import structlog
 from pydantic import Field
@@ -24,9 +24,7 @@ from voicebot.state.shared import PREFIX, SharedState
 from voicebot.tasks import cancelled
 
 _SWITCHES = f"{PREFIX}switches"
-_HISTORY = f"{PREFIX}switches:history"
 _WAITS = f"{PREFIX}waits"
-_KEEP_HISTORY = 1000
 _MOST_UNREADABLE = 100
 _READ_EVERY_S = 1.0
 WAIT_HOLDS_S = 120.0
@@ -155,8 +153,6 @@ class LiveConditionsStore:
 
         def write(pipeline: Pipeline) -> None:
             pipeline.hset(_SWITCHES, switch.name, text)
-            pipeline.zadd(_HISTORY, {text: switch.when.timestamp()})
-            pipeline.zremrangebyrank(_HISTORY, 0, -_KEEP_HISTORY - 1)
 
         self._shared.write_later(f"{_SWITCHES}:{switch.name}", write)
 
@@ -169,14 +165,6 @@ class LiveConditionsStore:
             pipeline.hset(_WAITS, queue, text)
 
         self._shared.write_later(f"{_WAITS}:{queue}", write)
-
-    async def history(self, limit: int = 100) -> list[SwitchSetting]:
-        """What was set lately, newest first. Raises StateError while the server is away."""
-
-        async def read(redis: Redis) -> list[str]:
-            return cast("list[str]", await redis.zrevrange(_HISTORY, 0, limit - 1))
-
-        return [setting for _, setting in self._readable(switch_codec, enumerate(await self._shared.ask(read)))]
 
     async def refresh(self) -> bool:
         """Read now; an entry that cannot be read is left out. False while the server is away, and the last snapshot holds."""

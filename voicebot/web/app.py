@@ -35,6 +35,7 @@ from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
+from voicebot.switches.board import SwitchBoard
 from voicebot.web import callbacks, calls, chats, figures, handoffs, proofs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
@@ -51,6 +52,7 @@ class WebParts:
     records: RecordStore
     live: LiveCalls
     conditions: LiveConditionsStore
+    switches: SwitchBoard
     bundle: Callable[[], Bundle]
     """In force now."""
     metrics: Metrics
@@ -96,7 +98,7 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
-    app.include_router(switches.routes(parts.conditions, parts.bundle, clock=parts.clock), prefix="/api")
+    app.include_router(switches.routes(parts.conditions, parts.switches, parts.bundle, clock=parts.clock), prefix="/api")
     if parts.identity is not None:
         ice = parts.web_calls.ice_servers if parts.web_calls is not None else None
         app.include_router(tickets.routes(parts.identity, ice), prefix="/api")

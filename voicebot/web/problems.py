@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+
+from voicebot.error_text import unknown_name
 
 _MOST_TOLD = 10
 _LONGEST = 80
@@ -33,11 +34,9 @@ async def refuse_invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def known(what: str, name: str, names: Sequence[str], *, status: int = 422) -> None:
     """Raises HTTPException for a name that the bundle does not have, with the nearest one that it has."""
-    if name in names:
-        return
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names[:30])}"
-    raise HTTPException(status, f"the bundle has no {what} {name!r}; {hint}")
+    told = unknown_name(what, name, names)
+    if told is not None:
+        raise HTTPException(status, told)
 
 
 def visible(text: str, *, longest: int = _LONGEST) -> str:

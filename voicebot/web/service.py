@@ -34,11 +34,13 @@ from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
 from voicebot.metrics.registry import Metrics
+from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
+from voicebot.switches.board import SwitchBoard
 from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
 
@@ -125,6 +127,8 @@ async def open_web(
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="web", clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
+        engine = open_engine(settings.database_url)
+        stack.callback(engine.dispose)
         relay = Relay(stores.shared)
         await relay.start()
         stack.push_async_callback(relay.close)
@@ -147,6 +151,7 @@ async def open_web(
             records=stores.records,
             live=stores.live,
             conditions=stores.conditions,
+            switches=SwitchBoard(engine, stores.conditions),
             bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,

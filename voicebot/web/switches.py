@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dialogs.data.bundle import Bundle
 from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting, switch_codec
+from voicebot.switches.board import SwitchBoard
+from voicebot.switches.orders import SwitchRefused, check
 from voicebot.web.fields import MaybeName, Moment, Note, Person, QueueName
 from voicebot.web.problems import known
 from voicebot.web.strict_json import StrictJsonRoute
@@ -49,41 +51,33 @@ class WaitReport(BaseModel):
     seconds: Annotated[float, Field(ge=0, le=86_400)]
 
 
-def routes(conditions: LiveConditionsStore, in_force: Callable[[], Bundle], *, clock: Callable[[], datetime]) -> APIRouter:
+def routes(
+    conditions: LiveConditionsStore, board: SwitchBoard, in_force: Callable[[], Bundle], *, clock: Callable[[], datetime]
+) -> APIRouter:
     """What is on now, its history, and setting it. What the bundle does not know is refused with the nearest name; only a switch
     that was set under an earlier bundle can still be taken back.
     """
     router = APIRouter(route_class=StrictJsonRoute)
 
-    def check(setting: SwitchSetting) -> None:
-        bundle = in_force()
-        if setting.on and setting.until is not None and setting.until <= setting.when:
-            raise HTTPException(422, "until is past: the switch would be off at once")
-        if setting.queue:
-            known("queue", setting.queue, tuple(bundle.routes.queues))
-            if setting.on and bundle.queues[setting.queue].emergency:
-                raise HTTPException(422, f"queue {setting.queue!r} takes emergencies and is never closed")
-        if setting.prompt:
-            announcements = {prompt for file in bundle.prompts.files.values() for prompt in file.prompts}
-            known("prompt", setting.prompt, sorted(announcements))
-            _can_be_said(setting.prompt, bundle, bundle.calendar.local(setting.when).date())
-
     @router.get("/switches")
     async def switches() -> dict[str, Any]:
         now = clock()
-        holding = [switch_codec.encode(setting) for setting in conditions.snapshot.holding(now)]
+        holding = [switch_codec.encode(setting) for setting in board.holding(now)]
         return {"switches": holding, "waits": conditions.snapshot.waits(now)}
 
     @router.get("/switches/history")
     async def history() -> dict[str, Any]:
-        return {"history": [switch_codec.encode(setting) for setting in await conditions.history()]}
+        return {"history": [switch_codec.encode(setting) for setting in await board.history()]}
 
     @router.post("/switches")
     async def order(ordered: SwitchOrder) -> dict[str, Any]:
         setting = SwitchSetting(**ordered.model_dump(), when=clock())
-        if setting.on or setting.name not in conditions.snapshot.switches:
-            check(setting)
-        conditions.set_switch(setting)
+        if setting.on or not board.known(setting.name):
+            try:
+                check(setting, in_force())
+            except SwitchRefused as error:
+                raise HTTPException(422, str(error)) from None
+        await board.order(setting)
         return switch_codec.encode(setting)
 
     @router.post("/waits", status_code=204)
@@ -92,14 +86,3 @@ def routes(conditions: LiveConditionsStore, in_force: Callable[[], Bundle], *, c
         conditions.set_wait(wait.queue, wait.seconds, clock())
 
     return router
-
-
-def _can_be_said(prompt: str, bundle: Bundle, day: date) -> None:
-    """Raises 422 for a prompt that is no announcement: it needs values, or may not be said on this day in any language."""
-    prompts = bundle.prompts
-    languages = [language for language in prompts.files if prompts.has(prompt, language)]
-    needed = sorted({name for language in languages for name, _ in prompts.places(prompt, language)})
-    if needed:
-        raise HTTPException(422, f"prompt {prompt!r} is no announcement: it needs values ({', '.join(needed)})")
-    if not any(prompts.may_say(prompt, language, day) for language in languages):
-        raise HTTPException(422, f"prompt {prompt!r} has no text that may be said on {day.isoformat()}")

@@ -36,11 +36,13 @@ from voicebot.handoff.webhook import Webhook
 from voicebot.http.server import HttpServer, listen, serve
 from voicebot.metrics.registry import Metrics
 from voicebot.records import CallSummary, RecordStore
+from voicebot.records.engine import open_engine
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
+from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService
 from voicebot.web.app import WebParts, build_app
@@ -262,6 +264,7 @@ async def open_bank(
     chats = HandedChats(shared, relay, lease_s=chat_settings.agent_lease_s, resume_s=chat_settings.resume_s)
     talks = TalkServices(chats, desks, metrics, waits.get, longest_wait_s=chat_settings.agent_wait_s, look_every_s=look_every_s)
     room = ChatServer(ChatServices(session, talks, keeps_words=keeps_words), chat_settings)
+    conditions, engine = LiveConditionsStore(shared), open_engine(f"sqlite:///{folder / 'calls.db'}")
     parts = WebParts(
         clock=lambda: now,
         token=TOKEN,
@@ -269,7 +272,8 @@ async def open_bank(
         callbacks=callback_service,
         records=records,
         live=live,
-        conditions=LiveConditionsStore(shared),
+        conditions=conditions,
+        switches=SwitchBoard(engine, conditions),
         bundle=lambda: bundle,
         metrics=metrics,
         chat=room,
@@ -289,3 +293,4 @@ async def open_bank(
         await desks.close()
         await relay.close()
         await records.close()
+        engine.dispose()

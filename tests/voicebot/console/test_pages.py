@@ -11,9 +11,14 @@ from voicebot.console.app import page_routes
 pytestmark = needs_chromium
 
 
+def shows(path: str) -> bool:
+    """Whether it is a page that can be opened without knowing more."""
+    return "{" not in path and path != "/live/events"
+
+
 @pytest.mark.parametrize(("scheme", "size"), [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)])
 async def test_every_page_is_accessible_and_fits(console: Console, scheme: Scheme, size: tuple[int, int]) -> None:
-    paths = [route.path for route in page_routes(console.parts) if route.method == "GET" and "{" not in route.path]
+    paths = [route.path for route in page_routes(console.parts) if route.method == "GET" and shows(route.path)]
     async with chromium() as browser, page_of(browser, console, scheme=scheme, size=size) as page:
         for path in paths:
             await page.goto(path)

@@ -113,17 +113,6 @@ async def test_a_newer_setting_of_another_process_wins_over_an_older_one_of_ours
     assert here.snapshot.holding(NOW + timedelta(minutes=6)) == []
 
 
-async def test_the_history_says_who_set_what_newest_first(shared: SharedState) -> None:
-    """For the morning after."""
-    store = LiveConditionsStore(shared)
-    first, second = surge(), surge(on=False, when=NOW + timedelta(hours=1))
-    store.set_switch(first)
-    await shared.flush()
-    store.set_switch(second)
-    await shared.flush()
-    assert await store.history() == [second, first]
-
-
 async def test_an_entry_that_cannot_be_read_does_not_hide_the_others(shared: SharedState) -> None:
     """Another version's, or a person's with a console."""
     store = LiveConditionsStore(shared)

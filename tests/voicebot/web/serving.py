@@ -19,9 +19,11 @@ from voicebot.health.report import Part
 from voicebot.http.server import listen, serve
 from voicebot.metrics.registry import Metrics
 from voicebot.records import RecordStore
+from voicebot.records.engine import open_engine
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.state.shared import SharedState
+from voicebot.switches.board import SwitchBoard
 from voicebot.web.app import WebParts, build_app
 
 TOKEN = "the-agents-token"
@@ -69,13 +71,15 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
     await records.start()
     working = {"sip": True, "state": True}
     clock = Ticking()
+    conditions, engine = LiveConditionsStore(shared), open_engine(f"sqlite:///{tmp_path / 'calls.db'}")
     parts = WebParts(
         token=TOKEN,
         handoffs=HandOffStore(shared),
         callbacks=CallbackService(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
         records=records,
         live=LiveCalls(shared),
-        conditions=LiveConditionsStore(shared),
+        conditions=conditions,
+        switches=SwitchBoard(engine, conditions),
         bundle=lambda: BUNDLE,
         metrics=Metrics(),
         clock=clock,
@@ -90,3 +94,4 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
         yield Api(parts, client, stranger, working, clock)
     await server.close()
     await records.close()
+    engine.dispose()

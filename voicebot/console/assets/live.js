@@ -1,0 +1,56 @@
+// The table of calls under way, kept up to date by server-sent events. Nothing runs while the page is hidden.
+"use strict";
+
+(() => {
+  const body = document.getElementById("live-rows");
+  if (!body) return;
+  const none = document.getElementById("live-none");
+  const table = document.getElementById("live-table");
+  const count = document.getElementById("live-count");
+  const state = document.getElementById("live-state");
+  const words = document.getElementById("live-words").dataset;
+  const calls = new Map();
+  let source = null;
+  let toldAt = 0;
+
+  const lasted = (started) => {
+    const s = Math.max(0, Math.round((Date.now() - Date.parse(started)) / 1000));
+    return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+  };
+
+  function fill(row, call) {
+    const caller = [call.number || "–", call.segment, call.language].join(" · ");
+    const cells = [lasted(call.started), call.line, caller, call.phase || "–", call.intent || "–", call.queue || "–"];
+    while (row.cells.length < cells.length) row.insertCell();
+    cells.forEach((text, place) => { if (row.cells[place].textContent !== text) row.cells[place].textContent = text; });
+    row.cells[0].className = "num";
+  }
+
+  function show(told) {
+    if (told.all) { calls.clear(); body.replaceChildren(); }
+    for (const id of told.gone) { calls.get(id)?.row.remove(); calls.delete(id); }
+    for (const [id, call] of Object.entries(told.rows)) {
+      const row = calls.get(id)?.row ?? body.insertRow();
+      calls.set(id, { row, call });
+      fill(row, call);
+    }
+    count.textContent = words.calls.replace("{n}", calls.size);
+    none.hidden = calls.size > 0;
+    table.hidden = calls.size === 0;
+    if (Date.now() - toldAt > 60_000) { // a reader of screens hears one sentence a minute, not every change
+      toldAt = Date.now();
+      state.textContent = words.calls.replace("{n}", calls.size);
+    }
+  }
+
+  function open() {
+    source = new EventSource("/live/events");
+    source.onmessage = (event) => show(JSON.parse(event.data));
+  }
+
+  setInterval(() => { for (const { row, call } of calls.values()) row.cells[0].textContent = lasted(call.started); }, 1000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { source?.close(); source = null; } else if (!source) open();
+  });
+  if (!document.hidden) open();
+})();

@@ -1,0 +1,107 @@
+"""Switches: surge, closure and announcement, with who would hear what before anything is set."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from voicebot.accounts.roles import Role
+from voicebot.console.pages.live import WATCHERS
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Form, Pages, View
+from voicebot.state.conditions import SwitchKind, SwitchSetting
+from voicebot.switches.orders import SwitchRefused, announcements, check
+from voicebot.switches.preview import Changed, expected_calls, preview, with_expected
+
+_HISTORY = 50
+_LONGEST_WHY = 200
+
+
+def ordered(form: Form, who: str, now: datetime, parts: ConsoleParts) -> SwitchSetting:
+    """The switch that a form describes. Raises SwitchRefused."""
+    kind, why = form.get("kind"), form.get("why")[:_LONGEST_WHY]
+    if kind not in set(SwitchKind):
+        raise SwitchRefused("choose what to do: surge or closure")
+    on = form.get("on", "1") == "1"
+    if on and not why:
+        raise SwitchRefused("say why: whoever comes after you must know")
+    queue = form.get("queue") if kind == SwitchKind.CLOSURE else ""
+    until = _moment(form.get("until"), parts)
+    return SwitchSetting(
+        SwitchKind(kind), on, who, now, queue=queue if queue != "*" else "", why=why, prompt=form.get("prompt"), until=until
+    )
+
+
+def _moment(written: str, parts: ConsoleParts) -> datetime | None:
+    if not written:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        raise SwitchRefused("the end is no time; write it like 2026-11-27T18:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=parts.bundle().calendar.zone).astimezone(UTC)
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """What is on, the forms to order and to take back, the preview, the history."""
+    found = Pages()
+    setters = frozenset({Role.SUPERVISOR})
+
+    async def show(view: View, *, status: int = 200, **values: object) -> Response:
+        now, bundle = parts.clock(), parts.bundle()
+        try:
+            history = await parts.switches.history(_HISTORY)
+        except SQLAlchemyError:
+            history = None
+        shown = {"problem": "", "changes": None, "wanted": None, **values}
+        return view.show(
+            "switches.html",
+            status=status,
+            holding=parts.switches.holding(now),
+            history=history,
+            closable=[name for name, queue in bundle.queues.items() if not queue.emergency and not queue.self_service],
+            prompts=announcements(bundle, bundle.calendar.local(now).date()),
+            may_set=view.may(*setters),
+            **shown,
+        )
+
+    async def changes_of(setting: SwitchSetting, view: View) -> list[Changed]:
+        bundle, now = parts.bundle(), parts.clock()
+        changes = await asyncio.to_thread(preview, setting, parts.stores.conditions.snapshot, bundle, view.language)
+        try:
+            matters = [each.matter for each in changes]
+            expected = await asyncio.to_thread(expected_calls, parts.engine, matters, now, setting.until, bundle)
+        except SQLAlchemyError:
+            expected = {}
+        return with_expected(changes, expected)
+
+    @found.get("/switches", roles=WATCHERS, nav="nav.switches", order=15)
+    async def switches(view: View) -> Response:
+        return await show(view)
+
+    @found.post("/switches/preview", roles=setters)
+    async def look(view: View) -> Response:
+        try:
+            setting = ordered(view.form, view.user.name, parts.clock(), parts)
+            check(setting, parts.bundle())
+        except SwitchRefused as error:
+            return await show(view, status=422, problem=str(error), wanted=view.form)
+        return await show(view, changes=await changes_of(setting, view), wanted=view.form)
+
+    @found.post("/switches", roles=setters)
+    async def order(view: View) -> Response:
+        try:
+            setting = ordered(view.form, view.user.name, parts.clock(), parts)
+            if setting.on or not parts.switches.known(setting.name):
+                check(setting, parts.bundle())
+        except SwitchRefused as error:
+            return await show(view, status=422, problem=str(error), wanted=view.form)
+        kept = await parts.switches.order(setting)
+        what = "switch.set" if setting.on else "switch.taken_back"
+        await parts.audit.note(what, who=setting.who, switch=setting.name, why=setting.why)
+        return view.go("/switches", ("switches.is_set" if setting.on else "switches.is_off") if kept else "switches.not_kept")
+
+    return found
