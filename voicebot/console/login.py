@@ -1,22 +1,31 @@
-"""Logging in and out, and the language of the pages."""
+"""Logging in (password, passkey, the bank's own log-in) and out, and the language of the pages."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from voicebot.accounts.oidc import OidcRefused, OidcUnavailable, Told
 from voicebot.accounts.passwords import PasswordCheck
-from voicebot.accounts.users import User
+from voicebot.accounts.users import AccountError, User
 from voicebot.console.guard import COOKIE, Guard, from_here, read_form, safe_path
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.render import LANGUAGE_COOKIE
 from voicebot.console.routing import SEE_OTHER, TOKEN_FIELD
 from voicebot.console.texts import LANGUAGES
+from voicebot.errors import StateError
 
+OIDC_COOKIE = "__Host-voicebot-oidc"
 _A_YEAR_S = 365 * 24 * 3600
+_TEN_MINUTES_S = 600
+
+log = structlog.get_logger(__name__)
 
 
 class Login:
@@ -38,17 +47,108 @@ class Login:
         if not from_here(request) or not self._parts.settings.console.passwords:
             return self._ask(request, to, problem="login.stale", status=403)
         users, name = self._parts.users, form.get("name")[:80]
-        user, stored = await asyncio.to_thread(users.password_of, name)
-        right = await self._check.fits(next(iter(form.all("password")), ""), stored)
-        if user is None or not right:
+        try:
+            user, stored = await asyncio.to_thread(users.password_of, name)
+            right = await self._check.fits(next(iter(form.all("password")), ""), stored)
+            if user is not None and right:
+                await asyncio.to_thread(users.tried, user.user_id, right=True)
+                return await self._begin(user, "password", to)
             locked = user is not None and await asyncio.to_thread(users.tried, user.user_id, right=False)
-            who = user.name if user is not None else "unknown"  # a password typed into the wrong field must not be written down
-            await self._parts.audit.note("console.login.refused", who=who, locked=int(locked))
-            return self._ask(request, to, problem="login.wrong", status=401)
-        await asyncio.to_thread(users.tried, user.user_id, right=True)
-        return await self.begin(request, user, "password", to)
+        except SQLAlchemyError:
+            return self._guard.problem(request, 503, "away")
+        who = user.name if user is not None else "unknown"  # a password typed into the wrong field must not be written down
+        await self._parts.audit.note("console.login.refused", who=who, how="password", locked=int(locked))
+        return self._ask(request, to, problem="login.wrong", status=401)
 
-    async def begin(self, request: Request, user: User, how: str, to: str) -> Response:
+    # ------------------------------------------------------------------ passkeys
+
+    async def passkey_options(self, request: Request) -> Response:
+        """What a browser needs to ask for a passkey."""
+        if not from_here(request):
+            return JSONResponse({}, 403)
+        try:
+            return Response(await self._parts.passkeys.authentication(), media_type="application/json")
+        except StateError:
+            return JSONResponse({}, 503)
+
+    async def passkey(self, request: Request) -> Response:
+        """The answer of a passkey; sent by a form, so that the browser goes on by itself."""
+        form = await read_form(request)
+        to = safe_path(form.get("to", "/"))
+        if not from_here(request):
+            return self._ask(request, to, problem="login.stale", status=403)
+        try:
+            user = await self._parts.passkeys.authenticate(form.get("answer"))
+        except AccountError as error:
+            await self._parts.audit.note("console.login.refused", who="unknown", how="passkey", why=str(error))
+            return self._ask(request, to, problem="login.passkey_wrong", status=401)
+        except (StateError, SQLAlchemyError):
+            return self._guard.problem(request, 503, "away")
+        return await self._begin(user, "passkey", to)
+
+    # ------------------------------------------------------------------ the bank's own log-in
+
+    async def oidc(self, request: Request) -> Response:
+        """To the bank's log-in."""
+        to = safe_path(request.query_params.get("to", "/"))
+        if self._parts.oidc is None:
+            return self._ask(request, to, status=404)
+        try:
+            address, state = await self._parts.oidc.begin(to)
+        except (OidcUnavailable, StateError) as error:
+            log.warning("the bank's log-in cannot be used", code=error.code, why=str(error))
+            return self._ask(request, to, problem="login.oidc_away", status=503)
+        answer = RedirectResponse(address, SEE_OTHER)
+        answer.set_cookie(OIDC_COOKIE, state, max_age=_TEN_MINUTES_S, path="/", secure=True, httponly=True, samesite="lax")
+        return answer
+
+    async def oidc_back(self, request: Request) -> Response:
+        """Back from there."""
+        if self._parts.oidc is None:
+            return self._ask(request, "/", status=404)
+        query = request.query_params
+        try:
+            told = await self._parts.oidc.finish(
+                query.get("state", ""), request.cookies.get(OIDC_COOKIE, ""), query.get("code", "")
+            )
+            user = await asyncio.to_thread(self._user_of, told)
+        except (OidcRefused, AccountError) as error:
+            await self._parts.audit.note("console.login.refused", who="unknown", how="oidc", why=str(error))
+            problem = "login.no_role" if isinstance(error, AccountError) else "login.oidc_refused"
+            return self._ask(request, "/", problem=problem, status=403)
+        except (OidcUnavailable, StateError, SQLAlchemyError) as error:
+            log.warning("the bank's log-in cannot be used", why=type(error).__name__)
+            return self._ask(request, "/", problem="login.oidc_away", status=503)
+        answer = await self._begin(user, "oidc", told.to)
+        answer.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        return answer
+
+    def _user_of(self, told: Told) -> User:
+        """The user of this subject, made when they come first; with the roles that the bank gives them now."""
+        users = self._parts.users
+        user = users.of_subject(told.subject)
+        if not told.roles:
+            raise AccountError("the bank gave no role of ours: console.oidc.roles names what stands for which")
+        if user is None:
+            return self._added(told)
+        if not user.active:
+            raise AccountError("the account is closed")
+        return users.change(user.user_id, roles=told.roles) if user.roles != told.roles else user
+
+    def _added(self, told: Told) -> User:
+        """A local account of the same name is not theirs: then they get a name of their own."""
+        unique = "user-" + hashlib.sha256(told.subject.encode()).hexdigest()[:12]
+        for name in (told.name, unique):
+            try:
+                return self._parts.users.add(name, told.roles, made_by="oidc", shown=told.shown, subject=told.subject)
+            except AccountError:
+                if name == unique:
+                    raise
+        raise AssertionError
+
+    # ------------------------------------------------------------------
+
+    async def _begin(self, user: User, how: str, to: str) -> Response:
         """Begin a session of a person who proved who they are, and go to the page."""
         cookie = await asyncio.to_thread(self._parts.sessions.begin, user, how)
         await self._parts.audit.note("console.login", who=user.name, how=how, roles=" ".join(sorted(user.roles)))
@@ -76,17 +176,9 @@ class Login:
         return answer
 
     def _ask(self, request: Request, to: str, *, problem: str = "", status: int = 200) -> Response:
-        console = self._parts.settings.console
+        offered = {"passwords": self._parts.settings.console.passwords, "oidc": self._parts.oidc is not None}
         language = self._guard.language(request)
-        return self._guard.renderer.plain(
-            "login.html",
-            language,
-            status=status,
-            to=to,
-            problem=problem,
-            passwords=console.passwords,
-            oidc=console.oidc is not None,
-        )
+        return self._guard.renderer.plain("login.html", language, status=status, to=to, problem=problem, **offered)
 
 
 def login_routes(parts: ConsoleParts, guard: Guard) -> list[Route]:
@@ -95,6 +187,10 @@ def login_routes(parts: ConsoleParts, guard: Guard) -> list[Route]:
     return [
         Route("/login", login.page, methods=["GET"]),
         Route("/login", login.password, methods=["POST"]),
+        Route("/login/passkey/options", login.passkey_options, methods=["POST"]),
+        Route("/login/passkey", login.passkey, methods=["POST"]),
+        Route("/login/oidc", login.oidc, methods=["GET"]),
+        Route("/login/oidc/back", login.oidc_back, methods=["GET"]),
         Route("/logout", login.out, methods=["POST"]),
         Route("/language", login.language, methods=["GET"]),
     ]

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from dialogs.data.bundle import Bundle
+from voicebot.accounts.oidc import OidcLogin
+from voicebot.accounts.passkeys import Passkeys
 from voicebot.accounts.sessions import Sessions
 from voicebot.accounts.users import Users
 from voicebot.config.settings import Settings
@@ -30,6 +32,9 @@ class ConsoleParts:
     """The records' database, its tables up to date; for stores of your own, in threads."""
     users: Users
     sessions: Sessions
+    passkeys: Passkeys
+    oidc: OidcLogin | None
+    """The bank's own log-in; None where there is none."""
     switches: SwitchBoard
     audit: Audit
     callbacks: CallbackService

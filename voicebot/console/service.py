@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.data.bundle import load_bundle
+from voicebot.accounts.oidc import OidcLogin
+from voicebot.accounts.passkeys import Passkeys
 from voicebot.accounts.sessions import Sessions
 from voicebot.accounts.users import Users
 from voicebot.config.settings import Settings
@@ -28,6 +31,7 @@ from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
 from voicebot.shared_services import open_shared, store_parts
+from voicebot.state.shared import SharedState
 from voicebot.switches.board import SwitchBoard
 
 log = structlog.get_logger(__name__)
@@ -54,6 +58,30 @@ class ConsoleService:
 def open_listener(settings: Settings) -> socket.socket:
     """Listen as the settings say. Raises ConfigError."""
     return listen(settings.console.host, settings.console.port, setting="console")
+
+
+def public_url(settings: Settings, listener: socket.socket) -> str:
+    """Where people open it: as configured, else this machine by name, since a passkey is for a name and never for an address."""
+    console = settings.console
+    if console.public_url is not None:
+        return console.public_url.rstrip("/")
+    return f"{'https' if console.tls else 'http'}://localhost:{listener.getsockname()[1]}"
+
+
+def _oidc(settings: Settings, public: str, shared: SharedState, client: httpx.AsyncClient) -> OidcLogin | None:
+    wanted = settings.console.oidc
+    if wanted is None:
+        return None
+    return OidcLogin(
+        shared,
+        client,
+        issuer=wanted.issuer,
+        client_id=wanted.client_id,
+        client_secret=wanted.client_secret.get_secret_value() if wanted.client_secret is not None else None,
+        redirect_uri=f"{public}/login/oidc/back",
+        roles_claim=wanted.roles_claim,
+        roles=wanted.roles,
+    )
 
 
 @asynccontextmanager
@@ -83,6 +111,9 @@ async def open_console(
         except SQLAlchemyError as error:  # it is away: pages say so, and come back with it
             log.warning("the database does not answer yet", why=type(error).__name__)
         metrics = shared.metrics
+        public = public_url(settings, pages)
+        logging_in = httpx.AsyncClient(trust_env=False)
+        stack.push_async_callback(logging_in.aclose)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         parts = ConsoleParts(
@@ -91,6 +122,8 @@ async def open_console(
             engine=engine,
             users=Users(engine, clock=clock),
             sessions=Sessions(engine, clock=clock),
+            passkeys=Passkeys(engine, shared.stores.shared, origin=public, host=urlsplit(public).hostname or "", clock=clock),
+            oidc=_oidc(settings, public, shared.stores.shared, logging_in),
             switches=board,
             audit=shared.identity.audit,
             callbacks=shared.callbacks,

@@ -1,0 +1,204 @@
+"""The bank's own log-in: OpenID Connect Core 1.0, section 3.1, code flow with PKCE (RFC 7636), state and nonce."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from redis.asyncio import Redis
+
+from voicebot.accounts.roles import Role
+from voicebot.errors import VoicebotError
+from voicebot.state.shared import PREFIX, SharedState
+
+_TEN_MINUTES_S = 600
+_ASK_S = 5.0
+_LEEWAY_S = 30
+_ALGORITHMS = ["RS256", "PS256", "ES256"]
+_KEEP_S = 300.0
+"""What the provider says of itself is used so long."""
+
+
+class OidcRefused(VoicebotError):
+    """The bank's log-in did not say who it is. The message is for the log: it quotes nothing that a browser sent."""
+
+    code = "oidc.refused"
+
+
+class OidcUnavailable(VoicebotError):
+    """The bank's log-in does not answer."""
+
+    code = "oidc.unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One log-in under way, kept at the state server under its `state` for ten minutes."""
+
+    nonce: str
+    verifier: str
+    """PKCE's secret."""
+    to: str
+    """The page to go to afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom the provider vouches for."""
+
+    subject: str
+    """`iss sub`."""
+    name: str
+    """For the log-in name: preferred_username, email, or a hash of the subject."""
+    shown: str
+    roles: frozenset[Role]
+    to: str
+
+
+class OidcLogin:
+    """One provider."""
+
+    def __init__(
+        self,
+        shared: SharedState,
+        client: httpx.AsyncClient,
+        *,
+        issuer: str,
+        client_id: str,
+        client_secret: str | None,
+        redirect_uri: str,
+        roles_claim: str,
+        roles: Mapping[str, Role],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._shared = shared
+        self._client = client
+        self._issuer = issuer.rstrip("/")
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._redirect_uri = redirect_uri
+        self._roles_claim = roles_claim
+        self._roles = {**{role.value: role for role in Role}, **roles}
+        self._clock = clock
+        self._known: tuple[float, dict[str, Any], KeySet] | None = None
+
+    async def begin(self, to: str) -> tuple[str, str]:
+        """The address to send the browser to, and the `state` for its cookie. Raises OidcUnavailable, StateError."""
+        provider, _ = await self._provider()
+        state = secrets.token_urlsafe(32)
+        asked = Asked(secrets.token_urlsafe(32), secrets.token_urlsafe(48), to)
+
+        async def keep(redis: Redis) -> None:
+            await redis.set(_key(state), json.dumps(asdict(asked)), ex=_TEN_MINUTES_S)
+
+        await self._shared.ask(keep)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(asked.verifier.encode()).digest()).rstrip(b"=").decode()
+        query = {
+            "response_type": "code",
+            "client_id": self._client_id,
+            "redirect_uri": self._redirect_uri,
+            "scope": "openid profile email",
+            "state": state,
+            "nonce": asked.nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        mark = "&" if "?" in provider["authorization_endpoint"] else "?"
+        return f"{provider['authorization_endpoint']}{mark}{urlencode(query)}", state
+
+    async def finish(self, state: str, cookie_state: str, code: str) -> Told:
+        """Who came back. `cookie_state` is that of the browser. Raises OidcRefused, OidcUnavailable, StateError."""
+        if not state or not secrets.compare_digest(state.encode(), cookie_state.encode()):
+            raise OidcRefused("the state is not that of this browser")
+
+        async def take(redis: Redis) -> str | None:
+            return cast("str | None", await redis.getdel(_key(state)))
+
+        kept = await self._shared.ask(take)
+        if kept is None:
+            raise OidcRefused("the state is unknown: used before, or older than ten minutes")
+        asked = Asked(**json.loads(kept))
+        token = await self._token(code, asked.verifier)
+        claims = await self._claims(token, asked.nonce)
+        return self._told(claims, asked.to)
+
+    async def _token(self, code: str, verifier: str) -> str:
+        provider, _ = await self._provider()
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect_uri,
+            "client_id": self._client_id,
+            "code_verifier": verifier,
+        }
+        secret = httpx.Auth() if self._client_secret is None else httpx.BasicAuth(self._client_id, self._client_secret)
+        try:
+            answer = await self._client.post(provider["token_endpoint"], data=fields, auth=secret, timeout=_ASK_S)
+            told = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise OidcUnavailable(f"the token endpoint does not answer ({type(error).__name__})") from error
+        if answer.status_code != httpx.codes.OK or not isinstance(told.get("id_token"), str):
+            raise OidcRefused(f"the token endpoint gave no ID token (status {answer.status_code})")
+        return str(told["id_token"])
+
+    async def _claims(self, token: str, nonce: str) -> Mapping[str, Any]:
+        for fresh in (False, True):  # a key may have been changed since
+            _, keys = await self._provider(fresh=fresh)
+            try:
+                claims: Mapping[str, Any] = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
+                break
+            except (JoseError, ValueError) as error:
+                if fresh:
+                    raise OidcRefused(f"the ID token is not signed by the provider ({type(error).__name__})") from error
+        audience = claims.get("aud")
+        ours = audience == self._client_id or (
+            isinstance(audience, list) and self._client_id in audience and claims.get("azp", self._client_id) == self._client_id
+        )
+        now = self._clock()
+        expires = claims.get("exp")
+        if str(claims.get("iss", "")).rstrip("/") != self._issuer or not ours:
+            raise OidcRefused("the ID token is for somebody else, or by somebody else")
+        if not isinstance(expires, int | float) or now > expires + _LEEWAY_S:
+            raise OidcRefused("the ID token has expired")
+        if claims.get("nonce") != nonce:
+            raise OidcRefused("the nonce is another one: the ID token was made for another log-in")
+        return claims
+
+    def _told(self, claims: Mapping[str, Any], to: str) -> Told:
+        subject = f"{self._issuer} {claims.get('sub', '')}"
+        given = claims.get(self._roles_claim, ())
+        words = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+        roles = frozenset(self._roles[each] for each in words if isinstance(each, str) and each in self._roles)
+        fallback = "user-" + hashlib.sha256(subject.encode()).hexdigest()[:12]
+        name = next((str(claims[each]) for each in ("preferred_username", "email") if claims.get(each)), fallback)
+        return Told(subject[:200], name, str(claims.get("name") or name)[:120], roles, to)
+
+    async def _provider(self, *, fresh: bool = False) -> tuple[dict[str, Any], KeySet]:
+        """What it says of itself, and its keys. Raises OidcUnavailable."""
+        if self._known is not None and not fresh and self._clock() < self._known[0] + _KEEP_S:
+            return self._known[1], self._known[2]
+        try:
+            url = f"{self._issuer}/.well-known/openid-configuration"
+            told = (await self._client.get(url, timeout=_ASK_S)).raise_for_status().json()
+            if str(told.get("issuer", "")).rstrip("/") != self._issuer:
+                raise OidcUnavailable("the provider names another issuer than console.oidc.issuer: set the one that it names")
+            keys = KeySet.import_key_set((await self._client.get(told["jwks_uri"], timeout=_ASK_S)).raise_for_status().json())
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
+            raise OidcUnavailable(f"the bank's log-in does not answer as it should ({type(error).__name__})") from error
+        self._known = (self._clock(), told, keys)
+        return told, keys
+
+
+def _key(state: str) -> str:
+    return f"{PREFIX}oidc:{hashlib.sha256(state.encode()).hexdigest()}"
