@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from voicebot.console.pages import audit, home, live, people, switches
+from voicebot.console.pages import audit, home, live, people, person, switches
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:
     """All pages, each module's in one `Pages`."""
-    return [live.pages(parts, parts.calls_health), *(each.pages(parts) for each in (home, switches, people, audit))]
+    return [live.pages(parts, parts.calls_health), *(each.pages(parts) for each in (home, switches, people, person, audit))]

@@ -1,0 +1,95 @@
+"""One person's data: found by their number, exported, deleted (GDPR, articles 15, 17 and 20), with proof in the audit trail.
+
+The number travels in forms, never in an address; the trail names its keyed hash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from caller_id.phone_numbers import shorten
+from voicebot.accounts.roles import Role
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.errors import VoicebotError
+from voicebot.person.erasing import delete
+from voicebot.person.export import export
+from voicebot.person.finding import PersonError, find, notes, read_number
+from voicebot.person.stores import opened
+
+_OFFICERS = frozenset({Role.COMPLIANCE})
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The form, what was found, the archive, the deletion."""
+    found = Pages()
+
+    def show(view: View, *, status: int = 200, **values: object) -> Response:
+        shown = {"problem": "", "number": "", "short": "", "counts": None, "notes": (), "deleted": None, **values}
+        return view.show("person.html", status=status, **shown)
+
+    async def note(view: View, what: str, number: str, **facts: int) -> None:
+        whose = parts.stores.records.number_hash(number) or "unknown"
+        reason = view.form.get("reason")[:100]
+        await parts.audit.note(f"person.{what}", who=view.user.name, person=whose, reason=reason, **facts)
+
+    @found.get("/person", roles=_OFFICERS, nav="nav.person", order=85)
+    async def person(view: View) -> Response:
+        return show(view)
+
+    @found.post("/person/find", roles=_OFFICERS)
+    async def look(view: View) -> Response:
+        try:
+            number = read_number(view.form.get("number"))
+            if not view.form.get("reason"):
+                raise PersonError(view.t("person.no_reason"))
+            await note(view, "looked_for", number)
+            async with opened(parts.settings) as stores:
+                kept = await find(stores, number)
+                told = list(notes(kept, stores))
+        except VoicebotError as error:
+            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+        return show(view, number=number, short=shorten(number), counts=kept.counts(), notes=told)
+
+    @found.post("/person/export", roles=_OFFICERS)
+    async def archive(view: View) -> Response:
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="voicebot-person-"))
+        try:
+            number = read_number(view.form.get("number"))
+            async with opened(parts.settings) as stores:
+                kept = await find(stores, number)
+                told = list(notes(kept, stores))
+                now = datetime.now(UTC)
+                files = await asyncio.to_thread(export, kept, folder / "person.zip", notes=told, now=now)
+            await note(view, "exported", number, files=files)
+        except VoicebotError as error:
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+        name = f"person-{now:%Y%m%d-%H%M%S}.zip"
+        after = BackgroundTask(shutil.rmtree, folder, True)
+        return FileResponse(folder / "person.zip", filename=name, media_type="application/zip", background=after)
+
+    @found.post("/person/delete", roles=_OFFICERS)
+    async def forget(view: View) -> Response:
+        try:
+            number = read_number(view.form.get("number"))
+            if "sure" not in view.form:
+                raise PersonError(view.t("person.not_sure"))
+            async with opened(parts.settings) as stores:
+                deleted = await delete(stores, await find(stores, number))
+                left = await find(stores, number)
+                told = list(notes(left, stores))
+            await note(view, "deleted", number, deleted=sum(count for _, count in deleted), left=int(not left.empty))
+        except VoicebotError as error:
+            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+        problem = "" if left.empty else view.t("person.left")
+        return show(view, short=shorten(number), deleted=deleted, notes=told, problem=problem)
+
+    return found
