@@ -62,6 +62,11 @@ class Held:
 
 def hold(person: Person, phrases: Phrases, bundle: Bundle, understander: Understander) -> Held:
     """Hold the whole call. Deterministic."""
+    return play(person, phrases, bundle, understander)[0]
+
+
+def play(person: Person, phrases: Phrases, bundle: Bundle, understander: Understander) -> tuple[Held, list[Exchange]]:
+    """Hold the whole call: what came of it, and all that happened in it."""
     exchanges: list[Exchange] = []
     transcript: list[str] = []
     standing = Standing(bundle, person)
@@ -85,7 +90,7 @@ def hold(person: Person, phrases: Phrases, bundle: Bundle, understander: Underst
     call.fall_silent()
     standing.messages += _messages([action for exchange in exchanges[answered:] for action in exchange.actions])
     _told(transcript, exchanges, answered, bundle)
-    return judge(talker, standing, exchanges, transcript)
+    return judge(talker, standing, exchanges, transcript), exchanges
 
 
 def judge(talker: Talker, standing: Standing, exchanges: Sequence[Exchange], transcript: Sequence[str]) -> Held:

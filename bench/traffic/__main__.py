@@ -1,0 +1,103 @@
+"""`make demo-console`: the console on a month of simulated traffic, so that a newcomer sees it full.
+
+The callers are those of the conversation benchmark; the real engine and classifier hold every call. Rows are not invented.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from bench.talk.phrases import load_phrases
+from bench.traffic.month import moments, traffic
+from dialogs.data.bundle import load_bundle
+from voicebot.accounts.roles import EVERYBODY
+from voicebot.config.settings import Settings
+from voicebot.console.service import open_console
+from voicebot.logs import configure_logs
+from voicebot.records.database import Database
+from voicebot.records.summary import CallRecord
+from voicebot.stores import record_store
+from voicebot.understanding.service import load_understander
+from voicebot.understanding.settings import NluSettings
+
+FOLDER = Path("var/demo-console")
+_TOLD_EVERY = 50
+_SECRET = "of the demo only: nothing here is a person's"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the traffic if it is not there, then serve the console until stopped."""
+    parser = argparse.ArgumentParser(prog="python -m bench.traffic", description=__doc__)
+    parser.add_argument("--calls", type=int, default=1500, help="in the month (default: 1500, some two minutes)")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"for the records (default: {FOLDER})")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--only-make", action="store_true", help="do not serve")
+    asked = parser.parse_args(arguments)
+    configure_logs(level="error")
+    settings = settings_of(asked.folder, asked.port)
+    make(settings, calls=asked.calls, days=asked.days, seed=asked.seed)
+    if not asked.only_make:
+        asyncio.run(serve(settings))
+    return 0
+
+
+def settings_of(folder: Path, port: int) -> Settings:
+    """A console on loopback with its own records."""
+    return Settings.model_validate(
+        {"state": {"data_dir": str(folder), "secret": _SECRET}, "console": {"port": port}, "records": {"keep_days": None}}
+    )
+
+
+def make(settings: Settings, *, calls: int, days: int, seed: int) -> None:
+    """Fill the records, unless they are."""
+    database = Database(settings.database_url)
+    there = database.count()
+    if there >= calls:
+        print(f"{there} calls are there", file=sys.stderr)
+        database.close()
+        return
+    bundle = load_bundle(settings.bundle)
+    print("loading the classifier (the first time it is trained)", file=sys.stderr, flush=True)
+    understander = load_understander(NluSettings(), ("pl", "en"))
+    if understander is None:
+        raise SystemExit("the classifier cannot be loaded")
+    rng = Random(f"{seed} month")
+    hashed = record_store(settings, _SECRET, clock=lambda: datetime.now(UTC)).number_hash
+    times = moments(bundle, end=datetime.now(UTC), days=days, count=calls, rng=rng)
+    phrases = {language: load_phrases(language) for language in ("pl", "en")}
+    for done, (record, _) in enumerate(traffic(phrases, bundle, understander, times=times, seed=seed), 1):
+        database.write(CallRecord(record.summary.with_short_number(), record.lines, hashed(record.summary.number)))
+        if done % _TOLD_EVERY == 0:
+            print(f"… {done} of {calls} calls held", file=sys.stderr, flush=True)
+    database.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Until Ctrl-C."""
+    async with open_console(settings) as console:
+        password = secrets.token_urlsafe(12)
+        users = console.parts.users
+        known = users.of_name("demo")
+        if known is None:
+            users.add("demo", EVERYBODY, made_by="demo", shown="Demo", password=password)
+        else:
+            users.change(known.user_id, password=password)
+        host, port = console.address
+        print(f"console on http://{host}:{port}  name: demo  password: {password}   (Ctrl-C ends it)", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(0)
