@@ -311,6 +311,7 @@ class Session:
             line=self.line,
             bundle_version=self._services.bundle.version,
             recording=recording,
+            channel=self._channel.name,
         )
         lines = self.journal.lines if words else [wordless(line) for line in self.journal.lines]
         self._services.records.save(summary, lines)

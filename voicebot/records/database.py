@@ -18,6 +18,7 @@ from caller_id.phone_numbers import shorten
 from voicebot.errors import RecordsError
 from voicebot.records import schema
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
+from voicebot.records.folding import folded
 from voicebot.records.listing import CallFilter, listed
 from voicebot.records.models import CallRow, LineRow, UtteranceRow
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
@@ -210,6 +211,8 @@ class Database:
             if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != _INCREMENTAL:
                 connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                 connection.exec_driver_sql("VACUUM")  # once: an earlier version left deleted rows in free pages
+            # the index of words keeps those of deleted rows until its parts are merged into one
+            connection.exec_driver_sql("INSERT INTO utterance_words(utterance_words) VALUES ('optimize')")
             driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
             driver.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -278,6 +281,7 @@ def _utterance_rows(record: CallRecord) -> list[dict[str, Any]]:
                 "call_id": record.summary.call_id,
                 "position": at,
                 "text": line.get("text", ""),
+                "folded": folded(line.get("text", "")),
                 "language": understanding.get("language") or record.summary.language,
                 "recogniser_confidence": line.get("confidence", 1.0),
                 "intent": understanding.get("intent"),

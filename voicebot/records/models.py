@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, TypeDecorator, false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -41,6 +41,10 @@ class CallRow(Base):
         Index("calls_by_start", "started"),
         Index("calls_by_end", "ended"),
         Index("calls_by_number_hash", "number_hash"),
+        Index("calls_in_order", "started", "call_id"),
+        Index("calls_by_intent", "intent", "started", "call_id"),
+        Index("calls_by_queue", "queue", "started", "call_id"),
+        Index("calls_by_outcome", "outcome", "started", "call_id"),
     )
 
     call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -64,6 +68,16 @@ class CallRow(Base):
     handoff_ref: Mapped[str | None] = mapped_column(String(80))
     survey: Mapped[str | None] = mapped_column(String(40))
     number_hash: Mapped[str | None] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(8), server_default="voice")
+    release: Mapped[str] = mapped_column(String(64), server_default="")
+    turns: Mapped[int] = mapped_column(server_default="0")
+    no_match: Mapped[int] = mapped_column(server_default="0")
+    no_input: Mapped[int] = mapped_column(server_default="0")
+    reasks: Mapped[int] = mapped_column(server_default="0")
+    asked_human: Mapped[str] = mapped_column(String(8), server_default="")
+    by_keys: Mapped[bool] = mapped_column(server_default=false())
+    first_decision: Mapped[str | None] = mapped_column(String(16))
+    last_decision: Mapped[str | None] = mapped_column(String(16))
 
     lines: Mapped[list[LineRow]] = relationship(order_by="LineRow.position", viewonly=True)
 
@@ -99,6 +113,8 @@ class UtteranceRow(Base):
     reviewed_intent: Mapped[str | None] = mapped_column(String(80))
     reviewed_by: Mapped[str | None] = mapped_column(String(80))
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    folded: Mapped[str] = mapped_column(Text, server_default="")
+    """The words as they are searched, see `voicebot.records.folding`."""
 
 
 class AuditRow(Base):

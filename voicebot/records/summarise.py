@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,21 @@ from typing import Any
 from caller_id.types import Caller
 from voicebot.records.journal import Journal, Line
 from voicebot.records.summary import CallSummary
+from voicebot.records.turns import count_turns
 
 SURVEY = "survey"
 """The kind of decision that keeps the answer to the survey's question, in its `why`."""
 
 
-def summarise(journal: Journal, *, caller: Caller, line: str, bundle_version: str, recording: Path | None = None) -> CallSummary:
+def summarise(
+    journal: Journal,
+    *,
+    caller: Caller,
+    line: str,
+    bundle_version: str,
+    recording: Path | None = None,
+    channel: str = "voice",
+) -> CallSummary:
     """What statistics need of a finished call. The last hand-off counts; without one, the last decision about a matter."""
     hand_off = _last(journal.lines, "HandOff")
     decided = _last(line for line in journal.lines if line.get("intent"))
@@ -45,6 +55,8 @@ def summarise(journal: Journal, *, caller: Caller, line: str, bundle_version: st
         recording=str(recording) if recording is not None else None,
         handoff_ref=notes[-1].get("ref") if notes else None,
         survey=surveyed.get("why"),
+        channel=channel,
+        **asdict(count_turns(journal.lines)),
     )
 
 

@@ -38,6 +38,21 @@ class CallSummary:
     handoff_ref: str | None = None
     survey: str | None = None
     """The answer to the survey by its name in the flow (helped, not_helped), None where none was given."""
+    channel: str = "voice"
+    """voice or chat."""
+    release: str = ""
+    """The release that it was served by; "" for the configuration's own bundle."""
+    turns: int = 0
+    """Times of listening that an answer, a key or a silence ended; see `voicebot.records.turns`."""
+    no_match: int = 0
+    no_input: int = 0
+    reasks: int = 0
+    asked_human: str = ""
+    """"before" or "after" a matter was taken as told; "" never."""
+    by_keys: bool = False
+    first_decision: str | None = None
+    """Of the classifier on the first answer."""
+    last_decision: str | None = None
 
     def with_short_number(self) -> CallSummary:
         """The same, of the number only the country and the last three digits."""

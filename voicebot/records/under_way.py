@@ -211,7 +211,14 @@ def record_of(path: Path, recording_of: Callable[[str], Path | None]) -> CallRec
         journal.close(DIED)
     caller = Caller(number=summary.number, segment=Segment(summary.segment))
     recording = recording_of(summary.call_id)
-    made = summarise(journal, caller=caller, line=summary.line, bundle_version=summary.bundle_version, recording=recording)
+    made = summarise(
+        journal,
+        caller=caller,
+        line=summary.line,
+        bundle_version=summary.bundle_version,
+        recording=recording,
+        channel=head.channel,
+    )
     dropped = head.channel == "chat" and any(line.get("type") == "StopRecording" for line in lines)
     kept = [wordless(line) for line in journal.lines] if dropped else journal.lines
     return CallRecord(replace(made, number=summary.number), tuple(kept), head.number_hash)

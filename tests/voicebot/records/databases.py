@@ -40,6 +40,9 @@ BEFORE_VERSIONS = {
 """Tables and columns before alembic counted them."""
 
 
+LATER_INDEXES = {"calls_in_order", "calls_by_intent", "calls_by_queue", "calls_by_outcome"}
+
+
 def all_tables() -> MetaData:
     """The tables of all rooms, as the code writes them."""
     root = Path(voicebot.__file__).parent
@@ -55,12 +58,17 @@ def take_back(url: str) -> None:
     with engine.begin() as connection:
         tables.reflect(connection)
         for table in reversed(tables.sorted_tables):
-            if table.name not in BEFORE_VERSIONS:
+            if table.name not in BEFORE_VERSIONS and not table.name.startswith("utterance_words_"):
                 connection.execute(DropTable(table))
+        if engine.dialect.name == "sqlite":
+            for trigger in ("in", "out", "anew"):
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS utterance_words_{trigger}")
+        else:
+            connection.exec_driver_sql("DROP INDEX IF EXISTS utterances_by_words")
         for name, early in BEFORE_VERSIONS.items():
             later = {each["name"] for each in inspect(connection).get_columns(name)} - set(early.split())
             for index in inspect(connection).get_indexes(name):
-                if later & set(index["column_names"]):
+                if later & set(index["column_names"]) or index["name"] in LATER_INDEXES:
                     connection.exec_driver_sql(f"DROP INDEX {index['name']}")
             for column in sorted(later):
                 connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,14 @@ def test_the_steps_lead_to_the_tables_that_the_code_writes(url: str) -> None:
     engine = create_engine(url)
     with engine.connect() as connection:
         types = engine.dialect.name != "sqlite"  # it has a few loose ones only
-        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": types}), all_tables()) == []
+        options = {"compare_type": types, "include_name": known_to_sqlalchemy}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), all_tables()) == []
     engine.dispose()
+
+
+def known_to_sqlalchemy(name: str | None, _kind: str, _of: Mapping[str, str | None]) -> bool:
+    """The index of words is of another kind in each database."""
+    return name is None or not name.startswith(("utterance_words", "utterances_by_words"))
 
 
 def before_versions(url: str) -> None:
