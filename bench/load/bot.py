@@ -147,11 +147,13 @@ def cpu_by_process() -> Mapping[str, float]:
 
 
 def _bound_ports(ports: tuple[int, int]) -> int:
-    """UDP ports of this range that somebody on this machine has bound."""
+    """UDP ports of this range that this process has bound; others may use the range for calls of their own."""
+    own = {os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
     bound = 0
     for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]:
-        port = int(line.split()[1].rpartition(":")[2], 16)
-        bound += ports[0] <= port <= ports[1]
+        cells = line.split()
+        port = int(cells[1].rpartition(":")[2], 16)
+        bound += ports[0] <= port <= ports[1] and f"socket:[{cells[9]}]" in own
     return bound
 
 

@@ -19,7 +19,7 @@ class HttpChild(ChildProcess):
     def __init__(self, name: str, program: Sequence[str], sockets: Mapping[str, socket.socket], settings: str) -> None:
         """`settings` are those of the child, as JSON: its state server is that of the parent."""
         super().__init__(name, program)
-        self._sockets = sockets
+        self._sockets = dict(sockets)
         self._settings = settings
 
     async def use(self, settings: str) -> None:

@@ -16,7 +16,7 @@ from voicebot.accounts.sessions import Sessions
 from voicebot.accounts.users import Users
 from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
-from voicebot.identity.audit import Audit
+from voicebot.identity.audit import AuditTrail
 from voicebot.metrics.registry import Metrics
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
@@ -36,7 +36,7 @@ class ConsoleParts:
     oidc: OidcLogin | None
     """The bank's own log-in; None where there is none."""
     switches: SwitchBoard
-    audit: Audit
+    audit: AuditTrail
     callbacks: CallbackService
     bundle: Callable[[], Bundle]
     """In force now."""

@@ -20,7 +20,7 @@ from voicebot.records import schema
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
 from voicebot.records.listing import CallFilter, listed
-from voicebot.records.models import CallRow, LineRow, UtteranceRow
+from voicebot.records.models import CallRow, LineRow, NoteRow, UtteranceRow
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _IDS_AT_A_TIME = 500  # a statement takes only so many values
@@ -122,7 +122,7 @@ class Database:
         """Write a call whole, in place of what there was of it: writing twice does no harm."""
         self._prepare()
         with self._engine.begin() as connection:
-            _delete(connection, [record.summary.call_id])
+            _delete(connection, [record.summary.call_id], for_good=False)
             _insert(connection, record)
 
     def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
@@ -236,9 +236,10 @@ def _insert(connection: Connection, record: CallRecord) -> None:
             connection.execute(insert(table), rows)
 
 
-def _delete(connection: Connection, call_ids: Collection[str]) -> None:
+def _delete(connection: Connection, call_ids: Collection[str], *, for_good: bool = True) -> None:
+    """What people noted goes with a call that is deleted for good, and stays when the call is written anew."""
     for some in _some(call_ids):
-        for table in (LineRow, UtteranceRow, CallRow):
+        for table in (LineRow, UtteranceRow, CallRow, *((NoteRow,) if for_good else ())):
             connection.execute(delete(table).where(table.call_id.in_(some)))
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, not_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, not_, select
 
 from voicebot.records.models import CallRow
 from voicebot.records.summary import CallSummary
 
 _PAGE = 1000
 
-_COLUMNS = [getattr(CallRow, field.name) for field in fields(CallSummary)]
+COLUMNS = [getattr(CallRow, field.name) for field in fields(CallSummary)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class CallFilter:
     matter: str | None = None
     """The intent."""
     outcome: str | None = None
+    language: str | None = None
+    segment: str | None = None
+    channel: str | None = None
+    """voice or chat."""
+    decision: str | None = None
+    digits: str | None = None
+    """The last three of the caller's number."""
 
 
 def listed(engine: Engine, chosen: CallFilter, *, page: int = _PAGE) -> Iterator[CallSummary]:
@@ -36,27 +44,36 @@ def listed(engine: Engine, chosen: CallFilter, *, page: int = _PAGE) -> Iterator
 
     Raises what SQLAlchemy raises.
     """
-    query = _query(chosen).limit(page)
+    query = filtered(select(*COLUMNS), chosen).order_by(CallRow.started.desc(), CallRow.call_id.desc()).limit(page)
     last: CallSummary | None = None
     while True:
-        following = query if last is None else query.where(*_behind(last))
+        following = query if last is None else query.where(*behind(last.started, last.call_id))
         with engine.connect() as connection:
             rows = connection.execute(following).all()
         for row in rows:
-            values = dict(row._mapping)
-            last = CallSummary(**values | {"response_ms": tuple(values["response_ms"])})
+            last = summary_of(row)
             yield last
         if len(rows) < page:
             return
 
 
-def _query(chosen: CallFilter) -> Select[tuple[object, ...]]:
-    query = select(*_COLUMNS).order_by(CallRow.started.desc(), CallRow.call_id.desc())
+def summary_of(row: Row[Any]) -> CallSummary:
+    """The call of a row with `COLUMNS`."""
+    values = {name: row._mapping[name] for name in CallSummary.__dataclass_fields__}
+    return CallSummary(**values | {"response_ms": tuple(values["response_ms"])})
+
+
+def filtered(query: Select[Any], chosen: CallFilter) -> Select[Any]:
+    """The query with the conditions."""
     for column, wanted in (
         (CallRow.line, chosen.line),
         (CallRow.queue, chosen.queue),
         (CallRow.intent, chosen.matter),
         (CallRow.outcome, chosen.outcome),
+        (CallRow.language, chosen.language),
+        (CallRow.segment, chosen.segment),
+        (CallRow.channel, chosen.channel),
+        (CallRow.decision, chosen.decision),
     ):
         if wanted is not None:
             query = query.where(column == wanted)
@@ -64,12 +81,11 @@ def _query(chosen: CallFilter) -> Select[tuple[object, ...]]:
         query = query.where(CallRow.started >= chosen.since)
     if chosen.until is not None:
         query = query.where(CallRow.started < chosen.until)
+    if chosen.digits is not None:
+        query = query.where(CallRow.number.endswith(chosen.digits, autoescape=True))
     return query
 
 
-def _behind(last: CallSummary) -> tuple[ColumnElement[bool], ...]:
-    """Conditions of the calls that follow in the list; the first of them can use the index."""
-    return (
-        CallRow.started <= last.started,
-        not_(and_(CallRow.started == last.started, CallRow.call_id >= last.call_id)),
-    )
+def behind(started: datetime, call_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Conditions of the calls that follow this one in the list; the first of them can use the index."""
+    return CallRow.started <= started, not_(and_(CallRow.started == started, CallRow.call_id >= call_id))

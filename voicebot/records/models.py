@@ -117,6 +117,19 @@ class UtteranceRow(Base):
     """The words as they are searched, see `voicebot.records.folding`."""
 
 
+class NoteRow(Base):
+    """What somebody noted on a call. A second write of the call leaves it; it is deleted with the call."""
+
+    __tablename__ = "call_notes"
+    __table_args__ = (Index("call_notes_by_call", "call_id"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    call_id: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(String(80))
+    note: Mapped[str] = mapped_column(Text)
+
+
 class AuditRow(Base):
     """One line of the audit trail; see `voicebot.identity.audit_table` for what its hash is made of. Rows are never changed."""
 

@@ -28,17 +28,23 @@ def read_exchanges(path: Path) -> RecordedCall:
     """The call of a record file. Raises RecordsError with the file and the reason."""
     try:
         record = CallRecord.decode(json.loads(path.read_text(encoding="utf-8")))
-        exchanges: list[Exchange] = []
-        for line in record.lines:
-            if line.get("what") not in ("event", "action"):
-                continue
-            at = record.summary.started + timedelta(seconds=float(str(line["t"])))
-            message = wire.decode({name: value for name, value in line.items() if name not in ("t", "what")})
-            if isinstance(message, get_args(Event)):
-                exchanges.append(Exchange(at, message, ()))
-            else:
-                last = exchanges[-1]
-                exchanges[-1] = Exchange(last.at, last.event, (*last.actions, message))  # type: ignore[arg-type]
+        exchanges = exchanges_of(record)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RecordsError(f"{path}: this is no call record ({error}); give a JSON file of records.folder") from error
-    return RecordedCall(record.summary.call_id, record.summary.bundle_version, tuple(exchanges))
+    return RecordedCall(record.summary.call_id, record.summary.bundle_version, exchanges)
+
+
+def exchanges_of(record: CallRecord) -> tuple[Exchange, ...]:
+    """What happened and what was done, in order. Raises ValueError, KeyError, TypeError or IndexError for a torn record."""
+    exchanges: list[Exchange] = []
+    for line in record.lines:
+        if line.get("what") not in ("event", "action"):
+            continue
+        at = record.summary.started + timedelta(seconds=float(str(line["t"])))
+        message = wire.decode({name: value for name, value in line.items() if name not in ("t", "what")})
+        if isinstance(message, get_args(Event)):
+            exchanges.append(Exchange(at, message, ()))
+        else:
+            last = exchanges[-1]
+            exchanges[-1] = Exchange(last.at, last.event, (*last.actions, message))  # type: ignore[arg-type]
+    return tuple(exchanges)

@@ -3,7 +3,7 @@
 from voicebot.talk.call import TextCall
 from voicebot.talk.script import CallerTurn, CallOptions, Script, TalkError, parse_script, parse_turn, turns_of
 from voicebot.talk.starting import Starter, caller_for
-from voicebot.talk.told import as_json, outcome_of, say_in_words, seconds_of, words_of
+from voicebot.talk.told import as_json, outcome_of, say_in_words, seconds_of, words_of, words_of_record
 
 __all__ = [
     "CallOptions",
@@ -21,4 +21,5 @@ __all__ = [
     "seconds_of",
     "turns_of",
     "words_of",
+    "words_of_record",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,18 @@ def say_in_words(line: Mapping[str, Any], bundle: Bundle, when: datetime) -> str
     if not isinstance(say, Say):
         raise wire.WireError(f"{type(say).__name__} is no Say")
     return words_of(say, bundle, when)
+
+
+def words_of_record(bundle: Bundle, when: datetime) -> Callable[[Mapping[str, Any]], str]:
+    """Gives the words of each `Say` of a record, as this bundle has them; a prompt that it does not know any more by its name."""
+
+    def words(say: Mapping[str, Any]) -> str:
+        try:
+            return say_in_words(say, bundle, when)
+        except Exception:  # the bundle has changed since the call, in whatever way
+            return " + ".join(str(prompt.get("id", prompt)) for prompt in say.get("prompts", ()) if isinstance(prompt, dict))
+
+    return words
 
 
 def words_of(say: Say, bundle: Bundle, when: datetime) -> str:

@@ -22,9 +22,7 @@ state: {{data_dir: {folder}}}
 """
 
 
-@pytest.mark.parametrize(
-    ("taken", "named"), [("sip", "sip.port"), ("web", "web.port"), ("console", "console.port"), ("health", "health.port")]
-)
+@pytest.mark.parametrize(("taken", "named"), [("sip", "sip.port"), ("web", "web.port"), ("health", "health.port")])
 def test_a_taken_port_is_told_before_anything_that_takes_long(tmp_path: Path, taken: str, named: str) -> None:
     """Nothing has been trained, spoken or started by then."""
     config = tmp_path / "voicebot.yml"

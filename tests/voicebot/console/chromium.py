@@ -70,7 +70,7 @@ async def page_of(
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     yield opened
     await context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 async def axe_finds(page: Page) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
@@ -29,8 +28,6 @@ app = typer.Typer(invoke_without_command=True, help="The calls that are over: a 
 
 _COLUMNS = {"call": 22, "started": 11, "line": 9, "matter": 14, "queue": 10, "outcome": 9}
 """Characters on a terminal: 80 with the gaps between them."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet (OWASP, CSV Injection)."""
 
 
 @app.callback()
@@ -51,6 +48,7 @@ def calls(
     if context.invoked_subcommand is not None:
         return
     from voicebot.config.loading import load_settings
+    from voicebot.records.exporting import csv_rows, ndjson_rows
     from voicebot.records.listing import CallFilter
 
     if as_csv and as_ndjson:
@@ -64,9 +62,9 @@ def calls(
         with _database(settings) as database:
             found = database.listed(chosen)
             if as_csv:
-                _write_csv(found, sys.stdout)
+                sys.stdout.writelines(csv_rows(found))
             elif as_ndjson:
-                _write_ndjson(found, sys.stdout)
+                sys.stdout.writelines(ndjson_rows(found))
             else:
                 _write_table(found, sys.stdout)
 
@@ -197,45 +195,19 @@ def _plain(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
-def _write_csv(found: Iterator[CallSummary], out: TextIO) -> None:
-    from voicebot.records.summary import CallSummary
-
-    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
-    names = [field.name for field in fields(CallSummary)]
-    writer.writerow(names)
-    for call in found:
-        writer.writerow([_cell(getattr(call, name)) for name in names])
-
-
-def _cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case tuple():
-            return " ".join(map(str, value))
-        case str() if value.startswith(_FORMULA):
-            return f"'{value}"
-    return value
-
-
-def _write_ndjson(found: Iterator[CallSummary], out: TextIO) -> None:
-    from voicebot.records.summary import summary_codec
-
-    for call in found:
-        print(json.dumps(summary_codec.encode(call), ensure_ascii=False), file=out)
-
-
 def _print_call(record: CallRecord, settings: Settings) -> None:
     """Facts first, then the lines as the demo shows a call under way."""
+    from dialogs.data.bundle import load_bundle
     from voicebot.screen import CallScreen
+    from voicebot.talk import words_of_record
 
     for field in fields(record.summary):
         value = getattr(record.summary, field.name)
         if value is not None and value != () and value != "":
             print(f"{field.name:17} {_plain(_shown(value))}")
     print()
-    screen = CallScreen(Console(highlight=False, soft_wrap=True), _words(record, settings))
+    words = words_of_record(load_bundle(settings.bundle), record.summary.started)
+    screen = CallScreen(Console(highlight=False, soft_wrap=True), words)
     for line in record.lines:
         screen(record.summary.call_id, line)
 
@@ -244,19 +216,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone():%Y-%m-%d %H:%M:%S %z}"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _words(record: CallRecord, settings: Settings) -> Any:
-    """Prompts in words, as today's bundle has them; one that it does not know any more by its name."""
-    from dialogs.data.bundle import load_bundle
-    from voicebot.talk import say_in_words
-
-    bundle = load_bundle(settings.bundle)
-
-    def words(say: Any) -> str:
-        try:
-            return say_in_words(say, bundle, record.summary.started)
-        except Exception:  # the bundle has changed since the call, in whatever way
-            return " + ".join(str(prompt.get("id", prompt)) for prompt in say.get("prompts", ()) if isinstance(prompt, dict))
-
-    return words

@@ -60,7 +60,6 @@ def serve(config: Config = None, workers: Count = None) -> None:
 
 async def _serve(config: Path | None, workers: int | None) -> None:
     from voicebot.config.loading import load_settings
-    from voicebot.console.service import open_listener
     from voicebot.endpoints.sip.ports import check_free
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
@@ -80,14 +79,11 @@ async def _serve(config: Path | None, workers: int | None) -> None:
         listeners = open_listeners(settings) if settings.web.enabled else None
         if listeners is not None:
             stack.callback(listeners.close)
-        pages = open_listener(settings) if settings.console.enabled else None
-        if pages is not None:
-            stack.callback(pages.close)
         check_free(settings.sip.host, settings.sip.port, settings.sip.transports)
         service = await stack.enter_async_context(_calls(settings, console))
         web = await _web(console, service, listeners, stack) if listeners is not None else None
-        operations = _console(service, pages, stack) if pages is not None else None
-        _announce(console, service, listeners, pages)
+        operations = _console(console, service, stack) if settings.console.enabled else None
+        _announce(console, service, listeners, operations)
         notify(READY)
         stack.enter_context(pid_file(settings.state.data_dir))
         stack.push_async_callback(cancelled, asyncio.create_task(beat(lambda: service.healthy)))
@@ -139,16 +135,20 @@ async def _web(console: Console, service: Calls, listeners: Listeners, stack: As
     return web
 
 
-def _console(service: Calls, listener: socket, stack: AsyncExitStack) -> ConsoleProcess:
-    """The console, started; nobody waits for it."""
+def _console(console: Console, service: Calls, stack: AsyncExitStack) -> ConsoleProcess:
+    """The console, started; nobody waits for it, and without its port the calls go on all the same."""
     from voicebot.console.process import ConsoleProcess
     from voicebot.health.report import Part
 
-    console = ConsoleProcess(_web_settings(service.settings, service), listener)
-    service.parts.append(Part("console", console.trouble))
-    stack.push_async_callback(console.close)
-    console.start()
-    return console
+    operations = ConsoleProcess(_web_settings(service.settings, service))
+    service.parts.append(Part("console", operations.trouble))
+    stack.push_async_callback(operations.close)
+    try:
+        operations.bind()
+    except ConfigError as error:
+        console.print(f"{error} The console comes up when it is free; calls are taken.", style="yellow")
+    operations.start()
+    return operations
 
 
 def _web_settings(settings: Settings, service: Calls) -> Settings:
@@ -214,7 +214,7 @@ async def _reload(
         await operations.reload(_web_settings(settings, service))
 
 
-def _announce(console: Console, service: Calls, listeners: Listeners | None, pages: socket | None) -> None:
+def _announce(console: Console, service: Calls, listeners: Listeners | None, operations: ConsoleProcess | None) -> None:
     settings = service.settings
     for host, port in service.addresses:
         console.print(f"SIP   listening on {uri_host(host)}:{port} ({', '.join(settings.sip.transports)})")
@@ -228,9 +228,11 @@ def _announce(console: Console, service: Calls, listeners: Listeners | None, pag
         console.print(f"API   listening on {_url(scheme, listeners.api)} ({kept})")
         if settings.web.chat.enabled:
             console.print(f"chat  on {_url(scheme, listeners.chat or listeners.api)}/chat")
-    if pages is not None:
-        scheme = "https" if settings.console.tls else "http"
-        console.print(f"console on {_url(scheme, pages)} (the first time: voicebot console user add NAME --role admin)")
+    if operations is not None:
+        scheme, (host, port) = "https" if settings.console.tls else "http", operations.address
+        console.print(
+            f"console on {scheme}://{uri_host(host)}:{port} (the first time: voicebot console user add NAME --role admin)"
+        )
     health_host, health_port = service.health
     console.print(f"local health and metrics on http://{uri_host(health_host)}:{health_port}/health/ready and /metrics")
     console.print(f"bundle {service.bundle_version}; stop with Ctrl-C")

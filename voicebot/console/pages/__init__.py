@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from voicebot.console.pages import audit, home, live, people, person, switches
+from voicebot.console.pages import audit, calls, home, live, one_call, people, person, switches
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
+
+_MODULES = (home, switches, calls, one_call, people, person, audit)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:
     """All pages, each module's in one `Pages`."""
-    return [live.pages(parts, parts.calls_health), *(each.pages(parts) for each in (home, switches, people, person, audit))]
+    return [live.pages(parts, parts.calls_health), *(each.pages(parts) for each in _MODULES)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,6 +13,7 @@ revision = "0004"
 down_revision = "0010"
 
 _AT_ONCE = 2000
+_COUNTS = ("turns", "no_match", "no_input", "reasks")
 _BY = ("intent", "queue", "outcome")
 _SEARCHED = (
     "CREATE VIRTUAL TABLE utterance_words USING fts5(folded, content='utterances', content_rowid='rowid')",
@@ -28,19 +31,32 @@ _SEARCHED = (
 def upgrade() -> None:
     """Add the columns; fold what was said before."""
     # column by column: to copy the table would delete what hangs on its rows
-    for column in (
+    columns: list[sa.Column[Any]] = [
         sa.Column("channel", sa.String(8), nullable=False, server_default="voice"),
         sa.Column("release", sa.String(64), nullable=False, server_default=""),
         sa.Column("asked_human", sa.String(8), nullable=False, server_default=""),
         sa.Column("by_keys", sa.Boolean, nullable=False, server_default=sa.false()),
-        *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in ("turns", "no_match", "no_input", "reasks")),
+        *(
+            sa.Column(name, sa.Integer, nullable=False, server_default="0")
+            for name in ("turns", "no_match", "no_input", "reasks")
+        ),
         *(sa.Column(name, sa.String(16)) for name in ("first_decision", "last_decision")),
-    ):
+    ]
+    for column in columns:
         op.add_column("calls", column)
     op.create_index("calls_in_order", "calls", ["started", "call_id"])
     for name in _BY:
         op.create_index(f"calls_by_{name}", "calls", [name, "started", "call_id"])
     op.add_column("utterances", sa.Column("folded", sa.Text, nullable=False, server_default=""))
+    op.create_table(
+        "call_notes",
+        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("call_id", sa.String(64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("who", sa.String(80), nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+    )
+    op.create_index("call_notes_by_call", "call_notes", ["call_id"])
     _fold()
     if op.get_bind().dialect.name == "sqlite":
         for statement in _SEARCHED:

@@ -1,0 +1,112 @@
+"""Calls that are over: a list by filters and words, and what a filter finds as a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from starlette.responses import Response, StreamingResponse
+
+from voicebot.accounts.roles import READERS
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.records.exporting import csv_rows, ndjson_rows
+from voicebot.records.listing import CallFilter, listed
+from voicebot.records.search import page
+
+CHOICES = ("line", "language", "segment", "channel", "matter", "queue", "outcome", "decision")
+"""Filters that stand in the address under these names."""
+OUTCOMES = (
+    "handed_over",
+    "self_service",
+    "goodbye",
+    "caller_hung_up",
+    "callback",
+    "message",
+    "apology",
+    "shutdown",
+    "lost",
+    "failed",
+)
+DECISIONS = ("accept", "confirm", "choose", "reject")
+
+
+def filter_of(query: Mapping[str, str], parts: ConsoleParts) -> CallFilter:
+    """The conditions in an address; what cannot be read asks nothing."""
+    chosen = {name: query.get(name) or None for name in CHOICES}
+    digits = query.get("digits", "").strip()
+    return CallFilter(
+        **chosen,
+        since=_day(query.get("from", ""), parts),
+        until=_day(query.get("to", ""), parts, ends=True),
+        digits=digits if digits.isdecimal() and len(digits) <= 3 else None,
+    )
+
+
+def _day(written: str, parts: ConsoleParts, *, ends: bool = False) -> datetime | None:
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        return None
+    return datetime.combine(day + timedelta(days=1 if ends else 0), time(), parts.bundle().calendar.zone)
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The list and the exports."""
+    found = Pages()
+
+    @found.get("/calls", roles=READERS, nav="nav.calls", order=20)
+    async def calls(view: View) -> Response:
+        query = dict(view.query)
+        chosen = filter_of(query, parts)
+        shown = await asyncio.to_thread(page, parts.engine, chosen, words=query.get("words", ""), after=query.get("after", ""))
+        kept = {name: value for name, value in query.items() if value and name not in ("after", "notice")}
+        bundle = parts.bundle()
+        choices = {
+            "line": list(bundle.routes.lines),
+            "language": list(bundle.prompts.languages),
+            "channel": ["voice", "chat"],
+            "matter": sorted(bundle.routes.matters),
+            "queue": list(bundle.queues),
+            "outcome": OUTCOMES,
+            "decision": DECISIONS,
+        }
+        following = urlencode({**kept, "after": shown.following}) if shown.following else ""
+        asked = {name: value for name, value in kept.items() if name != "words"}
+        return view.show(
+            "calls.html", calls=shown.calls, following=following, choices=choices, query=query, kept=urlencode(asked), asked=kept
+        )
+
+    @found.get("/calls.csv", roles=READERS)
+    async def as_csv(view: View) -> Response:
+        await parts.audit.note("calls.exported", who=view.user.name, form="csv", filters=str(view.query)[:200])
+        rows = csv_rows(listed(parts.engine, filter_of(view.query, parts)))
+        return _stream(rows, "calls.csv", "text/csv; charset=utf-8")
+
+    @found.get("/calls.ndjson", roles=READERS)
+    async def as_ndjson(view: View) -> Response:
+        await parts.audit.note("calls.exported", who=view.user.name, form="ndjson", filters=str(view.query)[:200])
+        rows = ndjson_rows(listed(parts.engine, filter_of(view.query, parts)))
+        return _stream(rows, "calls.ndjson", "application/x-ndjson")
+
+    return found
+
+
+def _stream(rows: Iterator[str], name: str, kind: str) -> Response:
+    """Row by row: Starlette reads the iterator in a thread."""
+    return StreamingResponse(_in_pieces(rows), media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _in_pieces(rows: Iterator[str], size: int = 64 * 1024) -> Iterator[str]:
+    """Rows put together: a piece for each row would cost more than the row."""
+    piece: list[str] = []
+    length = 0
+    for row in rows:
+        piece.append(row)
+        length += len(row)
+        if length >= size:
+            yield "".join(piece)
+            piece, length = [], 0
+    yield "".join(piece)

@@ -1,0 +1,178 @@
+"""One call: its turns, decisions, times, hand-off and recording; notes; a conversation test made of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from dialogs.rehearsal.record_to_test import to_test
+from voicebot.accounts.roles import READERS, Role
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.errors import RecordsError
+from voicebot.records.notes import LONGEST, CallNotes
+from voicebot.records.reading import exchanges_of
+from voicebot.records.summary import CallRecord
+from voicebot.state.shared import PREFIX
+from voicebot.talk import words_of_record
+
+LISTENERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
+REASONS = ("complaint", "quality", "understanding", "incident", "request")
+"""Why somebody listens; the texts are `call.reason_…`."""
+_LISTEN_S = 600
+"""One reason counts for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A line of a call as the page shows it."""
+
+    t: float
+    who: str
+    """bot, caller, decision, or event."""
+    text: str
+    detail: str = ""
+
+
+def shown_lines(record: CallRecord, words: Callable[[Mapping[str, Any]], str]) -> list[Shown]:
+    """What was said and decided, in order; what only the machine cares for is left out."""
+    found = []
+    for line in record.lines:
+        t = float(line.get("t", 0.0))
+        match line.get("type") or line.get("kind"):
+            case "Say":
+                found.append(Shown(t, "bot", words(line)))
+            case "Heard" if line.get("final"):
+                found.append(Shown(t, "caller", line.get("text") or "…", _understood(line)))
+            case "KeyPressed":
+                found.append(Shown(t, "caller", f"[{line.get('key')}]"))
+            case "Silence":
+                found.append(Shown(t, "event", "silence"))
+            case "Interrupted":
+                found.append(Shown(t, "event", "interrupted"))
+            case "Decided":
+                sure = f" {line['confidence']:.2f}" if isinstance(line.get("confidence"), float) else ""
+                found.append(
+                    Shown(t, "decision", f"{line.get('kind')} {line.get('intent') or ''}{sure}".strip(), line.get("why", ""))
+                )
+            case "HandOffResult":
+                found.append(Shown(t, "event", f"{line.get('queue')}: {'ok' if line.get('ok') else line.get('reason')}"))
+            case "Failed" | "error":
+                found.append(Shown(t, "event", str(line.get("code") or line.get("stage") or line.get("kind"))))
+            case "closed":
+                found.append(Shown(t, "event", str(line.get("outcome"))))
+    return found
+
+
+def _understood(line: Mapping[str, Any]) -> str:
+    understanding = line.get("understanding")
+    if not isinstance(understanding, dict):
+        return ""
+    ranking = understanding.get("ranking") or []
+    best = ", ".join(f"{each['intent']} {each['confidence']:.2f}" for each in ranking[:3] if isinstance(each, dict))
+    act = f" · {understanding['act']}" if understanding.get("act") else ""
+    return f"{understanding.get('decision') or '–'}{act} · {best}" if best or act else str(understanding.get("decision") or "")
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The call, its sound, its notes, its test."""
+    found = Pages()
+    notes = CallNotes(parts.engine)
+
+    async def record_of(view: View) -> CallRecord | None:
+        return await parts.stores.records.call(view.path["call_id"])
+
+    def missing(view: View) -> Response:
+        return view.show("call_missing.html", status=404, call_id=view.path["call_id"])
+
+    @found.get("/calls/{call_id}", roles=READERS)
+    async def call(view: View) -> Response:
+        record = await record_of(view)
+        if record is None:
+            return missing(view)
+        summary = record.summary
+        await parts.audit.note("call.read", who=view.user.name, call=summary.call_id)
+        words = words_of_record(parts.bundle(), summary.started)
+        listening = await _listens(view, summary.call_id)
+        return view.show(
+            "call.html",
+            call=summary,
+            lines=shown_lines(record, words),
+            notes=await asyncio.to_thread(notes.of, summary.call_id),
+            recorded=_recording(record) is not None,
+            listening=listening,
+            may_listen=view.may(*LISTENERS),
+            reasons=REASONS,
+            longest=LONGEST,
+        )
+
+    @found.post("/calls/{call_id}/notes", roles=READERS)
+    async def note(view: View) -> Response:
+        record = await record_of(view)
+        if record is None:
+            return missing(view)
+        call_id, written = record.summary.call_id, view.form.get("note")
+        if written:
+            await asyncio.to_thread(notes.add, call_id, view.user.name, written, parts.clock())
+        return view.go(f"/calls/{call_id}", "call.noted" if written else "")
+
+    @found.post("/calls/{call_id}/listen", roles=LISTENERS)
+    async def listen(view: View) -> Response:
+        call_id, reason = view.path["call_id"], view.form.get("reason")
+        if reason not in REASONS:
+            return view.go(f"/calls/{call_id}", "call.no_reason")
+        if parts.audit.trouble is not None:
+            return view.show("call_missing.html", status=503, call_id=call_id, what="call.no_audit")
+        await parts.audit.note("recording.played", who=view.user.name, call=call_id, reason=reason)
+
+        async def allow(redis: Redis) -> None:
+            await redis.set(_listen_key(view, call_id), reason, ex=_LISTEN_S)
+
+        await parts.stores.shared.ask(allow)
+        return view.go(f"/calls/{call_id}#recording")
+
+    async def _listens(view: View, call_id: str) -> bool:
+        async def allowed(redis: Redis) -> bool:
+            return bool(await redis.exists(_listen_key(view, call_id)))
+
+        return view.may(*LISTENERS) and await parts.stores.shared.ask(allowed)
+
+    @found.get("/calls/{call_id}/recording.wav", roles=LISTENERS)
+    async def recording(view: View) -> Response:
+        record = await record_of(view)
+        path = _recording(record) if record is not None else None
+        if record is None or path is None:
+            return PlainTextResponse("no recording", 404)
+        if not await _listens(view, record.summary.call_id):
+            return PlainTextResponse("say why first: on the page of the call", 403)
+        return FileResponse(path, media_type="audio/wav")
+
+    @found.get("/calls/{call_id}/test.yml", roles=frozenset({Role.TUNER}))
+    async def test(view: View) -> Response:
+        record = await record_of(view)
+        if record is None:
+            return PlainTextResponse("no such call", 404)
+        try:
+            made = to_test(parts.bundle(), exchanges_of(record), record.summary.call_id)
+        except (ValueError, KeyError, TypeError, IndexError, RecordsError):
+            return PlainTextResponse("no test can be made of this call: its record is not whole", 422)
+        name = f"{record.summary.call_id}.yml"
+        return PlainTextResponse(made, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    return found
+
+
+def _listen_key(view: View, call_id: str) -> str:
+    return f"{PREFIX}listens:{view.user.user_id}:{call_id}"
+
+
+def _recording(record: CallRecord) -> Path | None:
+    """The file of its sound, if it is there."""
+    path = Path(record.summary.recording) if record.summary.recording else None
+    return path if path is not None and path.is_file() else None
