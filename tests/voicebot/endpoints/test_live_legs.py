@@ -56,7 +56,7 @@ async def test_what_breaks_in_serving_is_logged_and_ends_the_call(caplog: pytest
     assert "serving a call failed" in caplog.text
 
 
-async def test_a_release_that__no_leg_behind() -> None:
+async def test_a_release_that_breaks_leaves_no_leg_behind(caplog: pytest.LogCaptureFixture) -> None:
     class Unreleased(Leg):
         async def release(self) -> None:
             raise OSError("gone")

@@ -145,11 +145,11 @@ class CarriersEndpoint:
         settings, url = self.settings, urlsplit(request.path)
         match url.path:
             case "/twilio" if settings.twilio is not None:
-                return is_signed(settings.twilio, request.headers.get("X-Twilio-Signature", ""))
+                return is_signed(settings.twilio, _header(request, "X-Twilio-Signature"))
             case "/telnyx" if settings.telnyx is not None:
                 return _same(parse_qs(url.query).get("token", [""])[0], settings.telnyx.token.get_secret_value())
             case "/genesys" if settings.genesys is not None:
-                return _same(request.headers.get("X-API-KEY", ""), settings.genesys.api_key.get_secret_value())
+                return _same(_header(request, "X-API-KEY"), settings.genesys.api_key.get_secret_value())
         return False
 
     async def _served(self, connection: ServerConnection) -> None:
@@ -174,7 +174,7 @@ class CarriersEndpoint:
 
     def _came(self, stream: CarrierStream[Any]) -> CarrierLeg | None:
         """A call is known."""
-        if not self._open or stream.offer is None:
+        if not self._open or stream.offer is None or len(self._live) >= self._max_calls:  # many may have been let in at once
             self._refused += 1
             return None
         leg = CarrierLeg(stream.offer, stream, max_call_s=self._max_call_s, silent_s=self.settings.silent_s)
@@ -189,8 +189,14 @@ class CarriersEndpoint:
             log.warning("a carrier's connection is refused: it does not prove who it is", extra={"count": self._strangers})
 
 
+def _header(request: Request, name: str) -> str:
+    """What stands in it, if it stands there once."""
+    values = request.headers.get_all(name)
+    return values[0] if len(values) == 1 else ""
+
+
 def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
 
 
 def _quiet() -> logging.Logger:
