@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
 
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
@@ -20,13 +18,13 @@ from voicebot.endpoints.asterisk.media_server import MediaServer
 from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.leg import CARRIED_HEADERS, CallOffer
+from voicebot.endpoints.live_legs import LiveLegs
 from voicebot.errors import StateError
-from voicebot.tasks import cancelled, ended
+from voicebot.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
 TRUNK = "asterisk"
-_CLOSE_S = 5.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _ORPHAN_S = 3.0
 """A channel in our application that nobody serves so long after a connection began was left by one that died."""
@@ -58,11 +56,10 @@ class AriEndpoint:
         self._directory = directory
         self._applications = applications
         self._watching: asyncio.Task[None] | None = None
+        self._live: LiveLegs[AriLeg] = LiveLegs("asterisk")
         self._legs: dict[str, AriLeg] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        """The same by their channels."""
         self._listener: asyncio.Task[None] | None = None
-        self._none_left = asyncio.Event()
-        self._none_left.set()
         self._connected = False
         self._open = False
         self._refused = 0
@@ -98,15 +95,12 @@ class AriEndpoint:
     async def drain(self, timeout_s: float) -> bool:
         """Send new calls on to the dialplan, and wait for the live ones; False when some are left after `timeout_s`."""
         self._open = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none_left.wait(), timeout_s)
-        return not self._legs
+        return await self._live.none_left(timeout_s)
 
     async def close(self) -> None:
         """Send every call on to the dialplan, and stop."""
         self._open = False
-        await self._send_all_on("shutdown")
-        await ended(self._tasks, _CLOSE_S)
+        await self._live.close()
         await cancelled(self._listener, self._watching)
         if self._applications is not None:
             with contextlib.suppress(StateError):
@@ -123,7 +117,7 @@ class AriEndpoint:
                         wait_s = _FIRST_WAIT_S
                         self._connected = True
                         log.info("asterisk: the application %s is up", self._ari.settings.app)
-                        self._run(self._free_orphans(), "orphans")
+                        self._live.run(self._free_orphans(), "orphans")
                     else:
                         self._happened(event)
             except AriError as error:
@@ -131,14 +125,10 @@ class AriEndpoint:
             except Exception:
                 log.exception("asterisk: events could not be read")
             self._connected = False
-            await self._send_all_on("failed")
+            # without events we would not know what a caller does: the dialplan takes every call on
+            await self._live.end("failed")
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - so that several bots do not come at once
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-
-    async def _send_all_on(self, cause: str) -> None:
-        """Without events we would not know what a caller does: the dialplan takes every call on."""
-        if self._legs:
-            await asyncio.wait({asyncio.create_task(leg.end(cause)) for leg in self._legs.values()}, timeout=_CLOSE_S)
 
     async def _free_orphans(self) -> None:
         """Callers whom a process before us left in the application go on in the dialplan: nobody would ever speak to them."""
@@ -196,30 +186,26 @@ class AriEndpoint:
         elif event.channel in self._legs:
             self._legs[event.channel].on_event(event)
         elif event.type == "StasisStart" and event.channel:
-            self._run(self._begin(event), f"call-{event.channel}")
+            self._begin(event)
 
-    async def _begin(self, event: AriEvent) -> None:
-        """One call from offer to end. Whatever goes wrong in serving it, the caller goes on in the dialplan."""
+    def _begin(self, event: AriEvent) -> None:
+        """Whatever goes wrong in serving the call, the caller goes on in the dialplan."""
         if not self._open:
-            await self._refuse(event.channel)
+            self._live.run(self._refuse(event.channel), "refused")
             return
         offer = CallOffer(event.channel, f"sip:{event.number or 'anonymous'}@asterisk", f"sip:{event.exten}@asterisk")
         # a leg from the first moment on, so that it misses nothing that happens to the call
         leg = AriLeg(offer, self._ari, self._server, self.settings, max_call_s=self._max_call_s)
         self._legs[event.channel] = leg
-        self._none_left.clear()
-        try:
-            headers = await self._headers(event)
-            leg.offer = replace(offer, headers=headers, trunk=TRUNK, caller_id=self.settings.caller_id, steered=True)
-            await self.serve(leg, self.identify)
-        except Exception:
-            log.exception("serving a call failed", extra={"call_ref": event.channel})
-        finally:
-            await leg.end("failed")
-            await leg.release()
-            del self._legs[event.channel]
-            if not self._legs:
-                self._none_left.set()
+        self._live.serve(leg, self._serve(leg, event), after=lambda: self._forget(event.channel))
+
+    async def _serve(self, leg: AriLeg, event: AriEvent) -> None:
+        headers = await self._headers(event)
+        leg.offer = replace(leg.offer, headers=headers, trunk=TRUNK, caller_id=self.settings.caller_id, steered=True)
+        await self.serve(leg, self.identify)
+
+    def _forget(self, channel: str) -> None:
+        del self._legs[channel]
 
     async def _refuse(self, channel: str) -> None:
         self._refused += 1
@@ -239,8 +225,3 @@ class AriEndpoint:
         if headers.pop("presentation", "").startswith("prohib"):
             headers.setdefault("privacy", "id")
         return headers
-
-    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=f"asterisk-{name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -8,7 +8,6 @@ the default queue. Both want `Authorization: Bearer TOKEN`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import logging
 from collections.abc import Mapping
@@ -30,11 +29,11 @@ from voicebot.endpoints.asterisk.settings import AsteriskSettings, DialplanSetti
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.leg import CallOffer
+from voicebot.endpoints.live_legs import LiveLegs
 from voicebot.errors import ConfigError
 from voicebot.hosts import uri_host
 from voicebot.http.server import HttpServer, listen, serve
 from voicebot.http.settings import HttpLimits
-from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,6 @@ _HEADERS = {
 }
 """Header names by those of the form."""
 _LIMITS = HttpLimits(max_connections=64, max_per_address=64, header_s=2, body_s=2, answer_s=5, max_body_octets=16 * 1024)
-_CLOSE_S = 5.0
 _MOST_FIELDS = 32
 
 
@@ -81,10 +79,7 @@ class DialplanEndpoint:
         self._max_call_s = max_call_s
         self._directory = directory
         self._known: dict[str, DialplanLeg] = {}
-        self._live: set[DialplanLeg] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
+        self._live: LiveLegs[DialplanLeg] = LiveLegs("dialplan")
         self._http: HttpServer | None = None
         self._open = False
         self._refused = 0
@@ -135,16 +130,12 @@ class DialplanEndpoint:
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls and wait for the live ones; False when some are left after `timeout_s`."""
         self._open = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none_left.wait(), timeout_s)
-        return not self._live
+        return await self._live.none_left(timeout_s)
 
     async def close(self) -> None:
         """End every call's sound, so that the dialplan goes on, and stop; results can be fetched until the end."""
         self._open = False
-        if self._live:
-            await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in self._live}, timeout=_CLOSE_S)
-        await ended(self._tasks, _CLOSE_S)
+        await self._live.close()
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -192,26 +183,11 @@ class DialplanEndpoint:
             log.warning("dialplan: a call was registered, and its sound never came", extra={"call_ref": name})
 
     def _came(self, leg: DialplanLeg) -> None:
-        self._live.add(leg)
-        self._none_left.clear()
-        task = asyncio.get_running_loop().create_task(self._serve(leg), name=f"dialplan-{leg.offer.call_ref}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Whatever goes wrong in serving the call, the dialplan takes the caller on."""
+        self._live.serve(leg, self.serve(leg, self.identify), after=lambda: self._keep_result(leg.offer.call_ref))
 
-    async def _serve(self, leg: DialplanLeg) -> None:
-        """One call to its end. Whatever goes wrong in serving it, the dialplan takes the caller on."""
-        name = leg.offer.call_ref
-        try:
-            await self.serve(leg, self.identify)
-        except Exception:
-            log.exception("serving a call failed", extra={"call_ref": name})
-        finally:
-            await leg.end("failed")
-            await leg.release()
-            self._live.discard(leg)
-            if not self._live:
-                self._none_left.set()
-            asyncio.get_running_loop().call_later(self.dialplan.fetch_s, self._known.pop, name, None)
+    def _keep_result(self, name: str) -> None:
+        asyncio.get_running_loop().call_later(self.dialplan.fetch_s, self._known.pop, name, None)
 
 
 def _form(body: bytes) -> dict[str, str]:

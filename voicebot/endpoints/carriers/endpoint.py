@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import logging
 from http import HTTPStatus
@@ -25,16 +24,15 @@ from voicebot.endpoints.carriers.twilio import TwilioStream, is_signed
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.leg import CallOffer
+from voicebot.endpoints.live_legs import LiveLegs
 from voicebot.errors import ConfigError
 from voicebot.hosts import uri_host
 from voicebot.http.server import tls_context
-from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
 _MOST_OCTETS = 64 * 1024
 _WAITING_MESSAGES = 64
-_CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
 
 
@@ -61,10 +59,7 @@ class CarriersEndpoint:
         self._directory = directory
         self._server: Server | None = None
         self._connections = 0
-        self._live: set[CarrierLeg] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
+        self._live: LiveLegs[CarrierLeg] = LiveLegs("carrier")
         self._open = False
         self._refused = self._strangers = 0
         self._next_line = 0.0
@@ -125,16 +120,12 @@ class CarriersEndpoint:
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls and wait for the live ones; False when some are left after `timeout_s`."""
         self._open = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none_left.wait(), timeout_s)
-        return not self._live
+        return await self._live.none_left(timeout_s)
 
     async def close(self) -> None:
         """Send every caller to the default queue, and stop."""
         self._open = False
-        if self._live:
-            await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in self._live}, timeout=_CLOSE_S)
-        await ended(self._tasks, _CLOSE_S)
+        await self._live.close()
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -154,11 +145,11 @@ class CarriersEndpoint:
         settings, url = self.settings, urlsplit(request.path)
         match url.path:
             case "/twilio" if settings.twilio is not None:
-                return is_signed(settings.twilio, request.headers.get("X-Twilio-Signature", ""))
+                return is_signed(settings.twilio, _header(request, "X-Twilio-Signature"))
             case "/telnyx" if settings.telnyx is not None:
                 return _same(parse_qs(url.query).get("token", [""])[0], settings.telnyx.token.get_secret_value())
             case "/genesys" if settings.genesys is not None:
-                return _same(request.headers.get("X-API-KEY", ""), settings.genesys.api_key.get_secret_value())
+                return _same(_header(request, "X-API-KEY"), settings.genesys.api_key.get_secret_value())
         return False
 
     async def _served(self, connection: ServerConnection) -> None:
@@ -183,29 +174,12 @@ class CarriersEndpoint:
 
     def _came(self, stream: CarrierStream[Any]) -> CarrierLeg | None:
         """A call is known."""
-        if not self._open or stream.offer is None:
+        if not self._open or stream.offer is None or len(self._live) >= self._max_calls:  # many may have been let in at once
             self._refused += 1
             return None
         leg = CarrierLeg(stream.offer, stream, max_call_s=self._max_call_s, silent_s=self.settings.silent_s)
-        self._live.add(leg)
-        self._none_left.clear()
-        task = asyncio.get_running_loop().create_task(self._serve(leg), name=f"carrier-{leg.offer.call_ref}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._live.serve(leg, self.serve(leg, self.identify))
         return leg
-
-    async def _serve(self, leg: CarrierLeg) -> None:
-        """One call to its end. Whatever goes wrong in serving it, the caller goes to the default queue."""
-        try:
-            await self.serve(leg, self.identify)
-        except Exception:
-            log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
-        finally:
-            await leg.end("failed")
-            await leg.release()
-            self._live.discard(leg)
-            if not self._live:
-                self._none_left.set()
 
     def _turn_away(self) -> None:
         self._strangers += 1
@@ -215,8 +189,14 @@ class CarriersEndpoint:
             log.warning("a carrier's connection is refused: it does not prove who it is", extra={"count": self._strangers})
 
 
+def _header(request: Request, name: str) -> str:
+    """What stands in it, if it stands there once."""
+    values = request.headers.get_all(name)
+    return values[0] if len(values) == 1 else ""
+
+
 def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
+    return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
 
 
 def _quiet() -> logging.Logger:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from pipecat.serializers.genesys import GenesysAudioHookSerializer
 
 from voicebot.endpoints.carriers.settings import GenesysSettings
-from voicebot.endpoints.carriers.stream import CarrierStream, Refused
+from voicebot.endpoints.carriers.stream import RATE, CarrierStream, Refused
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
 from voicebot.endpoints.streams.variables import variables_of
+
+log = logging.getLogger(__name__)
 
 _PROBE = "00000000-0000-0000-0000-000000000000"
 """The conversation of a session that only tries whether we are there."""
@@ -46,6 +49,8 @@ class GenesysStream(CarrierStream[GenesysSettings]):
         return self._hook is None
 
     async def _opened(self, said: Mapping[str, Any]) -> None:
+        if self._hook is not None:  # the session is open
+            return
         parameters = said["parameters"]
         who = parameters.get("participant") or {}
         conversation = str(parameters.get("conversationId", ""))
@@ -55,6 +60,10 @@ class GenesysStream(CarrierStream[GenesysSettings]):
             self._hook = hook
             return
         self._hook = hook
+        if not _has_ulaw(parameters.get("media")):
+            log.error("genesys: no sound in PCMU at 8000 Hz is offered; set the connector's media to PCMU")
+            await self.turn_away()
+            return
         await self._answer(hook, said)
         offer = CallOffer(
             conversation or str(said["id"]),
@@ -115,6 +124,12 @@ class GenesysStream(CarrierStream[GenesysSettings]):
             await self.say(self._hook.create_disconnect_message(reason, action, dict(variables)))
         except ConnectionError as error:
             raise Refused(str(error)) from error
+
+
+def _has_ulaw(told: object) -> bool:
+    """Whether one of the formats that they offer is ours."""
+    offered = told if isinstance(told, list) else []
+    return any(isinstance(each, dict) and each.get("format") == "PCMU" and each.get("rate") == RATE for each in offered)
 
 
 def _number(told: object) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from voicebot.endpoints.carriers.stream import CarrierStream, Refused
+from voicebot.endpoints.carriers.stream import CarrierCall, CarrierStream, Refused
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
-from voicebot.endpoints.streams.leg import StreamLeg
 
 log = logging.getLogger(__name__)
 
 
-class CarrierLeg(StreamLeg):
+class CarrierLeg(CarrierCall):
     """Whatever ends it but a hang-up by us, the caller is sent to the default queue."""
 
     def __init__(self, offer: CallOffer, stream: CarrierStream[Any], *, max_call_s: float, silent_s: float) -> None:
@@ -26,6 +25,11 @@ class CarrierLeg(StreamLeg):
         """The carrier ended the stream: because it puts the caller through, or with the caller."""
         if not self._letting_go and not self._asking:  # while the carrier is asked, its answer tells which
             self._over("transferred" if self._sent_on else "hangup", detail)
+
+    def broke(self, detail: str) -> None:
+        """Where the carrier has the caller still, nobody would ever speak to them: they go to the default queue."""
+        if not self._letting_go and not self._asking:
+            self._run(self.end("transferred" if self._sent_on else "failed", detail), "broke")
 
     async def _pick_up(self) -> None:
         """The carrier has answered."""

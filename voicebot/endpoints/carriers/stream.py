@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
@@ -37,6 +38,8 @@ loguru.logger.disable("pipecat.serializers")  # they log keys and numbers as the
 RATE = 8000
 _START_S = 5.0
 _MARK_S = 2.0
+_CALL = re.compile(r"[A-Za-z0-9:_.@+=/-]{1,256}")
+"""What carriers' names of calls are made of."""
 
 
 S = TypeVar("S")
@@ -46,6 +49,14 @@ class Refused(Exception):
     """The carrier did not do what it was asked to."""
 
 
+class CarrierCall(StreamLeg):
+    """What a stream tells its leg."""
+
+    @abstractmethod
+    def broke(self, detail: str) -> None:
+        """The connection is gone, and the carrier said nothing of an end: the caller may still be there."""
+
+
 class CarrierStream(ABC, Generic[S]):
     """Implements `voicebot.endpoints.streams.media.Media`; each carrier has its own kind."""
 
@@ -53,13 +64,15 @@ class CarrierStream(ABC, Generic[S]):
     ahead_s = 5 * FRAME_S
     fills = False
 
-    def __init__(self, connection: ServerConnection, came: Callable[[CarrierStream[Any]], StreamLeg | None], settings: S) -> None:
+    def __init__(
+        self, connection: ServerConnection, came: Callable[[CarrierStream[Any]], CarrierCall | None], settings: S
+    ) -> None:
         """`came` is told when the call is known; None from it refuses the call."""
         self.settings = settings
         self.offer: CallOffer | None = None
         self._connection = connection
         self._came = came
-        self._leg: StreamLeg | None = None
+        self._leg: CarrierCall | None = None
         self._serializer: FrameSerializer | None = None
         self._marks: dict[str, asyncio.Future[None]] = {}
         self._names = itertools.count(1)
@@ -85,21 +98,26 @@ class CarrierStream(ABC, Generic[S]):
 
     async def run(self) -> None:
         """Pass on what comes, until the connection is gone."""
-        detail, starting = "the carrier ended the stream", asyncio.get_running_loop().call_later(_START_S, self._no_start)
+        broken, starting = "", asyncio.get_running_loop().call_later(_START_S, self._no_start)
         try:
             async for message in self._connection:
                 await self._received(message)
                 if self._leg is not None:
                     starting.cancel()
         except ConnectionClosed as closed:
-            detail = f"the carrier's connection broke: {closed.rcvd.code if closed.rcvd is not None else 'without a word'}"
+            broken = f"the carrier's connection broke: {closed.rcvd.code if closed.rcvd is not None else 'without a word'}"
+        except ConnectionError as error:
+            broken = str(error)
         finally:
             starting.cancel()
             for mark in self._marks.values():
                 mark.cancel()
+            said_so = self.over.is_set()
             self.over.set()
-            if self._leg is not None:
-                self._leg.closed(detail)
+            if self._leg is not None and broken and not said_so:
+                self._leg.broke(broken)
+            elif self._leg is not None:
+                self._leg.closed("the carrier ended the stream")
 
     def _no_start(self) -> None:
         if self._leg is None:
@@ -140,21 +158,30 @@ class CarrierStream(ABC, Generic[S]):
             self._leg.pressed(str(frame.button.value))
 
     async def begin(self, offer: CallOffer, serializer: FrameSerializer) -> None:
-        """The call is known."""
-        if self._leg is not None:
+        """The call is known. Raises ValueError for a name that is no call's."""
+        if self.offer is not None:
             return
+        if not _CALL.fullmatch(offer.call_ref):
+            raise ValueError("no name of a call")
+        self.offer = offer
         await serializer.setup(cast(FrameProcessorSetup, SimpleNamespace(audio_in_sample_rate=RATE)))
-        self._serializer, self.offer = serializer, offer
+        self._serializer = serializer
         self._leg = self._came(self)
         if self._leg is None:
-            with contextlib.suppress(Refused):
-                await self.put_through_to_default()
-            self.close()
+            await self.turn_away()
         else:
             self._leg.connected(self)
 
+    async def turn_away(self) -> None:
+        """A caller whom we cannot serve goes to the default queue at once, and hears no silence of ours first."""
+        try:
+            await self.put_through_to_default()
+        except (Refused, ConnectionError) as error:
+            log.error("a caller is left to the carrier's own flow: %s", error)
+        self.close()
+
     @property
-    def leg(self) -> StreamLeg | None:
+    def leg(self) -> CarrierCall | None:
         """The call, once it is known."""
         return self._leg
 

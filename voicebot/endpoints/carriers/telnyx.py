@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -10,8 +11,10 @@ from pipecat.serializers.telnyx import TelnyxFrameSerializer
 
 from voicebot.endpoints.carriers.rest import address_of, post
 from voicebot.endpoints.carriers.settings import TelnyxSettings
-from voicebot.endpoints.carriers.stream import CarrierStream
+from voicebot.endpoints.carriers.stream import RATE, CarrierStream
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
+
+log = logging.getLogger(__name__)
 
 _ENCODINGS = ("PCMU", "PCMA")
 
@@ -36,11 +39,16 @@ class TelnyxStream(CarrierStream[TelnyxSettings]):
         return True
 
     async def _started(self, said: Mapping[str, Any]) -> None:
+        if self.offer is not None:  # the call is the one that began
+            return
         start = said["start"]
-        encoding = str(start.get("media_format", {}).get("encoding", "PCMU"))
-        if encoding not in _ENCODINGS:
-            raise ValueError(f"encoding {encoding!r}")
+        form = start.get("media_format") or {}
+        encoding, rate = str(form.get("encoding", "PCMU")), str(form.get("sample_rate", RATE))
         self._call = str(start["call_control_id"])
+        if encoding not in _ENCODINGS or rate != str(RATE):
+            log.error("telnyx: sound in %.20s at %.10s Hz; set the stream's codec to PCMU or PCMA", encoding, rate)
+            await self.turn_away()
+            return
         offer = CallOffer(
             self._call,
             f"sip:{start.get('from') or 'anonymous'}@telnyx",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,15 +15,17 @@ from pipecat.serializers.twilio import TwilioFrameSerializer
 
 from voicebot.endpoints.carriers.rest import address_of, post
 from voicebot.endpoints.carriers.settings import TwilioSettings
-from voicebot.endpoints.carriers.stream import CarrierStream
+from voicebot.endpoints.carriers.stream import RATE, CarrierStream
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
+
+log = logging.getLogger(__name__)
 
 
 def is_signed(settings: TwilioSettings, signature: str) -> bool:
     """Whether a request's X-Twilio-Signature is theirs: HMAC-SHA1 of the URL that the stream names."""
     key = settings.auth_token.get_secret_value().encode()
     made = base64.b64encode(hmac.digest(key, settings.public_url.encode(), hashlib.sha1)).decode()
-    return hmac.compare_digest(signature.encode(), made.encode())
+    return hmac.compare_digest(signature.encode(errors="replace"), made.encode())
 
 
 class TwilioStream(CarrierStream[TwilioSettings]):
@@ -45,8 +48,14 @@ class TwilioStream(CarrierStream[TwilioSettings]):
         return True
 
     async def _started(self, start: Mapping[str, Any]) -> None:
+        if self.offer is not None:  # the call is the one that began
+            return
         told = {name: value for name, value in start.get("customParameters", {}).items() if isinstance(value, str)}
         self._stream, self._call = str(start["streamSid"]), str(start["callSid"])
+        if not _is_ulaw(start.get("mediaFormat")):
+            log.error("twilio: sound in a format that is not audio/x-mulaw at 8000 Hz")
+            await self.turn_away()
+            return
         offer = CallOffer(
             self._call,
             f"sip:{told.get('from') or 'anonymous'}@twilio",
@@ -82,6 +91,12 @@ class TwilioStream(CarrierStream[TwilioSettings]):
         settings = self.settings
         url = f"{settings.api}/2010-04-01/Accounts/{settings.account}/Calls/{quote(self._call, safe='')}.json"
         await post(url, settings.request_s, auth=(settings.account, settings.auth_token.get_secret_value()), form=form)
+
+
+def _is_ulaw(told: object) -> bool:
+    """Twilio has one format. What it does not tell is that one."""
+    said = told if isinstance(told, dict) else {}
+    return said.get("encoding", "audio/x-mulaw") == "audio/x-mulaw" and str(said.get("sampleRate", RATE)) == str(RATE)
 
 
 def _dial(address: str, target: TransferTarget | None) -> str:

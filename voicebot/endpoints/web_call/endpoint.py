@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from baresip import Account, BaresipError, Call
 
@@ -15,6 +14,7 @@ from caller_id.tied import tied_caller
 from caller_id.types import Caller
 from voicebot.endpoints.endpoint import EndpointCounts, Serve
 from voicebot.endpoints.leg import CallOffer
+from voicebot.endpoints.live_legs import LiveLegs
 from voicebot.endpoints.sip.codecs import CODEC_SPECS
 from voicebot.endpoints.sip.endpoint import SipEndpoint, offer_of
 from voicebot.endpoints.sip.settings import APP_SESSION
@@ -23,11 +23,9 @@ from voicebot.endpoints.web_call.session import AppSession
 from voicebot.endpoints.web_call.settings import WebCallSettings
 from voicebot.errors import StateError
 from voicebot.hosts import uri_host
-from voicebot.tasks import ended
 
 log = logging.getLogger(__name__)
 
-_CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
 
 
@@ -52,10 +50,7 @@ class WebCallEndpoint:
         self._sip = sip
         self._sessions = sessions
         self._known: dict[str, AppSession] = {}
-        self._legs: set[WebLeg] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
+        self._live: LiveLegs[WebLeg] = LiveLegs("web-call")
         self._open = False
         self._refused = 0
         self._next_line = 0.0
@@ -74,7 +69,7 @@ class WebCallEndpoint:
     @property
     def counts(self) -> EndpointCounts:
         """Calls since the start; strangers and malformed messages are the stack's, and counted there."""
-        return EndpointCounts(live=len(self._legs), refused=self._refused)
+        return EndpointCounts(live=len(self._live), refused=self._refused)
 
     async def start(self) -> None:
         """Put the account into the running stack. Raises EndpointError."""
@@ -88,7 +83,7 @@ class WebCallEndpoint:
             # the stack's own settings are not enough for rtcp-mux, which browsers insist on
             extra_params=("video_codecs=none", "mediaenc=dtls_srtp", "medianat=ice", "rtcp_mux=yes"),
         )
-        await self._sip.share(account, self._incoming, lambda: len(self._legs))
+        await self._sip.share(account, self._incoming, lambda: len(self._live))
         self._open = True
 
     async def identify(self, offer: CallOffer) -> Caller:
@@ -99,16 +94,12 @@ class WebCallEndpoint:
     async def drain(self, timeout_s: float) -> bool:
         """Take no new calls and wait for the live ones; False when some are left after `timeout_s`."""
         self._open = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none_left.wait(), timeout_s)
-        return not self._legs
+        return await self._live.none_left(timeout_s)
 
     async def close(self) -> None:
         """End every call; harmless when closed."""
         self._open = False
-        if self._legs:
-            await asyncio.wait({asyncio.create_task(leg.end("shutdown")) for leg in self._legs}, timeout=_CLOSE_S)
-        await ended(self._tasks, _CLOSE_S)
+        await self._live.close()
 
     def _incoming(self, call: Call) -> None:
         if not self._open or self._sip.full:
@@ -116,29 +107,21 @@ class WebCallEndpoint:
             return
         offer = replace(offer_of(call), takes_refer=False)
         leg = WebLeg(call, offer, self._sip.settings, self._sip.trace, self.settings)
-        self._legs.add(leg)
-        self._none_left.clear()
-        self._run(self._serve(call, leg))
+        self._live.serve(leg, self._serve(call, leg), after=lambda: self._forget(leg))
 
     async def _serve(self, call: Call, leg: WebLeg) -> None:
         """One call from offer to end. Whoever names no session that waits is refused, wherever it came from."""
-        try:
-            session = await self._session(leg.offer)
-            if session is None:
-                self._refuse(call, "no such session")
-                await leg.ended.wait()
-                return
-            self._known[leg.offer.call_ref] = session
-            leg.offer = replace(leg.offer, app_call=session.call)
-            await self.serve(leg, self.identify)
-        except Exception:
-            log.exception("serving a call failed", extra={"call_ref": leg.offer.call_ref})
-        finally:
-            self._known.pop(leg.offer.call_ref, None)
-            await leg.hang_up()
-            self._legs.discard(leg)
-            if not self._legs:
-                self._none_left.set()
+        session = await self._session(leg.offer)
+        if session is None:
+            self._refuse(call, "no such session")
+            await leg.ended.wait()
+            return
+        self._known[leg.offer.call_ref] = session
+        leg.offer = replace(leg.offer, app_call=session.call)
+        await self.serve(leg, self.identify)
+
+    def _forget(self, leg: WebLeg) -> None:
+        self._known.pop(leg.offer.call_ref, None)
 
     async def _session(self, offer: CallOffer) -> AppSession | None:
         try:
@@ -153,12 +136,7 @@ class WebCallEndpoint:
         if now >= self._next_line:
             self._next_line = now + _LOG_EVERY_S
             log.warning("app call refused: %s", why, extra={"count": self._refused})
-        self._run(_reject(call))
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="app-call")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._live.run(_reject(call), "reject")
 
 
 async def _reject(call: Call) -> None:

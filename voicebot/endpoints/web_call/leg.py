@@ -70,6 +70,11 @@ class WebLeg(SipLeg):
         """An app cannot be sent to another address (no REFER): refused. Whoever bridges puts it through."""
         return TransferOutcome(False, "gone" if self.ended.is_set() else "refused")
 
+    async def release(self) -> None:
+        """Look for silence no more."""
+        if self._silence is not None:
+            self._silence.cancel()
+
     def _on_message(self, message: SipMessage) -> None:
         """The app holds the call, or takes it back; its packets go on, and so does what ICE and DTLS agreed on."""
         super()._on_message(message)
