@@ -44,6 +44,7 @@ class CallRow(Base):
         Index("calls_in_order", "started", "call_id"),
         Index("calls_by_intent", "intent", "started", "call_id"),
         Index("calls_by_queue", "queue", "started", "call_id"),
+        Index("calls_by_handoff", "handoff_ref"),
         Index("calls_by_outcome", "outcome", "started", "call_id"),
     )
 

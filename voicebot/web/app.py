@@ -31,12 +31,13 @@ from voicebot.identity.clients import ClientRefused
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
 from voicebot.metrics.registry import Metrics
+from voicebot.outcomes.store import Outcomes
 from voicebot.records.store import RecordStore
 from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.switches.board import SwitchBoard
-from voicebot.web import callbacks, calls, chats, figures, handoffs, proofs, switches, tickets, web_calls
+from voicebot.web import callbacks, calls, chats, figures, handoffs, outcomes, proofs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 
@@ -53,6 +54,8 @@ class WebParts:
     live: LiveCalls
     conditions: LiveConditionsStore
     switches: SwitchBoard
+    outcomes: Outcomes
+    """What became of hand-offs in the queues."""
     bundle: Callable[[], Bundle]
     """In force now."""
     metrics: Metrics
@@ -96,6 +99,7 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
 
     app.include_router(figures.routes(parts.metrics, parts.calls_metrics, before=count, kept_s=parts.health_kept_s))
     app.include_router(handoffs.routes(parts.handoffs), prefix="/api")
+    app.include_router(outcomes.routes(parts.outcomes, parts.handoffs, parts.bundle, clock=parts.clock), prefix="/api")
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.switches, parts.bundle, clock=parts.clock), prefix="/api")

@@ -34,6 +34,7 @@ from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
 from voicebot.metrics.registry import Metrics
+from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
 from voicebot.shared_services import open_shared, store_parts
@@ -152,6 +153,7 @@ async def open_web(
             live=stores.live,
             conditions=stores.conditions,
             switches=SwitchBoard(engine, stores.conditions),
+            outcomes=Outcomes(engine),
             bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,

@@ -35,6 +35,7 @@ from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.webhook import Webhook
 from voicebot.http.server import HttpServer, listen, serve
 from voicebot.metrics.registry import Metrics
+from voicebot.outcomes.store import Outcomes
 from voicebot.records import CallSummary, RecordStore
 from voicebot.records.engine import open_engine
 from voicebot.state.caller_memory import CallerMemory
@@ -274,6 +275,7 @@ async def open_bank(
         live=live,
         conditions=conditions,
         switches=SwitchBoard(engine, conditions),
+        outcomes=Outcomes(engine),
         bundle=lambda: bundle,
         metrics=metrics,
         chat=room,

@@ -18,6 +18,7 @@ from voicebot.handoff.store import HandOffStore
 from voicebot.health.report import Part
 from voicebot.http.server import listen, serve
 from voicebot.metrics.registry import Metrics
+from voicebot.outcomes.store import Outcomes
 from voicebot.records import RecordStore
 from voicebot.records.engine import open_engine
 from voicebot.state.conditions import LiveConditionsStore
@@ -80,6 +81,7 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
         live=LiveCalls(shared),
         conditions=conditions,
         switches=SwitchBoard(engine, conditions),
+        outcomes=Outcomes(engine),
         bundle=lambda: BUNDLE,
         metrics=Metrics(),
         clock=clock,
