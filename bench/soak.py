@@ -12,11 +12,11 @@ import contextlib
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from bench.load import sipp
@@ -59,7 +59,8 @@ class Soaked:
     minutes: float
     before: Resources
     during: list[Resources]
-    after: Resources
+    rests: list[Resources]
+    """At rest: behind the first half of the calls, and behind the second."""
     outcomes: Mapping[str, int]
     cancelled: Mapping[str, int]
     troubles: list[str] = field(default_factory=list)
@@ -69,16 +70,13 @@ FIGURES = ("rss_mb", "tasks", "handles", "ports", "slots", "legs")
 
 
 def judge(soaked: Soaked) -> list[str]:
-    """What grew, and what stayed; [] when all is flat."""
+    """What grew, and what stayed; [] when all is flat. While calls are up, memory goes with how many they are."""
     troubles = []
-    quarter = len(soaked.during) // 4  # the first one warms up
-    if quarter:
-        first = mean(each.rss_mb for each in soaked.during[quarter : 2 * quarter])
-        last = mean(each.rss_mb for each in soaked.during[-quarter:])
-        if last - first > max(_MOST_MB, first * _MOST_SHARE):
-            troubles.append(f"memory grew from {first:.0f} to {last:.0f} MB")
+    first, last = (each.rss_mb for each in soaked.rests)
+    if last - first > max(_MOST_MB, first * _MOST_SHARE):
+        troubles.append(f"memory at rest grew from {first:.0f} to {last:.0f} MB with the second half of the calls")
     for name in FIGURES[1:]:
-        left = getattr(soaked.after, name) - getattr(soaked.before, name)
+        left = getattr(soaked.rests[-1], name) - getattr(soaked.before, name)
         if left > _LEFT_OVER.get(name, 0):
             troubles.append(f"{name}: {left:.0f} more after the last call than before the first")
     return troubles
@@ -91,29 +89,38 @@ async def soak(minutes: float, per_second: float) -> Soaked:
     talking.write_bytes(caller_rtp(30, []))
     pressing.write_bytes(caller_rtp(12, [(0.6, KEY)]))
     limits = {"max_hold_s": HOLD_S}
-    async with running_bot(FOLDER, deaf=True, max_calls=200, limits=limits) as bot, AsyncExitStack() as stack:
+    async with running_bot(FOLDER, deaf=True, max_calls=200, limits=limits) as bot:
         _say("warming up")
         await _warm(bot)
         before, told = bot.resources(), bot.asked_anew()
         wanted = kinds(str(talking), str(pressing))
         rate = per_second / (len(wanted) + 1)
-        cancelling = asyncio.create_task(_cancel_all_the_while(bot.address, rate, minutes * 60))
-        orders = [
-            sipp.Order(f"soak-{number}", steps, max(1, round(rate * minutes * 60)), 60, rate, bot.address)
-            for number, steps in enumerate(wanted.values())
-        ]
-        placing = [
-            await stack.enter_async_context(sipp.placing(order, FOLDER, 40_000 + 2_400 * number))
-            for number, order in enumerate(orders)
-        ]
-        during = await _sampled(bot, asyncio.gather(cancelling, *placing), minutes * 60 / _SAMPLES)
-        cancelled = await cancelling
-        _say(f"all calls are placed; waiting for the last to end ({bot.resources().legs:.0f} legs)")
-        await bot.idle(_IDLE_S)
-        _say(f"waiting for {_SETTLED_S:.0f} s until transactions are over")
-        await asyncio.sleep(_SETTLED_S)
-        calls = sum(order.calls for order in orders) + sum(cancelled.values())
-        soaked = Soaked(calls, minutes, before, during, bot.resources(), dict(told.outcomes), cancelled)
+        cancelled: Counter[str] = Counter()
+        during: list[Resources] = []
+        rests: list[Resources] = []
+        calls = 0
+        for half in (1, 2):
+            _say(f"half {half} of 2")
+            cancelling = asyncio.create_task(_cancel_all_the_while(bot.address, rate, minutes * 30))
+            orders = [
+                sipp.Order(f"soak-{number}", steps, max(1, round(rate * minutes * 30)), 60, rate, bot.address)
+                for number, steps in enumerate(wanted.values())
+            ]
+            async with AsyncExitStack() as stack:
+                placing = [
+                    await stack.enter_async_context(sipp.placing(order, FOLDER, 40_000 + 2_400 * number))
+                    for number, order in enumerate(orders)
+                ]
+                during += await _sampled(bot, asyncio.gather(cancelling, *placing), minutes * 60 / _SAMPLES)
+            cancelled.update(await cancelling)
+            calls += sum(order.calls for order in orders)
+            _say(f"all calls are placed; waiting for the last to end ({bot.resources().legs:.0f} legs)")
+            await bot.idle(_IDLE_S)
+            _say(f"waiting for {_SETTLED_S:.0f} s until transactions are over")
+            await asyncio.sleep(_SETTLED_S)
+            rests.append(bot.resources())
+        calls += sum(cancelled.values())
+        soaked = Soaked(calls, minutes, before, during, rests, dict(told.outcomes), dict(cancelled))
     soaked.troubles = judge(soaked)
     return soaked
 
@@ -218,18 +225,17 @@ def told(soaked: Soaked) -> str:
     verdict = "Flat: nothing grew, nothing stayed." if not soaked.troubles else f"NOT flat: {'; '.join(soaked.troubles)}."
     outcomes = ", ".join(f"{count} {name}" for name, count in sorted(soaked.outcomes.items(), key=lambda each: -each[1]))
     cancelled = ", ".join(f"{count} {name}" for name, count in soaked.cancelled.items())
-    half = soaked.during[len(soaked.during) // 4 :] or [soaked.before]
-    rows = [(name, *(f"{value:.0f}" for value in _figure(soaked, half, name))) for name in FIGURES]
-    found = table(("", "before", "least, after warming up", "most", "at the end", "45 s after the last call"), rows)
+    rows = [(name, *(f"{value:.0f}" for value in _figure(soaked, name))) for name in FIGURES]
+    found = table(("", "before", "most", "at rest after the first half", "at rest after the second"), rows)
     return (
         f"{measured_on()} {soaked.calls} calls in {soaked.minutes:g} minutes. {verdict}\n\n{found}\n\n"
         f"Outcomes of conversations: {outcomes}. Of the calls cancelled while ringing: {cancelled}."
     )
 
 
-def _figure(soaked: Soaked, half: Sequence[Resources], name: str) -> tuple[float, ...]:
-    values = [float(getattr(each, name)) for each in half]
-    return (getattr(soaked.before, name), min(values), max(values), values[-1], getattr(soaked.after, name))
+def _figure(soaked: Soaked, name: str) -> tuple[float, ...]:
+    most = max(float(getattr(each, name)) for each in soaked.during or [soaked.before])
+    return (getattr(soaked.before, name), most, *(getattr(each, name) for each in soaked.rests))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

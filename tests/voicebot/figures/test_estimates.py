@@ -1,0 +1,106 @@
+"""Intervals cover what they say; estimators against values that others computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from voicebot.figures.estimates import (
+    FEWEST,
+    Stratum,
+    corrected,
+    difference,
+    kappa,
+    mcnemar,
+    neyman,
+    per_call,
+    stratified,
+    survival,
+    wilson,
+)
+
+
+@given(st.integers(1, 3000), st.data())
+def test_wilson_is_what_scipy_computes(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, n))
+    ours, theirs = wilson(k, n), stats.binomtest(k, n).proportion_ci(method="wilson")
+    assert ours.low == pytest.approx(theirs.low, abs=1e-6)
+    assert ours.high == pytest.approx(theirs.high, abs=1e-6)
+    assert (ours.value is None) == (n < FEWEST)
+
+
+@pytest.mark.parametrize("p", [0.02, 0.058, 0.5])
+def test_wilson_covers(p: float) -> None:
+    """95 % of samples of 300 hold the true share."""
+    rng = np.random.default_rng(7)
+    covered = [wilson(int(k), 300) for k in rng.binomial(300, p, 3000)]
+    assert 0.935 <= np.mean([each.low <= p <= each.high for each in covered]) <= 0.975
+
+
+def test_newcombe_as_in_his_paper() -> None:
+    """Statistics in Medicine 17 (1998), table II (a): 56/70 less 48/80."""
+    found = difference((56, 70), (48, 80))
+    assert found.low == pytest.approx(0.0524, abs=2e-4)
+    assert found.high == pytest.approx(0.3339, abs=2e-4)
+
+
+def test_strata_by_their_weights_cover() -> None:
+    """Doubtful lines are looked at more often; the share of all traffic comes out all the same."""
+    rng = np.random.default_rng(3)
+    kinds = {"sure": (8000, 0.02), "doubtful": (1500, 0.2), "lost": (500, 0.4)}
+    true = sum(traffic * p for traffic, p in kinds.values()) / 10_000
+    sizes = neyman(kinds, 300)
+    assert sum(sizes.values()) == pytest.approx(300, abs=3)
+    covered = []
+    for _ in range(1000):
+        found = stratified([Stratum(traffic, sizes[name], rng.binomial(sizes[name], p)) for name, (traffic, p) in kinds.items()])
+        covered.append(found.low <= true <= found.high)
+    assert np.mean(covered) >= 0.93
+
+
+def test_a_stratum_nobody_looked_at_widens_the_interval() -> None:
+    known = stratified([Stratum(100, 50, 5)])
+    partly = stratified([Stratum(100, 50, 5), Stratum(100, 0, 0)])
+    assert partly.high > known.high + 0.4
+
+
+def test_a_ratio_within_calls_is_wider_than_by_turns() -> None:
+    """All turns of a call go together."""
+    calls = [(5.0, 5.0)] * 30 + [(0.0, 5.0)] * 70
+    found = per_call(calls)
+    by_turns = wilson(150, 500)
+    assert found.value == pytest.approx(0.3)
+    assert found.high - found.low > 1.5 * (by_turns.high - by_turns.low)
+
+
+def test_kappa_as_in_cohens_example() -> None:
+    """20 + 15 of 50 agreed: 0.4."""
+    pairs = [("y", "y")] * 20 + [("y", "n")] * 5 + [("n", "y")] * 10 + [("n", "n")] * 15
+    found = kappa(pairs)
+    assert found.value == pytest.approx(0.4)
+    assert found.low < 0.4 < found.high
+    assert kappa([("a", "a")] * 30).value == 1.0
+
+
+def test_two_models_on_the_same_lines() -> None:
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(41, 3) < 0.001
+    assert mcnemar(9, 7) == pytest.approx(stats.binomtest(9, 16).pvalue)
+
+
+def test_transfers_that_err_both_ways_are_put_right() -> None:
+    """The facts' example: a true 5.8 % shows as 6.3 %."""
+    assert corrected(0.058 * 0.6 + 0.942 * 0.03, sensitivity=0.6, specificity=0.97) == pytest.approx(0.058)
+    assert corrected(0.1, sensitivity=0.5, specificity=0.5) is None
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.floats(0.1, 1000), st.booleans()), min_size=FEWEST, max_size=80))
+def test_who_gave_up_makes_the_time_no_shorter(waits: list[tuple[float, bool]]) -> None:
+    found = survival(waits)["median"]
+    came = [value for value, reached in waits if reached]
+    if found is not None and came:
+        assert found >= np.percentile(came, 50, method="lower") - 1e-9 or len(came) == len(waits)

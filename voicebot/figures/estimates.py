@@ -1,0 +1,164 @@
+"""Estimates with 95 % intervals. Pure.
+
+Shares by Wilson (1927), differences of two by Newcombe (1998, method 10), what is counted by line or by turn by a bootstrap over
+whole calls, strata by their weights, agreement of two people by Cohen's kappa, two models on the same lines by McNemar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy import stats
+
+Z = 1.959964
+FEWEST = 20
+"""Below so many no percentage is shown: it would say nothing."""
+_DRAWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval, and of how many."""
+
+    value: float | None
+    """None: too few to say."""
+    low: float
+    high: float
+    n: int
+    k: float = 0.0
+    """How many of them, where it is a share."""
+
+
+def wilson(k: int, n: int) -> Estimate:
+    """A share. Under 20 the value is left out, and the interval is told all the same."""
+    if n <= 0:
+        return Estimate(None, 0.0, 1.0, 0)
+    p, zz = k / n, Z * Z
+    middle, half = (p + zz / (2 * n)) / (1 + zz / n), Z * sqrt(p * (1 - p) / n + zz / (4 * n * n)) / (1 + zz / n)
+    low = 0.0 if k == 0 else max(0.0, middle - half)
+    high = 1.0 if k == n else min(1.0, middle + half)
+    return Estimate(p if n >= FEWEST else None, low, high, n, k)
+
+
+def difference(one: tuple[int, int], other: tuple[int, int]) -> Estimate:
+    """Of two shares (k, n): the first less the second."""
+    a, b = wilson(*one), wilson(*other)
+    p, q = one[0] / max(1, one[1]), other[0] / max(1, other[1])
+    low = p - q - sqrt((p - a.low) ** 2 + (b.high - q) ** 2)
+    high = p - q + sqrt((a.high - p) ** 2 + (q - b.low) ** 2)
+    n = min(one[1], other[1])
+    return Estimate(p - q if n >= FEWEST else None, max(-1.0, low), min(1.0, high), n)
+
+
+def per_call(of_calls: Sequence[tuple[float, float]], *, seed: int = 1) -> Estimate:
+    """A ratio that is counted within calls (turns, lines): each call gives (numerator, denominator); calls are drawn whole."""
+    if not of_calls:
+        return Estimate(None, 0.0, 1.0, 0)
+    pairs = np.asarray(of_calls, dtype=float)
+    below = pairs[:, 1].sum()
+    if below <= 0:
+        return Estimate(None, 0.0, 1.0, len(pairs))
+    drawn = np.random.default_rng(seed).integers(0, len(pairs), (_DRAWS, len(pairs)))
+    sums = pairs[drawn].sum(axis=1)
+    ratios = sums[:, 0] / np.maximum(sums[:, 1], 1e-12)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    value = float(pairs[:, 0].sum() / below)
+    return Estimate(value if len(pairs) >= FEWEST else None, float(low), float(high), len(pairs), float(pairs[:, 0].sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Lines of one kind: of `traffic`, `n` were looked at, and `k` of these were so."""
+
+    traffic: int
+    n: int
+    k: int
+
+
+def stratified(strata: Sequence[Stratum]) -> Estimate:
+    """A share of all traffic out of a sample that was drawn by strata. A stratum nobody looked at widens the interval by its
+    whole weight: nothing is known of it.
+    """
+    total = sum(each.traffic for each in strata)
+    n = sum(each.n for each in strata)
+    if not total or not n:
+        return Estimate(None, 0.0, 1.0, n)
+    value = variance = unknown = 0.0
+    for each in strata:
+        weight = each.traffic / total
+        if not each.n:
+            unknown += weight
+            continue
+        p, smoothed = each.k / each.n, (each.k + 1) / (each.n + 2)
+        value += weight * p
+        left = max(0.0, 1 - each.n / max(each.traffic, each.n))
+        variance += weight**2 * smoothed * (1 - smoothed) / each.n * left
+    half = Z * sqrt(variance)
+    shown = value / (1 - unknown) if unknown < 1 else 0.0
+    low, high = max(0.0, value - half), min(1.0, value + half + unknown)
+    return Estimate(shown if n >= FEWEST else None, low, high, n, sum(each.k for each in strata))
+
+
+def neyman(strata: Mapping[str, tuple[int, float]], size: int) -> dict[str, int]:
+    """How to share out a sample of `size` lines: strata by name, each with its traffic and the share that is expected in it. At
+    least two of each stratum that has so many.
+    """
+    weights = {name: traffic * sqrt(max(0.01, p) * (1 - min(0.99, p))) for name, (traffic, p) in strata.items() if traffic}
+    total = sum(weights.values())
+    if not total:
+        return {}
+    return {name: min(strata[name][0], max(2, round(size * weight / total))) for name, weight in weights.items()}
+
+
+def kappa(pairs: Sequence[tuple[str, str]], *, seed: int = 1) -> Estimate:
+    """Cohen's kappa of two people's labels of the same lines, its interval by a bootstrap over lines."""
+    if not pairs:
+        return Estimate(None, -1.0, 1.0, 0)
+    names = sorted({name for pair in pairs for name in pair})
+    codes = np.asarray([(names.index(one), names.index(other)) for one, other in pairs])
+    drawn = np.random.default_rng(seed).integers(0, len(codes), (_DRAWS, len(codes)))
+    spread = [_kappa(codes[each], len(names)) for each in drawn]
+    low, high = np.percentile(spread, [2.5, 97.5])
+    value = _kappa(codes, len(names))
+    return Estimate(value if len(pairs) >= FEWEST else None, float(low), float(high), len(pairs))
+
+
+def _kappa(codes: np.ndarray, names: int) -> float:
+    agreed = float((codes[:, 0] == codes[:, 1]).mean())
+    one, other = (np.bincount(codes[:, side], minlength=names) / len(codes) for side in (0, 1))
+    chance = float((one * other).sum())
+    return 1.0 if chance >= 1 else (agreed - chance) / (1 - chance)
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """The probability that two models differ so by chance: of the lines that only one of them had right, `better` and `worse`.
+
+    The exact test, both sides.
+    """
+    together = better + worse
+    return 1.0 if together == 0 else float(stats.binomtest(better, together, 0.5).pvalue)
+
+
+def corrected(share: float, *, sensitivity: float, specificity: float) -> float | None:
+    """The true share behind one that was measured by something that errs (Rogan and Gladen, 1978); None when it cannot tell."""
+    informed = sensitivity + specificity - 1
+    return None if informed <= 0 else min(1.0, max(0.0, (share + specificity - 1) / informed))
+
+
+def survival(waits: Sequence[tuple[float, bool]]) -> dict[str, float | None]:
+    """Median and p90 of a time that some did not live to see (Kaplan and Meier, 1958): each is (seconds, whether it came). None
+    where fewer than so many ever got there.
+    """
+    seen = [value for value, came in waits if came]
+    if len(waits) < FEWEST or not seen:
+        return {"median": None, "p90": None}
+    censored = [value for value, came in waits if not came]
+    curve = stats.ecdf(stats.CensoredData(uncensored=seen, right=censored)).cdf
+    found: dict[str, float | None] = {}
+    for name, share in (("median", 0.5), ("p90", 0.9)):
+        reached = np.nonzero(curve.probabilities >= share - 1e-12)[0]
+        found[name] = float(curve.quantiles[reached[0]]) if len(reached) else None
+    return found
