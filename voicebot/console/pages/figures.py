@@ -19,7 +19,6 @@ from voicebot.records.exporting import csv_row
 _DAYS = 28
 _MOST_DAYS = 400
 _CHARTED = 12
-_FEWEST_TO_FLAG = 50
 
 
 def period_of(query: Mapping[str, str], today: date) -> Period:
@@ -50,7 +49,7 @@ def pages(parts: ConsoleParts) -> Pages:
         period, shown = await figures_of(view)
         matters = [(name, counts) for name, counts in shown.by_matter if name]
         misrouted = [(name, wilson(counts["candidates"], counts["answered_with_matter"])) for name, counts in matters]
-        charted = [each for each in misrouted if each[1].n][:_CHARTED]
+        charted = [each for each in misrouted if each[1].value is not None][:_CHARTED]
         return view.show(
             "figures.html",
             period=period,
@@ -59,8 +58,6 @@ def pages(parts: ConsoleParts) -> Pages:
             chart=intervals(charted) if charted else None,
             days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
             query=dict(view.query),
-            goal=None,
-            fewest=_FEWEST_TO_FLAG,
         )
 
     @found.get("/figures.csv", roles=READERS)
