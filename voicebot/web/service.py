@@ -16,6 +16,7 @@ import httpx
 import structlog
 
 from dialogs.data.bundle import load_bundle
+from voicebot.accounts.tokens import TokenCheck, Tokens
 from voicebot.chat.desks import Desks
 from voicebot.chat.handed import HandedChats
 from voicebot.chat.server import ChatServer, ChatServices
@@ -147,6 +148,7 @@ async def open_web(
         calls_metrics = Kept(lambda: told_metrics(asking), KEPT_S)
         parts = WebParts(
             token=await _token(settings, stores),
+            tokens=TokenCheck(Tokens(engine)),
             handoffs=stores.handoffs,
             callbacks=callbacks,
             records=stores.records,
