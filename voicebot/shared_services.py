@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from dialogs.data.bundle import Bundle
+from voicebot.chat.desks import Desks
+from voicebot.chat.handed import HandedChats
+from voicebot.chat.settings import ChatSettings
+from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import SessionServices
 from voicebot.handoff.callback_service import CallbackService
@@ -23,6 +27,7 @@ from voicebot.metrics.process import tell_build
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.redaction import JsonValue
+from voicebot.state.relay import Relay
 from voicebot.stores import Stores, open_stores
 from voicebot.understanding.service import UnderstandingService
 
@@ -80,6 +85,27 @@ async def open_shared(
     tell_build(metrics, bundle=lambda: callbacks.bundle.version)
     _count(metrics, stores, callbacks)
     return SharedServices(settings, stores, metrics, webhook, callbacks, identity, clock)
+
+
+async def open_talks(
+    chat: ChatSettings,
+    stores: Stores,
+    relay: Relay,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    clock: Callable[[], datetime],
+) -> TalkServices:
+    """What it takes to hand chats over to agents, in whatever process their connections are; `stack` closes it."""
+    desks = Desks(stores.shared, enabled=chat.agents, lease_s=chat.desk_s)
+    await desks.start()
+    stack.push_async_callback(desks.close)
+    return TalkServices(
+        HandedChats(stores.shared, relay, lease_s=chat.agent_lease_s, resume_s=chat.resume_s),
+        desks,
+        metrics,
+        wait_of=lambda queue: stores.conditions.snapshot.waits(clock()).get(queue),
+        longest_wait_s=chat.agent_wait_s,
+    )
 
 
 async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack, process: str) -> Webhook | None:

@@ -10,8 +10,8 @@ from dialogs.events import HandOff, Prompt, Say
 
 INTRO, SURE, UNSURE, KEYS = "whisper.intro", "whisper.sure", "whisper.unsure", "whisper.keys"
 NEEDED = (INTRO, SURE, UNSURE, KEYS)
-PREFIXES = ("whisper.", "waiting.", "connecting.")
-"""Texts of bridged calls: `waiting.` to the caller while a queue rings."""
+PREFIXES = ("whisper.", "waiting.", "connecting.", "desk.")
+"""Texts that no step says: `waiting.` is for the caller while a queue rings, `desk.` for agents to send in a chat."""
 SURE_FROM = 0.8
 """With this confidence the matter is told as a fact."""
 
@@ -41,3 +41,13 @@ def waiting_texts(book: PromptBook, language: str, day: date) -> list[str]:
     """The approved texts for whoever waits, in the order of the file."""
     names = book.files[language].prompts if language in book.files else ()
     return [prompt_id for prompt_id in names if prompt_id.startswith("waiting.") and book.may_say(prompt_id, language, day)]
+
+
+def desk_texts(book: PromptBook, language: str, day: date) -> list[str]:
+    """The approved texts that an agent may send in a chat, in the order of the file. One with places for values is left out."""
+    names = book.files[language].prompts if language in book.files else ()
+    return [
+        prompt_id
+        for prompt_id in names
+        if prompt_id.startswith("desk.") and book.may_say(prompt_id, language, day) and not book.places(prompt_id, language)
+    ]

@@ -64,3 +64,20 @@ class SessionRow(Base):
     seen: Mapped[datetime] = mapped_column(UtcTime)
     how: Mapped[str] = mapped_column(String(20))
     """password, passkey or oidc."""
+
+
+class TokenRow(Base):
+    """A token of the API. The token itself is not stored."""
+
+    __tablename__ = "api_tokens"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the token."""
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    made_by: Mapped[str] = mapped_column(String(80))
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    last_used: Mapped[datetime | None] = mapped_column(UtcTime)
+    """To within some seconds."""
+    until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """It opens nothing from then on; None: until it is revoked."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from dialogs.data.bundle import Bundle
 from voicebot.chat.agent_messages import (
     AgentMessage,
     AgentSaid,
@@ -27,8 +29,8 @@ from voicebot.chat.handed import ChatError, ChatOver, HandedChat, Look, NotYours
 from voicebot.chat.kept_words import KeptWords
 from voicebot.chat.limits import MessageBudget
 from voicebot.chat.messages import MessageRefused
-from voicebot.chat.server import ChatServer
-from voicebot.chat.talk import How
+from voicebot.chat.settings import ChatSettings
+from voicebot.chat.talk import How, TalkServices
 from voicebot.errors import StateError
 from voicebot.handoff.record import record_codec
 from voicebot.handoff.store import HandOffStore
@@ -43,16 +45,29 @@ _TAKE_S = 60.0
 _SHARE_OF_LEASE = 1 / 3
 
 
+@dataclass(frozen=True, slots=True)
+class AgentPlace:
+    """What an agent's connection works on, in whatever process it is."""
+
+    talks: TalkServices
+    handoffs: HandOffStore
+    settings: ChatSettings
+    bundle: Callable[[], Bundle]
+    """In force now."""
+    clock: Callable[[], datetime]
+
+
 class AgentSession:
     """`run` returns when the agent and the chat have parted, in whatever way; the WebSocket was accepted before."""
 
-    def __init__(self, socket: WebSocket, server: ChatServer, handoffs: HandOffStore, ref: str) -> None:
+    def __init__(self, socket: WebSocket, place: AgentPlace, ref: str, *, name: str = "") -> None:
+        """`name` is what the customer sees, where it is known who sits there; "": what the desk says."""
         self._socket = socket
-        self._server = server
-        self._handoffs = handoffs
+        self._place = place
         self._ref = ref
-        self._talks = server.services.talks
-        self._settings = server.settings
+        self._name = name
+        self._talks = place.talks
+        self._settings = place.settings
         self._budget = MessageBudget(self._settings.max_agent_messages_per_minute)
         self._typing = MessageBudget(_TYPING_PER_MINUTE)
         self._chat: HandedChat | None = None
@@ -104,10 +119,10 @@ class AgentSession:
             return False
         story = None
         with contextlib.suppress(StateError):
-            record = await self._handoffs.get(self._ref)
+            record = await self._place.handoffs.get(self._ref)
             story = record_codec.encode(record) if record is not None else None
         self._chat, self._seen = look.chat, len(lines)
-        shown = as_shown(look, self._server.services.session.clock())
+        shown = as_shown(look, self._place.clock())
         await self._send({"type": "chat", **shown, "story": story, "lines": [asdict(line) for line in lines]})
         return True
 
@@ -202,13 +217,13 @@ class AgentSession:
     async def _take(self, message: Take) -> None:
         # a claim of before is spent: the connection it was for may be dead and not know it yet, and must not give the chat back
         claim = self._claim or new_token()
-        await self._talks.chats.take(self._ref, claim, message.name, before=message.claim)
+        await self._talks.chats.take(self._ref, claim, self._name or message.name, before=message.claim)
         self._claim = claim
         await self._talks.chats.tell(self._ref, Told("taken", "agent"))
         await self._send({"type": "taken", "claim": claim, "lease_s": self._talks.chats.lease_s})
 
     async def _transfer(self, chat: HandedChat, queue: str) -> bool:
-        if queue not in self._server.services.session.bundle.queues:
+        if queue not in self._place.bundle().queues:
             await self._send({"type": "error", "code": "unknown_queue"})
             return True
         await self._talks.desks.refresh()

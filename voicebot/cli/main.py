@@ -21,6 +21,7 @@ from voicebot.cli.running.reload import reload
 from voicebot.cli.running.serve import serve
 from voicebot.cli.running.service import app as service_app
 from voicebot.cli.running.sip import app as sip_app
+from voicebot.cli.running.token import app as token_app
 from voicebot.cli.running.web import web
 from voicebot.cli.talking.call import call
 from voicebot.cli.talking.flow import conversation_tests, flow_app, replay
@@ -54,6 +55,7 @@ for name, group in {
     "keys": keys_app,
     "service": service_app,
     "sip": sip_app,
+    "token": token_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from voicebot.console import assets
+from voicebot.console.desk_socket import desk_routes
 from voicebot.console.guard import Guard
 from voicebot.console.login import login_routes
 from voicebot.console.pages import all_pages
@@ -34,6 +35,7 @@ def build_console(
     guard = Guard(parts.sessions, renderer, parts.audit, settings.language)
     served: list[BaseRoute] = [Route(each.path, guard.page(each), methods=[each.method]) for each in routes]
     served += login_routes(parts, guard)
+    served += desk_routes(parts, guard)
     served += [Route(f"{assets.PREFIX}/{{name}}", assets.asset)]
     served += health_routes(health, kept_s=health_kept_s)
     limits = settings.limits

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from voicebot.accounts.sessions import LoggedIn, Sessions
@@ -62,7 +62,7 @@ class Guard:
                 return self.problem(request, 403, "stale_form")
         return await route.handler(View(request, login, form, self.language(request), self.renderer))
 
-    async def login(self, request: Request) -> LoggedIn | None:
+    async def login(self, request: HTTPConnection) -> LoggedIn | None:
         """Who sits at this browser."""
         cookie = request.cookies.get(COOKIE, "")
         return await asyncio.to_thread(self.sessions.of, cookie) if cookie else None
@@ -95,7 +95,7 @@ async def read_form(request: Request) -> Form:
     return Form({name: tuple(values) for name, values in fields.items()})
 
 
-def from_here(request: Request) -> bool:
+def from_here(request: HTTPConnection) -> bool:
     """Whether a browser says that a page of ours sent this: Sec-Fetch-Site, else Origin (Fetch Metadata, W3C)."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:

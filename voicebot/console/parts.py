@@ -14,6 +14,7 @@ from voicebot.accounts.oidc import OidcLogin
 from voicebot.accounts.passkeys import Passkeys
 from voicebot.accounts.sessions import Sessions
 from voicebot.accounts.users import Users
+from voicebot.chat.agents import AgentPlace
 from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import AuditTrail
@@ -38,6 +39,8 @@ class ConsoleParts:
     switches: SwitchBoard
     audit: AuditTrail
     callbacks: CallbackService
+    chats: AgentPlace | None
+    """Chats that were handed over; None where agents take none."""
     bundle: Callable[[], Bundle]
     """In force now."""
     calls_health: Callable[[], Awaitable[dict[str, Any]]]

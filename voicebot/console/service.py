@@ -19,6 +19,7 @@ from voicebot.accounts.oidc import OidcLogin
 from voicebot.accounts.passkeys import Passkeys
 from voicebot.accounts.sessions import Sessions
 from voicebot.accounts.users import Users
+from voicebot.chat.agents import AgentPlace
 from voicebot.config.settings import Settings
 from voicebot.console.app import build_console
 from voicebot.console.parts import ConsoleParts
@@ -31,7 +32,8 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
-from voicebot.shared_services import open_shared, store_parts
+from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
+from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
 from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
@@ -99,6 +101,18 @@ def _oidc(settings: Settings, public: str, shared: SharedState, client: httpx.As
     )
 
 
+async def _chats(settings: Settings, shared: SharedServices, stack: AsyncExitStack) -> AgentPlace | None:
+    """Chats for the agents' desk; None where agents take none."""
+    chat = settings.web.chat
+    if not (chat.enabled and chat.agents):
+        return None
+    relay = Relay(shared.stores.shared)
+    await relay.start()
+    stack.push_async_callback(relay.close)
+    talks = await open_talks(chat, shared.stores, relay, shared.metrics, stack, shared.clock)
+    return AgentPlace(talks, shared.stores.handoffs, chat, lambda: shared.callbacks.bundle, shared.clock)
+
+
 @asynccontextmanager
 async def open_console(
     settings: Settings,
@@ -133,6 +147,7 @@ async def open_console(
         stack.push_async_callback(asking.aclose)
         parts = ConsoleParts(
             settings=settings,
+            chats=await _chats(settings, shared, stack),
             stores=shared.stores,
             engine=engine,
             users=Users(engine, clock=clock),

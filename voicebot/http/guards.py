@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from fastapi import HTTPException
@@ -51,33 +51,63 @@ class ClientShare:
 
 class TokenRequired:
     """ASGI middleware: paths under `prefixes` need a bearer token (RFC 6750). It is looked at before anything of the body is
-    read, and compared in constant time. Those under `own_proof` ask for a proof of their own.
+    read, and compared in constant time. Those under `own_proof` ask for a proof of their own. `token` opens everything; what
+    others open is asked of `scopes_of`.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str, prefixes: Sequence[str], refused: Refused, own_proof: Sequence[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        prefixes: Sequence[str],
+        refused: Refused,
+        own_proof: Sequence[str] = (),
+        scopes_of: Callable[[str], Awaitable[frozenset[str] | None]] | None = None,
+        scope_for: Callable[[str, str], str | None] = lambda _method, _path: None,
     ) -> None:
+        """`scopes_of` a token: None for an unknown one. `scope_for` a method and a path: None where only `token` will do."""
         self._app = app
         self._token = token.encode()
         self._prefixes = tuple(prefixes)
         self._own_proof = tuple(own_proof)
         self._refused = refused
+        self._scopes_of = scopes_of
+        self._scope_for = scope_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with the token."""
-        if scope["type"] in ("http", "websocket") and self._guarded(scope["path"]) and not self._has_token(scope):
-            self._refused("no_token")
-            headers = {"WWW-Authenticate": "Bearer"}
-            await _refuse(scope, receive, send, 401, "send the header Authorization: Bearer <token>", headers)
-            return
+        """Pass on with a token that opens this."""
+        if scope["type"] in ("http", "websocket") and self._guarded(scope["path"]):
+            given = _bearer(scope)
+            if not hmac.compare_digest(given.encode(), self._token):
+                scopes = await self._scopes_of(given) if self._scopes_of is not None and given else None
+                if scopes is None:
+                    self._refused("no_token")
+                    headers = {"WWW-Authenticate": "Bearer"}
+                    await _refuse(scope, receive, send, 401, "send the header Authorization: Bearer <token>", headers)
+                    return
+                wanted = self._scope_for(scope.get("method", "GET"), scope["path"])
+                if wanted is None or wanted not in scopes:
+                    self._refused("no_scope")
+                    await _refuse(scope, receive, send, 403, *_lacking(wanted))
+                    return
         await self._app(scope, receive, send)
 
     def _guarded(self, path: str) -> bool:
         return _under(path, self._prefixes) and not _under(path, self._own_proof)
 
-    def _has_token(self, scope: Scope) -> bool:
-        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token)
+
+def _bearer(scope: Scope) -> str:
+    scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
+
+
+def _lacking(wanted: str | None) -> tuple[str, dict[str, str]]:
+    """What a token lacks (RFC 6750, 3.1)."""
+    if wanted is None:
+        return "only the token web.token opens this", {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+    headers = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'}
+    return f"this token lacks the scope {wanted}; make one with: voicebot token add NAME --scope {wanted}", headers
 
 
 def _under(path: str, prefixes: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from caller_id.ticket import TicketRefused
 from dialogs.data.bundle import Bundle
 from voicebot import __version__
+from voicebot.accounts.tokens import TokenCheck
 from voicebot.chat.routes import routes as chat_routes
 from voicebot.chat.server import ChatServer
 from voicebot.errors import VoicebotError
@@ -40,6 +41,7 @@ from voicebot.switches.board import SwitchBoard
 from voicebot.web import callbacks, calls, chats, figures, handoffs, outcomes, proofs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
+from voicebot.web.scopes import scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class WebParts:
     """What the API shows."""
 
     token: str
-    """Who has it may ask."""
+    """Who has it may ask for everything."""
     handoffs: HandOffStore
     callbacks: CallbackService
     records: RecordStore
@@ -61,6 +63,8 @@ class WebParts:
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time of day that the service goes by."""
+    tokens: TokenCheck | None = None
+    """Further tokens, each with what it opens; None: there are none."""
     health: Sequence[Part] = ()
     """What the service is made of, and how each part is."""
     health_kept_s: float = 0.0
@@ -137,8 +141,15 @@ def _app(parts: WebParts, *, openapi_url: str | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY}
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
-    guarded = {"prefixes": ("/api", "/metrics"), "own_proof": OWN_PROOF}
-    app.add_middleware(TokenRequired, token=parts.token, refused=parts.refused, **guarded)
+    app.add_middleware(
+        TokenRequired,
+        token=parts.token,
+        prefixes=("/api", "/metrics"),
+        own_proof=OWN_PROOF,
+        scopes_of=parts.tokens.scopes if parts.tokens is not None else None,
+        scope_for=scope_of,
+        refused=parts.refused,
+    )
     if parts.web_calls is not None and parts.web_calls.settings.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, WebSocket
 
-from voicebot.chat.agents import AgentSession
+from voicebot.chat.agents import AgentPlace, AgentSession
 from voicebot.chat.handed import as_shown
 from voicebot.chat.server import ChatServer
 from voicebot.handoff.store import HandOffStore
@@ -44,7 +44,11 @@ def routes(server: ChatServer, handoffs: HandOffStore) -> APIRouter:
     @router.websocket("/chats/{ref}")
     async def chat(socket: WebSocket, ref: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{16,64}$")]) -> None:
         await socket.accept()
-        session = AgentSession(socket, server, handoffs, ref)
+        services = server.services
+        place = AgentPlace(
+            services.talks, handoffs, server.settings, lambda: server.services.session.bundle, services.session.clock
+        )
+        session = AgentSession(socket, place, ref)
         with server.agent(session):
             await session.run()
 

@@ -16,8 +16,7 @@ import httpx
 import structlog
 
 from dialogs.data.bundle import load_bundle
-from voicebot.chat.desks import Desks
-from voicebot.chat.handed import HandedChats
+from voicebot.accounts.tokens import TokenCheck, Tokens
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
@@ -37,7 +36,7 @@ from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
-from voicebot.shared_services import open_shared, store_parts
+from voicebot.shared_services import open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
@@ -138,7 +137,7 @@ async def open_web(
             if understanding is None:
                 understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
-            talks = await _talks(settings, stores, relay, metrics, stack, clock)
+            talks = await open_talks(settings.web.chat, stores, relay, metrics, stack, clock)
             chat = _chat(settings, shared.session(understanding, sinks), talks)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
@@ -147,6 +146,7 @@ async def open_web(
         calls_metrics = Kept(lambda: told_metrics(asking), KEPT_S)
         parts = WebParts(
             token=await _token(settings, stores),
+            tokens=TokenCheck(Tokens(engine)),
             handoffs=stores.handoffs,
             callbacks=callbacks,
             records=stores.records,
@@ -181,23 +181,6 @@ async def open_web(
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
     return {"limits": settings.web.limits, "proxies": settings.web.proxies, "tls": tls, "refused": parts.refused}
-
-
-async def _talks(
-    settings: Settings, stores: Stores, relay: Relay, metrics: Metrics, stack: AsyncExitStack, clock: Callable[[], datetime]
-) -> TalkServices:
-    """What it takes to hand chats over to agents, in whatever process their connections are."""
-    chat = settings.web.chat
-    desks = Desks(stores.shared, enabled=chat.agents, lease_s=chat.desk_s)
-    await desks.start()
-    stack.push_async_callback(desks.close)
-    return TalkServices(
-        HandedChats(stores.shared, relay, lease_s=chat.agent_lease_s, resume_s=chat.resume_s),
-        desks,
-        metrics,
-        wait_of=lambda queue: stores.conditions.snapshot.waits(clock()).get(queue),
-        longest_wait_s=chat.agent_wait_s,
-    )
 
 
 async def _web_calls(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ def token_in(html: str) -> str:
 
 
 @asynccontextmanager
-async def console_of(folder: Path, server: StateServer, **sections: Any) -> AsyncIterator[Console]:
+async def console_of(
+    folder: Path, server: StateServer, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), **sections: Any
+) -> AsyncIterator[Console]:
     """A console with these sections of the configuration on top."""
     chosen: dict[str, Any] = {
         "state": {"data_dir": str(folder), "redis_url": server.url},
@@ -87,5 +90,5 @@ async def console_of(folder: Path, server: StateServer, **sections: Any) -> Asyn
     }
     for name, section in sections.items():
         chosen[name] = {**chosen.get(name, {}), **section}
-    async with open_console(Settings.model_validate(chosen)) as service:
+    async with open_console(Settings.model_validate(chosen), clock=clock) as service:
         yield Console(service)

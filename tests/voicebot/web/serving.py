@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from dialogs.data.bundle import load_bundle
+from voicebot.accounts.tokens import TokenCheck, Tokens
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
@@ -75,6 +77,7 @@ async def api(shared: SharedState, tmp_path: Path) -> AsyncIterator[Api]:
     conditions, engine = LiveConditionsStore(shared), open_engine(f"sqlite:///{tmp_path / 'calls.db'}")
     parts = WebParts(
         token=TOKEN,
+        tokens=TokenCheck(Tokens(engine), monotonic=count(step=10).__next__),
         handoffs=HandOffStore(shared),
         callbacks=CallbackService(CallbackStore(shared), BUNDLE, clock=lambda: NOON),
         records=records,

@@ -17,6 +17,7 @@ _FIRST = (
     (Role.VIEWER, "/live"),
     (Role.COMPLIANCE, "/audit"),
     (Role.ADMIN, "/people"),
+    (Role.AGENT, "/desk"),
 )
 """Where each role begins; the first that fits counts."""
 

@@ -1,0 +1,73 @@
+"""`voicebot token`: tokens of the web API, each with what it opens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
+
+if TYPE_CHECKING:
+    from voicebot.accounts.tokens import Tokens
+
+app = typer.Typer(no_args_is_help=True, help="Tokens of the web API, each with what it opens.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="whose it is, like contact-centre")],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            "--scope", help="handoffs, events, callbacks, chats, waits, switches, calls, messages, metrics; several times"
+        ),
+    ],
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="it ends by itself after so many")] = None,
+    config: Config = None,
+) -> None:
+    """Make a token. It is printed this once; only its hash is kept."""
+    from voicebot.accounts.tokens import Scope
+    from voicebot.accounts.users import AccountError
+
+    with told_plainly():
+        unknown = [each for each in scope if each not in set(Scope)]
+        if unknown:
+            raise AccountError(f"{unknown[0]!r} is no scope; write {', '.join(Scope)}")
+        until = datetime.now(UTC) + timedelta(days=days) if days is not None else None
+        print(_tokens(config).add(name, {Scope(each) for each in scope}, made_by="command line", until=until))
+
+
+@app.command("list")
+def list_(config: Config = None) -> None:
+    """All tokens: name, scopes, when it was made, last used, and ends. The tokens themselves are kept nowhere."""
+    with told_plainly():
+        for token in _tokens(config).all():
+            times = (token.made_at, token.last_used, token.until)
+            print(token.name, ",".join(sorted(token.scopes)), *(_shown(at) for at in times), sep="\t")
+
+
+@app.command()
+def revoke(name: str, config: Config = None) -> None:
+    """Take a token back: running services refuse it within five seconds."""
+    with told_plainly():
+        _tokens(config).revoke(name)
+        print(f"{name} opens nothing any more")
+
+
+def _shown(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at is not None else "-"
+
+
+def _tokens(config: Path | None) -> Tokens:
+    from voicebot.accounts.tokens import Tokens
+    from voicebot.config.loading import load_settings
+    from voicebot.records import schema
+    from voicebot.records.engine import open_engine
+
+    engine = open_engine(load_settings(config).database_url)
+    schema.upgrade(engine)
+    return Tokens(engine)
