@@ -46,7 +46,7 @@ async def measure() -> dict[str, float]:
             url = console.parts.stores.url
             program = f"import asyncio; from bench.traffic.live_cost import _calls; asyncio.run(_calls({url!r}))"
             calls = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-            while len(await console.parts.stores.live.everywhere()) < CALLS:
+            while len(await console.parts.stores.live.everywhere()) < CALLS:  # noqa: ASYNC110 - counts, not events
                 await asyncio.sleep(0.2)
             alone = await _share()
             origin = f"http://127.0.0.1:{console.address[1]}"
