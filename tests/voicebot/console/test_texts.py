@@ -1,0 +1,37 @@
+"""The page of texts: what needs somebody comes first."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+
+from dialogs.authoring.prompt_list import PromptEntry, Status
+from tests.voicebot.console.running import Browser, Console
+from voicebot.accounts.roles import Role
+from voicebot.console.pages.texts import in_order
+
+TODAY = date(2026, 11, 27)
+
+
+def entry(name: str, status: Status = Status.OK, ends: date | None = None) -> PromptEntry:
+    return PromptEntry(name, "pl", "say", status, "tekst", "anna", "maria", None, ends, None)
+
+
+def test_what_may_not_be_said_then_what_expires_soon_then_the_rest() -> None:
+    soon, late = date(2026, 12, 10), date(2027, 12, 10)
+    entries = [entry("a"), entry("b", ends=late), entry("c", ends=soon), entry("d", Status.EXPIRED, date(2026, 11, 1))]
+    assert [each.id for each in in_order(entries, TODAY)] == ["d", "c", "b", "a"]
+
+
+async def test_texts_are_found_by_words_and_language(console: Console) -> None:
+    def look(browser: Browser) -> tuple[str, str]:
+        found = browser.get("/texts?words=greeting&language=pl")
+        missing = browser.get("/texts/pl/greeting/recording")
+        assert missing.status_code == 404
+        return found.text, browser.get("/texts?words=nothing+like+this").text
+
+    with console.browser_of(Role.COMPLIANCE) as browser:
+        found, nothing = await asyncio.to_thread(look, browser)
+    assert "Dzień dobry" in found
+    assert "Good morning" not in found
+    assert "Texts: 0" in nothing
