@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app demo-console install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -15,6 +15,10 @@ demo: install
 # the pages for operations, on a month of simulated traffic
 demo-console: install
 	$(BIN)/python -m bench.traffic
+
+# pictures of its pages for docs/console
+console-pictures: install
+	$(BIN)/python -m bench.traffic.pictures
 
 # the bank's app in the browser, voicebot, and an agent who answers; CHECK=1: a browser tries all of it
 demo-app: install

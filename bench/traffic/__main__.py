@@ -16,12 +16,15 @@ from random import Random
 
 from bench.talk.phrases import load_phrases
 from bench.traffic.month import moments, traffic
+from bench.traffic.queue import events_of
 from dialogs.data.bundle import load_bundle
 from voicebot.accounts.roles import EVERYBODY
 from voicebot.config.settings import Settings
 from voicebot.console.service import open_console
 from voicebot.logs import configure_logs
+from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
+from voicebot.records.engine import open_engine
 from voicebot.records.summary import CallRecord
 from voicebot.stores import record_store
 from voicebot.understanding.service import load_understander
@@ -74,8 +77,10 @@ def make(settings: Settings, *, calls: int, days: int, seed: int) -> None:
     hashed = record_store(settings, _SECRET, clock=lambda: datetime.now(UTC)).number_hash
     times = moments(bundle, end=datetime.now(UTC), days=days, count=calls, rng=rng)
     phrases = {language: load_phrases(language) for language in ("pl", "en")}
-    for done, (record, _) in enumerate(traffic(phrases, bundle, understander, times=times, seed=seed), 1):
+    outcomes, agents = Outcomes(open_engine(settings.database_url)), Random(f"{seed} agents")
+    for done, (record, held) in enumerate(traffic(phrases, bundle, understander, times=times, seed=seed), 1):
         database.write(CallRecord(record.summary.with_short_number(), record.lines, hashed(record.summary.number)))
+        outcomes.add(list(events_of(record.summary, held, bundle.routes, agents)), datetime.now(UTC))
         if done % _TOLD_EVERY == 0:
             print(f"… {done} of {calls} calls held", file=sys.stderr, flush=True)
     database.close()

@@ -23,6 +23,7 @@ from voicebot.chat.agents import AgentPlace
 from voicebot.config.settings import Settings
 from voicebot.console.app import build_console
 from voicebot.console.parts import ConsoleParts
+from voicebot.figures.rollup import RollUp
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.asked import told_health
 from voicebot.health.kept import Kept
@@ -35,10 +36,12 @@ from voicebot.shared_services import SharedServices, open_shared, open_talks, st
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
 from voicebot.switches.board import SwitchBoard
+from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
 _ASK_CALLS_S = 1.0
+_ROLL_UP_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,18 @@ class ConsoleService:
 def open_listener(settings: Settings) -> socket.socket:
     """Listen as the settings say. Raises ConfigError."""
     return listen(settings.console.host, settings.console.port, setting="console")
+
+
+async def _keep_rolled_up(parts: ConsoleParts) -> None:
+    """Count the days that are due, again and again; figures are read from what is counted."""
+    while True:
+        bundle = parts.bundle()
+        rollup = RollUp(parts.engine, bundle.routes, bundle.calendar.zone)
+        try:
+            await asyncio.to_thread(rollup.refresh, parts.clock())
+        except SQLAlchemyError as error:
+            log.warning("figures are not up to date: the database does not answer", why=type(error).__name__)
+        await asyncio.sleep(_ROLL_UP_EVERY_S)
 
 
 def public_url(settings: Settings, listener: socket.socket) -> str:
@@ -153,6 +168,8 @@ async def open_console(
 
         health: list[Part] = [*store_parts(shared.stores), shared.identity.part]
         app = build_console(parts, health, health_kept_s=KEPT_S, refused=refused)
+        refreshing = asyncio.create_task(_keep_rolled_up(parts), name="roll-ups")
+        stack.push_async_callback(cancelled, refreshing)
         server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
         stack.push_async_callback(server.close)
         yield ConsoleService(parts, (console.host, server.port), shared.callbacks)

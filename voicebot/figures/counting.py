@@ -23,7 +23,7 @@ def counts_of(call: CallSummary, *, outcome: Outcome | None, repeats: Mapping[st
     counted: Counter[str] = Counter(calls=1, turns=call.turns, no_match=call.no_match, no_input=call.no_input)
     lasted = (call.ended - call.started).total_seconds()
     handed = call.handoff_ref is not None or call.outcome == "handed_over"
-    queue = routes.queues.get(call.queue or "")
+    self_service = _is_self_service(call.intent, routes)
     counted["handed_over"] = int(handed)
     counted["with_matter"] = int(handed and call.intent is not None)
     counted["reasked"] = int(call.reasks > 0)
@@ -35,8 +35,8 @@ def counts_of(call: CallSummary, *, outcome: Outcome | None, repeats: Mapping[st
     counted["hung_up"] = int(left and lasted > EARLY_S and not handed)
     counted["at_once"] = int(left and lasted <= EARLY_S)
     counted["contained"] = int(not handed)
-    served = not handed and queue is not None and queue.self_service and call.survey != "not_helped"
-    counted["self_service"] = int(queue is not None and queue.self_service)
+    served = not handed and self_service and call.survey != "not_helped"
+    counted["self_service"] = int(self_service)
     counted["served"] = int(served and repeats.get("24h") is not True)
     counted["goodbye"] = int(not handed and call.outcome == "goodbye")
     counted["helped"] = int(call.survey == "helped")
@@ -51,6 +51,11 @@ def counts_of(call: CallSummary, *, outcome: Outcome | None, repeats: Mapping[st
     if handed and outcome is not None:
         _count_outcome(counted, call, outcome, routes)
     return +counted
+
+
+def _is_self_service(intent: str | None, routes: Routes) -> bool:
+    matter = routes.matters.get(intent or "")
+    return matter is not None and routes.queues[matter.queue].self_service
 
 
 def _count_times(counted: Counter[str], call: CallSummary) -> None:

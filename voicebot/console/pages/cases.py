@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from voicebot.cases.case import Case
+from voicebot.cases.case import Case, Status
 from voicebot.cases.store import LONGEST_NOTE, CaseError, Cases
 from voicebot.console.desk_socket import AGENTS, queues_of
 from voicebot.console.parts import ConsoleParts
@@ -31,7 +31,7 @@ def pages(parts: ConsoleParts) -> Pages:
         if case is None:
             return view.show("desk_case.html", status=404, case=None)
         record = await parts.stores.handoffs.get(case.ref)
-        mine = case.owner == view.user.name
+        mine = case.status is Status.TAKEN and case.owner == view.user.name
         number = _number(record) if mine and record is not None else None
         if number is not None:
             await parts.audit.note("desk.case.number", who=view.user.name, ref=case.ref)

@@ -1,0 +1,55 @@
+"""The page of figures on real traffic: simulated callers held by the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from bench.talk.phrases import load_phrases
+from bench.traffic.month import moments, traffic
+from bench.traffic.queue import events_of
+from nlu.pack.pack import BANK_PACK, Pack
+from nlu.understanding.keywords import KeywordUnderstander
+from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
+from tests.voicebot.console.running import Console
+from voicebot.accounts.roles import Role
+from voicebot.figures.rollup import RollUp
+from voicebot.outcomes.store import Outcomes
+from voicebot.records.database import Database
+
+
+def simulated(console: Console, count: int) -> None:
+    """Calls of the last two weeks, and what became of them."""
+    parts, rng = console.parts, Random("figures")
+    bundle, now = parts.bundle(), datetime.now(UTC)
+    database, outcomes = Database(parts.settings.database_url), Outcomes(parts.engine)
+    times = moments(bundle, end=now - timedelta(hours=1), days=14, count=count, rng=rng)
+    phrases = {language: load_phrases(language) for language in ("pl", "en")}
+    for record, held in traffic(phrases, bundle, KeywordUnderstander(Pack(BANK_PACK)), times=times, seed=3):
+        database.write(record)
+        outcomes.add(list(events_of(record.summary, held, bundle.routes, rng)), now)
+    database.close()
+    RollUp(parts.engine, bundle.routes, bundle.calendar.zone).refresh(now + timedelta(minutes=11))
+
+
+@needs_chromium
+async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console: Console) -> None:
+    await asyncio.to_thread(simulated, console, 60)
+    async with chromium() as browser, page_of(browser, console, Role.VIEWER) as page:
+        await page.goto("/figures")
+        assert "Calls: 60" in await page.inner_text("main")
+        row = page.locator("tr", has=page.get_by_role("rowheader", name="Misrouted", exact=True)).first
+        assert "Rule version 1" in await row.inner_text()
+        assert await page.locator("svg.chart rect.bar").count() > 5
+        assert await axe_finds(page) == []
+        await shoot(page, "figures")
+        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        assert await sideways(page) <= 0
+    with console.browser_of(Role.VIEWER) as reader:
+        table = (await asyncio.to_thread(reader.get, "/figures.csv")).text
+    rows = {row["figure"]: row for row in csv.DictReader(io.StringIO(table))}
+    assert rows["contained"]["n"] == "60"
+    assert float(rows["contained"]["low"]) <= float(rows["contained"]["value"]) <= float(rows["contained"]["high"])

@@ -1,0 +1,125 @@
+"""Days counted once, and again when something of them changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine
+
+from dialogs.data.bundle import load_bundle
+from tests.voicebot.records.databases import summary
+from tests.voicebot.records.servers import postgres
+from voicebot.figures.reading import Period, read
+from voicebot.figures.rollup import RollUp
+from voicebot.outcomes.events import Event, What
+from voicebot.outcomes.store import Outcomes
+from voicebot.records import schema
+from voicebot.records.database import Database
+from voicebot.records.engine import open_engine
+from voicebot.records.summary import CallRecord, CallSummary
+
+__all__ = ["postgres"]
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+DAY = date(2026, 11, 10)
+NOON = datetime(2026, 11, 10, 11, 0, tzinfo=UTC)
+BUNDLE = load_bundle()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    opened = open_engine(url)
+    schema.upgrade(opened)
+    with opened.begin() as connection:
+        for table in ("call_lines", "utterances", "calls", "call_days", "rolled_up_days", "handoff_events"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    yield opened
+    opened.dispose()
+
+
+def rollup(engine: Engine) -> RollUp:
+    return RollUp(engine, BUNDLE.routes, WARSAW)
+
+
+def written(engine: Engine, *calls: tuple[CallSummary, str | None]) -> None:
+    database = Database(engine.url.render_as_string(hide_password=False))
+    for call, hashed in calls:
+        database.write(CallRecord(call, (), hashed))
+    database.close()
+
+
+def handed(call_id: str, at: datetime, **more: object) -> CallSummary:
+    call = summary(call_id, started=at, intent="transfer", queue="payments")
+    return replace(call, handoff_ref=f"ref-{call_id}-{'x' * 12}", **more)  # type: ignore[arg-type]
+
+
+def test_a_day_is_counted_once_and_again_when_its_calls_are_others(engine: Engine) -> None:
+    written(engine, (handed("a", NOON), None), (handed("b", NOON), None))
+    assert rollup(engine).refresh(NOW) == 1
+    assert rollup(engine).refresh(NOW) == 0
+    written(engine, (handed("c", NOON, reasks=2, no_match=1, turns=4), None))
+    assert rollup(engine).refresh(NOW) == 1
+    counts = read(engine, Period(DAY, DAY)).counts
+    assert (counts["calls"], counts["handed_over"], counts["reasked"], counts["turns"]) == (3, 3, 1, 4)
+
+
+def test_events_that_come_later_count_the_day_anew(engine: Engine) -> None:
+    calls = [handed(f"c{number}", NOON + timedelta(seconds=number)) for number in range(30)]
+    written(engine, *((call, None) for call in calls))
+    rollup(engine).refresh(NOW)
+    told = []
+    for number, call in enumerate(calls):
+        assert call.handoff_ref is not None
+        told.append(Event(call.handoff_ref, What.ANSWERED, call.ended))
+        if number < 3:
+            told.append(Event(call.handoff_ref, What.PASSED_ON, call.ended + timedelta(seconds=60), to_queue="ebanking"))
+    Outcomes(engine).add(told, NOW + timedelta(minutes=1))
+    assert rollup(engine).refresh(NOW + timedelta(minutes=2)) == 1
+    shown = read(engine, Period(DAY, DAY))
+    (misrouted,) = (each.estimate for each in shown.figures if each.share.id == "misrouted")
+    assert (misrouted.k, misrouted.n) == (3, 30)
+    assert misrouted.value == pytest.approx(0.1)
+    assert misrouted.low < 0.1 < misrouted.high
+
+
+def test_who_calls_again_is_known_by_the_hash_of_their_number(engine: Engine) -> None:
+    written(
+        engine,
+        (handed("first", NOON), "h1"),
+        (handed("again", NOON + timedelta(hours=3)), "h1"),
+        (handed("next week", NOON + timedelta(days=6)), "h1"),
+        (handed("another", NOON), "h2"),
+        (handed("withheld", NOON), None),
+    )
+    rollup(engine).refresh(NOW)
+    counts = read(engine, Period(DAY, DAY)).counts
+    assert (counts["again_24h"], counts["known_24h"], counts["again_7d"]) == (1, 3, 2)
+
+
+def test_days_are_the_banks_and_figures_can_be_narrowed(engine: Engine) -> None:
+    late = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)  # half past midnight in Warsaw
+    written(engine, (handed("late", late, line="english", language="en"), None), (handed("noon", NOON), None))
+    rollup(engine).refresh(NOW)
+    shown = read(engine, Period(DAY, DAY + timedelta(days=1)))
+    assert [day for day, _ in shown.by_day] == [DAY, DAY + timedelta(days=1)]
+    assert shown.values["language"] == ["en", "pl"]
+    assert read(engine, Period(DAY, DAY + timedelta(days=1), (("language", "en"),))).counts["calls"] == 1
+
+
+def test_a_roll_up_that_is_cut_off_goes_on_where_it_was(engine: Engine) -> None:
+    written(engine, *((handed(f"d{day}", NOON - timedelta(days=day)), None) for day in range(5)))
+
+    def stop(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rollup(engine).refresh(NOW, stop)
+    assert rollup(engine).refresh(NOW) == 3

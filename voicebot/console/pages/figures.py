@@ -1,0 +1,84 @@
+"""Figures: every one with what it means, of how many, its interval, and which way is good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+
+from starlette.responses import PlainTextResponse, Response
+
+from voicebot.accounts.roles import READERS
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.figures.charts import bars, intervals
+from voicebot.figures.estimates import Estimate, wilson
+from voicebot.figures.reading import SPLITS, Period, Read, read
+from voicebot.records.exporting import csv_row
+from voicebot.review.store import Review
+
+_DAYS = 28
+_MOST_DAYS = 400
+_CHARTED = 12
+
+
+def period_of(query: Mapping[str, str], today: date) -> Period:
+    """The period in an address: the last 28 days where none is told."""
+    last = min(_day(query.get("to", "")) or today, today)
+    first = _day(query.get("from", "")) or last - timedelta(days=_DAYS - 1)
+    first = max(min(first, last), last - timedelta(days=_MOST_DAYS))
+    return Period(first, last, tuple((name, query[name]) for name in SPLITS if query.get(name)))
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The page, and the same as CSV."""
+    found = Pages()
+    review = Review(parts.engine)
+
+    async def figures_of(view: View) -> tuple[Period, Read]:
+        period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
+        return period, await asyncio.to_thread(read, parts.engine, period)
+
+    def labelled(period: Period) -> Estimate:
+        zone = parts.bundle().calendar.zone
+        begin = datetime.combine(period.first, time(), zone)
+        end = datetime.combine(period.last + timedelta(days=1), time(), zone)
+        return review.accuracy(period.first, period.last, begin, end)
+
+    @found.get("/figures", roles=READERS, nav="nav.figures", order=50)
+    async def figures(view: View) -> Response:
+        period, shown = await figures_of(view)
+        accuracy = await asyncio.to_thread(labelled, period)
+        matters = [(name, counts) for name, counts in shown.by_matter if name]
+        misrouted = [(name, wilson(counts["candidates"], counts["answered_with_matter"])) for name, counts in matters]
+        charted = [each for each in misrouted if each[1].value is not None][:_CHARTED]
+        return view.show(
+            "figures.html",
+            period=period,
+            shown=shown,
+            accuracy=accuracy,
+            matters=[(name, counts, estimate) for (name, counts), (_, estimate) in zip(matters, misrouted, strict=True)],
+            chart=intervals(charted) if charted else None,
+            days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
+            query=dict(view.query),
+        )
+
+    @found.get("/figures.csv", roles=READERS)
+    async def as_csv(view: View) -> Response:
+        period, shown = await figures_of(view)
+        rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last"])]
+        for figure in shown.figures:
+            estimate = figure.estimate
+            numbers = [estimate.value, estimate.low, estimate.high, estimate.k, estimate.n]
+            rows.append(csv_row([figure.share.id, *numbers, figure.share.good, period.first, period.last]))
+        headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
+        return PlainTextResponse("".join(rows), media_type="text/csv", headers=headers)
+
+    return found

@@ -1,0 +1,148 @@
+"""Review: one line after another, labelled by keys or by forms; labels are kept at once, the last ten can be taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from starlette.responses import Response
+
+from nlu.errors import PackError
+from nlu.pack.pack import BANK_PACK
+from voicebot.accounts.roles import Role
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Form, Pages, View
+from voicebot.review.sampling import draw
+from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Queue, Review, ReviewLine
+from voicebot.review.teaching import Draft
+
+TUNERS = frozenset({Role.TUNER})
+_MONTH = timedelta(days=30)
+_FEWEST_FOR_KAPPA = 0.7
+_MOST_SKIPPED = 50
+_USUAL = ("card_block", "transfer", "login_help", "account_open", "complaint")
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The queues, the line, the label, undo."""
+    found = Pages()
+    review = Review(parts.engine)
+    settings = parts.settings
+    draft = Draft(settings.nlu.pack or Path(BANK_PACK), settings.console.drafts or settings.state.data_dir / "drafts")
+
+    def known_matters() -> list[str]:
+        return sorted(parts.bundle().routes.matters)
+
+    def sample_yesterday() -> None:
+        calendar = parts.bundle().calendar
+        yesterday = calendar.local(parts.clock()).date() - timedelta(days=1)
+        begin = datetime.combine(yesterday, time(), calendar.zone)
+        draw(parts.engine, yesterday, begin, begin + timedelta(days=1))
+
+    @found.get("/review", roles=TUNERS, nav="nav.review", order=30)
+    async def queues(view: View) -> Response:
+        await asyncio.to_thread(sample_yesterday)
+        counts = await asyncio.to_thread(review.counts, view.user.name)
+        agreement = await asyncio.to_thread(review.agreement, parts.clock() - _MONTH)
+        latest = await asyncio.to_thread(review.latest, view.user.name)
+        weak = agreement.value is not None and agreement.value < _FEWEST_FOR_KAPPA
+        return view.show("review.html", counts=counts, agreement=agreement, weak=weak, latest=latest)
+
+    @found.get("/review/{queue}", roles=TUNERS)
+    async def line(view: View) -> Response:
+        return await show(view, _queue(view))
+
+    async def show(view: View, queue: Queue | None, *, said: str = "", status: int = 200) -> Response:
+        if queue is None:
+            return view.show("review_line.html", status=404, queue="", line=None, said="", choices=(), **_rest(view))
+        skipped = _skipped(view)
+        lines = await asyncio.to_thread(review.waiting, queue, view.user.name, skipped=skipped)
+        counts = await asyncio.to_thread(review.counts, view.user.name)
+        latest = await asyncio.to_thread(review.latest, view.user.name)
+        return view.show(
+            "review_line.html",
+            status=status,
+            queue=queue.value,
+            line=lines[0] if lines else None,
+            said=said,
+            choices=_choices(lines[0], queue, known_matters()) if lines else (),
+            waiting=counts[queue],
+            latest=latest[:1],
+            matters=known_matters(),
+            keys=view.query.get("keys", view.form.get("keys")) != "off",
+            skipped=" ".join(f"{call_id}:{position}" for call_id, position in skipped),
+        )
+
+    def _rest(_view: View) -> dict[str, object]:
+        return {"waiting": 0, "latest": (), "matters": (), "keys": True, "skipped": ""}
+
+    @found.post("/review/{queue}", roles=TUNERS)
+    async def act(view: View) -> Response:
+        queue = _queue(view)
+        if queue is None:
+            return await show(view, None)
+        form = view.form
+        match form.get("do"):
+            case "undo":
+                back = await asyncio.to_thread(review.undo, view.user.name, _number(form.get("seq")))
+                return await show(view, queue, said=view.t("review.undone", text=back.text) if back is not None else "")
+            case "later":
+                return await show(view, queue, said=view.t("review.put_off"))
+        return await keep(view, queue, form)
+
+    async def keep(view: View, queue: Queue, form: Form) -> Response:
+        wanted = form.get("label") or form.get("other")
+        place = (form.get("call_id"), _number(form.get("position")))
+        if wanted not in {*known_matters(), OUT_OF_SCOPE, NOT_UNDERSTANDABLE}:
+            return await show(view, queue, said=view.t("review.no_matter"), status=422)
+        kept = await asyncio.to_thread(review.label, place, wanted, who=view.user.name, queue=queue, at=parts.clock())
+        if kept is None:
+            return await show(view, queue, said=view.t("review.gone"), status=404)
+        said = view.t("review.kept", text=kept.text, label=kept.label)
+        if "teach" in form and wanted != NOT_UNDERSTANDABLE:
+            said += " " + await teach(view, place, kept.text, wanted, form.get("language"))
+        return await show(view, queue, said=said)
+
+    async def teach(view: View, place: tuple[str, int], text: str, matter: str, language: str) -> str:
+        if not await asyncio.to_thread(review.may_teach, place):
+            return view.t("review.sample_never")
+        try:
+            file = await asyncio.to_thread(draft.teach, text, matter, language)
+        except (PackError, OSError) as error:
+            return view.t("review.not_taught", why=str(error))
+        await parts.audit.note("review.taught", who=view.user.name, matter=matter, file=file.name)
+        return view.t("review.taught", file=file.name)
+
+    return found
+
+
+def _queue(view: View) -> Queue | None:
+    name = view.path["queue"]
+    return Queue(name) if name in set(Queue) else None
+
+
+def _number(written: str) -> int:
+    return int(written) if written.isdecimal() and len(written) < 10 else -1
+
+
+def _skipped(view: View) -> list[tuple[str, int]]:
+    """Lines put off in this sitting; they travel with the form."""
+    put_off = view.form.get("skipped").split()
+    if view.form.get("do") == "later":
+        put_off.append(f"{view.form.get('call_id')}:{view.form.get('position')}")
+    found = []
+    for each in put_off[-_MOST_SKIPPED:]:
+        call_id, _, position = each.rpartition(":")
+        found.append((call_id, _number(position)))
+    return found
+
+
+def _choices(line: ReviewLine, queue: Queue, known: Sequence[str]) -> list[tuple[str, float | None]]:
+    """Five matters under the keys 1 to 5: the model's best, but for the sample, where they would lead the hand."""
+    ranked: list[tuple[str, float | None]] = [(name, score) for name, score in line.ranking if name in known]
+    if queue is Queue.SAMPLE:
+        ranked = []
+    ranked += [(name, None) for name in _USUAL if name in known and name not in {each for each, _ in ranked}]
+    return ranked[:5]
