@@ -95,13 +95,19 @@ class Cases:
         """Anybody of its queue notes something. Raises CaseError when there is no such case."""
         return self._change(ref, who, at, "noted", note)
 
-    def erase_calls(self, call_ids: Collection[str]) -> int:
-        """Delete the cases of these calls with their history; how many."""
+    def of_calls(self, call_ids: Collection[str]) -> list[Case]:
+        """The cases of these calls, oldest first."""
+        schema.ready(self._engine)
+        chosen = select(CaseRow).where(CaseRow.call_id.in_(list(call_ids))).order_by(CaseRow.asked_at, CaseRow.ref)
+        with Session(self._engine) as session:
+            return [_case(row) for row in session.scalars(chosen)]
+
+    def erase(self, refs: Collection[str]) -> int:
+        """Delete these cases with their history; how many there were."""
+        schema.ready(self._engine)
         with self._engine.begin() as connection:
-            refs = list(connection.scalars(select(CaseRow.ref).where(CaseRow.call_id.in_(list(call_ids)))))
-            connection.execute(delete(CaseHistoryRow).where(CaseHistoryRow.ref.in_(refs)))
-            connection.execute(delete(CaseRow).where(CaseRow.ref.in_(refs)))
-        return len(refs)
+            connection.execute(delete(CaseHistoryRow).where(CaseHistoryRow.ref.in_(list(refs))))
+            return connection.execute(delete(CaseRow).where(CaseRow.ref.in_(list(refs)))).rowcount
 
     def _change(
         self,

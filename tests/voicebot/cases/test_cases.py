@@ -92,7 +92,8 @@ def test_a_case_has_one_owner_and_a_whole_history(engine: Engine) -> None:
     assert "44051401359" not in history[2].note
     with pytest.raises(CaseError, match="no such case"):
         cases.note("x" * 24, "jan", FRIDAY, "")
-    assert cases.erase_calls(["c1"]) == 1
+    assert [each.ref for each in cases.of_calls(["c1", "c2"])] == ["r" * 24]
+    assert cases.erase(["r" * 24, "x" * 24]) == 1
     assert cases.of("r" * 24) is None
 
 
