@@ -149,6 +149,8 @@ def not_allowed(packages: Iterable[str], libraries: Iterable[str], rules: Rules)
         elif COPYLEFT.search(licence) and name not in rules["loaded"]:
             yield f"{name} is loaded, and is under {licence}"
     for file in libraries:
+        if library_name(file).startswith("libnss_"):
+            continue  # a name service of the machine (nsswitch.conf), which its C library loads into every program
         library = rules["library"].get(library_name(file))
         if library is None:
             yield f"{file} is loaded, and its licence is not known: add {library_name(file)} under [library] in {KNOWN.name}"
