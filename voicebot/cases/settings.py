@@ -20,5 +20,7 @@ class CasesSettings(BaseModel):
     """Until then a message should be dealt with."""
     callback_hours: Hours = 8.0
     """A callback that nobody made until then becomes a case, which is due after as long again."""
+    keep_days: Annotated[int, Field(ge=1, le=3660)] | None = 90
+    """Cases that were done longer ago are deleted with their history; None keeps them."""
     look_every_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """How often messages and callbacks are looked through."""

@@ -102,6 +102,14 @@ class Cases:
         with Session(self._engine) as session:
             return [_case(row) for row in session.scalars(chosen)]
 
+    def forget_done(self, before: datetime) -> int:
+        """Delete the cases that were done before this; how many."""
+        schema.ready(self._engine)
+        old = select(CaseRow.ref).where(CaseRow.status == Status.DONE.value, CaseRow.closed_at < before)
+        with self._engine.connect() as connection:
+            refs = list(connection.scalars(old.limit(_MOST)))
+        return self.erase(refs) if refs else 0
+
     def erase(self, refs: Collection[str]) -> int:
         """Delete these cases with their history; how many there were."""
         schema.ready(self._engine)

@@ -60,6 +60,7 @@ class CaseSweep:
         while True:
             try:
                 await self.look()
+                await self.forget()
             except (StateError, SQLAlchemyError) as error:
                 log.warning("cases cannot be made now", code=code_of(error), why=type(error).__name__)
             except Exception as error:  # the next look may fare better
@@ -77,6 +78,13 @@ class CaseSweep:
             elif self._is_unfinished(record, in_line.get(ref)):
                 made += await self._make(record)
         return made
+
+    async def forget(self) -> int:
+        """Delete what was done long ago; how many. Raises what SQLAlchemy raises."""
+        days = self._settings.keep_days
+        if days is None:
+            return 0
+        return await asyncio.to_thread(self._cases.forget_done, self._clock() - timedelta(days=days))
 
     def _is_unfinished(self, record: HandOffRecord, taken: bool | None) -> bool:
         """`taken`: whether somebody is making the callback now; None when it is in no line."""

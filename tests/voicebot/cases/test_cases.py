@@ -168,6 +168,19 @@ async def test_a_callback_that_was_given_up_is_a_case_and_one_that_is_being_made
     assert desk.told == [("case.opened", callback.ref)]
 
 
+async def test_what_was_done_long_ago_is_deleted_and_what_is_open_never(desk: Desk) -> None:
+    done, left = await desk.asked("message"), await desk.asked("message")
+    await desk.sweep.look()
+    desk.cases.take(done.ref, "anna", FRIDAY)
+    desk.cases.done(done.ref, "anna", FRIDAY, "")
+    desk.now = FRIDAY + timedelta(days=90)
+    assert await desk.sweep.forget() == 0
+    desk.now += timedelta(seconds=1)
+    assert await desk.sweep.forget() == 1
+    assert desk.cases.history(done.ref) == []
+    assert [each.ref for each in desk.cases.to_do([OFFICE_QUEUE])] == [left.ref]
+
+
 async def test_what_was_dealt_with_is_no_case(desk: Desk) -> None:
     callback = await desk.asked("callback")
     message = await desk.asked("message")
