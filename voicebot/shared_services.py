@@ -128,6 +128,8 @@ def _callbacks(
 
     def told(what: str, callback: Callback) -> None:
         metrics.count("voicebot_callbacks_total", what=what, queue=callback.queue)
+        if what in ("done", "withdrawn", "served"):
+            stores.handoffs.dealt_with(callback.ref)
         if what == "given_up":
             log.warning("callback given up: nobody answered", ref=callback.ref, queue=callback.queue)
         if what in ("given_up", "served") and webhook is not None:

@@ -1,4 +1,4 @@
-"""The tables of cases. No name of a customer; a number only sealed, see `voicebot.cases.sealing`."""
+"""The tables of cases. No name and no number of a customer: the number stays with the hand-off, which is kept for 30 days."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ class CaseRow(Base):
     words: Mapped[str] = mapped_column(Text)
     """Redacted."""
     call_id: Mapped[str] = mapped_column(String(64))
-    number: Mapped[str | None] = mapped_column(Text)
-    """Sealed."""
     asked_at: Mapped[datetime] = mapped_column(UtcTime)
     """When the customer asked."""
     made_at: Mapped[datetime] = mapped_column(UtcTime)

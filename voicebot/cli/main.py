@@ -17,6 +17,7 @@ from voicebot.cli.running.console import app as console_app
 from voicebot.cli.running.demo import demo
 from voicebot.cli.running.keys import app as keys_app
 from voicebot.cli.running.models import app as models_app
+from voicebot.cli.running.queue_events import app as queue_events_app
 from voicebot.cli.running.reload import reload
 from voicebot.cli.running.serve import serve
 from voicebot.cli.running.service import app as service_app
@@ -56,6 +57,7 @@ for name, group in {
     "service": service_app,
     "sip": sip_app,
     "token": token_app,
+    "queue-events": queue_events_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from audio.recognisers.settings import RecogniserSettings
+from voicebot.cases.settings import CasesSettings
 from voicebot.chat.settings import ChatSettings
 from voicebot.config.callers import Callers, Customers
 from voicebot.config.console import ConsoleSettings
@@ -203,6 +204,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     console: ConsoleSettings = ConsoleSettings()
     handoff: HandOffSettings = HandOffSettings()
+    cases: CasesSettings = CasesSettings()
     customers: Customers = Customers()
     callers: Callers = Callers()
     identity: IdentitySettings = IdentitySettings()

@@ -141,6 +141,7 @@ class HandOffService:
             await self._callbacks.promise(callback_for(record))
         except CallbackError as error:
             log.warning("callback refused", code=error.code, why=str(error))
+            self._store.dealt_with(record.ref)
             return HandOffResult(ok=False, queue=record.queue, reason="refused")
         await self._tell(record)
         log.info("callback promised")

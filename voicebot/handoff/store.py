@@ -19,6 +19,8 @@ from voicebot.state.shared import PREFIX, SharedState
 
 _MOST_HELD = 1000
 _SCANNED = 1000
+_TO_DO = f"{PREFIX}handoffs-to-do"
+"""Messages and callbacks that somebody must still deal with, by when they came."""
 _FORGOTTEN = ""
 """Stands in place of a record that was deleted before it expired, until then."""
 
@@ -49,6 +51,8 @@ class HandOffStore:
             pipeline.set(_key(record.ref), text, px=left())
             for name in _names(record):
                 pipeline.set(name, record.ref, px=left())
+            if record.kind != "transfer":
+                pipeline.zadd(_TO_DO, {record.ref: record.created.timestamp()})
 
         async def write(redis: Redis) -> None:
             async with redis.pipeline(transaction=True) as pipeline:
@@ -108,6 +112,22 @@ class HandOffStore:
         refs = refs or ([held.ref] if held is not None else [])
         return await self.get(refs[0]) if refs else None
 
+    async def to_do(self) -> list[str]:
+        """References of messages and callbacks that are still to be dealt with, oldest first. Raises StateError."""
+
+        async def read(redis: Redis) -> list[str]:
+            return cast("list[str]", await redis.zrange(_TO_DO, 0, -1))
+
+        return await self._shared.ask(read)
+
+    def dealt_with(self, ref: str) -> None:
+        """Nothing is left to be done for this message or callback, or it is a case. Never raises."""
+
+        def remove(pipeline: Pipeline) -> None:
+            pipeline.zrem(_TO_DO, ref)
+
+        self._shared.write_later(f"{_TO_DO}:{ref}", remove)
+
     async def of_number(self, number: str) -> list[HandOffRecord]:
         """All that the state server has of an E.164 number, called from or to be called back. Raises StateError."""
         found: list[HandOffRecord] = []
@@ -137,6 +157,7 @@ class HandOffStore:
             )
             async with redis.pipeline(transaction=True) as pipeline:
                 pipeline.set(_key(ref), _FORGOTTEN, keepttl=True, xx=True)
+                pipeline.zrem(_TO_DO, ref)
                 for name in leading_here:
                     pipeline.delete(name)
                 await pipeline.execute()

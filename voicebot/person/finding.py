@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from caller_id.directory import Customer
 from caller_id.phone_numbers import NumberKind, parse_number, shorten
-from voicebot.errors import VoicebotError
+from voicebot.cases.case import Case
+from voicebot.errors import RecordsError, VoicebotError
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.undelivered import Delivery
@@ -35,6 +39,7 @@ class Found:
     handoffs: tuple[HandOffRecord, ...]
     """Messages that were taken are among them."""
     callbacks: tuple[Callback, ...]
+    cases: tuple[Case, ...]
     memory: Remembered | None
     """None when nothing is remembered."""
     undelivered: tuple[tuple[Path, Delivery], ...]
@@ -61,6 +66,7 @@ class Found:
             ("hand-offs", len(self.handoffs) - messages),
             ("messages taken", messages),
             ("callbacks promised", len(self.callbacks)),
+            ("cases", len(self.cases)),
             ("caller memory", int(self.memory is not None)),
             ("webhook messages waiting", len(self.undelivered)),
             (DIRECTORY, len(self.customers)),
@@ -93,6 +99,7 @@ async def find(stores: PersonStores, number: str) -> Found:
         calls,
         tuple(handoffs),
         tuple(callbacks),
+        await _cases(stores, ids),
         await stores.memory.recall(number) if known else None,
         tuple(
             (path, each)
@@ -102,6 +109,13 @@ async def find(stores: PersonStores, number: str) -> Found:
         ),
         stores.customers.find(number) if stores.customers is not None else (),
     )
+
+
+async def _cases(stores: PersonStores, call_ids: Collection[str]) -> tuple[Case, ...]:
+    try:
+        return tuple(await asyncio.to_thread(stores.cases.of_calls, call_ids))
+    except SQLAlchemyError as error:
+        raise RecordsError("the database does not answer: run this again when it does") from error
 
 
 def notes(found: Found, stores: PersonStores) -> Iterator[str]:

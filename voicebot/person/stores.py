@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from caller_id.sqlite_directory import SqliteDirectory
+from voicebot.cases.store import Cases
 from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.undelivered import Undelivered, undelivered_folders
+from voicebot.records.engine import open_engine
 from voicebot.records.store import RecordStore
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.data_lock import data_used
@@ -31,6 +33,7 @@ class PersonStores:
     handoffs: HandOffStore
     callbacks: CallbackStore
     memory: CallerMemory
+    cases: Cases
     undelivered: tuple[Undelivered, ...]
     """Each process has its own."""
     customers: SqliteDirectory | None
@@ -49,6 +52,8 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
         records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
         await records.start()
         stack.push_async_callback(records.close)
+        engine = open_engine(settings.database_url)
+        stack.callback(engine.dispose)
         customers = SqliteDirectory(settings.customers_file) if settings.customers_file.exists() else None
         if customers is not None:
             stack.callback(customers.close)
@@ -59,6 +64,7 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             HandOffStore(shared),
             CallbackStore(shared),
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
+            Cases(engine),
             tuple(map(Undelivered, undelivered_folders(data_dir))),
             customers,
         )

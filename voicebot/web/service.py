@@ -17,6 +17,8 @@ import structlog
 
 from dialogs.data.bundle import load_bundle
 from voicebot.accounts.tokens import TokenCheck, Tokens
+from voicebot.cases.store import Cases
+from voicebot.cases.sweep import CaseSweep
 from voicebot.chat.server import ChatServer, ChatServices
 from voicebot.chat.talk import TalkServices
 from voicebot.config.settings import Settings
@@ -41,6 +43,7 @@ from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
+from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
 
@@ -132,6 +135,9 @@ async def open_web(
         relay = Relay(stores.shared)
         await relay.start()
         stack.push_async_callback(relay.close)
+        if settings.cases.enabled:
+            sweep = CaseSweep(Cases(engine), stores.handoffs, callbacks, settings.cases, clock=clock, webhook=shared.webhook)
+            stack.push_async_callback(cancelled, asyncio.create_task(sweep.run(), name="cases"))
         chat = None
         if settings.web.chat.enabled:
             if understanding is None:

@@ -23,6 +23,8 @@ from tests.voicebot.console.chromium import DESKTOP, PHONE, axe_finds, chromium,
 from tests.voicebot.console.running import Browser, Console, console_of
 from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
+from voicebot.cases.store import Cases
+from voicebot.cases.sweep import CaseSweep
 from voicebot.console.guard import COOKIE
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord, make_record
@@ -182,3 +184,47 @@ async def callback_is_made(console: Console) -> None:
 
     assert (await seen(console, call, Role.AGENT)).endswith("settled")
     assert await console.parts.callbacks.line("cards") == []
+
+
+@needs_chromium
+async def test_a_message_becomes_a_case_that_an_agent_takes_and_finishes(console: Console) -> None:
+    """The number is shown to its owner only; the page works by forms alone."""
+    record = handed(kind="message", answer_to=NUMBER, expires=datetime.now(UTC) + timedelta(days=30))
+    await console.parts.stores.handoffs.put(record)
+    cases, parts = Cases(console.parts.engine), console.parts
+    sweep = CaseSweep(cases, parts.stores.handoffs, parts.callbacks, parts.settings.cases, clock=parts.clock)
+    assert await sweep.look() == 1
+    async with chromium() as browser, page_of(browser, console, Role.AGENT, script=False) as agent:
+        await agent.goto("/desk")
+        await agent.locator("section[aria-labelledby=cases] tbody a").click()
+        await expect(agent.locator("main")).to_contain_text("on time")
+        assert NUMBER not in await agent.content()
+        await agent.get_by_role("button", name="Take it").click()
+        await expect(agent.get_by_role("link", name=NUMBER)).to_be_visible()
+        await agent.get_by_label("New note").fill("oddzwoniono, PESEL 44051401359")
+        await agent.get_by_role("button", name="Done").click()
+        await expect(agent.locator("main")).to_contain_text("oddzwoniono, PESEL")
+        assert "44051401359" not in await agent.content()
+        await agent.goto("/desk")
+        await expect(agent.locator("main")).to_contain_text("Nothing waits")
+    assert [entry.what for entry in cases.history(record.ref)] == ["opened", "taken", "done"]
+    async with chromium() as browser:
+        for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)):
+            async with page_of(browser, console, Role.AGENT, scheme=scheme, size=size) as agent:  # type: ignore[arg-type]
+                for path, name in ((f"/desk/cases/{record.ref}", "case"), (f"/desk/calls/{record.ref}", "call")):
+                    await agent.goto(path)
+                    await shoot(agent, f"desk-{name}-{scheme}-{size[0]}")
+                    assert await axe_finds(agent) == []
+                    assert await sideways(agent) <= 0
+
+
+async def test_a_case_of_another_queue_is_not_shown(console: Console) -> None:
+    record = handed(kind="message", expires=datetime.now(UTC) + timedelta(days=30))
+    await console.parts.stores.handoffs.put(record)
+    parts = console.parts
+    await CaseSweep(Cases(parts.engine), parts.stores.handoffs, parts.callbacks, parts.settings.cases, clock=parts.clock).look()
+    user = parts.users.add("mortgages", [Role.AGENT], made_by="test", queues=["mortgages"])
+    console.cookies[frozenset({Role.AGENT, Role.VIEWER})] = parts.sessions.begin(user, "password")
+    page = await seen(console, lambda browser: browser.get(f"/desk/cases/{record.ref}"), Role.AGENT, Role.VIEWER)
+    assert page.status_code == 404
+    assert "zgubiłem" not in page.text

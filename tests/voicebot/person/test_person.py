@@ -18,6 +18,8 @@ from typer.testing import CliRunner, Result
 from dialogs.events import HandOff
 from tests.voicebot.handoff.test_store import record as handoff
 from tests.voicebot.records.databases import heard, summary
+from voicebot.cases.case import Case
+from voicebot.cases.store import Cases
 from voicebot.cli.main import app
 from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import Callback
@@ -27,6 +29,7 @@ from voicebot.person.erasing import delete
 from voicebot.person.export import export
 from voicebot.person.finding import Found, PersonError, find, notes, read_number
 from voicebot.person.stores import opened
+from voicebot.records.engine import open_engine
 from voicebot.records.summary import CallRecord
 from voicebot.state.shared import SharedState
 from voicebot.stores import Stores, open_stores
@@ -61,6 +64,11 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
         kept = replace(handoff(action), number=number, call_id=call.call_id)
         await stores.handoffs.put(kept)
     await stores.callbacks.put(Callback(f"callback-{name}", "cards", number, NOW))
+    engine = open_engine(f"sqlite:///{folder / 'calls.db'}")
+    made = Case(kept.ref, "message", "cards", None, "pl", 0, sentence, call.call_id, NOW, NOW, NOW)
+    assert Cases(engine).open(made)
+    Cases(engine).note(kept.ref, "anna", NOW, sentence)
+    engine.dispose()
     stores.memory.prefer(number, "slow", on=True)
     for process in ("webhooks", "webhooks-web"):
         Undelivered(folder / process).keep([Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}}))])
@@ -98,6 +106,7 @@ ALL = {
     "hand-offs": 1,
     "messages taken": 1,
     "callbacks promised": 1,
+    "cases": 1,
     "caller memory": 1,
     "webhook messages waiting": 2,
 }

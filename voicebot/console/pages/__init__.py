@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from voicebot.console.pages import audit, calls, desk, figures, home, live, one_call, people, person, review, switches, texts
+from voicebot.console.pages import audit, calls, cases, desk, figures, home, live, one_call, people, person, review, switches, texts
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
-_MODULES = (home, desk, switches, calls, one_call, review, texts, figures, people, person, audit)
+_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, figures, people, person, audit)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from caller_id.phone_numbers import shorten
 from dialogs.data.whisper import desk_texts
 from dialogs.events import Prompt
+from voicebot.cases.store import Cases
 from voicebot.chat.handed import as_shown
 from voicebot.chat.wording import written_text
 from voicebot.console.desk_socket import AGENTS, queues_of
@@ -29,7 +30,7 @@ _CLAIM_S = 900.0
 def pages(parts: ConsoleParts) -> Pages:
     """The desk, a call, a chat, a callback."""
     found = Pages()
-    outcomes = Outcomes(parts.engine)
+    outcomes, cases = Outcomes(parts.engine), Cases(parts.engine)
 
     def queues(view: View) -> list[str]:
         return queues_of(view.user, parts.bundle().queues)
@@ -52,6 +53,8 @@ def pages(parts: ConsoleParts) -> Pages:
             chats=await chats_of(view),
             takes_chats=parts.chats is not None,
             callbacks=waiting,
+            cases=await asyncio.to_thread(cases.to_do, mine),
+            now=parts.clock(),
             shorten=shorten,
         )
 

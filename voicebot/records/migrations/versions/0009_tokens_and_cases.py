@@ -31,7 +31,6 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("words", sa.Text, nullable=False),
         sa.Column("call_id", sa.String(64), nullable=False),
-        sa.Column("number", sa.Text),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,8 @@
+"""Every test here runs against a real state server and real databases."""
+
+from __future__ import annotations
+
+from tests.voicebot.records.servers import postgres
+from tests.voicebot.state.servers import server, shared
+
+__all__ = ["postgres", "server", "shared"]

@@ -1,0 +1,76 @@
+"""One case: what the customer asked, until when, whose it is, its history, and what its owner does with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.responses import Response
+
+from voicebot.cases.case import Case, Status
+from voicebot.cases.store import LONGEST_NOTE, CaseError, Cases
+from voicebot.console.desk_socket import AGENTS, queues_of
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.handoff.record import HandOffRecord
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The case and its forms. A case is shown to those who answer its queue; its number only to its owner."""
+    found = Pages()
+    cases = Cases(parts.engine)
+
+    async def case_of(view: View) -> Case | None:
+        case = await asyncio.to_thread(cases.of, view.path["ref"])
+        gone = case is not None and case.queue not in parts.bundle().queues  # of a queue that the bank has no more: for all
+        return case if case is not None and (gone or case.queue in queues_of(view.user, parts.bundle().queues)) else None
+
+    @found.get("/desk/cases/{ref}", roles=AGENTS)
+    async def show(view: View) -> Response:
+        case = await case_of(view)
+        if case is None:
+            return view.show("desk_case.html", status=404, case=None)
+        record = await parts.stores.handoffs.get(case.ref)
+        mine = case.status is Status.TAKEN and case.owner == view.user.name
+        number = _number(record) if mine and record is not None else None
+        if number is not None:
+            await parts.audit.note("desk.case.number", who=view.user.name, ref=case.ref)
+        return view.show(
+            "desk_case.html",
+            case=case,
+            stands=case.standing(parts.clock()).value,
+            history=await asyncio.to_thread(cases.history, case.ref),
+            record=record,
+            number=number,
+            mine=mine,
+            longest=LONGEST_NOTE,
+        )
+
+    @found.post("/desk/cases/{ref}", roles=AGENTS)
+    async def change(view: View) -> Response:
+        case = await case_of(view)
+        if case is None:
+            return view.show("desk_case.html", status=404, case=None)
+        path, who, now, note = f"/desk/cases/{case.ref}", view.user.name, parts.clock(), view.form.get("note").strip()
+        changes: dict[str, Callable[[], Case]] = {
+            "take": lambda: cases.take(case.ref, who, now),
+            "give_back": lambda: cases.give_back(case.ref, who, now),
+            "done": lambda: cases.done(case.ref, who, now, note),
+            "open_again": lambda: cases.open_again(case.ref, who, now, note),
+            "note": lambda: cases.note(case.ref, who, now, note),
+        }
+        what = view.form.get("what")
+        if what not in changes or (what == "note" and not note):
+            return view.go(path, "cases.nothing")
+        try:
+            await asyncio.to_thread(changes[what])
+        except CaseError:
+            return view.go(path, "cases.changed_meanwhile")
+        return view.go(path, "cases.kept")
+
+    return found
+
+
+def _number(record: HandOffRecord) -> str | None:
+    """The number to ring, as the customer gave it or called from."""
+    return record.call_back or record.answer_to or record.number
