@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 
@@ -11,6 +13,8 @@ import httpx
 
 from tests.voicebot.console.running import Browser, Console
 from voicebot.accounts.roles import Role
+from voicebot.console.texts import texts
+from voicebot.person.finding import DIRECTORY, Found
 from voicebot.records.summary import CallSummary
 
 NUMBER = "+48600100200"
@@ -73,3 +77,12 @@ async def test_without_a_reason_or_with_no_number_nobody_looks(console: Console)
     assert (without.status_code, wrong.status_code) == (422, 422)
     assert "Give a reason" in without.text
     assert "no telephone number" in wrong.text
+
+
+def test_every_place_where_something_may_be_has_its_words() -> None:
+    """The page shows what `Found.counts` names."""
+    source = inspect.getsource(Found.counts)
+    places = re.findall(r'\("([a-z -]+)", ', source)
+    assert len(places) > 8
+    for place in (*places, DIRECTORY):
+        assert f"person.{place.replace(' ', '_').replace('-', '_')}" in texts()

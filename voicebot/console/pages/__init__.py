@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from voicebot.console.pages import audit, calls, cases, desk, figures, home, live, one_call, people, person, review, switches, texts
+from voicebot.console.pages import (
+    audit,
+    calls,
+    cases,
+    desk,
+    figures,
+    home,
+    live,
+    one_call,
+    people,
+    person,
+    review,
+    switches,
+    texts,
+)
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 

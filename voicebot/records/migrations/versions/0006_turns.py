@@ -9,8 +9,8 @@ from alembic import op
 
 from voicebot.records.folding import folded
 
-revision = "0004"
-down_revision = "0010"
+revision = "0006"
+down_revision = "0005"
 
 _AT_ONCE = 2000
 _COUNTS = ("turns", "no_match", "no_input", "reasks")
