@@ -10,6 +10,7 @@ from voicebot.cli.keeping.audit import app as audit_app
 from voicebot.cli.keeping.backup import backup, restore
 from voicebot.cli.keeping.calls import app as calls_app
 from voicebot.cli.keeping.customers import app as customers_app
+from voicebot.cli.keeping.figures import app as figures_app
 from voicebot.cli.keeping.person import app as person_app
 from voicebot.cli.keeping.records import app as records_app
 from voicebot.cli.running.config import app as config_app
@@ -52,6 +53,7 @@ for name, group in {
     "records": records_app,
     "calls": calls_app,
     "person": person_app,
+    "figures": figures_app,
     "audit": audit_app,
     "keys": keys_app,
     "service": service_app,

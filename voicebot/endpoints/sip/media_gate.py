@@ -5,6 +5,9 @@ only its sender (address and port) and its SSRC are heard, and of RTCP its addre
 media networks again. So does silence: after a second a new SSRC of the same sender is taken, after ten another sender. Only
 packets before such a decision cost a call into Python; all later ones are the kernel's work.
 
+With SRTP the first packet proves nothing: whoever is within the media networks may have sent it without the key. Of a sender
+whose packets the stack has all thrown away for a second nothing is taken for ten: the caller's next packet decides anew.
+
 Calls with ICE are left alone: they ask every sender for a password (RFC 8445).
 """
 
@@ -16,7 +19,7 @@ import struct
 import time
 from collections.abc import Callable
 from ctypes import c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from baresip import Event
@@ -42,6 +45,8 @@ LOOK_EVERY_MS = 250
 NEW_SSRC_S = 1.0
 """A sender that has been silent for so long may go on with another SSRC."""
 NEW_SENDER_S = 10.0
+NO_KEY_S = 10.0
+"""A sender none of whose packets the stack could read is not taken again for so long."""
 """A call whose sender has been silent for so long may be sent to by another."""
 _BEFORE_OTHERS = -1000  # the helper's layer: before SRTP
 _DECIDING = (Event.CALL_INCOMING, Event.CALL_REMOTE_SDP, Event.CALL_LOCAL_SDP)
@@ -68,6 +73,10 @@ class _Media:
     packets: int = 0
     """Received so far, when they last were more than before."""
     silent_looks: int = 0
+    packets_before: int = 0
+    """Received when the sender was taken."""
+    keyless: dict[tuple[str, int], float] = field(default_factory=dict)
+    """Senders whose packets could not be read, and until when nothing of them is taken (monotonic)."""
     turned_away: int = 0
 
 
@@ -171,9 +180,11 @@ class MediaGate:
                 return True  # it came before the filter was there
             if not _is_rtp(packet):
                 return False
+            if time.monotonic() < media.keyless.get(sender, 0.0):
+                return True
             (ssrc,) = struct.unpack_from("!I", packet, 8)
             self._filter(media, from_sender(*sender, ssrc), from_sender(sender[0]))
-            media.sender, media.silent_looks = sender, 0
+            media.sender, media.silent_looks, media.packets_before = sender, 0, media.packets
             self._ignore_packets(media)
         except Exception:
             log.exception(_WHY_EXCEPT)
@@ -202,11 +213,24 @@ class MediaGate:
         media.packets = packets
         if _signalled(media.call) != media.signalled:  # an answer in the ACK is told by no event
             self._open(media.call)
+        elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS) and self._unread(media):
+            self._distrust(media)
         elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS):
             self._filter(media, from_sender(*media.sender), from_sender(media.sender[0]))
             self._look_at_packets(media)
         elif media.sender[0] and media.silent_looks == round(NEW_SENDER_S * 1000 / LOOK_EVERY_MS):
             self._open(media.call)
+
+    def _unread(self, media: _Media) -> bool:
+        """Whether the stack could read nothing of the sender that was taken."""
+        return media.packets == media.packets_before
+
+    def _distrust(self, media: _Media) -> None:
+        """Take nothing of this sender for a while; whoever sends next decides anew."""
+        now = time.monotonic()
+        media.keyless = {each: until for each, until in media.keyless.items() if until > now}
+        media.keyless[media.sender] = now + NO_KEY_S
+        self._open(media.call)
 
     def _leave(self, media: _Media) -> None:
         self._gone += media.turned_away

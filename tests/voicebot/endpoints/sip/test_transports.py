@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import socket
+import struct
 import subprocess
 from pathlib import Path
 from typing import Literal
@@ -13,7 +16,7 @@ import pytest
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, settings
 from voicebot.endpoints.leg import LegKey
 from voicebot.endpoints.sip.settings import MediaEncryption, Transport
-from voicebot.softphone import CallScript, Keys, UntilEnded, run_script_process
+from voicebot.softphone import CallScript, Keys, Pause, UntilEnded, run_script_process
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,34 @@ async def test_a_call_without_srtp_is_refused_where_it_is_mandatory(start_bot: S
 
 async def _answer(ringing: asyncio.Queue) -> None:  # type: ignore[type-arg]
     await (await ringing.get()).answer()
+
+
+async def test_a_stranger_without_the_key_keeps_no_srtp_caller_from_being_heard(start_bot: StartBot) -> None:
+    """Whoever is within the media networks may send first; what the stack cannot read decides for a second only."""
+    bot = await start_bot(settings(media_encryption="srtp-mand"))
+    host, port = bot.address
+    script = CallScript(f"sip:802@{host}:{port}", (Pause(4), Keys("5"), UntilEnded(5)), media_encryption="srtp-mand")
+    calling = asyncio.create_task(run_script_process([script]))
+    leg = await asyncio.wait_for(bot.ringing.get(), 20)
+    attacking = asyncio.create_task(_send_without_the_key(bot.endpoint.settings.rtp_ports))
+    await asyncio.sleep(0.2)
+    await leg.answer()
+    assert await asyncio.wait_for(leg.next_event(), 10) == LegKey("5")
+    attacking.cancel()
+    await leg.hang_up()
+    (report,) = await calling
+    assert report.answered
+
+
+async def _send_without_the_key(ports: tuple[int, int]) -> None:
+    """Packets that look like RTP, from within the trunk's networks, to every socket of the bot's calls."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind(("127.0.0.1", 0))
+        for number in range(100_000):
+            packet = struct.pack("!BBHII", 0x80, 8, number & 0xFFFF, number * 160, 0xBAD) + bytes(170)
+            for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]:
+                to = int(line.split()[1].rpartition(":")[2], 16)
+                if ports[0] <= to <= ports[1] and to % 2 == 0:
+                    with contextlib.suppress(OSError):
+                        sender.sendto(packet, ("127.0.0.1", to))
+            await asyncio.sleep(0.01)

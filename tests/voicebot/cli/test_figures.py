@@ -1,0 +1,47 @@
+"""`voicebot figures`: the nightly report, as a timer would have it made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from tests.voicebot.records.databases import summary
+from voicebot.cli.main import app
+from voicebot.records.database import Database
+from voicebot.records.summary import CallRecord
+
+
+def test_the_report_is_one_file_that_needs_nothing_else(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'calls.db'}")
+    for number in range(25):
+        started = datetime(2026, 11, 23, 9, number, tzinfo=UTC)
+        database.write(CallRecord(summary(f"c{number}", started=started, intent="transfer", queue="payments")))
+    database.close()
+    config = tmp_path / "voicebot.yml"
+    config.write_text(f"state: {{data_dir: {tmp_path}}}\n")
+    target = tmp_path / "report.html"
+    options = ["figures", "report", "--to", str(target), "--day", "2026-11-23", "--lang", "en", "--config", str(config)]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    text = target.read_text(encoding="utf-8")
+    assert "Calls: 25" in text
+    assert "Misrouted" in text
+    assert "http" not in text.replace('xmlns="http', "")
+    assert [path.name for path in tmp_path.glob(".report*")] == []
+    again = CliRunner().invoke(app, ["figures", "roll-up", "--config", str(config)])
+    assert again.output.strip() == "0 days counted"
+
+
+def test_what_is_written_wrong_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "voicebot.yml"
+    config.write_text(f"state: {{data_dir: {tmp_path}}}\n")
+    for options, said in (
+        (["--to", str(tmp_path / "r.html"), "--day", "monday"], "write it like"),
+        (["--to", str(tmp_path / "nowhere" / "r.html")], "cannot be written"),
+        (["--to", str(tmp_path / "r.html"), "--lang", "de"], "pl or en"),
+    ):
+        result = CliRunner().invoke(app, ["figures", "report", *options, "--config", str(config)])
+        assert result.exit_code != 0
+        assert said in " ".join(result.output.split())

@@ -1,0 +1,100 @@
+"""`voicebot figures`: the daily roll-ups brought up to date, and the nightly report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicebot.cli.errors import told_plainly
+from voicebot.cli.options import Config
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from dialogs.data.bundle import Bundle
+
+app = typer.Typer(no_args_is_help=True, help="Figures of the hotline, from the call records.")
+
+
+@app.command("roll-up")
+def roll_up(config: Config = None) -> None:
+    """Count the days that are due; the console does it by itself. Interrupted, it goes on where it was."""
+    with told_plainly():
+        engine, bundle = _opened(config)
+        print(f"{_refresh(engine, bundle)} days counted")
+
+
+@app.command()
+def report(
+    to: Annotated[Path, typer.Option(help="the file to write, HTML")],
+    day: Annotated[str | None, typer.Option(help="the last day, like 2026-11-26; else yesterday")] = None,
+    days: Annotated[int, typer.Option(min=1, max=400, help="how many days")] = 1,
+    lang: Annotated[str, typer.Option(help="pl or en")] = "pl",
+    config: Config = None,
+) -> None:
+    """Write the figures of a day or more as one HTML file: to be mailed, or printed as PDF. Meant for a nightly timer."""
+    from voicebot.console.report import ending
+    from voicebot.console.report import report as made
+    from voicebot.console.texts import LANGUAGES
+    from voicebot.errors import ConfigError
+
+    with told_plainly():
+        if lang not in LANGUAGES:
+            raise ConfigError(f"--lang {lang}: write {' or '.join(LANGUAGES)}")
+        engine, bundle = _opened(config)
+        now = datetime.now(UTC)
+        last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
+        _refresh(engine, bundle)
+        text = made(engine, ending(last, days), language=lang, zone=bundle.calendar.zone, made=now)
+        _written(to, text)
+        print(to)
+
+
+def _day(written: str) -> date:
+    from voicebot.errors import ConfigError
+
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise ConfigError(f"--day {written!r} is no day; write it like 2026-11-26") from None
+
+
+def _written(to: Path, text: str) -> None:
+    """Whole or not at all: a mailer may look at any moment."""
+    from voicebot.errors import ConfigError
+
+    draft = to.with_name(f".{to.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(to)
+    except OSError as error:
+        raise ConfigError(f"--to {to}: cannot be written: {error.strerror}") from error
+
+
+def _refresh(engine: Engine, bundle: Bundle) -> int:
+    from voicebot.figures.rollup import RollUp
+
+    def told(done: int, of: int) -> None:
+        if of and sys.stderr.isatty():
+            print(f"… {done} of {of} days", file=sys.stderr)
+
+    return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told)
+
+
+def _opened(config: Path | None) -> tuple[Engine, Bundle]:
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.loading import load_settings
+    from voicebot.logs import configure_logs
+    from voicebot.records import schema
+    from voicebot.records.engine import open_engine
+
+    configure_logs(level="error")
+    settings = load_settings(config)
+    engine = open_engine(settings.database_url)
+    schema.ready(engine)
+    return engine, load_bundle(settings.bundle)
