@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -20,21 +21,58 @@ def _command(*arguments: str) -> list[str]:
     return ["runuser", "-u", "postgres", "--", *arguments] if os.geteuid() == 0 else list(arguments)
 
 
+class PostgresServer:
+    """A PostgreSQL server of its own on a Unix socket, which a test can kill and start again."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="vb-pg-"))
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, pwd.getpwnam("postgres").pw_uid)
+        data, programs = self.folder / "data", _BINARIES[-1]
+        _run(str(programs / "initdb"), "-A", "trust", "-U", "voicebot", "--no-sync", str(data))
+        self._control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(self.folder / "log")]
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://voicebot@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        _run(*self._control, "-o", f"-k {self.folder} -c listen_addresses= -c fsync=off", "start")
+
+    def kill(self) -> None:
+        """Without a word to anybody who is connected."""
+        _run(*self._control, "-m", "immediate", "stop")
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run(_command(*arguments), cwd="/", check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def killable_postgres() -> Iterator[PostgresServer]:
+    """A running server of the test's own."""
+    pytest.importorskip("psycopg")
+    if not _BINARIES:
+        pytest.skip("no PostgreSQL is installed (apt-get install postgresql)")
+    server = PostgresServer()
+    server.start()
+    yield server
+    with contextlib.suppress(subprocess.CalledProcessError):
+        server.kill()
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of its own, empty server, on a Unix socket."""
     pytest.importorskip("psycopg")
     if not _BINARIES:
         pytest.skip("no PostgreSQL is installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="vb-pg-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, pwd.getpwnam("postgres").pw_uid)
-    data, programs = folder / "data", _BINARIES[-1]
-    quiet = {"cwd": "/", "check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run(_command(str(programs / "initdb"), "-A", "trust", "-U", "voicebot", "--no-sync", str(data)), **quiet)  # type: ignore[call-overload]
-    options = f"-k {folder} -c listen_addresses= -c fsync=off"
-    control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    subprocess.run(_command(*control, "-o", options, "start"), **quiet)  # type: ignore[call-overload]
-    yield f"postgresql+psycopg://voicebot@/postgres?host={folder}"
-    subprocess.run(_command(*control, "-m", "immediate", "stop"), **quiet)  # type: ignore[call-overload]
-    shutil.rmtree(folder, ignore_errors=True)
+    server = PostgresServer()
+    server.start()
+    yield server.url
+    server.kill()
+    server.remove()
