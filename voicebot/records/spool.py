@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -42,6 +43,14 @@ class Spool:
         while not write_new(path := self.folder / _name(at), text):
             at += 1
         return path
+
+    def probe(self) -> None:
+        """Try whether a record could be kept, without leaving one. Raises OSError."""
+        path = self.folder / f".probe-{os.getpid()}"
+        try:
+            path.write_bytes(b"\0" * 4096)
+        finally:
+            path.unlink(missing_ok=True)
 
     def waiting(self) -> Iterator[Path]:
         """The records that wait, oldest first. Raises OSError."""

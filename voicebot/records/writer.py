@@ -141,7 +141,7 @@ class RecordWriter:
     def _until_next_work(self) -> float:
         """Seconds."""
         now = time.monotonic()
-        waits = self._trouble is not None or self._unspooled or any(True for _ in self._spooled())
+        waits = self.trouble is not None or self._unspooled or any(True for _ in self._spooled())
         retry_at = self._retry_at if waits else float("inf")
         return max(0.01, min(retry_at, self._retention.due_at, self._look_at, now + _LOOK_EVERY_S) - now)
 
@@ -195,12 +195,25 @@ class RecordWriter:
             if not written and (looking or self._trouble is not None):
                 self._database.probe()  # damage shows before the next call ends, and is not over because nothing waits
             self._retention.work()
+            self._look_at_the_disk()
         except (SQLAlchemyError, OSError, RecordsError) as error:
             self._is_away(error)
         else:
             was, self._trouble, self._pause = self._trouble, None, 0.0
             if was is not None:
                 _log.info("database back; records written")
+
+    def _look_at_the_disk(self) -> None:
+        """A spool that could not be written is asked again: nobody else would, as long as the database takes everything."""
+        if self._disk_trouble is None:
+            return
+        try:
+            self._spool.probe()
+        except OSError:
+            self._retry_at = time.monotonic() + self._longest_pause
+        else:
+            self._disk_trouble = None
+            _log.info("spool can be written again")
 
     def _is_away(self, error: Exception) -> None:
         self._pause = min(self._pause * 2 or self._first_pause, self._longest_pause)
