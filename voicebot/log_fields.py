@@ -76,7 +76,7 @@ FIELDS: Mapping[str, LogField] = {
     "fact": LogField(FieldType.NAME, "What the telephone leg told."),
     "outcome": LogField(FieldType.NAME, "How a conversation ended."),
     "what": LogField(FieldType.NAME, "Which part of the service."),
-    "worker": LogField(FieldType.NAME, "Which of the service's processes, where there are several: calls-1, calls-2, web."),
+    "worker": LogField(FieldType.NAME, "Which of the service's processes, where there are several: calls-1, web, console."),
     "reason": LogField(FieldType.TEXT, "Why a transfer failed."),
     "by": LogField(FieldType.NAME, "Which side ended joined calls: near, far, or a reason of ours."),
     "cause": LogField(FieldType.NAME, "The cause of a leg's end."),

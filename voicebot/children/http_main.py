@@ -46,9 +46,8 @@ def main(name: str, opens: Opens) -> int:
     except Exception as error:
         if code_of(error).startswith("python."):
             raise
-        log.error(
-            f"the {name} process cannot serve", code=code_of(error), why=str(error)
-        )  # no traceback: a person can correct it
+        # no traceback: a person can correct it
+        log.error("a process of ours cannot serve", worker=name, code=code_of(error), why=str(error))
         return 2
     return 0
 
@@ -77,5 +76,5 @@ async def _read_orders(name: str, orders: asyncio.StreamReader, served: Served, 
         try:
             await served.reload(Settings.model_validate_json(line))
         except Exception:
-            log.exception(f"the {name} process could not reload and goes on with what it had", code=f"{name}.reload")
+            log.exception("a process of ours could not reload and goes on with what it had", worker=name, code=f"{name}.reload")
     stop.set()

@@ -43,7 +43,7 @@ class Guard:
             try:
                 return await self._answer(route, request)
             except (SQLAlchemyError, RecordsError, StateError) as error:
-                log.warning("a page cannot be shown", code=code_of(error), path=route.path, why=type(error).__name__)
+                log.warning("a page cannot be shown", code=code_of(error), why=type(error).__name__)
                 return self.problem(request, 503, "away", headers={"Retry-After": "5"})
 
         return answer

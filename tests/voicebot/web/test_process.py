@@ -130,6 +130,7 @@ async def test_a_web_process_that_cannot_serve_says_why_and_health_tells_of_it(
         await process.close()
     assert process.trouble() == "ends again and again: see web.* in the log"
     said = capfd.readouterr().err
-    assert "the web process cannot serve" in said
+    assert "a process of ours cannot serve" in said
+    assert '"worker": "web"' in said
     assert "Delete it, and a new one is made" in said
     assert "Traceback" not in said

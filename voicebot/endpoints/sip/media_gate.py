@@ -45,9 +45,9 @@ LOOK_EVERY_MS = 250
 NEW_SSRC_S = 1.0
 """A sender that has been silent for so long may go on with another SSRC."""
 NEW_SENDER_S = 10.0
-NO_KEY_S = 10.0
-"""A sender none of whose packets the stack could read is not taken again for so long."""
 """A call whose sender has been silent for so long may be sent to by another."""
+NO_KEY_S = 10.0
+"""With SRTP, a sender none of whose packets the stack could read is not taken again for so long."""
 _BEFORE_OTHERS = -1000  # the helper's layer: before SRTP
 _DECIDING = (Event.CALL_INCOMING, Event.CALL_REMOTE_SDP, Event.CALL_LOCAL_SDP)
 _LOG_EVERY_S = 5.0
@@ -123,6 +123,7 @@ class MediaGate:
     def _event(self, number: int, event: int, _: object) -> None:
         try:
             if number in _DECIDING:
+                self._trust_anew(stack().bevent_get_call(event))
                 self._open(stack().bevent_get_call(event))
             elif number == Event.CALL_CLOSED and (media := self._media.get(stack().bevent_get_call(event) or 0)):
                 self._leave(media)
@@ -222,8 +223,13 @@ class MediaGate:
             self._open(media.call)
 
     def _unread(self, media: _Media) -> bool:
-        """Whether the stack could read nothing of the sender that was taken."""
-        return media.packets == media.packets_before
+        """Whether the call has SRTP, and the stack could read nothing of the sender that was taken."""
+        return media.packets == media.packets_before and _has_srtp(media.call)
+
+    def _trust_anew(self, call: int | None) -> None:
+        """The call is renegotiated: what could not be read before may be read now."""
+        if (media := self._media.get(call or 0)) is not None:
+            media.keyless.clear()
 
     def _distrust(self, media: _Media) -> None:
         """Take nothing of this sender for a while; whoever sends next decides anew."""
@@ -265,6 +271,14 @@ def _signalled(call: int) -> str:
     library = stack()
     stream = library.audio_strm(library.call_audio(call))
     return read_address(library.sdp_media_raddr(library.stream_sdpmedia(stream)))[0] if stream else ""
+
+
+def _has_srtp(call: int) -> bool:
+    """Whether its SDP names SRTP (RFC 3711, 5124): RTP/SAVP, RTP/SAVPF, UDP/TLS/RTP/SAVP."""
+    library = stack()
+    stream = library.audio_strm(library.call_audio(call))
+    protocol = library.sdp_media_proto(library.stream_sdpmedia(stream)) if stream else None
+    return b"SAVP" in (protocol or b"")
 
 
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:

@@ -63,6 +63,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "sa_struct_get_size": (c_size_t, []),
     "sa_set_str": (c_int, [c_void_p, c_char_p, c_uint16]),
     "sdp_media_laddr": (c_void_p, [c_void_p]),
+    "sdp_media_proto": (c_char_p, [c_void_p]),
     "sdp_media_raddr": (c_void_p, [c_void_p]),
     "sdp_media_set_laddr": (None, [c_void_p, c_void_p]),
     "sip_listen": (c_int, [c_void_p, c_void_p, c_bool, OnMessage, c_void_p]),
