@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from dialogs.data.bundle import Bundle
+    from voicebot.config.settings import Settings
 
 Config = Annotated[
     Path | None,
@@ -17,6 +20,16 @@ Config = Annotated[
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
+
+
+def records_engine(settings: Settings) -> Engine:
+    """The records' database with its tables up to date, for a command. Raises RecordsError, and what SQLAlchemy raises."""
+    from voicebot.records import schema
+    from voicebot.records.engine import open_engine
+
+    engine = open_engine(settings.database_url)
+    schema.ready(engine)
+    return engine
 
 
 def spoken(bundle: Bundle, language: str | None, *, short: bool = False) -> str:

@@ -6,19 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from voicebot.accounts.roles import Role
-from voicebot.config.identity import safe_url
+from voicebot.config.identity import Section, safe_url
 from voicebot.http.settings import HttpLimits, Tls
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(safe_url)]
-
-
-class Section(BaseModel):
-    """Unknown names are mistakes, and nothing changes after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class OidcSettings(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from sqlalchemy import Engine
 
@@ -18,7 +18,6 @@ _MATTERS = 20
 def report(engine: Engine, period: Period, *, language: str, zone: tzinfo, made: datetime) -> str:
     """The page. Blocks; raises what SQLAlchemy raises. Days that are not counted yet are missing: roll up before."""
     shown = read(engine, period)
-    begin, end = datetime.combine(period.first, time(), zone), datetime.combine(period.last + timedelta(days=1), time(), zone)
     matters = [
         (name, counts, wilson(counts["candidates"], counts["answered_with_matter"]))
         for name, counts in shown.by_matter[:_MATTERS]
@@ -29,7 +28,7 @@ def report(engine: Engine, period: Period, *, language: str, zone: tzinfo, made:
         language,
         period=period,
         shown=shown,
-        accuracy=Review(engine).accuracy(period.first, period.last, begin, end),
+        accuracy=Review(engine).accuracy(period.first, period.last, zone),
         matters=matters,
         days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
         made=made,

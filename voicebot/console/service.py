@@ -60,11 +60,6 @@ class ConsoleService:
         """Nothing of a caller's is under way here."""
 
 
-def open_listener(settings: Settings) -> socket.socket:
-    """Listen as the settings say. Raises ConfigError."""
-    return listen(settings.console.host, settings.console.port, setting="console")
-
-
 async def _keep_rolled_up(parts: ConsoleParts) -> None:
     """Count the days that are due, again and again; figures are read from what is counted."""
     while True:
@@ -125,7 +120,7 @@ async def open_console(
     Raises ConfigError, BundleError, StateError, RecordsError: what cannot be started without a person.
     """
     async with AsyncExitStack() as stack:
-        pages = listener or open_listener(settings)
+        pages = listener or listen(settings.console.host, settings.console.port, setting="console")
         stack.callback(pages.close)
         console = settings.console
         tls = tls_context(console.tls, setting="console.tls") if console.tls else None

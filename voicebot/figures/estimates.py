@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import stats
 
 Z = 1.959964
 FEWEST = 20
@@ -138,6 +137,8 @@ def mcnemar(better: int, worse: int) -> float:
 
     The exact test, both sides.
     """
+    from scipy import stats  # two seconds to load, and only this needs it
+
     together = better + worse
     return 1.0 if together == 0 else float(stats.binomtest(better, together, 0.5).pvalue)
 
@@ -152,6 +153,8 @@ def survival(waits: Sequence[tuple[float, bool]]) -> dict[str, float | None]:
     """Median and p90 of a time that some did not live to see (Kaplan and Meier, 1958): each is (seconds, whether it came). None
     where fewer than so many ever got there.
     """
+    from scipy import stats  # two seconds to load, and only this needs it
+
     seen = [value for value, came in waits if came]
     if len(waits) < FEWEST or not seen:
         return {"median": None, "p90": None}

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, delete, func, insert, select
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from dialogs.data.routes import Routes
 from voicebot.figures.counting import counts_of
+from voicebot.figures.days import bounds
 from voicebot.figures.models import CallDayRow, DayRow
 from voicebot.outcomes.misroute import VERSION
 from voicebot.outcomes.models import HandOffEventRow
@@ -27,6 +28,8 @@ from voicebot.records.listing import COLUMNS, summary_of
 from voicebot.records.models import CallRow
 
 _YOUNG = timedelta(days=8)
+_EVENTS_COME = timedelta(days=30)
+"""Events come seven days late at most: of an older day none are looked for, however many there were."""
 _ANEW_AFTER = timedelta(minutes=10)
 _REPEATS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
 Progress = Callable[[int, int], None]
@@ -55,7 +58,7 @@ class RollUp:
         with Session(self.engine) as session:
             first, last = session.execute(select(func.min(CallRow.started), func.max(CallRow.started))).one()
             counted = {row.day: row for row in session.scalars(select(DayRow))}
-            touched = self._touched(session, counted)
+            touched = self._touched(session, counted, self._day(now - _EVENTS_COME))
         if first is None or last is None:
             return
         day, end = self._day(first), self._day(last)
@@ -66,11 +69,12 @@ class RollUp:
                 yield end
             end -= timedelta(days=1)
 
-    def _touched(self, session: Session, counted: dict[date, DayRow]) -> set[date]:
-        """Days whose hand-offs had events since they were counted."""
-        if not counted:
+    def _touched(self, session: Session, counted: dict[date, DayRow], first: date) -> set[date]:
+        """Days from the first on whose hand-offs had events since they were counted."""
+        since = [row.at for day, row in counted.items() if day >= first]
+        if not since:
             return set()
-        oldest = min(row.at for row in counted.values())
+        oldest = min(since)
         chosen = (
             select(CallRow.started, func.max(HandOffEventRow.received_at))
             .join(HandOffEventRow, HandOffEventRow.ref == CallRow.handoff_ref)
@@ -80,7 +84,7 @@ class RollUp:
         found = set()
         for started, received in session.execute(chosen):
             day = self._day(started)
-            if day in counted and received >= counted[day].at:
+            if day >= first and day in counted and received >= counted[day].at:
                 found.add(day)
         return found
 
@@ -127,7 +131,7 @@ class RollUp:
         return CallRow.started >= begin, CallRow.started < end
 
     def _bounds(self, day: date) -> tuple[datetime, datetime]:
-        return datetime.combine(day, time(), self.zone), datetime.combine(day + timedelta(days=1), time(), self.zone)
+        return bounds(day, day, self.zone)
 
     def _day(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()

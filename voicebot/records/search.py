@@ -36,32 +36,28 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
     raises what SQLAlchemy raises.
     """
     looked_for = folded(words).split()
-    if not looked_for:
-        return _plain(engine, chosen, _place(after), size)
-    if engine.dialect.name == "sqlite":
+    if looked_for and engine.dialect.name == "sqlite":
         return _by_words_in_sqlite(engine, chosen, looked_for, _number(after), size)
-    return _by_words(engine, chosen, looked_for, _place(after), size)
+    return _in_order(engine, chosen, [_said(looked_for)] if looked_for else [], _place(after), size)
 
 
-def _plain(engine: Engine, chosen: CallFilter, after: tuple[datetime, str] | None, size: int) -> Page:
-    query = filtered(select(*COLUMNS), chosen).order_by(CallRow.started.desc(), CallRow.call_id.desc()).limit(size + 1)
+def _in_order(
+    engine: Engine, chosen: CallFilter, also: Sequence[ColumnElement[bool]], after: tuple[datetime, str] | None, size: int
+) -> Page:
+    """Newest first; those that meet the conditions `also`."""
+    query = filtered(select(*COLUMNS), chosen).where(*also).order_by(CallRow.started.desc(), CallRow.call_id.desc())
     if after is not None:
         query = query.where(*behind(*after))
     with engine.connect() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(query.limit(size + 1)).all()
     return _page(rows, size)
 
 
-def _by_words(engine: Engine, chosen: CallFilter, words: Sequence[str], after: tuple[datetime, str] | None, size: int) -> Page:
+def _said(words: Sequence[str]) -> ColumnElement[bool]:
+    """Calls in which these words were said, for PostgreSQL."""
     wanted = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words))
     said = select(UtteranceRow.call_id).where(func.to_tsvector("simple", UtteranceRow.folded).op("@@")(wanted))
-    query = filtered(select(*COLUMNS), chosen).where(CallRow.call_id.in_(said))
-    query = query.order_by(CallRow.started.desc(), CallRow.call_id.desc()).limit(size + 1)
-    if after is not None:
-        query = query.where(*behind(*after))
-    with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    return _page(rows, size)
+    return CallRow.call_id.in_(said)
 
 
 def _by_words_in_sqlite(engine: Engine, chosen: CallFilter, words: Sequence[str], before: int | None, size: int) -> Page:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Engine, Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from voicebot.figures.days import bounds
 from voicebot.figures.estimates import Estimate, Stratum, kappa, stratified
 from voicebot.outcomes.models import HandOffEventRow
 from voicebot.records import schema
@@ -234,8 +235,11 @@ class Review:
                 by_line[(call_id, position)].append(label)
         return kappa([(found[0], found[1]) for found in by_line.values() if len(found) > 1])
 
-    def accuracy(self, first: date, last: date, begin: datetime, end: datetime) -> Estimate:
-        """The share of lines that the model decided rightly, out of the labelled sample of these days, weighted by traffic."""
+    def accuracy(self, first: date, last: date, zone: tzinfo) -> Estimate:
+        """The share of lines that the model decided rightly, out of the labelled sample of these days of the bank's calendar,
+        weighted by traffic.
+        """
+        begin, end = bounds(first, last, zone)
         schema.ready(self._engine)
         traffic: Counter[str] = Counter()
         judged: dict[str, list[bool]] = defaultdict(list)

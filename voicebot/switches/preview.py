@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import Engine, func, select
@@ -88,8 +88,5 @@ def expected_calls(
 
 def with_expected(changes: Sequence[Changed], expected: dict[str, float]) -> list[Changed]:
     """The changes with the calls to expect, those of most callers first."""
-    told = [
-        Changed(each.matter, each.before, each.after, each.queue_before, each.queue_after, expected.get(each.matter))
-        for each in changes
-    ]
+    told = [replace(each, calls=expected.get(each.matter)) for each in changes]
     return sorted(told, key=lambda each: -(each.calls or 0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +10,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.accounts.models import TokenRow
 from voicebot.accounts.tokens import Scope, Token, TokenCheck, Tokens
 from voicebot.accounts.users import AccountError
 from voicebot.records.engine import open_engine
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "engine", "postgres"]
 
 T = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
@@ -31,14 +30,6 @@ class Hands:
     def on(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
         self.s += seconds
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    yield opened
-    opened.dispose()
 
 
 async def test_a_token_opens_its_scopes_until_it_ends_or_is_revoked(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from tests.voicebot.state.servers import server, shared
 
-__all__ = ["postgres", "server", "shared"]
+__all__ = ["database_url", "engine", "postgres", "server", "shared"]

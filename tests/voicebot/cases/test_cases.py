@@ -63,14 +63,6 @@ def test_how_its_time_stands() -> None:
     assert case(status=Status.DONE).standing(FRIDAY + timedelta(days=9)) is Standing.DONE
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    yield opened
-    opened.dispose()
-
-
 def test_a_case_has_one_owner_and_a_whole_history(engine: Engine) -> None:
     cases = Cases(engine)
     assert cases.open(case())

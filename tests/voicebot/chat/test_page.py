@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.voicebot.browser import WCAG_22_AA, chromium, complaints_of, needs_chromium
 from tests.voicebot.chat.bank import Bank, open_bank
 from tests.voicebot.state.servers import StateServer, back
 from voicebot.chat.settings import ChatSettings
 from voicebot.state.shared import SharedState
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
-
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
-WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+pytestmark = needs_chromium
 SHOTS = os.environ.get("CHAT_SCREENSHOTS")
 """A folder for pictures of the page, for a person to look at."""
 PHONE, DESKTOP = (360, 740), (1280, 800)
@@ -30,10 +25,8 @@ PHONE, DESKTOP = (360, 740), (1280, 800)
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    async with chromium() as started:
         yield started
-        await started.close()
 
 
 @pytest.fixture
@@ -41,14 +34,7 @@ async def page(browser: Browser, bank: Bank) -> AsyncIterator[Page]:
     """A page of a customer who reads English and has no mouse; whatever the browser complains of fails the test."""
     context = await browser.new_context(base_url=bank.origin, locale="en-GB", viewport={"width": 1280, "height": 800})
     opened = await context.new_page()
-    complaints: list[str] = []
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            complaints.append(message.text)
-
-    opened.on("console", complain)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(opened)
     yield opened
     await context.close()
     assert complaints == []

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from tests.voicebot.browser import WCAG_22_AA, chromium, complaints_of, needs_chromium
 from tests.voicebot.console.running import Console
 from voicebot.accounts.roles import Role
 from voicebot.console.guard import COOKIE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-QUIET += ["--disable-component-update", "--disable-sync"]
-WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+__all__ = ["chromium", "needs_chromium"]
+
 SHOTS = os.environ.get("CONSOLE_SCREENSHOTS")
 """A folder for pictures of the pages, for a person to look at."""
 PHONE, DESKTOP = (360, 740), (1280, 900)
 Scheme = Literal["light", "dark"]
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Started, and closed again."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        await started.close()
 
 
 @asynccontextmanager
@@ -60,14 +47,7 @@ async def page_of(
         [{"name": COOKIE, "value": cookie, "url": console.origin.replace("http:", "https:"), "secure": True}]
     )
     opened = await context.new_page()
-    complaints: list[str] = []
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            complaints.append(message.text)
-
-    opened.on("console", complain)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(opened)
     yield opened
     await context.close()
     assert complaints == [], complaints

@@ -7,30 +7,27 @@ import csv
 import io
 import json
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
 from playwright.async_api import expect
 from sqlalchemy import Engine
 
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
 from tests.voicebot.console.running import Browser, Console
 from tests.voicebot.records.databases import STARTED, heard, summary
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.accounts.roles import Role
-from voicebot.records import schema
 from voicebot.records.database import Database
-from voicebot.records.engine import open_engine
 from voicebot.records.listing import CallFilter
 from voicebot.records.notes import CallNotes
 from voicebot.records.search import page
 from voicebot.records.summary import CallRecord
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "engine", "postgres"]
 
 T = TypeVar("T")
 LINES = (
@@ -54,18 +51,6 @@ async def seen(console: Console, do: Callable[[Browser], T], *roles: Role) -> T:
             return do(browser)
 
     return await asyncio.to_thread(run)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    schema.upgrade(opened)
-    with opened.begin() as connection:
-        for table in ("call_lines", "utterances", "calls"):
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-    yield opened
-    opened.dispose()
 
 
 def test_words_are_found_however_they_are_written_and_every_call_once(engine: Engine) -> None:

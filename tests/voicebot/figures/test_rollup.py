@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,35 +11,21 @@ from sqlalchemy import Engine
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.records.databases import summary
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.figures.reading import Period, read
 from voicebot.figures.rollup import RollUp
 from voicebot.outcomes.events import Event, What
 from voicebot.outcomes.store import Outcomes
-from voicebot.records import schema
 from voicebot.records.database import Database
-from voicebot.records.engine import open_engine
 from voicebot.records.summary import CallRecord, CallSummary
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "engine", "postgres"]
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 DAY = date(2026, 11, 10)
 NOON = datetime(2026, 11, 10, 11, 0, tzinfo=UTC)
 BUNDLE = load_bundle()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    schema.upgrade(opened)
-    with opened.begin() as connection:
-        for table in ("call_lines", "utterances", "calls", "call_days", "rolled_up_days", "handoff_events"):
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-    yield opened
-    opened.dispose()
 
 
 def rollup(engine: Engine) -> RollUp:

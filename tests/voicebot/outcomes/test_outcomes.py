@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,13 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from dialogs.data.bundle import load_bundle
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.outcomes.events import Event, How, Outcome, What, outcome_of
 from voicebot.outcomes.misroute import Judged, judge, right_matters
 from voicebot.outcomes.store import Outcomes, Verdict
-from voicebot.records.engine import open_engine
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "engine", "postgres"]
 
 ROUTES = load_bundle().routes
 T = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -106,14 +103,6 @@ def test_an_adviser_and_an_overflow_are_no_misroutes() -> None:
 def test_a_queue_of_several_matters_labels_the_queue_only() -> None:
     assert len(right_matters("cards", ROUTES)) > 1
     assert right_matters("nowhere", ROUTES) == []
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    yield opened
-    opened.dispose()
 
 
 def test_told_twice_is_kept_once_and_a_later_verdict_counts(engine: Engine) -> None:

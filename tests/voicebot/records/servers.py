@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from voicebot.records import schema
+from voicebot.records.engine import open_engine
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -63,6 +67,29 @@ def killable_postgres() -> Iterator[PostgresServer]:
     with contextlib.suppress(subprocess.CalledProcessError):
         server.kill()
     server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind. A test imports `postgres` beside this one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'calls.db'}"
+    server: str = request.getfixturevalue("postgres")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+            connection.execute(text(statement))
+    engine.dispose()
+    return server
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """Of an empty database of each kind, with its tables."""
+    opened = open_engine(database_url)
+    schema.upgrade(opened)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="session")

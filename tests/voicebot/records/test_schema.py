@@ -14,27 +14,18 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from tests.voicebot.records.databases import all_tables, heard, summary, take_back
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, postgres
 from voicebot.errors import RecordsError
 from voicebot.records import RecordStore, schema
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "postgres"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'calls.db'}"
-    server: str = request.getfixturevalue("postgres")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-            connection.execute(text(statement))
-    engine.dispose()
-    return server
+@pytest.fixture
+def url(database_url: str) -> str:
+    return database_url
 
 
 def test_the_steps_lead_to_the_tables_that_the_code_writes(url: str) -> None:

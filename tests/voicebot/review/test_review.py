@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from sqlalchemy import Engine, select, text
 from nlu.errors import PackError
 from nlu.pack.pack import BANK_PACK
 from tests.voicebot.records.databases import heard, summary, take_back
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.records import schema
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
@@ -22,25 +21,12 @@ from voicebot.review.sampling import draw
 from voicebot.review.store import Queue, Review
 from voicebot.review.teaching import Draft
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "engine", "postgres"]
 
 DAY = date(2026, 11, 23)
 BEGIN = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 END = BEGIN + timedelta(days=1)
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-TABLES = ("labels", "sampled_lines", "handoff_events", "call_lines", "utterances", "calls")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'calls.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    opened = open_engine(url)
-    schema.upgrade(opened)
-    with opened.begin() as connection:
-        for table in TABLES:
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-    yield opened
-    opened.dispose()
 
 
 def said(words: str, decision: str, intent: str = "card_block", confidence: float = 0.5) -> dict[str, object]:
@@ -97,7 +83,7 @@ def test_the_sample_hides_the_guess_and_is_weighted_by_traffic(engine: Engine) -
         review.label(place, label, who="anna", queue=Queue.SAMPLE, at=NOW)
         seen += 1
     assert 50 <= seen <= 62
-    accuracy = review.accuracy(DAY, DAY, BEGIN, END)
+    accuracy = review.accuracy(DAY, DAY, UTC)
     assert accuracy.value == pytest.approx(0.9)
     assert accuracy.low < 0.9 < accuracy.high
     database.close()

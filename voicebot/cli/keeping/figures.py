@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
+from voicebot.cli.options import Config, records_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -90,11 +90,7 @@ def _opened(config: Path | None) -> tuple[Engine, Bundle]:
     from dialogs.data.bundle import load_bundle
     from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
-    from voicebot.records import schema
-    from voicebot.records.engine import open_engine
 
     configure_logs(level="error")
     settings = load_settings(config)
-    engine = open_engine(settings.database_url)
-    schema.ready(engine)
-    return engine, load_bundle(settings.bundle)
+    return records_engine(settings), load_bundle(settings.bundle)

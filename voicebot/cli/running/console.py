@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
+from voicebot.cli.options import Config, records_engine
 
 if TYPE_CHECKING:
     from voicebot.accounts.users import Users
@@ -31,7 +31,7 @@ def serve(config: Config = None) -> None:
 
 async def _serve(config: Path | None) -> None:
     from voicebot.config.loading import load_settings
-    from voicebot.console.service import open_console, open_listener
+    from voicebot.console.service import open_console
     from voicebot.errors import ConfigError
     from voicebot.logs import configure_logs
     from voicebot.process import raise_file_limit
@@ -48,7 +48,7 @@ async def _serve(config: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with open_console(settings, listener=open_listener(settings)) as service:
+    async with open_console(settings) as service:
         Console(stderr=True).print("console listening on {}:{}; stop with Ctrl-C".format(*service.address))
         await stop.wait()
 
@@ -99,12 +99,8 @@ def list_(config: Config = None) -> None:
 def _users(config: Path | None) -> Users:
     from voicebot.accounts.users import Users
     from voicebot.config.loading import load_settings
-    from voicebot.records import schema
-    from voicebot.records.engine import open_engine
 
-    engine = open_engine(load_settings(config).database_url)
-    schema.upgrade(engine)
-    return Users(engine)
+    return Users(records_engine(load_settings(config)))
 
 
 def _asked_password() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
+from voicebot.cli.options import Config, records_engine
 
 if TYPE_CHECKING:
     from voicebot.accounts.tokens import Tokens
@@ -65,9 +65,5 @@ def _shown(at: datetime | None) -> str:
 def _tokens(config: Path | None) -> Tokens:
     from voicebot.accounts.tokens import Tokens
     from voicebot.config.loading import load_settings
-    from voicebot.records import schema
-    from voicebot.records.engine import open_engine
 
-    engine = open_engine(load_settings(config).database_url)
-    schema.upgrade(engine)
-    return Tokens(engine)
+    return Tokens(records_engine(load_settings(config)))

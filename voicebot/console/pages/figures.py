@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -12,7 +12,7 @@ from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
 from voicebot.figures.charts import bars, intervals
-from voicebot.figures.estimates import Estimate, wilson
+from voicebot.figures.estimates import wilson
 from voicebot.figures.reading import SPLITS, Period, Read, read
 from voicebot.records.exporting import csv_row
 from voicebot.review.store import Review
@@ -46,16 +46,11 @@ def pages(parts: ConsoleParts) -> Pages:
         period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
         return period, await asyncio.to_thread(read, parts.engine, period)
 
-    def labelled(period: Period) -> Estimate:
-        zone = parts.bundle().calendar.zone
-        begin = datetime.combine(period.first, time(), zone)
-        end = datetime.combine(period.last + timedelta(days=1), time(), zone)
-        return review.accuracy(period.first, period.last, begin, end)
-
     @found.get("/figures", roles=READERS, nav="nav.figures", order=50)
     async def figures(view: View) -> Response:
         period, shown = await figures_of(view)
-        accuracy = await asyncio.to_thread(labelled, period)
+        zone = parts.bundle().calendar.zone
+        accuracy = await asyncio.to_thread(review.accuracy, period.first, period.last, zone)
         matters = [(name, counts) for name, counts in shown.by_matter if name]
         misrouted = [(name, wilson(counts["candidates"], counts["answered_with_matter"])) for name, counts in matters]
         charted = [each for each in misrouted if each[1].value is not None][:_CHARTED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from nlu.pack.pack import BANK_PACK
 from voicebot.accounts.roles import Role
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
+from voicebot.figures.days import bounds
 from voicebot.review.sampling import draw
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Queue, Review, ReviewLine
 from voicebot.review.teaching import Draft
@@ -38,8 +39,7 @@ def pages(parts: ConsoleParts) -> Pages:
     def sample_yesterday() -> None:
         calendar = parts.bundle().calendar
         yesterday = calendar.local(parts.clock()).date() - timedelta(days=1)
-        begin = datetime.combine(yesterday, time(), calendar.zone)
-        draw(parts.engine, yesterday, begin, begin + timedelta(days=1))
+        draw(parts.engine, yesterday, *bounds(yesterday, yesterday, calendar.zone))
 
     @found.get("/review", roles=TUNERS, nav="nav.review", order=30)
     async def queues(view: View) -> Response:

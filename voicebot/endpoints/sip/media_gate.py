@@ -214,13 +214,18 @@ class MediaGate:
         media.packets = packets
         if _signalled(media.call) != media.signalled:  # an answer in the ACK is told by no event
             self._open(media.call)
-        elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS) and self._unread(media):
-            self._distrust(media)
         elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS):
-            self._filter(media, from_sender(*media.sender), from_sender(media.sender[0]))
-            self._look_at_packets(media)
+            self._after_a_second(media)
         elif media.sender[0] and media.silent_looks == round(NEW_SENDER_S * 1000 / LOOK_EVERY_MS):
             self._open(media.call)
+
+    def _after_a_second(self, media: _Media) -> None:
+        """The sender is silent, or was never read: another SSRC of theirs is taken, or nothing more of them."""
+        if self._unread(media):
+            self._distrust(media)
+        else:
+            self._filter(media, from_sender(*media.sender), from_sender(media.sender[0]))
+            self._look_at_packets(media)
 
     def _unread(self, media: _Media) -> bool:
         """Whether the call has SRTP, and the stack could read nothing of the sender that was taken."""
