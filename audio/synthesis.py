@@ -279,6 +279,17 @@ def read_wav(data: bytes, engine: str) -> Sound:
     return sound
 
 
+def wav_of(sound: Sound) -> bytes:
+    """The sound as a file: 16-bit mono WAV."""
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sound.sample_rate)
+        file.writeframes(sound.pcm)
+    return data.getvalue()
+
+
 def _taken(path: Path) -> bytes:
     """The content of a file, which is removed: some hundred kilobytes that were written just now."""
     data = path.read_bytes()

@@ -13,12 +13,11 @@ import structlog
 from audio.errors import ModelError
 from audio.prompt_store import PromptStore
 from audio.recognisers.load import load_recogniser
-from audio.synthesis import EspeakVoice, PiperVoice, Voice, embedded_piper_model
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
 from voicebot.config.settings import Settings
-from voicebot.config.settings import Voices as VoiceSettings
 from voicebot.prompts.speaking import Speaker
+from voicebot.prompts.voices import voices_of
 from voicebot.prompts.warming import Pace, likely_says
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
@@ -81,7 +80,7 @@ async def _speaker(
     settings: Settings, bundle: Bundle, clock: Callable[[], datetime], progress: Callable[[str], None], stack: AsyncExitStack
 ) -> Speaker:
     languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
-    voices = {language: _voices(language, settings.voices.get(language, VoiceSettings())) for language in languages}
+    voices = {language: voices_of(language, settings) for language in languages}
     store = PromptStore(settings.state.data_dir / "prompts", voices)
     stack.push_async_callback(store.close)
     speaker = Speaker(bundle, store, clock=clock)
@@ -96,9 +95,3 @@ async def _warm_likely(speaker: Speaker, bundle: Bundle, at: datetime) -> None:
     says = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
     told = Pace(lambda done, total: log.info("likely sentences are being made ready for calls", done=done, of=total))
     await speaker.warm_likely(says, WARM_RATES, told)
-
-
-def _voices(language: str, wanted: VoiceSettings) -> list[Voice]:
-    model = wanted.piper_model or (embedded_piper_model() if language == "en" else None)
-    espeak = EspeakVoice(wanted.espeak_voice or language, words_per_minute=wanted.words_per_minute)
-    return [PiperVoice(model), espeak] if model is not None else [espeak]

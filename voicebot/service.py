@@ -18,6 +18,7 @@ from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
 from voicebot.calls.bridging import Bridging
+from voicebot.calls.editions import CallEditions
 from voicebot.calls.load import LoadLevel, LoadMeter, LoadSampler
 from voicebot.calls.lost import LostCalls
 from voicebot.calls.server import CallServer, CallServices
@@ -38,7 +39,7 @@ from voicebot.endpoints.sip.tracing.wire import WireTap
 from voicebot.endpoints.sip.trunk_health import count_trunks, trunk_trouble
 from voicebot.endpoints.web_call.endpoint import WebCallEndpoint
 from voicebot.endpoints.web_call.session import AppSessions, shown_under
-from voicebot.engines import WARM_RATES, Engines, open_engines
+from voicebot.engines import Engines, open_engines
 from voicebot.errors import code_of
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.report import Part
@@ -53,11 +54,12 @@ from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
-from voicebot.reloading import needs_restart, prepare
+from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
+from voicebot.releases.placing import under_release
+from voicebot.reloading import needs_restart
 from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
 from voicebot.state.relay import tell
 from voicebot.stores import Stores
-from voicebot.understanding.service import open_understanding
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +91,8 @@ class Service:
 
     settings: Settings
     stores: Stores
-    call_services: CallServices
+    editions: CallEditions
+    follower: ReleaseFollower
     calls: CallServer
     endpoints: tuple[Endpoint, ...]
     sip: SipEndpoint
@@ -99,6 +102,11 @@ class Service:
     state: ServiceState
     parts: list[Part]
     """What health looks at; whoever starts something beside the calls adds it."""
+
+    @property
+    def call_services(self) -> CallServices:
+        """What calls that begin now share."""
+        return self.editions.services
 
     @property
     def bundle(self) -> Bundle:
@@ -156,16 +164,8 @@ class Service:
         self.state.attempts += 1
 
     async def _reload(self, settings: Settings) -> None:
-        await prepare(settings)
-        before, bundle = self.bundle, await asyncio.to_thread(load_bundle, settings.bundle)
-        understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
-        speaker = self.call_services.speaker.of(bundle)
-        await speaker.warm(WARM_RATES)
-        self.callbacks.use(bundle)
-        session = replace(self.call_services.session, bundle=bundle, understanding=understanding)
-        self.call_services = replace(self.call_services, session=session, speaker=speaker, **_recording(settings))
-        self.calls.use(self.call_services)
-        self.sip.let_dial([*_queues(bundle), *_queues(before)])  # calls under way go by the bundle that they began with
+        applied = self.follower.applied(settings)
+        await self.editions.reload(lambda release: under_release(settings, release), _recording(applied))
         self.sip.let_in(settings.sip_settings())
 
     async def drain(self, seconds: float) -> None:
@@ -216,6 +216,9 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         progress("reading the bundle")
+        releases = open_releases(settings, stack)
+        configured, release = settings, await starting_release(settings, releases)
+        settings = under_release(settings, release)
         bundle = load_bundle(settings.bundle)
         health = listen(settings.health.host, settings.health.port, setting="health")
         stack.callback(health.close)
@@ -224,7 +227,7 @@ async def open_service(
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         traces = Traces(settings.sip.trace)
-        session = shared.session(engines.understanding, (*sinks, traces.noted))
+        session = replace(shared.session(engines.understanding, (*sinks, traces.noted)), release=release)
         load = LoadMeter(settings.limits.load)
         call_services = replace(_call_services(settings, session, engines, stores, shared.identity), load=load)
         calls = CallServer(call_services)
@@ -235,6 +238,10 @@ async def open_service(
         sip.let_dial(_queues(bundle))
         call_services = replace(call_services, bridging=_bridging(settings, sip, clock))
         calls.use(call_services)
+        editions = CallEditions(
+            calls, callbacks, call_services, lambda bundles: sip.let_dial([each for one in bundles for each in _queues(one)])
+        )
+        follower = ReleaseFollower(process, configured, releases, stores.shared, editions, began_with=release, clock=clock)
         lost = LostCalls(stores.live, stores.records, metrics)
         lost.start()
         stack.push_async_callback(lost.close)
@@ -275,12 +282,19 @@ async def open_service(
             await asyncio.gather(callbacks.count(), look())
             return metrics.render()
 
+        parts.append(Part("release", lambda: follower.trouble or None))
+        await follower.start()
+        stack.push_async_callback(follower.close)
         state = ServiceState()
-        app = health_app(parts, figures, lambda: {"bundle": callbacks.bundle.version, **asdict(state)}, trace_routes(traces))
+
+        def running() -> dict[str, object]:
+            return {"bundle": callbacks.bundle.version, "release": follower.live, **asdict(state)}
+
+        app = health_app(parts, figures, running, trace_routes(traces))
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
-        yield Service(settings, stores, call_services, calls, endpoints, sip, callbacks, address, state, parts)
+        yield Service(configured, stores, editions, follower, calls, endpoints, sip, callbacks, address, state, parts)
 
 
 class _Recording(TypedDict):

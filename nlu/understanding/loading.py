@@ -46,6 +46,12 @@ def load(
     return classifier
 
 
+def trained(pack: Pack, languages: Sequence[str], *, cache: Path | None = None, semantic: bool | None = None) -> bool:
+    """Whether `load` would find the models of all these languages. Raises PackError, SemanticMissing."""
+    trainer = Trainer(pack, tuple(languages), find_encoder(semantic), cache or default_cache(), TrainingConfig())
+    return all(trainer.has(lang) for lang in languages)
+
+
 def find_encoder(semantic: bool | None) -> SentenceEncoder | None:
     """The encoder as wanted (see `load`). Raises SemanticMissing when it is demanded and not installed."""
     found = None if semantic is False else encoder()
@@ -72,6 +78,10 @@ class Trainer:
             found |= self._train(missing, progress or (lambda _share, _what: None))
         return {lang: found[lang] for lang in self.languages}
 
+    def has(self, lang: str) -> bool:
+        """Whether the model of this language is in the cache."""
+        return self._folder(lang).is_dir()
+
     def version(self, lang: str) -> str:
         """The name of this language's model."""
         return model_version([self.pack.digest(lang)], self.config, self.encoder is not None)
@@ -80,7 +90,7 @@ class Trainer:
         return self.cache / f"{lang}-{self.version(lang)}"
 
     def _stored(self, lang: str) -> Model | None:
-        if not self._folder(lang).is_dir():
+        if not self.has(lang):
             return None
         try:
             return read(self._folder(lang))

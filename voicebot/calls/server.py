@@ -103,6 +103,7 @@ class CallServer:
 
     def __init__(self, services: CallServices) -> None:
         self._services = services
+        self._services_of: Callable[[Caller], CallServices] | None = None
         self._live: set[ServedCall] = set()
 
     def __len__(self) -> int:
@@ -113,9 +114,11 @@ class CallServer:
         """Callers who are with an agent through this process."""
         return sum(call.with_agent for call in self._live)
 
-    def use(self, services: CallServices) -> None:
-        """Serve calls that begin from now on with these; calls under way keep theirs."""
-        self._services = services
+    def use(self, services: CallServices, services_of: Callable[[Caller], CallServices] | None = None) -> None:
+        """Serve calls that begin from now on with these, or with what `services_of` gives each caller; calls under way keep
+        theirs.
+        """
+        self._services, self._services_of = services, services_of
 
     async def serve(self, leg: Leg, identify: Identify) -> None:
         """One call, from ringing to its record. Never raises but when cancelled."""
@@ -153,6 +156,8 @@ class CallServer:
 
     async def _serve(self, call_id: str, leg: Leg, caller: Caller) -> None:
         services, level = self._services, self._load()
+        if self._services_of is not None:
+            services = self._services_of(caller)
         if level is not LoadLevel.NORMAL:
             services = replace(services, recognisers={})
         call = ServedCall(call_id, leg, caller, services)

@@ -19,6 +19,7 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import AuditTrail
 from voicebot.metrics.registry import Metrics
+from voicebot.releases.store import Releases
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
 
@@ -43,6 +44,9 @@ class ConsoleParts:
     """Chats that were handed over; None where agents take none."""
     bundle: Callable[[], Bundle]
     """In force now."""
+    releases: Releases
+    live: Callable[[], str]
+    """The release in force; "" for the configuration's own bundle."""
     calls_health: Callable[[], Awaitable[dict[str, Any]]]
     """How the calls' process says it is; {} when it does not answer."""
     metrics: Metrics

@@ -24,7 +24,6 @@ from voicebot.config.settings import Settings
 from voicebot.console.app import build_console
 from voicebot.console.parts import ConsoleParts
 from voicebot.figures.rollup import RollUp
-from voicebot.handoff.callback_service import CallbackService
 from voicebot.health.asked import told_health
 from voicebot.health.kept import Kept
 from voicebot.health.report import Part
@@ -32,11 +31,15 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
+from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
+from voicebot.releases.placing import under_release
+from voicebot.releases.pointer import Arm
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
 from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
+from voicebot.web.editions import ChatEditions
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +53,14 @@ class ConsoleService:
 
     parts: ConsoleParts
     address: tuple[str, int]
-    callbacks: CallbackService
+    editions: ChatEditions
+    follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
         """Show this bundle from now on. It was checked by the calls' process."""
-        self.callbacks.use(await asyncio.to_thread(load_bundle, settings.bundle))
+        applied, live = self.follower.applied(settings), self.follower.live
+        await self.editions.load(live, applied)
+        self.editions.use((Arm(live),))
 
     async def drain(self, seconds: float) -> None:
         """Nothing of a caller's is under way here."""
@@ -124,6 +130,9 @@ async def open_console(
         stack.callback(pages.close)
         console = settings.console
         tls = tls_context(console.tls, setting="console.tls") if console.tls else None
+        releases = open_releases(settings, stack)
+        configured, release = settings, await starting_release(settings, releases)
+        settings = under_release(settings, release)
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="console", clock=clock)
         engine = open_engine(settings.database_url)
@@ -140,8 +149,14 @@ async def open_console(
         stack.push_async_callback(logging_in.aclose)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
+        editions = ChatEditions(None, shared.callbacks, release, bundle)
+        follower = ReleaseFollower(
+            "console", configured, releases, shared.stores.shared, editions, began_with=release, clock=clock
+        )
         parts = ConsoleParts(
-            settings=settings,
+            settings=configured,
+            releases=releases,
+            live=lambda: follower.live,
             chats=await _chats(settings, shared, stack),
             stores=shared.stores,
             engine=engine,
@@ -161,10 +176,12 @@ async def open_console(
         def refused(reason: str) -> None:
             metrics.count("voicebot_http_refused_total", reason=reason)
 
+        await follower.start()
+        stack.push_async_callback(follower.close)
         health: list[Part] = [*store_parts(shared.stores), shared.identity.part]
         app = build_console(parts, health, health_kept_s=KEPT_S, refused=refused)
         refreshing = asyncio.create_task(_keep_rolled_up(parts), name="roll-ups")
         stack.push_async_callback(cancelled, refreshing)
         server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
         stack.push_async_callback(server.close)
-        yield ConsoleService(parts, (console.host, server.port), shared.callbacks)
+        yield ConsoleService(parts, (console.host, server.port), editions, follower)

@@ -103,6 +103,8 @@ class SessionServices:
     """Asks the apps of customers for proof; None where there is none to ask."""
     sinks: Sequence[JournalSink] = ()
     """Told of every line of every journal."""
+    release: str = ""
+    """That they go by; "" for the configuration's own bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Session:
                 number=caller.number,
                 segment=caller.segment.value,
                 bundle_version=self._services.bundle.version,
+                release=self._services.release,
             ),
             channel=self._channel.name,
         )
@@ -310,6 +313,7 @@ class Session:
             caller=self.caller,
             line=self.line,
             bundle_version=self._services.bundle.version,
+            release=self._services.release,
             recording=recording,
             channel=self._channel.name,
         )

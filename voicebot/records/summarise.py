@@ -23,6 +23,7 @@ def summarise(
     caller: Caller,
     line: str,
     bundle_version: str,
+    release: str = "",
     recording: Path | None = None,
     channel: str = "voice",
 ) -> CallSummary:
@@ -51,6 +52,7 @@ def summarise(
         seconds_to_steer=hand_off.get("t"),
         response_ms=tuple(line["response_ms"] for line in journal.lines if line.get("kind") == "latency"),
         bundle_version=bundle_version,
+        release=release,
         model=heard.get("understanding", {}).get("model", ""),
         recording=str(recording) if recording is not None else None,
         handoff_ref=notes[-1].get("ref") if notes else None,

@@ -96,6 +96,13 @@ def load_understander(settings: NluSettings, languages: Sequence[str]) -> Classi
     return nlu.load(Pack(settings.pack or BANK_PACK), languages, cache=settings.cache_dir, semantic=settings.semantic)
 
 
+def trained(settings: NluSettings, languages: Sequence[str]) -> bool:
+    """Whether the models are in the cache, so that loading trains nothing. Raises PackError."""
+    from nlu.understanding.loading import trained as has_models
+
+    return has_models(Pack(settings.pack or BANK_PACK), languages, cache=settings.cache_dir, semantic=settings.semantic)
+
+
 def load_understanding(settings: NluSettings, languages: Sequence[str]) -> UnderstandingService:
     """Understanding as configured. Raises PackError.
 

@@ -38,6 +38,9 @@ from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
+from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
+from voicebot.releases.placing import under_release
+from voicebot.releases.pointer import Arm
 from voicebot.shared_services import open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
@@ -46,6 +49,7 @@ from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
+from voicebot.web.editions import ChatEditions
 
 log = structlog.get_logger(__name__)
 
@@ -90,16 +94,15 @@ class WebService:
     chat: ChatServer | None
     callbacks: CallbackService
     identity: Identity
+    editions: ChatEditions
+    follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
-        bundle = await asyncio.to_thread(load_bundle, settings.bundle)
-        if self.chat is not None:
-            understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
-            services = self.chat.services
-            self.chat.services = replace(services, session=replace(services.session, bundle=bundle, understanding=understanding))
-        self.callbacks.use(bundle)
-        log.info("reloaded", bundle=bundle.version)
+        applied, live = self.follower.applied(settings), self.follower.live
+        await self.editions.load(live, applied)
+        self.editions.use((Arm(live),))
+        log.info("reloaded", bundle=self.callbacks.bundle.version)
 
     async def drain(self, seconds: float) -> None:
         """Take no new chats and let those under way end, for so long at most; whoever is left is told and put through."""
@@ -127,6 +130,9 @@ async def open_web(
         sockets = listeners or open_listeners(settings)
         stack.callback(sockets.close)
         tls = tls_context(settings.web.tls) if settings.web.tls else None
+        releases = open_releases(settings, stack)
+        configured, release = settings, await starting_release(settings, releases)
+        settings = under_release(settings, release)
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="web", clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
@@ -144,7 +150,11 @@ async def open_web(
                 understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
                 stack.push_async_callback(understanding.close)
             talks = await open_talks(settings.web.chat, stores, relay, metrics, stack, clock)
-            chat = _chat(settings, shared.session(understanding, sinks), talks)
+            chat = _chat(settings, replace(shared.session(understanding, sinks), release=release), talks)
+        editions = ChatEditions(chat, callbacks, release, bundle)
+        follower = ReleaseFollower("web", configured, releases, stores.shared, editions, began_with=release, clock=clock)
+        await follower.start()
+        stack.push_async_callback(follower.close)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
         # anybody may ask for the health: the calls' process must not be asked as often
@@ -163,7 +173,12 @@ async def open_web(
             bundle=lambda: callbacks.bundle,
             metrics=metrics,
             clock=clock,
-            health=[*store_parts(stores), shared.identity.part, Part("calls", calls_trouble, needed=True)],
+            health=[
+                *store_parts(stores),
+                shared.identity.part,
+                Part("release", lambda: follower.trouble or None),
+                Part("calls", calls_trouble, needed=True),
+            ],
             health_kept_s=KEPT_S,
             calls_metrics=calls_metrics,
             identity=shared.identity,
@@ -182,7 +197,7 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity)
+        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity, editions, follower)
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from voicebot.console.pages import (
     one_call,
     people,
     person,
+    releases,
     review,
     switches,
     texts,
@@ -20,7 +21,7 @@ from voicebot.console.pages import (
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
-_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, figures, people, person, audit)
+_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, releases, figures, people, person, audit)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:

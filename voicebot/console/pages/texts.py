@@ -8,15 +8,24 @@ from datetime import date, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from dialogs.authoring.prompt_editing import change_text
 from dialogs.authoring.prompt_list import Gap, PromptEntry, Status, gaps, inventory
-from voicebot.accounts.roles import READERS
+from dialogs.authoring.said_in import said_in
+from dialogs.data.bundle import Bundle
+from dialogs.data.errors import BundleError
+from dialogs.data.prompts import PromptSpec
+from voicebot.accounts.roles import READERS, Role
+from voicebot.console.pages.releases import drafts_of
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Pages, View
+from voicebot.console.routing import Form, Pages, View
 from voicebot.figures.reading import Period, read
+from voicebot.releases.errors import ReleaseError
 
 _SOON = timedelta(days=30)
 _GAPS_OF = timedelta(days=28)
 _MOST_GAPS = 30
+WRITERS = frozenset({Role.TUNER, Role.COMPLIANCE, Role.SUPERVISOR})
+"""Who may write another wording; somebody else approves it."""
 
 
 def in_order(entries: list[PromptEntry], today: date) -> list[PromptEntry]:
@@ -33,6 +42,7 @@ def in_order(entries: list[PromptEntry], today: date) -> list[PromptEntry]:
 def pages(parts: ConsoleParts) -> Pages:
     """The list, and each recording."""
     found = Pages()
+    drafts = drafts_of(parts)
 
     def unanswered(today: date) -> list[Gap] | None:
         try:
@@ -63,6 +73,57 @@ def pages(parts: ConsoleParts) -> Pages:
             query=dict(view.query),
             gaps=await asyncio.to_thread(unanswered, today),
         )
+
+    def found_text(view: View) -> tuple[Bundle, PromptSpec] | None:
+        bundle = parts.bundle()
+        file = bundle.prompts.files.get(view.path["language"])
+        spec = file.prompts.get(view.path["prompt"]) if file is not None else None
+        return (bundle, spec) if spec is not None else None
+
+    @found.get("/texts/{language}/{prompt}", roles=READERS)
+    async def one(view: View) -> Response:
+        return await show_one(view)
+
+    async def show_one(
+        view: View,
+        *,
+        status: int = 200,
+        problem: str = "",
+    ) -> Response:
+        text = found_text(view)
+        if text is None:
+            return PlainTextResponse("no such text", 404)
+        bundle, spec = text
+        return view.show(
+            "text.html",
+            status=status,
+            problem=problem,
+            language=view.path["language"],
+            prompt=view.path["prompt"],
+            spec=spec,
+            wanted=view.form,
+            said_in=said_in(bundle, view.path["prompt"]),
+            may_change=view.may(*WRITERS),
+        )
+
+    @found.post("/texts/{language}/{prompt}", roles=WRITERS)
+    async def change(view: View) -> Response:
+        """Into the draft; callers hear it when it was approved and published."""
+        language, prompt = view.path["language"], view.path["prompt"]
+        if not view.form.get("text"):
+            return await show_one(view, status=422, problem=view.t("texts.no_text"))
+        try:
+            await asyncio.to_thread(keep, language, prompt, view.form, view.user.name)
+        except BundleError as error:
+            return await show_one(view, status=422, problem="; ".join(f"{each.what}. {each.fix}" for each in error.problems))
+        except (ReleaseError, OSError) as error:
+            return await show_one(view, status=422, problem=str(error))
+        await parts.audit.note("text.changed", who=view.user.name, prompt=prompt, language=language)
+        return view.go("/releases", "texts.in_draft")
+
+    def keep(language: str, prompt: str, form: Form, who: str) -> None:
+        change_text(drafts.begin().bundle, language, prompt, form.get("text"), form.get("chat"))
+        drafts.note(who, f"{language} {prompt}")
 
     @found.get("/texts/{language}/{prompt}/recording", roles=READERS)
     async def recording(view: View) -> Response:

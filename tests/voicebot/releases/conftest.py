@@ -1,0 +1,8 @@
+"""Releases are kept in a real database."""
+
+from __future__ import annotations
+
+from tests.voicebot.records.servers import database_url, engine, postgres
+from tests.voicebot.state.servers import other, server, shared
+
+__all__ = ["database_url", "engine", "other", "postgres", "server", "shared"]

@@ -1,0 +1,86 @@
+"""A draft begins as a copy of what is live, knows who changed it, and is never proposed on top of something else."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from dialogs.authoring.prompt_editing import change_text
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from tests.nlu.tools_pack import write_pack
+from voicebot.releases.approvals import Kind
+from voicebot.releases.drafts import Drafts, Folders
+from voicebot.releases.errors import ReleaseError
+from voicebot.releases.store import Releases
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Folders:
+    shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    return Folders(tmp_path / "bundle", write_pack(tmp_path / "pack"))
+
+
+@pytest.fixture
+def drafts(tmp_path: Path, engine: Engine, live: Folders) -> Drafts:
+    return Drafts(tmp_path / "drafts", Releases(engine), lambda: live, lambda: NOW)
+
+
+def reword(folders: Folders, prompt: str, text: str) -> None:
+    change_text(folders.bundle, "pl", prompt, text)
+
+
+def test_a_changed_text_is_proposed_with_all_who_changed_anything(drafts: Drafts, engine: Engine) -> None:
+    assert not drafts.begun
+    with pytest.raises(ReleaseError, match="nothing differs"):
+        drafts.propose("tola", "for clarity")
+    reword(drafts.begin(), "ask_matter", "W czym możemy pomóc?")
+    drafts.note("cora", "pl ask_matter")
+    assert drafts.differs().paths == ("bundle/prompts/pl.yml",)
+    with pytest.raises(ReleaseError, match="what the change is for"):
+        drafts.propose("tola", "")
+    proposal = Releases(engine).proposal(drafts.propose("tola", "for clarity"))
+    assert proposal is not None
+    assert (proposal.authors, proposal.by, proposal.needed) == (("cora", "tola"), "tola", (Kind.TEXTS,))
+
+
+def test_begun_again_it_is_still_there(drafts: Drafts) -> None:
+    reword(drafts.begin(), "ask_matter", "W czym możemy pomóc?")
+    drafts.begin()
+    assert drafts.differs()
+
+
+def test_another_release_went_live_meanwhile(drafts: Drafts, live: Folders) -> None:
+    """What the draft did not touch comes from there; a file that both changed is settled by a person."""
+    reword(drafts.begin(), "ask_matter", "W czym możemy pomóc?")
+    routes = live.bundle / "routes.yml"
+    routes.write_text(routes.read_text() + "# changed\n")
+    assert drafts.behind()
+    with pytest.raises(ReleaseError, match="renew the draft"):
+        drafts.propose("tola", "for clarity")
+    assert drafts.renew().conflicts == ()
+    assert not drafts.behind()
+    assert (drafts.folders.bundle / "routes.yml").read_text().endswith("# changed\n")
+    assert drafts.differs().paths == ("bundle/prompts/pl.yml",)
+    reword(live, "ask_matter", "Słucham?")
+    before = (drafts.folders.bundle / "prompts" / "pl.yml").read_text()
+    assert drafts.renew().conflicts == ("bundle/prompts/pl.yml",)
+    assert drafts.behind()
+    assert (drafts.folders.bundle / "prompts" / "pl.yml").read_text() == before, "nothing is lost"
+
+
+def test_a_release_comes_out_of_the_database_as_it_went_in(drafts: Drafts, engine: Engine, live: Folders, tmp_path: Path) -> None:
+    releases = Releases(engine)
+    contents, where = live.contents()
+    release = releases.put(contents, where, NOW)
+    folder = releases.unpack(release, tmp_path / "releases")
+    assert releases.unpack(release, tmp_path / "releases") == folder
+    assert Folders(folder / "bundle", folder / "nlu").contents()[0] == contents
+    with pytest.raises(ReleaseError, match="not in the database"):
+        releases.unpack("0" * 64, tmp_path / "releases")
+    assert sorted(path.name for path in (tmp_path / "releases").iterdir()) == [release]

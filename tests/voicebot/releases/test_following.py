@@ -1,0 +1,207 @@
+"""A process goes where the pointer points, whichever store tells it, and keeps what it has when a release is broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from tests.voicebot.endpoints.looking import until
+from tests.voicebot.state.servers import StateServer
+from voicebot.config.settings import Settings
+from voicebot.records.engine import open_engine
+from voicebot.releases import following
+from voicebot.releases.contents import contents_of, read_contents
+from voicebot.releases.following import ReleaseFollower, announce, from_text, starting_release, to_text
+from voicebot.releases.placing import last_release, releases_folder, remember_last
+from voicebot.releases.pointer import Arm, Pointer, Stage, arm_of
+from voicebot.releases.store import Releases
+from voicebot.state.shared import SharedState
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+class Recorded:
+    """Editions that only remember; a release named in `broken` cannot be loaded, one in `slow` waits."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.used: list[tuple[str, ...]] = []
+        self.kept: set[str] = set()
+        self.broken: set[str] = set()
+        self.slow = asyncio.Event()
+        self.slow.set()
+
+    async def load(self, release: str, settings: Settings) -> None:
+        await self.slow.wait()
+        if release in self.broken:
+            raise ValueError("no queue of that name")
+        self.loaded.append(release)
+
+    def use(self, arms: Sequence[Arm]) -> None:
+        self.used.append(tuple(arm.release for arm in arms))
+
+    def keep(self, releases: Collection[str]) -> None:
+        self.kept = set(releases)
+
+
+@pytest.fixture
+def made(engine: Engine, tmp_path: Path) -> list[str]:
+    """Two small releases."""
+    releases, ids = Releases(engine), []
+    for text in ("one", "two"):
+        folder = tmp_path / text
+        folder.mkdir()
+        (folder / "flow.yml").write_text(text)
+        ids.append(releases.put(*read_contents({"bundle": folder}), NOW))
+    return ids
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.model_validate({"state": {"data_dir": str(tmp_path / "data")}})
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("LOOK_EVERY_S", 0.05), ("_DATABASE_EVERY_S", 0.2), ("_TRY_AGAIN_S", 0.2)):
+        monkeypatch.setattr(following, name, seconds)
+
+
+@pytest.fixture
+async def editions() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+async def follower(settings: Settings, engine: Engine, shared: SharedState, editions: Recorded) -> AsyncIterator[ReleaseFollower]:
+    found = ReleaseFollower("calls", settings, Releases(engine), shared, editions, began_with="", clock=lambda: datetime.now(UTC))
+    await found.start()
+    yield found
+    await found.close()
+
+
+async def order(engine: Engine, stage: Stage, *releases: str) -> Pointer:
+    arms = [Arm(each, 1 / len(releases)) for each in releases]
+    return await asyncio.to_thread(lambda: Releases(engine).order(stage, arms, who="sam", why="test", at=NOW))
+
+
+async def test_prepared_first_then_switched_to_and_back(
+    follower: ReleaseFollower, engine: Engine, editions: Recorded, made: list[str], settings: Settings
+) -> None:
+    """By the database alone: nobody announced anything."""
+    await order(engine, Stage.PREPARE, made[0])
+    await until(lambda: editions.loaded == [made[0]])
+    assert editions.used == []
+    (process,) = Releases(engine).processes(datetime.now(UTC))
+    assert process.live == ""
+    await until(lambda: made[0] in Releases(engine).processes(datetime.now(UTC))[0].loaded)
+    assert (releases_folder(settings) / made[0] / "bundle" / "flow.yml").read_text() == "one"
+    await order(engine, Stage.LIVE, made[0])
+    await until(lambda: editions.used == [(made[0],)])
+    assert editions.kept == {"", made[0]}, "the one before stays, to go back to"
+    assert last_release(settings) == made[0]
+    await order(engine, Stage.LIVE, "")
+    await until(lambda: editions.used == [(made[0],), ("",)])
+    assert editions.loaded == [made[0]], "nothing was loaded to go back"
+
+
+async def test_what_is_announced_holds_at_once_also_with_the_database_away(
+    follower: ReleaseFollower,
+    engine: Engine,
+    shared: SharedState,
+    editions: Recorded,
+    made: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await order(engine, Stage.PREPARE, made[0])
+    await until(lambda: editions.loaded == [made[0]])
+    monkeypatch.setattr(following, "_DATABASE_EVERY_S", 3600)
+    await follower.look()
+    pointer = await order(engine, Stage.LIVE, made[0])
+    assert await announce(shared, pointer)
+    await until(lambda: follower.live == made[0])
+
+
+async def test_the_database_suffices_when_the_state_server_is_away(
+    follower: ReleaseFollower, engine: Engine, server: StateServer, shared: SharedState, editions: Recorded, made: list[str]
+) -> None:
+    server.kill()
+    pointer = await order(engine, Stage.LIVE, made[0])
+    assert not await announce(shared, pointer)
+    await until(lambda: editions.used == [(made[0],)])
+
+
+async def test_a_broken_release_changes_nothing_is_told_and_can_be_left(
+    follower: ReleaseFollower, engine: Engine, editions: Recorded, made: list[str]
+) -> None:
+    editions.broken.add(made[0])
+    await order(engine, Stage.LIVE, made[0])
+    await until(lambda: "no queue of that name" in follower.trouble)
+    assert (follower.live, editions.used) == ("", [])
+    await until(lambda: "no queue of that name" in Releases(engine).processes(datetime.now(UTC))[0].trouble)
+    await order(engine, Stage.LIVE, made[1])
+    await until(lambda: follower.live == made[1])
+    assert follower.trouble == ""
+
+
+async def test_going_back_does_not_wait_for_a_release_that_is_still_loading(
+    follower: ReleaseFollower, engine: Engine, editions: Recorded, made: list[str]
+) -> None:
+    await order(engine, Stage.LIVE, made[0])
+    await until(lambda: follower.live == made[0])
+    editions.slow.clear()
+    await order(engine, Stage.LIVE, made[1])
+    await until(lambda: follower._loading is not None and not follower._loading.done())
+    await order(engine, Stage.LIVE, "")
+    await until(lambda: follower.live == "")
+    editions.slow.set()
+    await until(lambda: made[1] in editions.loaded)
+    await follower.look()
+    assert follower.live == "", "what was ordered last"
+
+
+async def test_a_process_begins_with_what_is_live_and_without_a_database_with_the_last_one(
+    engine: Engine, settings: Settings, made: list[str], tmp_path: Path
+) -> None:
+    """A release whose bundle cannot be loaded is not begun with: a process must come up."""
+    assert await starting_release(settings, Releases(engine)) == ""
+    await order(engine, Stage.LIVE, made[0])
+    assert await starting_release(settings, Releases(engine)) == "", "it is no bundle"
+    real = read_contents({"bundle": DEFAULT_BUNDLE})
+    release = Releases(engine).put(*real, NOW)
+    await order(engine, Stage.LIVE, release)
+    assert await starting_release(settings, Releases(engine)) == release
+    remember_last(settings, release)
+    broken = Releases(open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none"))
+    assert await starting_release(settings, broken) == release
+
+
+def test_callers_stay_in_their_arm_and_the_shares_hold() -> None:
+    """Also when the share grows: nobody who has the new release goes back to the old one."""
+    callers = [f"+4860{number:07}" for number in range(2000)]
+    few = [Arm("old", 0.9), Arm("new", 0.1)]
+    many = [Arm("old", 0.5), Arm("new", 0.5)]
+    first = {caller: arm_of(few, caller) for caller in callers}
+    later = {caller: arm_of(many, caller) for caller in callers}
+    assert 140 < sum(arm == "new" for arm in first.values()) < 260
+    assert 900 < sum(arm == "new" for arm in later.values()) < 1100
+    assert all(later[caller] == "new" for caller in callers if first[caller] == "new")
+    assert arm_of(few, "") == "old"
+
+
+def test_an_order_travels_whole_and_nonsense_is_no_order() -> None:
+    pointer = Pointer(7, Stage.LIVE, (Arm("a", 0.25), Arm("", 0.75)), "sam", "z powodu", NOW)
+    assert from_text(to_text(pointer)) == pointer
+    for text in ("", "{}", "[]", '{"seq": 1, "arms": []}', '{"seq": "x", "arms": [["a", 1]], "stage": "live"}'):
+        with pytest.raises(ValueError):  # noqa: PT011 - any will do
+            from_text(text)
+
+
+def test_an_empty_release_has_an_id() -> None:
+    assert len(contents_of([]).id) == 64

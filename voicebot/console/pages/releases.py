@@ -1,0 +1,233 @@
+"""Releases: the draft, proposals with their checks and approvals, publishing in two steps, roll-back, history."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.responses import PlainTextResponse, Response
+
+from audio.synthesis import wav_of
+from dialogs.data.errors import BundleError
+from dialogs.data.prompts import PLACE
+from voicebot.accounts.roles import Role
+from voicebot.console.parts import ConsoleParts
+from voicebot.console.routing import Pages, View
+from voicebot.prompts.voices import spoken, voices_of
+from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
+from voicebot.releases.checking import PROGRESS, check_apart
+from voicebot.releases.contents import Contents
+from voicebot.releases.drafts import Drafts
+from voicebot.releases.errors import ReleaseError
+from voicebot.releases.placing import drafts_folder, folders_of, under_release
+from voicebot.releases.pointer import Stage
+from voicebot.releases.publishing import Publishing
+from voicebot.releases.reading import changes, text_in
+from voicebot.releases.store import Proposal, State
+
+SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
+PUBLISHERS = frozenset({Role.SUPERVISOR})
+_HISTORY = 30
+_LONGEST_NOTE = 500
+
+
+def drafts_of(parts: ConsoleParts) -> Drafts:
+    """The draft of this console."""
+    return Drafts(
+        drafts_folder(parts.settings),
+        parts.releases,
+        lambda: folders_of(under_release(parts.settings, parts.live())),
+        parts.clock,
+    )
+
+
+def pages(parts: ConsoleParts) -> Pages:
+    """The overview, one proposal, and what their forms do."""
+    found = Pages()
+    releases, drafts = parts.releases, drafts_of(parts)
+    publishing = Publishing(
+        releases, drafts, parts.stores.shared, lambda: folders_of(under_release(parts.settings, parts.live())), parts.clock
+    )
+    checking: set[asyncio.Task[None]] = set()
+
+    def have_checked(seq: int) -> None:
+        """The checks run on while pages are read; what they find is in the database."""
+        task = asyncio.create_task(check_apart(under_release(parts.settings, parts.live()), seq), name=f"checks-{seq}")
+        checking.add(task)
+        task.add_done_callback(checking.discard)
+
+    # ------------------------------------------------------------------ the overview
+
+    @found.get("/releases", roles=SEERS, nav="nav.releases", order=45)
+    async def overview(view: View) -> Response:
+        return await show(view)
+
+    async def show(view: View, *, status: int = 200, problem: str = "") -> Response:
+        newest, live = await asyncio.to_thread(releases.newest), await asyncio.to_thread(releases.live)
+        preparing = newest if newest is not None and newest.stage is Stage.PREPARE else None
+        order = preparing or live
+        return view.show(
+            "releases.html",
+            status=status,
+            problem=problem,
+            live=live,
+            preparing=preparing,
+            readiness=await asyncio.to_thread(publishing.readiness, order) if order is not None else None,
+            processes=await asyncio.to_thread(releases.processes, parts.clock()),
+            here=parts.live(),
+            begun=drafts.begun,
+            draft=await asyncio.to_thread(drafts.changes),
+            differs=await asyncio.to_thread(drafts.differs),
+            behind=await asyncio.to_thread(drafts.behind),
+            proposals=await asyncio.to_thread(releases.proposals, _HISTORY),
+            history=await asyncio.to_thread(releases.history, _HISTORY),
+            may_publish=view.may(*PUBLISHERS),
+        )
+
+    @found.post("/releases", roles=SEERS)
+    async def change(view: View) -> Response:
+        try:
+            match view.form.get("do"):
+                case "propose":
+                    seq = await asyncio.to_thread(drafts.propose, view.user.name, view.form.get("note")[:_LONGEST_NOTE])
+                    await parts.audit.note("release.proposed", who=view.user.name, proposal=seq)
+                    have_checked(seq)
+                    return view.go(f"/releases/{seq}", "releases.proposed")
+                case "renew":
+                    renewed = await asyncio.to_thread(drafts.renew)
+                    if renewed.conflicts:
+                        return await show(
+                            view, status=409, problem=view.t("releases.conflicts", files=", ".join(renewed.conflicts))
+                        )
+                    return view.go("/releases", "releases.renewed")
+                case "drop":
+                    await asyncio.to_thread(drafts.drop)
+                    await parts.audit.note("release.draft_dropped", who=view.user.name)
+                    return view.go("/releases", "releases.dropped")
+        except (ReleaseError, OSError) as error:
+            return await show(view, status=422, problem=str(error))
+        return await show(view, status=422, problem=view.t("problem.not_found"))
+
+    @found.post("/releases/back", roles=PUBLISHERS)
+    async def back(view: View) -> Response:
+        try:
+            pointer = await publishing.back(view.user.name, view.form.get("why")[:_LONGEST_NOTE])
+        except ReleaseError as error:
+            return await show(view, status=422, problem=str(error))
+        await parts.audit.note("release.back", who=view.user.name, release=pointer.release, why=pointer.why)
+        return view.go("/releases", "releases.is_back")
+
+    # ------------------------------------------------------------------ one proposal
+
+    @found.get("/releases/{seq}", roles=SEERS)
+    async def one(view: View) -> Response:
+        return await show_one(view)
+
+    async def show_one(view: View, *, status: int = 200, problem: str = "") -> Response:
+        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        if proposal is None:
+            return await show(view, status=404, problem=view.t("problem.not_found"))
+        base = await asyncio.to_thread(releases.contents, proposal.base)
+        contents = await asyncio.to_thread(releases.contents, proposal.contents)
+        try:
+            differs = await asyncio.to_thread(changes, releases, base or Contents(()), contents or Contents(()))
+        except BundleError as error:
+            differs, problem = None, problem or str(error)
+        found_so_far = await asyncio.to_thread(releases.checks, proposal.seq)
+        newest = await asyncio.to_thread(releases.newest)
+        prepared = newest is not None and proposal.final is not None and proposal.final in newest.releases
+        return view.show(
+            "release.html",
+            status=status,
+            problem=problem,
+            proposal=proposal,
+            open=proposal.state is State.OPEN,
+            changes=differs,
+            checks=[each for each in found_so_far if each.name != PROGRESS],
+            progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
+            approvers=APPROVERS,
+            refusals={kind: refusal(proposal.asked, kind, view.user.name, view.user.roles) for kind in proposal.needed},
+            prepared=newest if prepared else None,
+            readiness=await asyncio.to_thread(publishing.readiness, newest) if prepared and newest is not None else None,
+            may_publish=view.may(*PUBLISHERS),
+        )
+
+    @found.get("/releases/{seq}/heard/{language}/{prompt}", roles=SEERS)
+    async def heard(view: View) -> Response:
+        """The new text as the bank's own voice says it; values that change from call to call are left out."""
+        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        language, prompt = view.path["language"], view.path["prompt"]
+        contents = await asyncio.to_thread(releases.contents, proposal.contents) if proposal is not None else None
+        spec = await asyncio.to_thread(text_in, releases, contents, language, prompt) if contents is not None else None
+        if spec is None:
+            return PlainTextResponse("no text", 404)
+        sound = await spoken(PLACE.sub("…", spec.text), voices_of(language, parts.settings))
+        if sound is None:
+            return PlainTextResponse("no voice", 503)
+        return Response(wav_of(sound), media_type="audio/wav")
+
+    @found.post("/releases/{seq}", roles=SEERS)
+    async def act(view: View) -> Response:
+        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        if proposal is None:
+            return await show(view, status=404, problem=view.t("problem.not_found"))
+        try:
+            return await acted(view, proposal)
+        except (ReleaseError, BundleError, OSError) as error:
+            return await show_one(view, status=422, problem=str(error))
+
+    async def acted(view: View, proposal: Proposal) -> Response:
+        who, seq, form = view.user.name, proposal.seq, view.form
+        here = f"/releases/{seq}"
+        do = form.get("do")
+        if do in ("prepare", "switch") and not view.may(*PUBLISHERS):
+            raise ReleaseError(view.t("releases.refused_role"))
+        match do:
+            case "approve":
+                return await approved(view, seq, form.get("kind"))
+            case "send_back" | "withdraw":
+                return await closed(view, proposal, State.SENT_BACK if do == "send_back" else State.WITHDRAWN)
+            case "check":
+                have_checked(seq)
+                return view.go(here, "releases.checking")
+            case "prepare":
+                pointer = await publishing.prepare(seq, who)
+                await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
+                return view.go(here, "releases.is_prepared")
+            case "switch":
+                share = _number(form.get("share", "100"))
+                pointer = await publishing.switch(seq, who, share / 100)
+                await parts.audit.note("release.live", who=who, proposal=seq, release=pointer.arms[-1].release, share=share)
+                return view.go(here, "releases.is_live")
+        raise ReleaseError(view.t("problem.not_found"))
+
+    async def approved(view: View, seq: int, kind: str) -> Response:
+        if kind not in set(Kind):
+            raise ReleaseError(view.t("releases.refused_not_needed"))
+        now = parts.clock()
+        refused = await asyncio.to_thread(releases.approve, seq, Kind(kind), view.user.name, view.user.roles, now)
+        if refused is not None:
+            await parts.audit.note("release.approval_refused", who=view.user.name, proposal=seq, kind=kind, why=refused)
+            raise ReleaseError(view.t(f"releases.refused_{refused}"))
+        await parts.audit.note("release.approved", who=view.user.name, proposal=seq, kind=kind)
+        return view.go(f"/releases/{seq}", "releases.approved")
+
+    async def closed(view: View, proposal: Proposal, state: State) -> Response:
+        """Who approves may send it back, with a word; who has a part in it may withdraw it."""
+        who, why = view.user.name, view.form.get("why")[:_LONGEST_NOTE]
+        mine = who in proposal.asked.authors
+        if state is State.SENT_BACK and (mine or not any(view.may(APPROVERS[kind]) for kind in proposal.needed)):
+            raise ReleaseError(view.t(f"releases.refused_{Refusal.AUTHOR if mine else Refusal.ROLE}"))
+        if state is State.WITHDRAWN and not mine:
+            raise ReleaseError(view.t("releases.not_yours"))
+        if state is State.SENT_BACK and not why:
+            raise ReleaseError(view.t("releases.say_why"))
+        if not await asyncio.to_thread(releases.close, proposal.seq, state, who, why):
+            raise ReleaseError(view.t("releases.refused_closed"))
+        await parts.audit.note(f"release.{state}", who=who, proposal=proposal.seq, why=why)
+        return view.go("/releases", f"releases.is_{state}")
+
+    return found
+
+
+def _number(written: str) -> int:
+    return int(written) if written.isdecimal() and len(written) < 10 else -1

@@ -1,0 +1,311 @@
+"""The checks of a proposal before it may go live, in a process of their own that lets all others go first.
+
+As a program it is that process: `{"settings": …, "proposal": 7}` comes by standard input, what it finds is in the database,
+check by check. The models are trained here, never where calls are, and travel with the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+import nlu
+from dialogs.authoring.prompt_editing import stamp
+from dialogs.data.bundle import Bundle, load_bundle
+from dialogs.data.errors import BundleError
+from dialogs.rehearsal.conversation_test import run_tests
+from nlu.errors import NluError
+from nlu.pack.pack import Pack
+from nlu.pack.rasa_yaml import Example
+from nlu.tools.comparing import Change, Comparison, compare
+from nlu.tools.lint import Level, lint
+from nlu.tools.utterances import UNLABELLED
+from nlu.types import Decision, Understanding
+from nlu.understanding.classifier import Classifier
+from voicebot.config.settings import Settings
+from voicebot.figures.estimates import mcnemar
+from voicebot.logs import configure_logs
+from voicebot.records.engine import open_engine
+from voicebot.records.models import CallRow, UtteranceRow
+from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
+from voicebot.releases.errors import ReleaseError
+from voicebot.releases.store import Check, Checked, Proposal, Releases
+from voicebot.review.models import LabelRow
+from voicebot.review.store import NOT_UNDERSTANDABLE
+
+log = structlog.get_logger(__name__)
+
+PROGRAM = (sys.executable, "-m", "voicebot.releases.checking")
+PROGRESS = "progress"
+"""The check that is none: what is being done."""
+UNNAMED = "-"
+"""Stands for the approver until there is one."""
+_NICE = 15
+_LAST_DAYS = timedelta(days=7)
+_MOST_LINES = 5_000
+_MOST_SHOWN = 50
+_BY_CHANCE = 0.05
+_TELL_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposal as it would be live, beside what is live."""
+
+    bundle: Bundle
+    old: Classifier
+    new: Classifier
+    was_emergency: Callable[[str | None], bool]
+
+
+@dataclass(slots=True)
+class Checks:
+    """One run of all checks."""
+
+    releases: Releases
+    engine: Engine
+    settings: Settings
+    proposal: Proposal
+    folder: Path
+    """For the files of both releases, empty; of this run only."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    failed: list[str] = field(default_factory=list)
+    _told_at: float = 0.0
+
+    def run(self) -> bool:
+        """Do them all; whether all passed. A check that cannot be done has failed, and says why."""
+        final: str | None = None
+        try:
+            final = self._run()
+        except (ReleaseError, BundleError, NluError, OSError) as error:
+            self._found("loads", ok=False, why=str(error))
+        passed = final is not None and not self.failed
+        self.releases.checks_end(self.proposal.seq, Checked.PASSED if passed else Checked.FAILED, final)
+        return passed
+
+    def _run(self) -> str | None:
+        old_folder, new_folder = self.folder / "old", self.folder / "new"
+        for release, folder in ((self.proposal.base, old_folder), (self.proposal.contents, new_folder)):
+            contents = self.releases.contents(release)
+            if contents is None:
+                raise ReleaseError(f"release {release[:12]} is not in the database")
+            self.releases.write(contents, folder)
+        old_bundle = load_bundle(old_folder / BUNDLE)
+        day = old_bundle.calendar.local(self.clock()).date()
+        stamp(new_folder / BUNDLE, old_bundle.prompts.files, author=UNNAMED, approver=UNNAMED, day=day)
+        self._doing("loads", 0.0)
+        bundle = load_bundle(new_folder / BUNDLE)
+        self._found("loads", ok=True, warnings=[str(each) for each in bundle.warnings][:_MOST_SHOWN])
+        pack = Pack(new_folder / PACK)
+        self._lint(pack, bundle)
+        languages = bundle.prompts.languages
+        models = new_folder / MODELS
+        began = self.clock()
+        new = self._trained(pack, languages, models, "models")
+        self._found("models", ok=True, seconds=round((self.clock() - began).total_seconds()))
+        old = self._trained(
+            Pack(old_folder / PACK), languages, self.settings.nlu.cache_dir or old_folder / MODELS, "models of what is live"
+        )
+        candidate = Candidate(bundle, old, new, old_bundle.routes.is_emergency)
+        self._conversations(candidate)
+        self._compared(candidate)
+        contents, where = read_contents({BUNDLE: new_folder / BUNDLE, PACK: new_folder / PACK, MODELS: models})
+        return self.releases.put(contents, where, self.clock())
+
+    def _trained(self, pack: Pack, languages: Sequence[str], cache: Path, what: str) -> Classifier:
+        return nlu.load(
+            pack,
+            languages,
+            cache=cache,
+            semantic=self.settings.nlu.semantic,
+            progress=lambda share, doing: self._doing(f"{what}: {doing}", share),
+        )
+
+    def _lint(self, pack: Pack, bundle: Bundle) -> None:
+        errors, warnings = [], 0
+        for language in bundle.prompts.languages:
+            for complaint in lint(pack, language, partial(self._linting, language)):
+                if complaint.level is Level.ERROR:
+                    place = f"{complaint.path.relative_to(pack.root)}:{complaint.line or ''}"
+                    errors.append(f"{place} {complaint.what}. {complaint.fix}")
+                else:
+                    warnings += 1
+        self._found("lint", ok=not errors, errors=errors[:_MOST_SHOWN], warnings=warnings)
+
+    def _linting(self, language: str, share: float, what: str) -> None:
+        self._doing(f"lint {language}: {what}", share)
+
+    def _conversations(self, candidate: Candidate) -> None:
+        self._doing("conversation tests", 0.0)
+        report = run_tests(candidate.bundle, candidate.new)
+        failures = [f"{each.name} ({each.file}:{each.line}): {each.failures[0]}" for each in report.failed]
+        self._found("conversations", ok=not failures, tests=len(report.results), failures=failures[:_MOST_SHOWN])
+
+    def _compared(self, candidate: Candidate) -> None:
+        """Old and new on the kept-apart labels and on last week's lines; no emergency may be lost in either."""
+        fixed = broken = count = 0
+        kept_apart: list[dict[str, Any]] = []
+        lost: list[dict[str, Any]] = []
+        for language, examples in self._labelled(candidate.bundle.prompts.languages).items():
+            found = self._compare(examples, candidate, language, "kept-apart labels")
+            verdicts = Counter(change.verdict for change in found.changes)
+            fixed, broken, count = fixed + verdicts["fixed"], broken + verdicts["broken"], count + found.count
+            kept_apart += [_told(change) for change in found.changes if change.verdict == "broken"]
+            lost += _lost(found.changes, candidate)
+        chance = mcnemar(fixed, broken)
+        worse = broken > fixed and chance < _BY_CHANCE
+        told = {"lines": count, "fixed": fixed, "broken": broken, "chance": round(chance, 3), "changes": kept_apart[:_MOST_SHOWN]}
+        self._found("kept_apart", ok=not worse, **told)
+        changes: list[dict[str, Any]] = []
+        count = changed = 0
+        for language, examples in self._last_week(candidate.bundle.prompts.languages).items():
+            found = self._compare(examples, candidate, language, "last week's lines")
+            count, changed = count + found.count, changed + len(found.changes)
+            changes += [_told(change) for change in found.changes]
+            lost += _lost(found.changes, candidate)
+        self._found("last_week", ok=None, lines=count, changed=changed, changes=changes[:_MOST_SHOWN])
+        self._found("emergencies", ok=not lost, lost=lost[:_MOST_SHOWN])
+
+    def _compare(self, examples: Sequence[Example], candidate: Candidate, language: str, what: str) -> Comparison:
+        return compare(
+            examples, candidate.old, candidate.new, language, lambda share, _model: self._doing(f"{what} ({language})", share)
+        )
+
+    # ------------------------------------------------------------------ lines
+
+    def _labelled(self, languages: Sequence[str]) -> Mapping[str, list[Example]]:
+        """Lines of the sample, with what people say they were about; the newest label of a line."""
+        labelled = (
+            select(LabelRow)
+            .where(LabelRow.stratum != "", LabelRow.label != NOT_UNDERSTANDABLE)
+            .where(LabelRow.text != "", LabelRow.language.in_(languages))
+            .order_by(LabelRow.seq.desc())
+            .limit(_MOST_LINES)
+        )
+        with Session(self.engine) as session:
+            rows = session.scalars(labelled)
+            newest: dict[tuple[str, int], LabelRow] = {}
+            for row in rows:
+                newest.setdefault((row.call_id, row.position), row)
+            return _by_language((row.language, row.text, row.label) for row in newest.values())
+
+    def _last_week(self, languages: Sequence[str]) -> Mapping[str, list[Example]]:
+        """Different lines of the last seven days, the newest first."""
+        said = (
+            select(UtteranceRow.language, UtteranceRow.text)
+            .join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+            .where(CallRow.started >= self.clock() - _LAST_DAYS, UtteranceRow.text != "", UtteranceRow.language.in_(languages))
+            .order_by(CallRow.started.desc())
+            .limit(_MOST_LINES)
+        )
+        with Session(self.engine) as session:
+            return _by_language(
+                (language, text, UNLABELLED) for language, text in dict.fromkeys(map(tuple, session.execute(said)))
+            )
+
+    # ------------------------------------------------------------------ what is told
+
+    def _found(self, name: str, *, ok: bool | None, **told: Any) -> None:
+        if ok is False:
+            self.failed.append(name)
+        self.releases.keep_check(self.proposal.seq, Check(name, ok, told, self.clock()))
+
+    def _doing(self, what: str, share: float) -> None:
+        if time.monotonic() < self._told_at + _TELL_EVERY_S:
+            return
+        self._told_at = time.monotonic()
+        told = {"doing": what, "share": round(share, 2)}
+        self.releases.keep_check(self.proposal.seq, Check(PROGRESS, None, told, self.clock()))
+
+
+def _by_language(lines: Iterable[tuple[str, str, str]]) -> dict[str, list[Example]]:
+    found: dict[str, list[Example]] = {}
+    for language, text, label in lines:
+        found.setdefault(language, []).append(Example(text, label, Path("records"), 0))
+    return found
+
+
+def _lost(changes: Sequence[Change], candidate: Candidate) -> Iterator[dict[str, Any]]:
+    """An emergency that is heard today and would not be any more; where a person said what it was, that counts."""
+    for change in changes:
+        label = change.example.intent
+        meant = label == UNLABELLED or candidate.bundle.routes.is_emergency(label)
+        heard = candidate.was_emergency(change.old.intent) and change.old.decision is not Decision.REJECT
+        still = candidate.bundle.routes.is_emergency(change.new.intent) and change.new.decision is not Decision.REJECT
+        if meant and heard and not still:
+            yield _told(change)
+
+
+def _told(change: Change) -> dict[str, Any]:
+    label = change.example.intent
+    return {
+        "text": change.example.text,
+        "label": "" if label == UNLABELLED else label,
+        "old": _decided(change.old),
+        "new": _decided(change.new),
+    }
+
+
+def _decided(found: Understanding) -> str:
+    return f"{found.decision.value} {found.intent or ''}".strip()
+
+
+# ---------------------------------------------------------------------- the process
+
+
+async def check_apart(settings: Settings, proposal: int) -> None:
+    """Run the checks of a proposal in a process of their own, and wait for its end. What it finds is in the database; when the
+    process itself dies, the checks have failed.
+    """
+    child = await asyncio.create_subprocess_exec(*PROGRAM, stdin=asyncio.subprocess.PIPE, start_new_session=True)
+    orders = json.dumps({"settings": json.loads(settings.as_json()), "proposal": proposal})
+    try:
+        await child.communicate(orders.encode())
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        raise
+    if child.returncode:
+        log.error("the checks of a proposal ended without a result", code=ReleaseError.code, proposal=proposal)
+
+
+def _main() -> int:
+    os.nice(_NICE)
+    orders: Any = json.load(sys.stdin)
+    settings = Settings.model_validate_json(json.dumps(orders["settings"]))
+    configure_logs(level=settings.log.level, format=settings.log.format)
+    engine = open_engine(settings.database_url)
+    releases, seq = Releases(engine), int(orders["proposal"])
+    proposal = releases.proposal(seq)
+    if proposal is None or not releases.take_for_checks(seq):
+        return 0
+    try:
+        with tempfile.TemporaryDirectory(prefix="voicebot-checks-") as name:
+            passed = Checks(releases, engine, settings, proposal, Path(name)).run()
+    except BaseException as error:
+        releases.keep_check(seq, Check("loads", False, {"why": f"the checks broke: {type(error).__name__}"}, datetime.now(UTC)))
+        releases.checks_end(seq, Checked.FAILED)
+        raise
+    log.info("a proposal is checked", proposal=seq, passed=passed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,66 @@
+"""Where releases lie on a machine, and settings that go by one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from dialogs.data.bundle import DEFAULT_BUNDLE
+from nlu.pack.pack import BANK_PACK
+from voicebot.config.settings import Settings
+from voicebot.files import write_whole
+from voicebot.releases.contents import BUNDLE, MODELS, PACK
+from voicebot.releases.drafts import Folders
+from voicebot.releases.pointer import CONFIGURED
+
+_LAST = "last"
+"""The file with the name of the release that a process of this machine last went by."""
+
+
+def releases_folder(settings: Settings) -> Path:
+    """The unpacked releases of this machine, by id."""
+    return settings.state.data_dir / "releases"
+
+
+def drafts_folder(settings: Settings) -> Path:
+    """Where changes are prepared."""
+    return settings.console.drafts or settings.state.data_dir / "drafts"
+
+
+def folders_of(settings: Settings) -> Folders:
+    """What these settings name."""
+    return Folders(settings.bundle or DEFAULT_BUNDLE, settings.nlu.pack or Path(BANK_PACK))
+
+
+def under_release(settings: Settings, release: str) -> Settings:
+    """The same settings with bundle, training data and models of a release that is unpacked."""
+    if release == CONFIGURED:
+        return settings
+    folder = releases_folder(settings) / release
+    nlu = settings.nlu.model_copy(update={"pack": folder / PACK, "cache_dir": folder / MODELS})
+    return settings.model_copy(update={"bundle": folder / BUNDLE, "nlu": nlu})
+
+
+def remember_last(settings: Settings, release: str) -> None:
+    """For a start without the database. Raises OSError."""
+    folder = releases_folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(folder / _LAST, release)
+
+
+def last_release(settings: Settings) -> str:
+    """What was remembered, if it is here still; else the configuration's own."""
+    folder = releases_folder(settings)
+    try:
+        release = (folder / _LAST).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return CONFIGURED
+    return release if release and (folder / release).is_dir() else CONFIGURED
+
+
+def sweep(settings: Settings, keep: Collection[str]) -> None:
+    """Take away unpacked releases that nobody on this machine goes by or goes back to."""
+    for folder in releases_folder(settings).glob("[0-9a-f]*"):
+        if folder.is_dir() and folder.name not in keep:
+            shutil.rmtree(folder, ignore_errors=True)

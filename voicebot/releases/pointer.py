@@ -1,0 +1,66 @@
+"""Which release calls go by, and how it travels between processes. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+CONFIGURED = ""
+"""The release that is no release: bundle and training data as the configuration names them."""
+
+
+class Stage(StrEnum):
+    """Publishing has two steps."""
+
+    PREPARE = "prepare"
+    """Every process loads it; calls go on by what they had."""
+    LIVE = "live"
+    """Calls that begin from now on go by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A release, and the share of callers (0 to 1) that it serves."""
+
+    release: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One order."""
+
+    seq: int
+    stage: Stage
+    arms: tuple[Arm, ...]
+    who: str
+    why: str
+    at: datetime
+
+    @property
+    def release(self) -> str:
+        """The first arm's: what chats and whoever has no number go by."""
+        return self.arms[0].release
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Of all arms."""
+        return tuple(arm.release for arm in self.arms)
+
+
+def arm_of(arms: Sequence[Arm], caller: str) -> str:
+    """The release for this caller (a number, or any name that stays): who calls again stays in their arm, also when the shares
+    are changed. Who has none goes by the first.
+    """
+    if len(arms) == 1 or not caller:
+        return arms[0].release
+    salt = " ".join(sorted(arm.release for arm in arms))
+    place = int.from_bytes(hashlib.sha256(f"{salt} {caller}".encode()).digest()[:8], "big") / 2**64
+    for arm in arms:
+        if place < arm.share:
+            return arm.release
+        place -= arm.share
+    return arms[0].release

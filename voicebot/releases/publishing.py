@@ -1,0 +1,124 @@
+"""Publishing in two steps, and going back. The rules of what may go live stand here; who may ask is the page's."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dialogs.authoring.prompt_editing import stamp
+from dialogs.data.bundle import load_bundle
+from voicebot.releases.approvals import Kind, missing
+from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
+from voicebot.releases.drafts import Drafts, Folders
+from voicebot.releases.errors import ReleaseError
+from voicebot.releases.following import announce
+from voicebot.releases.pointer import CONFIGURED, Arm, Pointer, Stage
+from voicebot.releases.store import Checked, Process, Proposal, Releases, State
+from voicebot.state.shared import SharedState
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far the processes are with the last order."""
+
+    ready: tuple[Process, ...]
+    not_ready: tuple[Process, ...]
+
+
+class Publishing:
+    """Moves the pointer. Methods raise ReleaseError, OSError, BundleError, and what SQLAlchemy raises."""
+
+    def __init__(
+        self, releases: Releases, drafts: Drafts, shared: SharedState, live: Callable[[], Folders], clock: Callable[[], datetime]
+    ) -> None:
+        self._releases = releases
+        self._drafts = drafts
+        self._shared = shared
+        self._live = live
+        self._clock = clock
+
+    async def prepare(self, seq: int, who: str) -> Pointer:
+        """Have every process load the release that a proposal becomes. Calls go on by what they had."""
+        final = await asyncio.to_thread(self._final, seq)
+        return await self._order(Stage.PREPARE, (Arm(final),), who, f"proposal {seq}")
+
+    async def switch(self, seq: int, who: str, share: float = 1.0) -> Pointer:
+        """Calls that begin from now on go by it: all, or this share (above 0) of the callers, the others by what was live."""
+        proposal = await asyncio.to_thread(self._allowed, seq)
+        prepared = await asyncio.to_thread(self._releases.newest)
+        if proposal.final is None or prepared is None or proposal.final not in prepared.releases:
+            raise ReleaseError("prepare it first, so that every process has it before the first call goes by it")
+        if not 0 < share <= 1:
+            raise ReleaseError("the share of callers is more than 0 and at most 100 %")
+        arms: tuple[Arm, ...] = (Arm(proposal.final),)
+        if share < 1:
+            live = await asyncio.to_thread(self._releases.live)
+            before = live.release if live is not None else CONFIGURED
+            arms = (Arm(before, 1 - share), Arm(proposal.final, share))
+        pointer = await self._order(Stage.LIVE, arms, who, f"proposal {seq}: {proposal.note}")
+        if share == 1:
+            await asyncio.to_thread(self._releases.close, seq, State.PUBLISHED, who, "")
+            await asyncio.to_thread(self._drop_draft_of, proposal)
+        return pointer
+
+    async def back(self, who: str, why: str) -> Pointer:
+        """Roll back to what was live before: one person, at once. Every process has it still."""
+        if not why:
+            raise ReleaseError("say why: whoever comes after you must know")
+        live = await asyncio.to_thread(self._releases.live)
+        if live is None:
+            raise ReleaseError("nothing was ever published: calls go by the configuration")
+        before = await asyncio.to_thread(self._releases.before_live)
+        arms = before.arms if before is not None else (Arm(CONFIGURED),)
+        return await self._order(Stage.LIVE, arms, who, why)
+
+    def readiness(self, pointer: Pointer) -> Readiness:
+        """Who has loaded all that this order points at."""
+        there = self._releases.processes(self._clock())
+        ready = tuple(each for each in there if set(pointer.releases) <= {*each.loaded, each.live})
+        return Readiness(ready, tuple(each for each in there if each not in ready))
+
+    async def _order(self, stage: Stage, arms: tuple[Arm, ...], who: str, why: str) -> Pointer:
+        pointer = await asyncio.to_thread(lambda: self._releases.order(stage, arms, who=who, why=why, at=self._clock()))
+        await announce(self._shared, pointer)
+        return pointer
+
+    def _allowed(self, seq: int) -> Proposal:
+        proposal = self._releases.proposal(seq)
+        if proposal is None or proposal.state is not State.OPEN:
+            raise ReleaseError("the proposal is open no more")
+        if proposal.checked is not Checked.PASSED:
+            raise ReleaseError("its checks have not passed")
+        if lacking := missing(proposal.asked):
+            raise ReleaseError(f"approvals are missing: {', '.join(lacking)}")
+        if self._live().contents()[0].id != proposal.base:
+            raise ReleaseError("another release went live meanwhile: renew the draft and propose it again")
+        return proposal
+
+    def _final(self, seq: int) -> str:
+        """The release that the proposal becomes: what was checked, with the names of those who answer for its texts."""
+        proposal = self._allowed(seq)
+        checked = self._releases.contents(proposal.final or "")
+        if checked is None:
+            raise ReleaseError("what was checked is not in the database; have it checked again")
+        before = load_bundle(self._live().bundle)
+        day = before.calendar.local(self._clock()).date()
+        with tempfile.TemporaryDirectory(prefix="voicebot-release-") as name:
+            folder = Path(name)
+            self._releases.write(checked, folder)
+            author, approver = ", ".join(proposal.authors), proposal.approved.get(Kind.TEXTS, proposal.by)
+            stamp(folder / BUNDLE, before.prompts.files, author=author, approver=approver, day=day)
+            load_bundle(folder / BUNDLE)
+            contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
+            final = self._releases.put(contents, where, self._clock())
+        self._releases.checks_end(seq, Checked.PASSED, final)
+        return final
+
+    def _drop_draft_of(self, proposal: Proposal) -> None:
+        """A draft that is what went live has done its work; one that was changed since stays."""
+        if self._drafts.begun and self._drafts.folders.contents()[0].id == proposal.contents:
+            self._drafts.drop()

@@ -1,0 +1,368 @@
+"""Releases, proposals, approvals and the pointer in SQL, which is the truth. Blocks: for a thread. Methods raise what SQLAlchemy
+raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from voicebot.accounts.roles import Role
+from voicebot.files import private_folder
+from voicebot.records import schema
+from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
+from voicebot.releases.contents import Contents, File, contents_of, difference
+from voicebot.releases.errors import ReleaseError
+from voicebot.releases.models import ApprovalRow, BlobRow, CheckRow, PointerRow, ProcessRow, ProposalRow, ReleaseRow
+from voicebot.releases.pointer import Arm, Pointer, Stage
+
+PROCESS_GONE = timedelta(seconds=20)
+"""A process that has said nothing for so long is not waited for."""
+
+
+class State(StrEnum):
+    """Of a proposal."""
+
+    OPEN = "open"
+    SENT_BACK = "sent_back"
+    WITHDRAWN = "withdrawn"
+    PUBLISHED = "published"
+
+
+class Checked(StrEnum):
+    """How far a proposal's checks are."""
+
+    WAITS = "waits"
+    RUNS = "runs"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found."""
+
+    name: str
+    ok: bool | None
+    told: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change that somebody wants live."""
+
+    seq: int
+    contents: str
+    base: str
+    authors: tuple[str, ...]
+    by: str
+    note: str
+    at: datetime
+    state: State
+    closed_by: str
+    closed_why: str
+    checked: Checked
+    final: str | None
+    needed: tuple[Kind, ...] = ()
+    approved: Mapping[Kind, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Asked:
+        """As the rule of four eyes sees it."""
+        return Asked(self.needed, {*self.authors, self.by}, self.approved, self.state is State.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a process of ours goes by."""
+
+    name: str
+    at: datetime
+    seq: int
+    live: str
+    loaded: tuple[str, ...]
+    trouble: str
+
+
+class Releases:
+    """All of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # ------------------------------------------------------------------ contents
+
+    def put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
+        """Keep a release; its id. `where` tells the file of each content that may be new. Raises ReleaseError, OSError."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session, session.begin():
+            if session.get(ReleaseRow, contents.id) is not None:
+                return contents.id
+            wanted = {file.sha256 for file in contents.files}
+            there: set[str] = set()
+            for some in _in_parts(sorted(wanted)):
+                there.update(session.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(some))))
+            for sha in sorted(wanted - there):
+                data = where[sha].read_bytes()
+                if hashlib.sha256(data).hexdigest() != sha:
+                    raise ReleaseError(f"{where[sha]} was changed meanwhile; try again")
+                session.execute(insert(BlobRow), [{"sha256": sha, "data": data}])
+            files = [[file.path, file.octets, file.sha256] for file in contents.files]
+            session.add(ReleaseRow(id=contents.id, files=files, at=at))
+        return contents.id
+
+    def contents(self, release: str) -> Contents | None:
+        """The files of a release; None when it is not known."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            row = session.get(ReleaseRow, release)
+            return contents_of(File(*each) for each in row.files) if row is not None else None
+
+    def data(self, sha256: str) -> bytes | None:
+        """One file's content."""
+        with Session(self._engine) as session:
+            row = session.get(BlobRow, sha256)
+            return row.data if row is not None else None
+
+    def unpack(self, release: str, parent: Path) -> Path:
+        """The folder `parent`/<release> with the files of the release, written beside and renamed when all are verified. Several
+        processes may do it at once. Raises ReleaseError for what is not known or damaged; OSError.
+        """
+        folder = parent / release
+        if folder.is_dir():
+            return folder
+        contents = self.contents(release)
+        if contents is None:
+            raise ReleaseError(f"release {release[:12]} is not in the database")
+        private_folder(parent)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{release[:12]}-", dir=parent))
+        try:
+            self.write(contents, fresh)
+            try:
+                fresh.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was quicker
+                    raise
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return folder
+
+    def write(self, contents: Contents, folder: Path) -> None:
+        """Write the files into this folder, verified. Raises ReleaseError, OSError."""
+        for file in contents.files:
+            data = self.data(file.sha256)
+            if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
+                raise ReleaseError(f"{file.path} of the release is missing or damaged in the database; restore a backup of it")
+            path = folder / file.path
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise ReleaseError(f"{file.path!r} is no path within a release")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+    # ------------------------------------------------------------------ proposals
+
+    def propose(self, contents: str, base: str, *, authors: Collection[str], by: str, note: str, at: datetime) -> int:
+        """A new proposal; its number. Raises ReleaseError when it changes nothing."""
+        if contents == base:
+            raise ReleaseError("nothing differs from what is live")
+        with Session(self._engine) as session, session.begin():
+            row = ProposalRow(
+                contents=contents,
+                base=base,
+                authors=sorted(authors),
+                by=by,
+                note=note,
+                at=at,
+                state=State.OPEN,
+                closed_by="",
+                closed_why="",
+                checked=Checked.WAITS,
+                final=None,
+            )
+            session.add(row)
+            session.flush()
+            return row.seq
+
+    def proposal(self, seq: int) -> Proposal | None:
+        """One proposal, with what it needs and has."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            row = session.get(ProposalRow, seq)
+            return self._proposal(session, row) if row is not None else None
+
+    def proposals(self, limit: int = 50) -> list[Proposal]:
+        """The newest first."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            rows = session.scalars(select(ProposalRow).order_by(ProposalRow.seq.desc()).limit(limit))
+            return [self._proposal(session, row) for row in rows]
+
+    def _proposal(self, session: Session, row: ProposalRow) -> Proposal:
+        old, new = self.contents(row.base), self.contents(row.contents)
+        needed = kinds_of(difference(old, new).paths) if old is not None and new is not None else tuple(Kind)
+        given = session.scalars(select(ApprovalRow).where(ApprovalRow.proposal == row.seq))
+        return Proposal(
+            row.seq,
+            row.contents,
+            row.base,
+            tuple(row.authors),
+            row.by,
+            row.note,
+            row.at,
+            State(row.state),
+            row.closed_by,
+            row.closed_why,
+            Checked(row.checked),
+            row.final,
+            needed,
+            {Kind(each.kind): each.who for each in given},
+        )
+
+    def approve(self, seq: int, kind: Kind, who: str, roles: Collection[Role], at: datetime) -> Refusal | None:
+        """Keep an approval; why not, None when it is kept. The rule is asked within the transaction that keeps it."""
+        try:
+            with Session(self._engine) as session, session.begin():
+                row = session.get(ProposalRow, seq, with_for_update=True)
+                if row is None:
+                    return Refusal.CLOSED
+                refused = refusal(self._proposal(session, row).asked, kind, who, roles)
+                if refused is None:
+                    session.add(ApprovalRow(proposal=seq, kind=kind.value, who=who, at=at))
+                return refused
+        except IntegrityError:
+            return Refusal.DONE
+
+    def close(self, seq: int, state: State, who: str, why: str) -> bool:
+        """An open proposal is open no more; False when it was not."""
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(ProposalRow)
+                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN)
+                .values(state=state.value, closed_by=who, closed_why=why)
+            )
+            return done.rowcount == 1
+
+    # ------------------------------------------------------------------ checks
+
+    def take_for_checks(self, seq: int) -> bool:
+        """Whether its checks may begin now: they wait, or are to be done again. Of several who ask, one may."""
+        with self._engine.begin() as connection:
+            mine = connection.execute(
+                update(ProposalRow)
+                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN, ProposalRow.checked != Checked.RUNS)
+                .values(checked=Checked.RUNS, final=None)
+            )
+            if mine.rowcount == 1:
+                connection.execute(delete(CheckRow).where(CheckRow.proposal == seq))
+            return mine.rowcount == 1
+
+    def checks_end(self, seq: int, checked: Checked, final: str | None = None) -> None:
+        """The checks are over; `final` is the release that it becomes."""
+        with self._engine.begin() as connection:
+            connection.execute(update(ProposalRow).where(ProposalRow.seq == seq).values(checked=checked.value, final=final))
+
+    def keep_check(self, seq: int, check: Check) -> None:
+        """What a check found, in place of what it had found before."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(CheckRow).where(CheckRow.proposal == seq, CheckRow.name == check.name))
+            values = {"proposal": seq, "name": check.name, "ok": check.ok, "told": dict(check.told), "at": check.at}
+            connection.execute(insert(CheckRow), [values])
+
+    def checks(self, seq: int) -> list[Check]:
+        """What the checks of a proposal found, in the order they were done."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            rows = session.scalars(select(CheckRow).where(CheckRow.proposal == seq).order_by(CheckRow.at, CheckRow.name))
+            return [Check(row.name, row.ok, row.told, row.at) for row in rows]
+
+    # ------------------------------------------------------------------ the pointer
+
+    def order(self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime) -> Pointer:
+        """Point at these releases."""
+        with Session(self._engine) as session, session.begin():
+            written = [[arm.release, arm.share] for arm in arms]
+            row = PointerRow(stage=stage.value, arms=written, who=who, why=why, at=at)
+            session.add(row)
+            session.flush()
+            return _pointer(row)
+
+    def history(self, limit: int = 50) -> list[Pointer]:
+        """What was ordered, newest first."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            return [_pointer(row) for row in session.scalars(select(PointerRow).order_by(PointerRow.seq.desc()).limit(limit))]
+
+    def newest(self) -> Pointer | None:
+        """The last order; None when there never was one: calls go by the configuration."""
+        return next(iter(self.history(1)), None)
+
+    def live(self) -> Pointer | None:
+        """The last order that switched."""
+        return self._live(0)
+
+    def before_live(self) -> Pointer | None:
+        """The one before it, to which a roll-back leads; None: it leads to the configuration's own bundle."""
+        return self._live(1)
+
+    def _live(self, place: int) -> Pointer | None:
+        schema.ready(self._engine)
+        newest = select(PointerRow).where(PointerRow.stage == Stage.LIVE).order_by(PointerRow.seq.desc()).offset(place).limit(1)
+        with Session(self._engine) as session:
+            row = session.scalars(newest).first()
+            return _pointer(row) if row is not None else None
+
+    # ------------------------------------------------------------------ processes
+
+    def tell(self, process: Process) -> None:
+        """What this process goes by now."""
+        values = {
+            "at": process.at,
+            "seq": process.seq,
+            "live": process.live,
+            "loaded": list(process.loaded),
+            "trouble": process.trouble,
+        }
+        schema.ready(self._engine)
+        with self._engine.begin() as connection:
+            there = connection.execute(update(ProcessRow).where(ProcessRow.name == process.name).values(**values))
+            if not there.rowcount:
+                connection.execute(insert(ProcessRow), [{"name": process.name, **values}])
+            connection.execute(delete(ProcessRow).where(ProcessRow.at < process.at - 10 * PROCESS_GONE))
+
+    def ended(self, name: str) -> None:
+        """The process is no more."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(ProcessRow).where(ProcessRow.name == name))
+
+    def processes(self, now: datetime) -> list[Process]:
+        """Those that are there, by name."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            rows = session.scalars(select(ProcessRow).where(ProcessRow.at >= now - PROCESS_GONE).order_by(ProcessRow.name))
+            return [Process(row.name, row.at, row.seq, row.live, tuple(row.loaded), row.trouble) for row in rows]
+
+
+def process_name(kind: str, host: str) -> str:
+    """A name for this process that no other has."""
+    return f"{kind}@{host}:{os.getpid()}"
+
+
+def _pointer(row: PointerRow) -> Pointer:
+    return Pointer(row.seq, Stage(row.stage), tuple(Arm(*each) for each in row.arms), row.who, row.why, row.at)
+
+
+def _in_parts(values: Sequence[str], size: int = 500) -> list[Sequence[str]]:
+    return [values[first : first + size] for first in range(0, len(values), size)]
