@@ -73,7 +73,6 @@ def pages(parts: ConsoleParts) -> Pages:
             preparing=preparing,
             readiness=await asyncio.to_thread(publishing.readiness, order) if order is not None else None,
             processes=await asyncio.to_thread(releases.processes, parts.clock()),
-            here=parts.live(),
             begun=drafts.begun,
             draft=await asyncio.to_thread(drafts.changes),
             differs=await asyncio.to_thread(drafts.differs),

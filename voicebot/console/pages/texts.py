@@ -98,7 +98,7 @@ def pages(parts: ConsoleParts) -> Pages:
             "text.html",
             status=status,
             problem=problem,
-            language=view.path["language"],
+            lang=view.path["language"],
             prompt=view.path["prompt"],
             spec=spec,
             wanted=view.form,
