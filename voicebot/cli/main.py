@@ -19,6 +19,7 @@ from voicebot.cli.running.demo import demo
 from voicebot.cli.running.keys import app as keys_app
 from voicebot.cli.running.models import app as models_app
 from voicebot.cli.running.queue_events import app as queue_events_app
+from voicebot.cli.running.release import app as release_app
 from voicebot.cli.running.reload import reload
 from voicebot.cli.running.serve import serve
 from voicebot.cli.running.service import app as service_app
@@ -60,6 +61,7 @@ for name, group in {
     "sip": sip_app,
     "token": token_app,
     "queue-events": queue_events_app,
+    "release": release_app,
 }.items():
     app.add_typer(group, name=name)
 app.add_typer(nlu_app, name="nlu", callback=with_configuration)

@@ -222,7 +222,7 @@ class ReleaseFollower:
         if wanted is None or wanted.seq == self._seq:
             return
         if all(release in self._loaded for release in wanted.releases):
-            if wanted.stage is Stage.LIVE:
+            if wanted.stage is not Stage.PREPARE:
                 self._switch(wanted)
             return
         loading = self._loading is not None and not self._loading.done()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from voicebot.releases.pointer import CONFIGURED
 
 _LAST = "last"
 """The file with the name of the release that a process of this machine last went by."""
+_KEPT_S = 7 * 24 * 3600.0
 
 
 def releases_folder(settings: Settings) -> Path:
@@ -60,7 +62,10 @@ def last_release(settings: Settings) -> str:
 
 
 def sweep(settings: Settings, keep: Collection[str]) -> None:
-    """Take away unpacked releases that nobody on this machine goes by or goes back to."""
+    """Take away unpacked releases that are older than a week and not in `keep`: calls under way, and other processes on this
+    folder, may still play recordings of the newer ones.
+    """
+    oldest = time.time() - _KEPT_S
     for folder in releases_folder(settings).glob("[0-9a-f]*"):
-        if folder.is_dir() and folder.name not in keep:
+        if folder.is_dir() and folder.name not in keep and folder.stat().st_mtime < oldest:
             shutil.rmtree(folder, ignore_errors=True)

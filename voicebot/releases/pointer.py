@@ -19,6 +19,8 @@ class Stage(StrEnum):
     """Every process loads it; calls go on by what they had."""
     LIVE = "live"
     """Calls that begin from now on go by it."""
+    BACK = "back"
+    """The same, because what came after it is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,19 @@ class Pointer:
     def releases(self) -> tuple[str, ...]:
         """Of all arms."""
         return tuple(arm.release for arm in self.arms)
+
+
+def before(history: Sequence[Pointer]) -> tuple[Arm, ...] | None:
+    """What calls went by before what they go by now; None when nothing was published. `history` has the newest order first.
+    Whoever goes back twice goes back two steps, and never forward to what was taken back.
+    """
+    stack: list[tuple[Arm, ...]] = [(Arm(CONFIGURED),)]
+    for order in reversed(history):
+        if order.stage is Stage.LIVE and order.arms != stack[-1]:
+            stack.append(order.arms)
+        elif order.stage is Stage.BACK and len(stack) > 1:
+            stack.pop()
+    return stack[-2] if len(stack) > 1 else None
 
 
 def arm_of(arms: Sequence[Arm], caller: str) -> str:

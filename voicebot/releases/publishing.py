@@ -67,14 +67,9 @@ class Publishing:
 
     async def back(self, who: str, why: str) -> Pointer:
         """Roll back to what was live before: one person, at once. Every process has it still."""
-        if not why:
-            raise ReleaseError("say why: whoever comes after you must know")
-        live = await asyncio.to_thread(self._releases.live)
-        if live is None:
-            raise ReleaseError("nothing was ever published: calls go by the configuration")
-        before = await asyncio.to_thread(self._releases.before_live)
-        arms = before.arms if before is not None else (Arm(CONFIGURED),)
-        return await self._order(Stage.LIVE, arms, who, why)
+        pointer = await asyncio.to_thread(self._releases.roll_back, who, why, self._clock())
+        await announce(self._shared, pointer)
+        return pointer
 
     def readiness(self, pointer: Pointer) -> Readiness:
         """Who has loaded all that this order points at."""

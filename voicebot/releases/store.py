@@ -26,10 +26,13 @@ from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
 from voicebot.releases.contents import Contents, File, contents_of, difference
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.models import ApprovalRow, BlobRow, CheckRow, PointerRow, ProcessRow, ProposalRow, ReleaseRow
-from voicebot.releases.pointer import Arm, Pointer, Stage
+from voicebot.releases.pointer import Arm, Pointer, Stage, before
 
 PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
+
+
+_WHOLE_HISTORY = 100_000
 
 
 class State(StrEnum):
@@ -311,18 +314,20 @@ class Releases:
 
     def live(self) -> Pointer | None:
         """The last order that switched."""
-        return self._live(0)
-
-    def before_live(self) -> Pointer | None:
-        """The one before it, to which a roll-back leads; None: it leads to the configuration's own bundle."""
-        return self._live(1)
-
-    def _live(self, place: int) -> Pointer | None:
+        switched = select(PointerRow).where(PointerRow.stage != Stage.PREPARE).order_by(PointerRow.seq.desc()).limit(1)
         schema.ready(self._engine)
-        newest = select(PointerRow).where(PointerRow.stage == Stage.LIVE).order_by(PointerRow.seq.desc()).offset(place).limit(1)
         with Session(self._engine) as session:
-            row = session.scalars(newest).first()
+            row = session.scalars(switched).first()
             return _pointer(row) if row is not None else None
+
+    def roll_back(self, who: str, why: str, at: datetime) -> Pointer:
+        """Point at what was live before; at the configuration's own bundle before anything was. Raises ReleaseError."""
+        if not who or not why:
+            raise ReleaseError("say who rolls back, and why: whoever comes after you must know")
+        arms = before(self.history(_WHOLE_HISTORY))
+        if arms is None:
+            raise ReleaseError("there is nothing to go back to: calls go by the configuration")
+        return self.order(Stage.BACK, arms, who=who, why=why, at=at)
 
     # ------------------------------------------------------------------ processes
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from dialogs.data.bundle import DEFAULT_BUNDLE
@@ -19,7 +21,7 @@ from voicebot.releases import following
 from voicebot.releases.contents import contents_of, read_contents
 from voicebot.releases.following import ReleaseFollower, announce, from_text, starting_release, to_text
 from voicebot.releases.placing import last_release, releases_folder, remember_last
-from voicebot.releases.pointer import Arm, Pointer, Stage, arm_of
+from voicebot.releases.pointer import Arm, Pointer, Stage, arm_of, before
 from voicebot.releases.store import Releases
 from voicebot.state.shared import SharedState
 
@@ -180,6 +182,22 @@ async def test_a_process_begins_with_what_is_live_and_without_a_database_with_th
     remember_last(settings, release)
     broken = Releases(open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none"))
     assert await starting_release(settings, broken) == release
+
+
+@given(st.lists(st.sampled_from(["one", "two", "three", "back"]), max_size=12))
+def test_whoever_goes_back_never_comes_to_what_was_taken_back(orders: list[str]) -> None:
+    history: list[Pointer] = []
+    stack = [""]
+    for seq, each in enumerate(orders, 1):
+        if each != "back":
+            history.insert(0, Pointer(seq, Stage.LIVE, (Arm(each),), "sam", "why", NOW))
+            stack += [each] if each != stack[-1] else []
+            continue
+        arms = before(history)
+        assert (arms[0].release if arms is not None else None) == (stack[-2] if len(stack) > 1 else None)
+        if arms is not None:
+            stack.pop()
+            history.insert(0, Pointer(seq, Stage.BACK, arms, "sam", "why", NOW))
 
 
 def test_callers_stay_in_their_arm_and_the_shares_hold() -> None:

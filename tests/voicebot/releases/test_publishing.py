@@ -160,4 +160,4 @@ async def test_a_text_from_the_page_to_the_callers_and_back(
             server.kill()
             await asyncio.to_thread(roll_back, supervisor)
             await until(lambda: service.service.follower.live == service.web.follower.live == "")
-            assert [each.stage for each in releases.history()] == [Stage.LIVE, Stage.LIVE, Stage.PREPARE]
+            assert [each.stage for each in releases.history()] == [Stage.BACK, Stage.LIVE, Stage.PREPARE]
