@@ -14,6 +14,7 @@ from voicebot.console.routing import Pages, View
 from voicebot.figures.charts import bars, intervals
 from voicebot.figures.estimates import wilson
 from voicebot.figures.reading import SPLITS, Period, Read, read
+from voicebot.figures.times import times
 from voicebot.records.exporting import csv_row
 from voicebot.review.store import Review
 
@@ -64,6 +65,14 @@ def pages(parts: ConsoleParts) -> Pages:
             days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
             query=dict(view.query),
         )
+
+    @found.get("/figures/times", roles=READERS)
+    async def how_long(view: View) -> Response:
+        """A page of its own: it reads calls, where the other figures are counted beforehand."""
+        bundle = parts.bundle()
+        period = period_of(view.query, bundle.calendar.local(parts.clock()).date())
+        found_times = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
+        return view.show("times.html", period=period, times=found_times, query=dict(view.query))
 
     @found.get("/figures.csv", roles=READERS)
     async def as_csv(view: View) -> Response:

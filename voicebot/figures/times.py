@@ -1,0 +1,103 @@
+"""How long things took: medians and tails of a period, with intervals. Read from the calls themselves, not from roll-ups, for
+quantiles cannot be added up: the newest calls only. Blocks: for a thread. Raises what SQLAlchemy raises.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from voicebot.figures.days import bounds
+from voicebot.figures.estimates import FEWEST, Time, quantile, survival
+from voicebot.figures.reading import Period
+from voicebot.outcomes.events import Event, How, Outcome, What, outcome_of
+from voicebot.outcomes.models import HandOffEventRow
+from voicebot.records import schema
+from voicebot.records.models import CallRow
+
+NEWEST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFigure:
+    """One kind of time, in seconds."""
+
+    id: str
+    times: tuple[tuple[str, Time], ...]
+    """By quantile: median, p90, p95."""
+    n: int
+    censored: int = 0
+    """Those of `n` who did not live to see it: they count as longer than they waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """All of them."""
+
+    figures: tuple[TimeFigure, ...]
+    calls: int
+    """That they are of."""
+    all: bool
+    """Whether these are all calls of the period."""
+
+
+def times(engine: Engine, period: Period, zone: tzinfo) -> Times:
+    """Of the newest calls of a period."""
+    schema.ready(engine)
+    begin, end = bounds(period.first, period.last, zone)
+    within = [CallRow.started >= begin, CallRow.started < end]
+    within += [getattr(CallRow, name) == value for name, value in period.narrowed]
+    chosen = (
+        select(CallRow.started, CallRow.ended, CallRow.seconds_to_steer, CallRow.response_ms, CallRow.handoff_ref)
+        .where(*within)
+        .order_by(CallRow.started.desc())
+        .limit(NEWEST)
+    )
+    with Session(engine) as session:
+        calls = session.execute(chosen).all()
+        oldest = calls[-1].started if calls else begin
+        outcomes = _outcomes(session, [*within, CallRow.started >= oldest])
+    steered = [call.seconds_to_steer for call in calls if call.seconds_to_steer is not None]
+    responses = [value / 1000 for call in calls for value in call.response_ms or ()]
+    waits = [outcome.waited_s for outcome in outcomes.values() if outcome.waited_s is not None]
+    right: list[tuple[float, bool]] = []
+    for call in calls:
+        outcome = outcomes.get(call.handoff_ref) if call.handoff_ref else None
+        if outcome is not None:
+            reached = outcome.right_agent_at
+            last = reached or outcome.abandoned_at or outcome.ended_at or call.ended
+            right.append((max(0.0, (last - call.started).total_seconds()), reached is not None))
+    return Times(
+        (
+            _censored("right_human", right),
+            _plain("waited", waits, ("median", 0.5), ("p90", 0.9)),
+            _plain("steered", steered, ("median", 0.5), ("p90", 0.9)),
+            _plain("response", responses, ("median", 0.5), ("p95", 0.95)),
+        ),
+        len(calls),
+        len(calls) < NEWEST,
+    )
+
+
+def _outcomes(session: Session, within: Sequence[object]) -> dict[str, Outcome]:
+    joined = select(HandOffEventRow).join(CallRow, CallRow.handoff_ref == HandOffEventRow.ref).where(*within)  # type: ignore[arg-type]
+    events: dict[str, list[Event]] = defaultdict(list)
+    for row in session.scalars(joined):
+        how = How(row.how) if row.how else None
+        events[row.ref].append(Event(row.ref, What(row.what), row.at, row.queue, row.to_queue, how, row.talk_s))
+    return {ref: outcome_of(ref, told) for ref, told in events.items()}
+
+
+def _plain(name: str, values: Sequence[float], *wanted: tuple[str, float]) -> TimeFigure:
+    enough = len(values) >= FEWEST
+    found = tuple((each, quantile(values, share) if enough else Time(None, None, None)) for each, share in wanted)
+    return TimeFigure(name, found, len(values))
+
+
+def _censored(name: str, waits: Sequence[tuple[float, bool]]) -> TimeFigure:
+    return TimeFigure(name, tuple(survival(waits).items()), len(waits), sum(not came for _, came in waits))
