@@ -17,11 +17,12 @@ from voicebot.console.pages import (
     review,
     switches,
     texts,
+    tokens,
 )
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
-_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, releases, figures, people, person, audit)
+_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, releases, figures, people, tokens, person, audit)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:
