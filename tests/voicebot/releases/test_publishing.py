@@ -23,7 +23,7 @@ from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.pointer import Stage
-from voicebot.releases.store import Checked, Releases, State
+from voicebot.releases.store import Check, Checked, Releases, State
 from voicebot.softphone import Keys, UntilEnded, UntilSpeaking
 
 
@@ -66,6 +66,8 @@ def as_checked(releases: Releases, seq: int, folder: Path) -> None:
     found, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
     final = releases.put(found, where, datetime.now(UTC))
     assert releases.take_for_checks(seq)
+    for name, told in (("loads", {"warnings": []}), ("conversations", {"tests": 3, "failed": 1, "failures": []})):
+        releases.keep_check(seq, Check(name, True, told, datetime.now(UTC)))
     releases.checks_end(seq, Checked.PASSED, final)
 
 
@@ -122,6 +124,7 @@ async def test_a_text_from_the_page_to_the_callers_and_back(
             assert "Dzień dobry, tu automatyczny asystent banku." in page
             assert "Zupełnie nowe powitanie." in page
             await asyncio.to_thread(as_checked, releases, 1, tmp_path / "checked")
+            assert "3 tests, 1 failed, 0 by this change" in (await asyncio.to_thread(supervisor.get, "/releases/1")).text
             assert await asyncio.to_thread(publish, supervisor, "switch") == 422, "not prepared"
             async with service.customer() as under_way:
                 await under_way.until("options")
