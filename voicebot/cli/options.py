@@ -32,6 +32,19 @@ def records_engine(settings: Settings) -> Engine:
     return engine
 
 
+def bundle_in_force(settings: Settings, engine: Engine) -> Bundle:
+    """The bundle that calls go by now: of the release that is live, else of the configuration. Raises BundleError."""
+    import asyncio
+
+    from dialogs.data.bundle import load_bundle
+    from voicebot.releases.following import starting_release
+    from voicebot.releases.placing import under_release
+    from voicebot.releases.store import Releases
+
+    release = asyncio.run(starting_release(settings, Releases(engine)))
+    return load_bundle(under_release(settings, release).bundle)
+
+
 def spoken(bundle: Bundle, language: str | None, *, short: bool = False) -> str:
     """The language asked for, by default the bundle's first; exit with 2 where the conversation cannot be held in it. `short`
     allows those of a short message too.

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from tests.voicebot.browser import needs_chromium
 from tests.voicebot.records.databases import summary
 from voicebot.cli.main import app
+from voicebot.console.pdf import print_pdf
+from voicebot.errors import ConfigError
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
 
@@ -45,3 +49,20 @@ def test_what_is_written_wrong_is_told(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["figures", "report", *options, "--config", str(config)])
         assert result.exit_code != 0
         assert said in " ".join(result.output.split())
+
+
+@needs_chromium
+def test_the_report_as_pdf(tmp_path: Path) -> None:
+    config = tmp_path / "voicebot.yml"
+    config.write_text(f"state: {{data_dir: {tmp_path / 'data'}}}\n")
+    target = tmp_path / "report.pdf"
+    result = CliRunner().invoke(app, ["figures", "report", "--to", str(target), "--config", str(config)])
+    assert result.exit_code == 0, result.output
+    assert target.read_bytes().startswith(b"%PDF-")
+
+
+def test_without_chromium_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="apt-get install chromium"):
+        print_pdf("<p>figures", tmp_path / "report.pdf")
+    assert list(tmp_path.iterdir()) == []

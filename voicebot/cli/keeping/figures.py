@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config, records_engine
+from voicebot.cli.options import Config, bundle_in_force, records_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -31,13 +31,14 @@ def roll_up(config: Config = None) -> None:
 
 @app.command()
 def report(
-    to: Annotated[Path, typer.Option(help="the file to write, HTML")],
+    to: Annotated[Path, typer.Option(help="the file to write: .html, or .pdf (needs Chromium)")],
     day: Annotated[str | None, typer.Option(help="the last day, like 2026-11-26; else yesterday")] = None,
     days: Annotated[int, typer.Option(min=1, max=400, help="how many days")] = 1,
     lang: Annotated[str, typer.Option(help="pl or en")] = "pl",
     config: Config = None,
 ) -> None:
-    """Write the figures of a day or more as one HTML file: to be mailed, or printed as PDF. Meant for a nightly timer."""
+    """Write the figures of a day or more as one file, HTML or PDF: to be mailed. Meant for a nightly timer."""
+    from voicebot.console.pdf import print_pdf
     from voicebot.console.report import ending
     from voicebot.console.report import report as made
     from voicebot.console.texts import LANGUAGES
@@ -51,7 +52,10 @@ def report(
         last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
         _refresh(engine, bundle)
         text = made(engine, ending(last, days), language=lang, zone=bundle.calendar.zone, made=now)
-        _written(to, text)
+        if to.suffix == ".pdf":
+            print_pdf(text, to)
+        else:
+            _written(to, text)
         print(to)
 
 
@@ -87,10 +91,10 @@ def _refresh(engine: Engine, bundle: Bundle) -> int:
 
 
 def _opened(config: Path | None) -> tuple[Engine, Bundle]:
-    from dialogs.data.bundle import load_bundle
     from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
 
     configure_logs(level="error")
     settings = load_settings(config)
-    return records_engine(settings), load_bundle(settings.bundle)
+    engine = records_engine(settings)
+    return engine, bundle_in_force(settings, engine)
