@@ -19,6 +19,7 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import AuditTrail
 from voicebot.metrics.registry import Metrics
+from voicebot.review.teaching import Draft
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
 
@@ -43,6 +44,8 @@ class ConsoleParts:
     """Chats that were handed over; None where agents take none."""
     bundle: Callable[[], Bundle]
     """In force now."""
+    draft: Draft
+    """The pack as it will be, with the lines that were taught."""
     calls_health: Callable[[], Awaitable[dict[str, Any]]]
     """How the calls' process says it is; {} when it does not answer."""
     metrics: Metrics

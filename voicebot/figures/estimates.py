@@ -74,7 +74,8 @@ class Stratum:
 
     traffic: int
     n: int
-    k: int
+    k: float
+    """Not whole where people differ about a line, or where lines stand for unlike many others."""
 
 
 def stratified(strata: Sequence[Stratum]) -> Estimate:
