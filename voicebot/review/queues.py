@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -44,10 +45,19 @@ class ReviewLine:
     """The queue that the call went to."""
     hits: int = 1
     """How many lines of this queue are the same words."""
+    recording: str | None = None
+    """The file of the call's sound, if there is one."""
+    t: float = 0.0
+    """When it was said, in seconds since the call began."""
     sampled: bool = False
     """Of the sample: what the model made of it is hidden, and it cannot be taught."""
-    ranking: tuple[tuple[str, float], ...] = ()
-    """The model's best matters."""
+    understanding: Mapping[str, Any] = field(default_factory=dict)
+    """All that the journal says of what was understood."""
+
+    @property
+    def ranking(self) -> tuple[tuple[str, float], ...]:
+        """The model's best matters."""
+        return tuple((each["intent"], each["confidence"]) for each in (self.understanding.get("ranking") or ())[:5])
 
 
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
@@ -66,6 +76,7 @@ _COLUMNS: tuple[Any, ...] = (
     CallRow.started,
     CallRow.handoff_ref,
     CallRow.queue,
+    CallRow.recording,
 )
 
 

@@ -60,14 +60,30 @@ class Review:
             later = [row for row in rows if (row.call_id, row.position) in put_off]
             return [_line(session, row) for row in [*ahead, *later][start : start + limit]]
 
-    def take(self, queue: Queue, who: str, *, skipped: Sequence[tuple[str, int]] = (), start: int = 0) -> ReviewLine | None:
+    def take(
+        self,
+        queue: Queue,
+        who: str,
+        *,
+        skipped: Sequence[tuple[str, int]] = (),
+        start: int = 0,
+        again: tuple[str, int] | None = None,
+    ) -> ReviewLine | None:
         """As `waiting`, one line, which is this person's for five minutes: nobody else is shown it, but a second person one that
-        is to be labelled twice.
+        is to be labelled twice. `again` is the line that they have before them, wherever it stands now.
         """
+        if again is not None and (line := self._one(queue, who, again)) is not None and self._lease(line, queue, who):
+            return line
         for line in self.waiting(queue, who, skipped=skipped, start=start, limit=_TRIED):
             if self._lease(line, queue, who):
                 return line
         return None
+
+    def _one(self, queue: Queue, who: str, place: tuple[str, int]) -> ReviewLine | None:
+        all_ = queues.waiting(queue, who, self._clock()).order_by(None).subquery()
+        with Session(self._engine) as session:
+            row = session.execute(select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])).first()
+            return _line(session, row) if row is not None else None
 
     def _lease(self, line: ReviewLine, queue: Queue, who: str) -> bool:
         now, place = self._clock(), (line.call_id, line.position)
@@ -186,22 +202,25 @@ def _latest(who: str) -> Select[Any]:
 
 def _line(session: Session, row: Any) -> ReviewLine:
     """What the model made of a sampled line is not told: it would lead the hand."""
-    known = (row.call_id, row.position, row.text, row.language, row.started)
-    if row.sampled:
-        return ReviewLine(*known, None, None, None, row.recogniser_confidence, row.handoff_ref, None, sampled=True)
     journal = session.get(LineRow, (row.call_id, row.position))
-    understanding = (journal.data.get("understanding") or {}) if journal is not None else {}
-    ranking = tuple((each["intent"], each["confidence"]) for each in (understanding.get("ranking") or [])[:5])
+    shown = not row.sampled
     return ReviewLine(
-        *known,
-        row.intent,
-        row.confidence,
-        row.decision,
+        row.call_id,
+        row.position,
+        row.text,
+        row.language,
+        row.started,
+        row.intent if shown else None,
+        row.confidence if shown else None,
+        row.decision if shown else None,
         row.recogniser_confidence,
         row.handoff_ref,
-        row.queue,
+        row.queue if shown else None,
         hits=row.hits,
-        ranking=ranking,
+        recording=row.recording,
+        t=journal.t if journal is not None else 0.0,
+        sampled=row.sampled,
+        understanding=(journal.data.get("understanding") or {}) if journal is not None and shown else {},
     )
 
 

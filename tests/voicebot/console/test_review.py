@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import wave
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from sqlalchemy import select
 
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
@@ -25,14 +26,14 @@ LINES = 22
 LABEL_OF = {"1": "card_block", "2": "transfer", "o": "out_of_scope", "n": "not_understandable"}
 
 
-def doubtful(console: Console) -> None:
+def doubtful(console: Console, recording: str | None = None) -> None:
     """Of today: the console draws the sample of days that are over."""
     database, now = Database(console.parts.settings.database_url), datetime.now(UTC)
     for number in range(LINES):
         line = heard(f"no bo ja mam taką sprawę numer {number}")
         ranking = [{"intent": "card_block", "confidence": 0.5}, {"intent": "transfer", "confidence": 0.3}]
         understanding = {**line["understanding"], "decision": "confirm", "confidence": number / 100, "ranking": ranking}
-        call = summary(f"c{number:03}", started=now - timedelta(seconds=LINES - number))
+        call = summary(f"c{number:03}", started=now - timedelta(seconds=LINES - number), recording=recording)
         database.write(CallRecord(call, [line | {"understanding": understanding}]))
     database.close()
 
@@ -73,6 +74,8 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
             done += 1
         await page.keyboard.press("?")
         await expect(page.locator("#all-keys")).to_have_attribute("open", "")
+        await page.keyboard.press("?")
+        await looks(page)
         await page.goto("/review/doubtful?keys=off")
         before = await page.inner_text(".said")
         await page.keyboard.press("1")
@@ -84,6 +87,51 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
     assert [each.label for each in reversed(latest)] == kept[-10:]
     waiting = await asyncio.to_thread(review.counts, who, (Queue.DOUBTFUL,))
     assert waiting == {Queue.DOUBTFUL: LINES - len(kept)}
+
+
+async def looks(page: Page) -> None:
+    """On and back through the queue, which stops at its ends; why a line was decided so."""
+    here = [await page.inner_text(".said")]
+    await page.keyboard.press("k")
+    await expect(page.locator("#card .quiet").first).to_contain_text("1 of ")
+    for key in ("j", "j", "k", "k"):
+        await page.keyboard.press(key)
+        await expect(page.locator(".said")).not_to_have_text(here[-1])
+        assert await page.evaluate("document.activeElement.id") == "card"
+        here.append(await page.inner_text(".said"))
+    assert here == [*here[:3], here[1], here[0]]
+    assert len(set(here)) == 3
+    await page.keyboard.press("w")
+    await expect(page.locator("#why")).to_have_attribute("open", "")
+    await expect(page.locator("#why")).to_contain_text("card_block 0.500 transfer 0.300", use_inner_text=True)
+    await expect(page.locator("#why table").last).to_contain_text("confirm card_block")
+    assert await axe_finds(page) == []
+
+
+@needs_chromium
+async def test_a_line_is_heard_after_a_reason_by_keys(console: Console, tmp_path: Path) -> None:
+    recording = tmp_path / "call.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\0" * 32000)
+    await asyncio.to_thread(doubtful, console, str(recording))
+    async with chromium() as browser, page_of(browser, console, Role.TUNER) as page:
+        await page.goto("/review/doubtful")
+        await page.keyboard.press("j")
+        await expect(page.locator(".said")).to_contain_text("numer 1")
+        await page.keyboard.press("h")
+        assert await page.evaluate("document.activeElement.id") == "reason"
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#said")).to_have_text("The listening is in the audit trail.")
+        await expect(page.locator(".said")).to_contain_text("numer 1")
+        assert await axe_finds(page) == []
+        await shoot(page, "review-listen")
+        await page.keyboard.press("h")
+        await expect(page.locator("#sound")).not_to_have_js_property("currentTime", 0)
+        await page.keyboard.press("h")
+        await expect(page.locator("#sound")).to_have_js_property("paused", True)
 
 
 async def test_undo_keeps_what_was_put_off_and_the_keys_off(console: Console) -> None:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from starlette.responses import Response
 
 from nlu.errors import PackError
+from nlu.pack.pack import BANK_PACK, Pack
 from voicebot.accounts.roles import Role
+from voicebot.console.listening import REASONS, Answer, Listening
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
 from voicebot.review.measures import agreement as agreement_of
 from voicebot.review.queues import Queue, ReviewLine
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
+from voicebot.review.why import Why, why
 
 TUNERS = frozenset({Role.TUNER})
 _MONTH = timedelta(days=30)
 _FEWEST_FOR_KAPPA = 0.7
 _MOST_SKIPPED = 50
+_TOLD = {Answer.ALLOWED: "call.written_down", Answer.NO_REASON: "call.no_reason", Answer.NO_AUDIT: "call.no_audit"}
+_STATUS = {Answer.ALLOWED: 200, Answer.NO_REASON: 422, Answer.NO_AUDIT: 503}
 _USUAL = ("card_block", "transfer", "login_help", "account_open", "complaint")
 
 
 def pages(parts: ConsoleParts) -> Pages:
     """The queues, the line, the label, undo."""
     found = Pages()
-    review = Review(parts.engine, clock=parts.clock)
+    review, listening = Review(parts.engine, clock=parts.clock), Listening(parts)
+    pack = Pack(parts.settings.nlu.pack or BANK_PACK)
 
     def known_matters() -> list[str]:
         return sorted(parts.bundle().routes.matters)
@@ -43,13 +50,16 @@ def pages(parts: ConsoleParts) -> Pages:
     async def line(view: View) -> Response:
         return await show(view, _queue(view))
 
-    async def show(view: View, queue: Queue | None, *, said: str = "", status: int = 200) -> Response:
+    async def show(
+        view: View, queue: Queue | None, *, said: str = "", status: int = 200, again: tuple[str, int] | None = None
+    ) -> Response:
         if queue is None:
-            return view.show("review_line.html", status=404, queue="", line=None, said="", choices=(), **_rest(view))
-        skipped = _skipped(view)
-        line = await asyncio.to_thread(review.take, queue, view.user.name, skipped=skipped)
-        counts = await asyncio.to_thread(review.counts, view.user.name, (queue,))
-        latest = await asyncio.to_thread(review.latest, view.user.name)
+            return view.show("problem.html", status=404, what="not_found")
+        skipped, who = _skipped(view), view.user.name
+        waiting = (await asyncio.to_thread(review.counts, who, (queue,)))[queue]
+        at = min(_at(view), max(0, waiting - 1))
+        line = await asyncio.to_thread(review.take, queue, who, skipped=skipped, start=at, again=again)
+        latest = await asyncio.to_thread(review.latest, who)
         return view.show(
             "review_line.html",
             status=status,
@@ -57,15 +67,17 @@ def pages(parts: ConsoleParts) -> Pages:
             line=line,
             said=said,
             choices=_choices(line, known_matters()) if line is not None else (),
-            waiting=counts[queue],
+            why=await asyncio.to_thread(_why, line, pack) if line is not None and not line.sampled else None,
+            recorded=line is not None and await asyncio.to_thread(_recorded, line),
+            listening=line is not None and await listening.allowed(view, line.call_id),
+            reasons=REASONS,
+            at=at,
+            waiting=waiting,
             latest=latest[:1],
             matters=known_matters(),
             keys=_field(view, "keys") != "off",
             skipped=" ".join(f"{call_id}:{position}" for call_id, position in skipped),
         )
-
-    def _rest(_view: View) -> dict[str, object]:
-        return {"waiting": 0, "latest": (), "matters": (), "keys": True, "skipped": ""}
 
     @found.post("/review/{queue}", roles=TUNERS)
     async def act(view: View) -> Response:
@@ -79,6 +91,12 @@ def pages(parts: ConsoleParts) -> Pages:
                 return await show(view, queue, said=view.t("review.undone", text=back.text) if back is not None else "")
             case "later":
                 return await show(view, queue, said=view.t("review.put_off"))
+            case "next" | "back":
+                return await show(view, queue)
+            case "listen":
+                place = (form.get("call_id"), _number(form.get("position")))
+                answer = await listening.ask(view, place[0], form.get("reason"))
+                return await show(view, queue, said=view.t(_TOLD[answer]), status=_STATUS[answer], again=place)
         return await keep(view, queue, form)
 
     async def keep(view: View, queue: Queue, form: Form) -> Response:
@@ -114,6 +132,23 @@ def _queue(view: View) -> Queue | None:
 
 def _number(written: str) -> int:
     return int(written) if written.isdecimal() and len(written) < 10 else -1
+
+
+def _at(view: View) -> int:
+    """The number of the line in the queue, from 0: where the person was, or one on or back."""
+    step = {"next": 1, "back": -1}.get(view.form.get("do"), 0)
+    return max(0, _number(_field(view, "at")) + step)
+
+
+def _why(line: ReviewLine, pack: Pack) -> Why | None:
+    try:
+        return why(line.understanding, pack) if line.understanding else None
+    except PackError:  # it is being edited: nothing but these costs needs it here
+        return None
+
+
+def _recorded(line: ReviewLine) -> bool:
+    return line.recording is not None and Path(line.recording).is_file()
 
 
 def _field(view: View, name: str) -> str:
