@@ -19,6 +19,7 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import AuditTrail
 from voicebot.metrics.registry import Metrics
+from voicebot.review.children import StudyChildren
 from voicebot.review.teaching import Draft
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
@@ -44,6 +45,8 @@ class ConsoleParts:
     """Chats that were handed over; None where agents take none."""
     bundle: Callable[[], Bundle]
     """In force now."""
+    studies: StudyChildren
+    """Long reckonings about what is understood, in processes of their own."""
     draft: Draft
     """The pack as it will be, with the lines that were taught."""
     calls_health: Callable[[], Awaitable[dict[str, Any]]]

@@ -34,8 +34,10 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
+from voicebot.review.children import StudyChildren
 from voicebot.review.sampling import Sampler
-from voicebot.review.teaching import Draft
+from voicebot.review.studies import Studies
+from voicebot.review.teaching import Draft, drafts_of
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
@@ -159,6 +161,8 @@ async def open_console(
         stack.push_async_callback(logging_in.aclose)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
+        studies = StudyChildren(settings, Studies(engine), clock)
+        stack.push_async_callback(studies.close)
         parts = ConsoleParts(
             settings=settings,
             chats=await _chats(settings, shared, stack),
@@ -172,7 +176,8 @@ async def open_console(
             audit=shared.identity.audit,
             callbacks=shared.callbacks,
             bundle=lambda: shared.callbacks.bundle,
-            draft=Draft(settings.nlu.pack or BANK_PACK, console.drafts or settings.state.data_dir / "drafts"),
+            studies=studies,
+            draft=Draft(settings.nlu.pack or BANK_PACK, drafts_of(settings)),
             calls_health=Kept(lambda: told_health(asking), KEPT_S),
             metrics=metrics,
             clock=clock,

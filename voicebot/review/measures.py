@@ -69,11 +69,11 @@ def rightness(labels: Sequence[LabelRow]) -> float | None:
     votes = Counter(row.label for row in labels).most_common()
     best = {label for label, count in votes if count == votes[0][1]} - {NOT_UNDERSTANDABLE}
     counted = [row for row in labels if row.label in best]
-    return sum(_right(row) for row in counted) / len(counted) if counted else None
+    return sum(taken_right(row) for row in counted) / len(counted) if counted else None
 
 
-def _right(row: LabelRow) -> bool:
-    """Taken as what it was; or rightly taken as nothing."""
+def taken_right(row: LabelRow) -> bool:
+    """Whether the model took the line as what it was; or rightly as nothing."""
     if row.label == OUT_OF_SCOPE:
         return row.decision == "reject" or row.decided == OUT_OF_SCOPE
     return row.decision != "reject" and row.decided == row.label

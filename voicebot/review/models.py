@@ -1,10 +1,11 @@
-"""The tables of labels and of the daily sample. Labels stand apart from calls: a call that is written anew keeps them."""
+"""The tables of labels, of the daily sample and of studies. Labels stand apart from calls: a call written anew keeps them."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Date, Index, String, Text
+from sqlalchemy import JSON, Date, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from voicebot.records.models import Base, UtcTime
@@ -73,3 +74,59 @@ class LeaseRow(Base):
     slot: Mapped[int]
     """0; or 1, for the second person at a line that is to be labelled twice."""
     until: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class FindingRow(Base):
+    """A line that a study found worth a look. Without words: they stand in the line."""
+
+    __tablename__ = "review_findings"
+
+    kind: Mapped[str] = mapped_column(String(24), primary_key=True)
+    """The queue that it is for."""
+    call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    was: Mapped[str] = mapped_column(String(120))
+    """What is decided today, or what a person said."""
+    found: Mapped[str] = mapped_column(String(120))
+    """What the model makes of it."""
+    sure: Mapped[float]
+    """The model's confidence, 0..1."""
+    hits: Mapped[int]
+    """How often the words were said."""
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class StudyRow(Base):
+    """A long reckoning of a child process: how far it is, and what came of it the last time. Without words of callers."""
+
+    __tablename__ = "review_studies"
+
+    name: Mapped[str] = mapped_column(String(24), primary_key=True)
+    who: Mapped[str] = mapped_column(String(80))
+    began: Mapped[datetime] = mapped_column(UtcTime)
+    told: Mapped[datetime] = mapped_column(UtcTime)
+    """When its process last showed that it lives."""
+    ended: Mapped[datetime | None] = mapped_column(UtcTime)
+    """None while it is under way."""
+    share: Mapped[float]
+    what: Mapped[str] = mapped_column(String(80))
+    why: Mapped[str] = mapped_column(Text)
+    """Of a failure; "" else."""
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    result_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class TaughtRow(Base):
+    """Where an example of the draft came from."""
+
+    __tablename__ = "taught_lines"
+    __table_args__ = (Index("taught_lines_by_matter", "matter"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    call_id: Mapped[str] = mapped_column(String(64))
+    folded: Mapped[str] = mapped_column(Text)
+    """The words as they are compared; "" when the caller's data were deleted."""
+    language: Mapped[str] = mapped_column(String(8))
+    matter: Mapped[str] = mapped_column(String(80))
+    who: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime] = mapped_column(UtcTime)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from voicebot.outcomes.models import HandOffEventRow
 from voicebot.records.models import CallRow, UtteranceRow
-from voicebot.review.models import LabelRow, LeaseRow, SampleRow
+from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
 
 class Queue(StrEnum):
@@ -25,6 +25,10 @@ class Queue(StrEnum):
     HUMAN = "human"
     NOTHING_FITTED = "nothing_fitted"
     DISAGREE = "disagree"
+    NEW_MODEL = "new_model"
+    """What the model of the draft decides otherwise."""
+    DOUBTED = "doubted"
+    """Labels that the model in force contradicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,10 @@ class ReviewLine:
     """How many lines of this queue are the same words."""
     recording: str | None = None
     """The file of the call's sound, if there is one."""
+    was: str = ""
+    """In the queues of a study: what is decided today, or the label that is doubted."""
+    found: str = ""
+    """What the model makes of it."""
     t: float = 0.0
     """When it was said, in seconds since the call began."""
     sampled: bool = False
@@ -98,6 +106,8 @@ def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
             return _grouped(UtteranceRow.decision == "reject", who, now)
         case Queue.DISAGREE:
             return _disagree(who, now)
+        case Queue.NEW_MODEL | Queue.DOUBTED:
+            return _found(queue, who, now)
 
 
 def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
@@ -141,6 +151,22 @@ def _disagree(who: str, now: datetime) -> Select[Any]:
     said = _said(literal(1).label("hits"), exists().where(*_SAMPLE).label("sampled"))
     return said.where(differ, two, ~_mine(who), free).order_by(
         CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position
+    )
+
+
+def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
+    """What a study found; a label that comes after it settles it. The sample is in none: to look again only where the model
+    differs would make it look better than it is.
+    """
+    own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
+    words = and_(LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
+    settled = exists().where(or_(and_(*_LINE), words), LabelRow.at >= FindingRow.at)
+    free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
+    said = _said(FindingRow.hits, literal(False).label("sampled"), FindingRow.was, FindingRow.found)
+    return (
+        said.join(FindingRow, and_(*own))
+        .where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free)
+        .order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
     )
 
 

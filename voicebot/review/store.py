@@ -15,8 +15,9 @@ from voicebot.records import schema
 from voicebot.records.folding import folded
 from voicebot.records.models import LineRow, UtteranceRow
 from voicebot.review import queues
-from voicebot.review.models import LabelRow, LeaseRow, SampleRow
+from voicebot.review.models import LabelRow, LeaseRow, SampleRow, StudyRow, TaughtRow
 from voicebot.review.queues import Queue, ReviewLine
+from voicebot.review.studies import CLUSTERS
 
 OUT_OF_SCOPE, NOT_UNDERSTANDABLE = "out_of_scope", "not_understandable"
 UNDO_LAST = 10
@@ -35,6 +36,7 @@ class Label:
     text: str
     language: str
     label: str
+    who: str
     queue: str
     at: datetime
 
@@ -171,6 +173,15 @@ class Review:
         with Session(self._engine) as session:
             return not session.scalar(select(exists().where(SampleRow.folded == folded(text))))
 
+    def taught(self, label: Label) -> None:
+        """Keep where an example of the draft came from."""
+        with Session(self._engine) as session, session.begin():
+            words, now = folded(label.text), self._clock()
+            row = TaughtRow(
+                call_id=label.call_id, folded=words, language=label.language, matter=label.label, who=label.who, at=now
+            )
+            session.add(row)
+
     # ------------------------------------------------------------------ one person's calls
 
     def of_calls(self, call_ids: Collection[str]) -> int:
@@ -188,7 +199,10 @@ class Review:
         found = self.of_calls(call_ids)
         with Session(self._engine) as session, session.begin():
             session.execute(update(LabelRow).where(LabelRow.call_id.in_(call_ids)).values(text="", folded=""))
-            session.execute(update(SampleRow).where(SampleRow.call_id.in_(call_ids)).values(folded=""))
+            for table in (SampleRow, TaughtRow):
+                session.execute(update(table).where(table.call_id.in_(call_ids)).values(folded=""))
+            if found:  # names of groups of lines are words of callers
+                session.execute(update(StudyRow).where(StudyRow.name == CLUSTERS).values(result=None))
         return found
 
 
@@ -217,6 +231,8 @@ def _line(session: Session, row: Any) -> ReviewLine:
         row.handoff_ref,
         row.queue if shown else None,
         hits=row.hits,
+        was=getattr(row, "was", ""),
+        found=getattr(row, "found", ""),
         recording=row.recording,
         t=journal.t if journal is not None else 0.0,
         sampled=row.sampled,
@@ -225,4 +241,4 @@ def _line(session: Session, row: Any) -> ReviewLine:
 
 
 def _label(row: LabelRow) -> Label:
-    return Label(row.seq, row.call_id, row.position, row.text, row.language, row.label, row.queue, row.at)
+    return Label(row.seq, row.call_id, row.position, row.text, row.language, row.label, row.who, row.queue, row.at)

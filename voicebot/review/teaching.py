@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -17,10 +18,29 @@ from nlu.pack.pack import Pack
 from nlu.pack.rasa_yaml import Example, read_file
 from nlu.text.normalise import normalise
 from nlu.tools.editing import add_example
+from voicebot.config.settings import Settings
 from voicebot.records.folding import folded
 from voicebot.redaction import redact_text
 
 _DRAFT = "nlu"
+
+
+def drafts_of(settings: Settings) -> Path:
+    """The folder for what is prepared."""
+    return settings.console.drafts or settings.state.data_dir / "drafts"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftExample:
+    """An example, and where it stands."""
+
+    text: str
+    matter: str
+    language: str
+    file: str
+    line: int
+    in_force: bool
+    """False: only in the draft."""
 
 
 class Draft:
@@ -51,6 +71,21 @@ class Draft:
                     fix = "Nothing to do" if each.intent == matter else "Decide for one label, and take the other line out"
                     raise PackError(each.path.name, each.line, f"it is there already, as {each.intent}", fix)
             return add_example(folder, matter, text)
+
+    def examples(self, *, matter: str | None = None) -> list[DraftExample]:
+        """What the model learns from: the pack in force, and what only the draft has. Raises PackError, OSError."""
+        with self._one:
+            found: dict[tuple[str, str, str], DraftExample] = {}
+            for folder in (self._pack, self.folder):
+                if not folder.exists():
+                    continue
+                for language in Pack(folder).languages:
+                    for each in self._examples(Pack(folder).files(language)):
+                        intent = each.intent.split("/", maxsplit=1)[0]
+                        if matter in (None, intent):
+                            shown = DraftExample(each.text, intent, language, each.path.name, each.line, folder == self._pack)
+                            found.setdefault((language, intent, each.text), shown)
+            return list(found.values())
 
     def known_words(self) -> frozenset[str]:
         """The words that a model learns from, folded: of the pack in force and of the draft. Raises PackError, OSError."""

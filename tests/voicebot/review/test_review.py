@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from nlu.errors import PackError
 from nlu.pack.pack import BANK_PACK
 from tests.voicebot.records.databases import heard, summary, take_back
 from tests.voicebot.records.servers import database_url, engine, postgres
+from tests.voicebot.review.packs import small_pack
 from voicebot.records import schema
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
@@ -417,13 +417,7 @@ def test_words_of_deleted_calls_leave_labels_and_sample_and_still_count(engine: 
 
 @pytest.fixture
 def draft(tmp_path: Path) -> Draft:
-    """Of a pack with two matters: to read all of ours takes seconds."""
-    pack = tmp_path / "pack"
-    shutil.copytree(BANK_PACK, pack, ignore=shutil.ignore_patterns("en", "dev"))
-    for file in (pack / "pl").iterdir():
-        if file.stem not in ("card_block", "transfer"):
-            file.unlink()
-    return Draft(pack, tmp_path / "drafts")
+    return Draft(small_pack(tmp_path / "pack"), tmp_path / "drafts")
 
 
 def test_a_line_becomes_an_example_in_a_draft_that_keeps_comments(draft: Draft) -> None:

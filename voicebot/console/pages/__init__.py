@@ -7,9 +7,11 @@ from voicebot.console.pages import (
     calls,
     cases,
     desk,
+    draft,
     figures,
     home,
     live,
+    matters,
     one_call,
     people,
     person,
@@ -20,7 +22,7 @@ from voicebot.console.pages import (
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
-_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, figures, people, person, audit)
+_MODULES = (home, desk, cases, switches, calls, one_call, draft, review, matters, texts, figures, people, person, audit)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:

@@ -18,6 +18,7 @@ from voicebot.console.routing import Form, Pages, View
 from voicebot.review.measures import agreement as agreement_of
 from voicebot.review.queues import Queue, ReviewLine
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
+from voicebot.review.studies import DRAFT, LABELS
 from voicebot.review.why import Why, why
 
 TUNERS = frozenset({Role.TUNER})
@@ -44,7 +45,8 @@ def pages(parts: ConsoleParts) -> Pages:
         agreement = await asyncio.to_thread(agreement_of, parts.engine, parts.clock() - _MONTH)
         latest = await asyncio.to_thread(review.latest, view.user.name)
         weak = agreement.value is not None and agreement.value < _FEWEST_FOR_KAPPA
-        return view.show("review.html", counts=counts, agreement=agreement, weak=weak, latest=latest)
+        studies = [await asyncio.to_thread(parts.studies.studies.of, name, parts.clock()) for name in (DRAFT, LABELS)]
+        return view.show("review.html", studies=studies, counts=counts, agreement=agreement, weak=weak, latest=latest)
 
     @found.get("/review/{queue}", roles=TUNERS)
     async def line(view: View) -> Response:
@@ -119,6 +121,8 @@ def pages(parts: ConsoleParts) -> Pages:
             file = await asyncio.to_thread(parts.draft.teach, kept.text, kept.label, kept.language)
         except PackError as error:
             return view.t("review.not_taught", why=str(error))
+        await asyncio.to_thread(review.taught, kept)
+        parts.studies.soon(DRAFT, view.user.name)
         await parts.audit.note("review.taught", who=view.user.name, matter=kept.label, file=file.name)
         return view.t("review.taught", file=file.name)
 

@@ -1,4 +1,4 @@
-"""One label of a person for a line; words of labels and of the sample to compare; leases; a day is drawn once."""
+"""One label of a person for a line; words of labels and of the sample to compare; leases; a day is drawn once; studies."""
 
 from __future__ import annotations
 
@@ -38,6 +38,45 @@ def upgrade() -> None:
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_index("review_leases_by_line", "review_leases", ["call_id", "position", "slot"], unique=True)
+    _studies()
+
+
+def _studies() -> None:
+    op.create_table(
+        "review_findings",
+        sa.Column("kind", sa.String(24), primary_key=True),
+        sa.Column("call_id", sa.String(64), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("was", sa.String(120), nullable=False),
+        sa.Column("found", sa.String(120), nullable=False),
+        sa.Column("sure", sa.Float, nullable=False),
+        sa.Column("hits", sa.Integer, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "review_studies",
+        sa.Column("name", sa.String(24), primary_key=True),
+        sa.Column("who", sa.String(80), nullable=False),
+        sa.Column("began", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended", sa.DateTime(timezone=True)),
+        sa.Column("share", sa.Float, nullable=False),
+        sa.Column("what", sa.String(80), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("result", sa.JSON),
+        sa.Column("result_at", sa.DateTime(timezone=True)),
+    )
+    op.create_table(
+        "taught_lines",
+        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("call_id", sa.String(64), nullable=False),
+        sa.Column("folded", sa.Text, nullable=False),
+        sa.Column("language", sa.String(8), nullable=False),
+        sa.Column("matter", sa.String(80), nullable=False),
+        sa.Column("who", sa.String(80), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("taught_lines_by_matter", "taught_lines", ["matter"])
 
 
 def _fold() -> None:
