@@ -1,4 +1,4 @@
-"""A study in a process of its own, at the lowest priority: `voicebot.review.children` starts it.
+"""A study in a process of its own, at a low priority: `voicebot.review.children` starts it.
 
 Its orders come by standard input: the settings, then what to do, a line each. It ends when standard input does: with its parent
 at the latest.
@@ -63,14 +63,14 @@ def main() -> int:
     settings = Settings.model_validate_json(first_line())
     order: dict[str, Any] = json.loads(first_line())
     configure_logs(level=settings.log.level, format=settings.log.format)
-    os.nice(_LOWEST)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     engine = open_engine(settings.database_url)
     pack, name = settings.nlu.pack or BANK_PACK, str(order["study"])
     kept = (settings.nlu.cache_dir, settings.nlu.semantic)
     study = Study(engine, pack, drafts_of(settings) / "nlu", *kept, datetime.now(UTC), lambda _share, _what: None)
-    if name == "explain":
+    if name == "explain":  # somebody waits for it
         return _explain(study, str(order["text"]), str(order["language"]))
+    os.nice(_LOWEST)
     return _study(study, name, datetime.fromisoformat(order["began"]))
 
 

@@ -1,4 +1,4 @@
-"""The child processes of studies, seen from the console: one runs at a time, at the lowest priority, and none outlives us."""
+"""The child processes of studies, seen from the console: one runs at a time, at a low priority, and none outlives us."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _PROGRAM = (sys.executable, "-m", "voicebot.review")
 _SOON_S = 30.0
-_EXPLAIN_S = 60.0
+_EXPLAIN_S = 45.0
 """A model that is kept answers in some seconds; one that has to be trained first takes a minute."""
 
 
@@ -114,4 +114,4 @@ class StudyChildren:
         finally:
             if child.returncode is None:
                 child.kill()
-                await child.wait()
+            await child.communicate()  # closes its pipes

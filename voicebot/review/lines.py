@@ -73,23 +73,28 @@ def spoken(engine: Engine, now: datetime, *, decision: str | None = None) -> lis
 def labelled(engine: Engine, *, sample: bool) -> list[Said]:
     """Labelled words, newest first: of the sample, which is kept apart, when nobody is still to label them; or the others."""
     schema.ready(engine)
-    own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
     chosen = select(LabelRow).where(LabelRow.folded != "").order_by(LabelRow.seq.desc())
-    count = select(func.count()).select_from(LabelRow).where(own).scalar_subquery()
-    finished = select(SampleRow.call_id, SampleRow.position).where(SampleRow.twice.is_(False) | (count > 1))
     by_line: dict[tuple[str, int], Said] = {}
     labels: dict[tuple[str, int], list[str]] = defaultdict(list)
     with Session(engine) as session:
-        done = {(call_id, position) for call_id, position in session.execute(finished)}
         drawn = {(call_id, position) for call_id, position in session.execute(select(SampleRow.call_id, SampleRow.position))}
+        measuring = drawn - waiting_lines(session)
         for row in session.scalars(chosen):
             line = (row.call_id, row.position)
-            if (line in done) if sample else (line not in drawn):
+            if (line in measuring) if sample else (line not in drawn):
                 by_line.setdefault(line, Said(row.call_id, row.position, row.text, row.language, row.at, row.at))
                 labels[line].append(row.label)
     for line, said in by_line.items():
         said.labels = labels[line]
     return list(by_line.values())[:MOST]
+
+
+def waiting_lines(session: Session) -> set[tuple[str, int]]:
+    """Of the sample, those that somebody is still to label: what the model made of them is told nobody."""
+    own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
+    count = select(func.count()).select_from(LabelRow).where(own).scalar_subquery()
+    chosen = select(SampleRow.call_id, SampleRow.position).where((count < 1) | (SampleRow.twice.is_(True) & (count < 2)))
+    return {(call_id, position) for call_id, position in session.execute(chosen)}
 
 
 def words_of(engine: Engine, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from voicebot.figures.estimates import FEWEST, Estimate, wilson
 from voicebot.records import schema
+from voicebot.review.lines import waiting_lines
 from voicebot.review.measures import taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
-from voicebot.review.store import NOT_UNDERSTANDABLE
+from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
 
 _SENTENCES = 5
 
@@ -87,10 +88,11 @@ def confused(engine: Engine, since: datetime, matter: str | None = None) -> list
     counts: Counter[tuple[str, str | None]] = Counter()
     sentences: dict[tuple[str, str | None], dict[tuple[str, str], None]] = defaultdict(dict)
     with Session(engine) as session:
+        waiting = waiting_lines(session)
         for row in session.scalars(chosen):
             taken = row.decided if row.decision != "reject" else None
             pair = (row.label, taken)
-            if taken == row.label or (taken is None and row.label == "out_of_scope"):
+            if taken == row.label or (taken is None and row.label == OUT_OF_SCOPE) or (row.call_id, row.position) in waiting:
                 continue
             if matter is None or matter in pair:
                 counts[pair] += 1

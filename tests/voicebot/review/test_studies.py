@@ -71,7 +71,7 @@ async def children(settings: Settings) -> AsyncIterator[StudyChildren]:
 
 
 async def done(children: StudyChildren, name: str) -> Study:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while (study := await asyncio.to_thread(children.studies.of, name, datetime.now(UTC))).running:
             await asyncio.sleep(0.05)
     return study

@@ -59,6 +59,9 @@ def pages(parts: ConsoleParts) -> Pages:
         except OSError as error:
             return [], error.strerror or type(error).__name__
 
+    def languages() -> list[str]:
+        return sorted({each.language for each in learnt()[0] if each.in_force})
+
     def rows(examples: Sequence[DraftExample], lint: Study) -> list[Row]:
         """Those with most calls first."""
         today = parts.bundle().calendar.local(parts.clock()).date()
@@ -121,8 +124,8 @@ def pages(parts: ConsoleParts) -> Pages:
             return view.show("problem.html", status=404, what="not_found")
         lint = await asyncio.to_thread(studies.of, LINT, parts.clock())
         examples, broken = await asyncio.to_thread(learnt, name)
+        spoken = await asyncio.to_thread(languages) or [view.language]
         origin = await asyncio.to_thread(origins, parts.engine, name)
-        languages = sorted({each.language for each in examples}) or [view.language]
         return view.show(
             "matter.html",
             status=status,
@@ -130,8 +133,8 @@ def pages(parts: ConsoleParts) -> Pages:
             row=next(row for row in await asyncio.to_thread(rows, examples, lint) if row.name == name),
             confused=await asyncio.to_thread(confused, parts.engine, parts.clock() - _LABELS_OF, name),
             examples=_by_language(examples, origin),
-            languages=languages,
-            spoken=view.form.get("language") or (view.language if view.language in languages else languages[0]),
+            languages=spoken,
+            spoken=view.form.get("language") or (view.language if view.language in spoken else spoken[0]),
             lint=lint,
             faults=[each for each in _complaints(lint) if each["matter"] == name],
             text=text,
@@ -149,6 +152,8 @@ def pages(parts: ConsoleParts) -> Pages:
         text, language = view.form.get("text")[:_LONGEST], view.form.get("language")
         if not text:
             return await show(view, said=view.t("matters.no_text"), status=422)
+        if language not in await asyncio.to_thread(languages):
+            return await show(view, text=text, said=view.t("matters.no_language"), status=422)
         answer = await parts.studies.explain(text, language)
         if "told" in answer:
             return await show(view, text=text, told=answer["told"])
