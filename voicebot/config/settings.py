@@ -287,6 +287,11 @@ class Settings(BaseSettings):
         return self.identity.keys_file or self.state.data_dir / "identity-keys.json"
 
     @property
+    def drafts_dir(self) -> Path:
+        """Where changes of bundle and training data are prepared."""
+        return self.console.drafts or self.state.data_dir / "drafts"
+
+    @property
     def recordings_dir(self) -> Path:
         """Where recordings go."""
         return self.recording.folder or self.state.data_dir / "recordings"

@@ -19,7 +19,10 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.identity.audit import AuditTrail
 from voicebot.metrics.registry import Metrics
+from voicebot.releases.drafts import Drafts
 from voicebot.releases.store import Releases
+from voicebot.review.children import StudyChildren
+from voicebot.review.teaching import Draft
 from voicebot.stores import Stores
 from voicebot.switches.board import SwitchBoard
 
@@ -45,8 +48,14 @@ class ConsoleParts:
     bundle: Callable[[], Bundle]
     """In force now."""
     releases: Releases
-    live: Callable[[], str]
-    """The release in force; "" for the configuration's own bundle."""
+    in_force: Callable[[], Settings]
+    """The settings, with bundle and training data of the release in force."""
+    drafts: Drafts
+    """The draft of the next release."""
+    studies: StudyChildren
+    """Long reckonings about what is understood, in processes of their own."""
+    draft: Draft
+    """The pack as it will be, with the lines that were taught."""
     calls_health: Callable[[], Awaitable[dict[str, Any]]]
     """How the calls' process says it is; {} when it does not answer."""
     metrics: Metrics

@@ -10,7 +10,7 @@ from voicebot.console.render import Renderer
 from voicebot.figures.charts import bars
 from voicebot.figures.estimates import wilson
 from voicebot.figures.reading import Period, read
-from voicebot.review.store import Review
+from voicebot.review.measures import accuracy
 
 _MATTERS = 20
 
@@ -28,7 +28,7 @@ def report(engine: Engine, period: Period, *, language: str, zone: tzinfo, made:
         language,
         period=period,
         shown=shown,
-        accuracy=Review(engine).accuracy(period.first, period.last, zone),
+        accuracy=accuracy(engine, period.first, period.last),
         matters=matters,
         days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
         made=made,

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.data.bundle import load_bundle
+from nlu.errors import PackError
 from voicebot.accounts.oidc import OidcLogin
 from voicebot.accounts.passkeys import Passkeys
 from voicebot.accounts.sessions import Sessions
@@ -31,9 +32,14 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
+from voicebot.releases.drafts import Drafts
 from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
-from voicebot.releases.placing import under_release
+from voicebot.releases.placing import folders_of, under_release
 from voicebot.releases.pointer import Arm
+from voicebot.review.children import StudyChildren
+from voicebot.review.sampling import Sampler
+from voicebot.review.studies import Studies
+from voicebot.review.teaching import Draft
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
@@ -45,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 _ASK_CALLS_S = 1.0
 _ROLL_UP_EVERY_S = 60.0
+_DRAW_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,20 @@ async def _keep_rolled_up(parts: ConsoleParts) -> None:
         except SQLAlchemyError as error:
             log.warning("figures are not up to date: the database does not answer", why=type(error).__name__)
         await asyncio.sleep(_ROLL_UP_EVERY_S)
+
+
+async def _keep_sampled(parts: ConsoleParts) -> None:
+    """Draw the sample of every day that is over, whoever opens the review and when."""
+    while True:
+        zone = parts.bundle().calendar.zone
+        sampler = Sampler(parts.engine, zone, parts.draft.known_words, parts.settings.records.keep_days)
+        try:
+            await asyncio.to_thread(sampler.draw_missing, parts.clock())
+        except SQLAlchemyError as error:
+            log.warning("the sample is not drawn: the database does not answer", why=type(error).__name__)
+        except (PackError, OSError) as error:  # what is taught must not be drawn, and nobody knows what is
+            log.warning("the sample is not drawn: the training data cannot be read", why=str(error))
+        await asyncio.sleep(_DRAW_EVERY_S)
 
 
 def public_url(settings: Settings, listener: socket.socket) -> str:
@@ -153,10 +174,13 @@ async def open_console(
         follower = ReleaseFollower(
             "console", configured, releases, shared.stores.shared, editions, began_with=release, clock=clock
         )
+        drafts = Drafts(configured.drafts_dir, releases, lambda: folders_of(follower.settings), clock)
+        studies = StudyChildren(lambda: follower.settings, Studies(engine), clock)
+        stack.push_async_callback(studies.close)
         parts = ConsoleParts(
             settings=configured,
             releases=releases,
-            live=lambda: follower.live,
+            in_force=lambda: follower.settings,
             chats=await _chats(settings, shared, stack),
             stores=shared.stores,
             engine=engine,
@@ -168,6 +192,9 @@ async def open_console(
             audit=shared.identity.audit,
             callbacks=shared.callbacks,
             bundle=lambda: shared.callbacks.bundle,
+            studies=studies,
+            drafts=drafts,
+            draft=Draft(lambda: folders_of(follower.settings).pack, drafts.folders.pack, drafts.begin),
             calls_health=Kept(lambda: told_health(asking), KEPT_S),
             metrics=metrics,
             clock=clock,
@@ -181,7 +208,8 @@ async def open_console(
         health: list[Part] = [*store_parts(shared.stores), shared.identity.part]
         app = build_console(parts, health, health_kept_s=KEPT_S, refused=refused)
         refreshing = asyncio.create_task(_keep_rolled_up(parts), name="roll-ups")
-        stack.push_async_callback(cancelled, refreshing)
+        drawing = asyncio.create_task(_keep_sampled(parts), name="samples")
+        stack.push_async_callback(cancelled, refreshing, drawing)
         server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
         stack.push_async_callback(server.close)
         yield ConsoleService(parts, (console.host, server.port), editions, follower)

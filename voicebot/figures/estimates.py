@@ -32,7 +32,7 @@ class Estimate:
     """How many of them, where it is a share."""
 
 
-def wilson(k: int, n: int) -> Estimate:
+def wilson(k: float, n: float) -> Estimate:
     """A share. Under 20 the value is left out, and the interval is told all the same."""
     if n <= 0:
         return Estimate(None, 0.0, 1.0, 0)
@@ -40,7 +40,7 @@ def wilson(k: int, n: int) -> Estimate:
     middle, half = (p + zz / (2 * n)) / (1 + zz / n), Z * sqrt(p * (1 - p) / n + zz / (4 * n * n)) / (1 + zz / n)
     low = 0.0 if k == 0 else max(0.0, middle - half)
     high = 1.0 if k == n else min(1.0, middle + half)
-    return Estimate(p if n >= FEWEST else None, low, high, n, k)
+    return Estimate(p if n >= FEWEST else None, low, high, round(n), k)
 
 
 def difference(one: tuple[int, int], other: tuple[int, int]) -> Estimate:
@@ -75,7 +75,8 @@ class Stratum:
 
     traffic: int
     n: int
-    k: int
+    k: float
+    """Not whole where people differ about a line, or where lines stand for unlike many others."""
 
 
 def stratified(strata: Sequence[Stratum]) -> Estimate:

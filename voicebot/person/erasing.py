@@ -6,12 +6,10 @@ import asyncio
 from pathlib import Path
 
 from redis import Redis
-from sqlalchemy.exc import SQLAlchemyError
 
-from voicebot.errors import RecordsError
 from voicebot.files import erase
 from voicebot.person.finding import DIRECTORY, Found
-from voicebot.person.stores import PersonStores
+from voicebot.person.stores import PersonStores, asked
 from voicebot.state.embedded import running_server
 from voicebot.state.reach import write_anew
 
@@ -31,7 +29,8 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
     memory = await stores.memory.forget(found.number)
     if stores.settings.state.redis_url is None:
         await asyncio.to_thread(_write_anew, stores.settings.state.data_dir / "state")
-    cases = await asyncio.to_thread(_erase_cases, stores, found)
+    cases = await asked(stores.cases.erase, [case.ref for case in found.cases])
+    labelled = await asked(stores.review.forget_words, found.call_ids)
     calls = await stores.records.erase_by_number(found.number)
     messages = sum(each.kind == "message" for each in found.handoffs)
     return [
@@ -44,17 +43,11 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
         ("messages taken", messages),
         ("callbacks promised", len(found.callbacks)),
         ("cases", cases),
+        ("labelled lines", labelled),
         ("caller memory", int(memory)),
         ("webhook messages waiting", webhooks),
         (DIRECTORY, 0),
     ]
-
-
-def _erase_cases(stores: PersonStores, found: Found) -> int:
-    try:
-        return stores.cases.erase([case.ref for case in found.cases])
-    except SQLAlchemyError as error:
-        raise RecordsError("the database does not answer: run this again when it does") from error
 
 
 def _write_anew(folder: Path) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from caller_id.directory import Customer
 from caller_id.phone_numbers import NumberKind, parse_number, shorten
 from voicebot.cases.case import Case
-from voicebot.errors import RecordsError, VoicebotError
+from voicebot.errors import VoicebotError
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.undelivered import Delivery
-from voicebot.person.stores import PersonStores
+from voicebot.person.stores import PersonStores, asked
 from voicebot.records.engine import sqlite_file
 from voicebot.records.one_number import FoundCalls
 from voicebot.records.summary import CallRecord
@@ -40,11 +37,18 @@ class Found:
     """Messages that were taken are among them."""
     callbacks: tuple[Callback, ...]
     cases: tuple[Case, ...]
+    labelled: int
+    """Lines of the calls whose words stand in labels, or in the sample."""
     memory: Remembered | None
     """None when nothing is remembered."""
     undelivered: tuple[tuple[Path, Delivery], ...]
     """Webhook messages that wait, with their files."""
     customers: tuple[Customer, ...]
+
+    @property
+    def call_ids(self) -> set[str]:
+        """Of every call that is named."""
+        return _call_ids(self.calls, self.handoffs)
 
     @property
     def empty(self) -> bool:
@@ -67,6 +71,7 @@ class Found:
             ("messages taken", messages),
             ("callbacks promised", len(self.callbacks)),
             ("cases", len(self.cases)),
+            ("labelled lines", self.labelled),
             ("caller memory", int(self.memory is not None)),
             ("webhook messages waiting", len(self.undelivered)),
             (DIRECTORY, len(self.customers)),
@@ -90,7 +95,7 @@ async def find(stores: PersonStores, number: str) -> Found:
     handoffs = await stores.handoffs.of_number(number)
     callbacks = await stores.callbacks.of_number(number)
     known = await stores.memory.knows(number)
-    ids = {call.record.summary.call_id for call in calls.calls} | {each.call_id for each in handoffs}
+    ids = _call_ids(calls, handoffs)
     refs = {call.record.summary.handoff_ref for call in calls.calls}
     refs |= {each.ref for each in handoffs} | {each.ref for each in callbacks}
     about = {text for text in (*ids, *refs, number) if text}
@@ -99,7 +104,8 @@ async def find(stores: PersonStores, number: str) -> Found:
         calls,
         tuple(handoffs),
         tuple(callbacks),
-        await _cases(stores, ids),
+        tuple(await asked(stores.cases.of_calls, ids)),
+        await asked(stores.review.of_calls, ids),
         await stores.memory.recall(number) if known else None,
         tuple(
             (path, each)
@@ -111,17 +117,16 @@ async def find(stores: PersonStores, number: str) -> Found:
     )
 
 
-async def _cases(stores: PersonStores, call_ids: Collection[str]) -> tuple[Case, ...]:
-    try:
-        return tuple(await asyncio.to_thread(stores.cases.of_calls, call_ids))
-    except SQLAlchemyError as error:
-        raise RecordsError("the database does not answer: run this again when it does") from error
+def _call_ids(calls: FoundCalls, handoffs: Collection[HandOffRecord]) -> set[str]:
+    return {call.record.summary.call_id for call in calls.calls} | {each.call_id for each in handoffs}
 
 
 def notes(found: Found, stores: PersonStores) -> Iterator[str]:
     """What a person must know who relies on this."""
     settings = stores.settings
     yield from _calls_beside(found, stores)
+    if found.labelled:
+        yield "Of labelled lines the words are deleted and the label stays. What was taught of them stands in drafts and packs."
     if found.customers:
         yield "The customer directory is a copy of the bank's list: delete the customer there, then import the list again."
     if settings.handoff.webhook is not None:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from caller_id.sqlite_directory import SqliteDirectory
 from voicebot.cases.store import Cases
 from voicebot.config.settings import Settings
+from voicebot.errors import RecordsError
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.undelivered import Undelivered, undelivered_folders
 from voicebot.records.engine import open_engine
 from voicebot.records.store import RecordStore
+from voicebot.review.store import Review
 from voicebot.state.caller_memory import CallerMemory
 from voicebot.state.data_lock import data_used
 from voicebot.state.reach import reached_state
 from voicebot.state.shared import SharedState
 from voicebot.state.shared_secret import CALLER_MEMORY, derived_key
 from voicebot.stores import agreed_secret, record_store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class PersonStores:
     callbacks: CallbackStore
     memory: CallerMemory
     cases: Cases
+    review: Review
     undelivered: tuple[Undelivered, ...]
     """Each process has its own."""
     customers: SqliteDirectory | None
@@ -65,6 +74,15 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             CallbackStore(shared),
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
             Cases(engine),
+            Review(engine),
             tuple(map(Undelivered, undelivered_folders(data_dir))),
             customers,
         )
+
+
+async def asked(ask: Callable[[Collection[str]], T], names: Collection[str]) -> T:
+    """What a store of the database's says to these names, in a thread. Raises RecordsError."""
+    try:
+        return await asyncio.to_thread(ask, names)
+    except SQLAlchemyError as error:
+        raise RecordsError("the database does not answer: run this again when it does") from error

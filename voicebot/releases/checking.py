@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 import nlu
 from dialogs.authoring.prompt_editing import stamp
@@ -43,11 +42,10 @@ from voicebot.config.settings import Settings
 from voicebot.figures.estimates import mcnemar
 from voicebot.logs import configure_logs
 from voicebot.records.engine import open_engine
-from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.store import Check, Checked, Proposal, Releases
-from voicebot.review.models import LabelRow
+from voicebot.review.lines import Said, labelled, spoken
 from voicebot.review.store import NOT_UNDERSTANDABLE
 
 log = structlog.get_logger(__name__)
@@ -59,7 +57,6 @@ UNNAMED = "-"
 """Stands for the approver until there is one."""
 _NICE = 15
 _LAST_DAYS = timedelta(days=7)
-_MOST_LINES = 5_000
 _MOST_SHOWN = 50
 _BY_CHANCE = 0.05
 _TELL_EVERY_S = 1.0
@@ -166,10 +163,11 @@ class Checks:
 
     def _compared(self, candidate: Candidate) -> None:
         """Old and new on the kept-apart labels and on last week's lines; no emergency may be lost in either."""
+        languages = candidate.bundle.prompts.languages
         fixed = broken = count = 0
         kept_apart: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
-        for language, examples in self._labelled(candidate.bundle.prompts.languages).items():
+        for language, examples in _by_language(labelled(self.engine, sample=True), languages).items():
             found = self._compare(examples, candidate, language, "kept-apart labels")
             verdicts = Counter(change.verdict for change in found.changes)
             fixed, broken, count = fixed + verdicts["fixed"], broken + verdicts["broken"], count + found.count
@@ -180,8 +178,9 @@ class Checks:
         told = {"lines": count, "fixed": fixed, "broken": broken, "chance": round(chance, 3), "changes": kept_apart[:_MOST_SHOWN]}
         self._found("kept_apart", ok=not worse, **told)
         changes: list[dict[str, Any]] = []
+        lately = [said for said in spoken(self.engine, self.clock()) if said.last >= self.clock() - _LAST_DAYS]
         count = changed = 0
-        for language, examples in self._last_week(candidate.bundle.prompts.languages).items():
+        for language, examples in _by_language(lately, languages).items():
             found = self._compare(examples, candidate, language, "last week's lines")
             count, changed = count + found.count, changed + len(found.changes)
             changes += [_told(change) for change in found.changes]
@@ -193,38 +192,6 @@ class Checks:
         return compare(
             examples, candidate.old, candidate.new, language, lambda share, _model: self._doing(f"{what} ({language})", share)
         )
-
-    # ------------------------------------------------------------------ lines
-
-    def _labelled(self, languages: Sequence[str]) -> Mapping[str, list[Example]]:
-        """Lines of the sample, with what people say they were about; the newest label of a line."""
-        labelled = (
-            select(LabelRow)
-            .where(LabelRow.stratum != "", LabelRow.label != NOT_UNDERSTANDABLE)
-            .where(LabelRow.text != "", LabelRow.language.in_(languages))
-            .order_by(LabelRow.seq.desc())
-            .limit(_MOST_LINES)
-        )
-        with Session(self.engine) as session:
-            rows = session.scalars(labelled)
-            newest: dict[tuple[str, int], LabelRow] = {}
-            for row in rows:
-                newest.setdefault((row.call_id, row.position), row)
-            return _by_language((row.language, row.text, row.label) for row in newest.values())
-
-    def _last_week(self, languages: Sequence[str]) -> Mapping[str, list[Example]]:
-        """Different lines of the last seven days, the newest first."""
-        said = (
-            select(UtteranceRow.language, UtteranceRow.text)
-            .join(CallRow, CallRow.call_id == UtteranceRow.call_id)
-            .where(CallRow.started >= self.clock() - _LAST_DAYS, UtteranceRow.text != "", UtteranceRow.language.in_(languages))
-            .order_by(CallRow.started.desc())
-            .limit(_MOST_LINES)
-        )
-        with Session(self.engine) as session:
-            return _by_language(
-                (language, text, UNLABELLED) for language, text in dict.fromkeys(map(tuple, session.execute(said)))
-            )
 
     # ------------------------------------------------------------------ what is told
 
@@ -241,10 +208,15 @@ class Checks:
         self.releases.keep_check(self.proposal.seq, Check(PROGRESS, None, told, self.clock()))
 
 
-def _by_language(lines: Iterable[tuple[str, str, str]]) -> dict[str, list[Example]]:
+def _by_language(lines: Iterable[Said], languages: Collection[str]) -> dict[str, list[Example]]:
+    """As the tools take them: where an example stands is its call, and the position in it. What people do not agree on is left
+    out.
+    """
     found: dict[str, list[Example]] = {}
-    for language, text, label in lines:
-        found.setdefault(language, []).append(Example(text, label, Path("records"), 0))
+    for said in lines:
+        if said.language in languages and not (said.labels and said.label in (None, NOT_UNDERSTANDABLE)):
+            example = Example(said.text, said.label or UNLABELLED, Path(said.call_id), said.position)
+            found.setdefault(said.language, []).append(example)
     return found
 
 
@@ -260,13 +232,10 @@ def _lost(changes: Sequence[Change], candidate: Candidate) -> Iterator[dict[str,
 
 
 def _told(change: Change) -> dict[str, Any]:
-    label = change.example.intent
-    return {
-        "text": change.example.text,
-        "label": "" if label == UNLABELLED else label,
-        "old": _decided(change.old),
-        "new": _decided(change.new),
-    }
+    """Without the words: they stand in the call, and go with it."""
+    label, line = change.example.intent, change.example
+    place = {"call_id": line.path.name, "position": line.line}
+    return {**place, "label": "" if label == UNLABELLED else label, "old": _decided(change.old), "new": _decided(change.new)}
 
 
 def _decided(found: Understanding) -> str:

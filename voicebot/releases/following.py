@@ -156,10 +156,15 @@ class ReleaseFollower:
         """The release that it goes by."""
         return self._arms[0].release
 
+    @property
+    def settings(self) -> Settings:
+        """The configured ones, with the release in force on top."""
+        return under_release(self._settings, self.live)
+
     def applied(self, settings: Settings) -> Settings:
         """Newly read settings, with the release in force on top."""
         self._settings = settings
-        return under_release(settings, self.live)
+        return self.settings
 
     async def start(self) -> None:
         """Look now, and then again and again."""

@@ -25,11 +25,6 @@ def releases_folder(settings: Settings) -> Path:
     return settings.state.data_dir / "releases"
 
 
-def drafts_folder(settings: Settings) -> Path:
-    """Where changes are prepared."""
-    return settings.console.drafts or settings.state.data_dir / "drafts"
-
-
 def folders_of(settings: Settings) -> Folders:
     """What these settings name."""
     return Folders(settings.bundle or DEFAULT_BUNDLE, settings.nlu.pack or Path(BANK_PACK))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
 from random import Random
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, Select, func, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from voicebot.figures.days import bounds
 from voicebot.figures.estimates import neyman
 from voicebot.records import schema
 from voicebot.records.models import CallRow, UtteranceRow
@@ -18,6 +22,9 @@ LINES_A_DAY = 60
 TWICE = 0.1
 EXPECTED_WRONG = {"accept": 0.05, "confirm": 0.15, "choose": 0.3, "reject": 0.5}
 """How often each decision is expected to be wrong: only how the sample is shared out goes by it, never a figure."""
+_BACK_DAYS = 30
+_OVER = timedelta(hours=1)
+"""Calls of a day that is over may last, and are written when they end."""
 
 
 def stratum_of(decision: str | None) -> str:
@@ -25,44 +32,87 @@ def stratum_of(decision: str | None) -> str:
     return decision if decision in EXPECTED_WRONG else "other"
 
 
-def draw(engine: Engine, day: date, begin: datetime, end: datetime, *, lines: int = LINES_A_DAY) -> int:
-    """Draw the sample of a day that is over, once; how many lines it has. The same day gives the same lines. Blocks; raises what
-    SQLAlchemy raises.
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Draws each day that is over. Blocks: for a thread. Several processes may draw at once: a day is drawn once."""
+
+    engine: Engine
+    zone: tzinfo
+    """Days are the bank's."""
+    taught: Callable[[], Collection[str]]
+    """The words that the model learns from, folded: what it has learnt by heart measures nothing. Asked only before a draw."""
+    keep_days: int | None = None
+    """How long calls are kept: older days have no lines."""
+
+    def draw_missing(self, now: datetime) -> int:
+        """Draw the days of the last 30 that are not drawn yet; how many lines. Raises what SQLAlchemy and `taught` raise."""
+        days = list(self._missing(now))
+        taught = self.taught() if days else ()
+        return sum(draw(self.engine, day, *bounds(day, day, self.zone), taught=taught) for day in days)
+
+    def _missing(self, now: datetime) -> list[date]:
+        """Days with lines and without a sample."""
+        schema.ready(self.engine)
+        last = (now - _OVER).astimezone(self.zone).date() - timedelta(days=1)
+        first = last - timedelta(days=min(_BACK_DAYS, self.keep_days or _BACK_DAYS) - 1)
+        with Session(self.engine) as session:
+            drawn = set(session.scalars(select(SampleRow.day).where(SampleRow.day >= first).distinct()))
+            days = {first + timedelta(days=each) for each in range((last - first).days + 1)}
+            return [day for day in sorted(days - drawn) if session.scalar(select(_said(bounds(day, day, self.zone)).exists()))]
+
+
+def draw(
+    engine: Engine, day: date, begin: datetime, end: datetime, *, taught: Collection[str] = (), lines: int = LINES_A_DAY
+) -> int:
+    """Draw the sample of a day that is over, once; how many lines it has. The same day gives the same lines. Lines of these
+    folded words are left out. Blocks; raises what SQLAlchemy raises.
     """
     schema.ready(engine)
-    said = (
-        select(UtteranceRow.call_id, UtteranceRow.position, UtteranceRow.decision)
+    try:
+        with Session(engine) as session, session.begin():
+            return _drawn(session, day) or _draw(session, day, (begin, end), taught, lines)
+    except IntegrityError:  # another process drew it at the same time
+        with Session(engine) as session:
+            return _drawn(session, day)
+
+
+def _said(within: tuple[datetime, datetime]) -> Select[str, int, str | None, str]:
+    """What was said in calls that began then."""
+    return (
+        select(UtteranceRow.call_id, UtteranceRow.position, UtteranceRow.decision, UtteranceRow.folded)
         .join(CallRow, CallRow.call_id == UtteranceRow.call_id)
-        .where(CallRow.started >= begin, CallRow.started < end, UtteranceRow.text != "")
+        .where(CallRow.started >= within[0], CallRow.started < within[1], UtteranceRow.text != "")
         .order_by(UtteranceRow.call_id, UtteranceRow.position)
     )
-    with Session(engine) as session, session.begin():
-        there = session.scalar(select(func.count()).select_from(SampleRow).where(SampleRow.day == day)) or 0
-        if there:
-            return there
-        strata: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for call_id, position, decision in session.execute(said):
-            strata[stratum_of(decision)].append((call_id, position))
-        rng = Random(f"sample {day.isoformat()}")  # noqa: S311 - to be drawn again, not to be secret
-        sizes = neyman({name: (len(found), EXPECTED_WRONG.get(name, 0.2)) for name, found in strata.items()}, lines)
-        drawn = [
-            (call_id, position, name, sizes[name] / len(strata[name]))
-            for name in sorted(sizes)
-            for call_id, position in rng.sample(strata[name], min(sizes[name], len(strata[name])))
-        ]
-        rng.shuffle(drawn)
-        rows = [
-            {
-                "call_id": call_id,
-                "position": position,
-                "day": day,
-                "place": place,
-                "stratum": name,
-                "probability": min(1.0, probability),
-                "twice": rng.random() < TWICE,
-            }
-            for place, (call_id, position, name, probability) in enumerate(drawn)
-        ]
-        if rows:
-            session.execute(insert(SampleRow), rows)
-        return len(rows)
+
+
+def _drawn(session: Session, day: date) -> int:
+    return session.scalar(select(func.count()).select_from(SampleRow).where(SampleRow.day == day)) or 0
+
+
+def _draw(session: Session, day: date, within: tuple[datetime, datetime], taught: Collection[str], lines: int) -> int:
+    strata: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
+    for call_id, position, decision, words in session.execute(_said(within)):
+        if words not in taught:
+            strata[stratum_of(decision)].append((call_id, position, words))
+    rng = Random(f"sample {day.isoformat()}")  # noqa: S311 - to be drawn again, not to be secret
+    sizes = neyman({name: (len(found), EXPECTED_WRONG.get(name, 0.2)) for name, found in strata.items()}, lines)
+    shares = {name: size / len(strata[name]) for name, size in sizes.items()}
+    drawn = [(line, name) for name in sorted(sizes) for line in rng.sample(strata[name], sizes[name])]
+    rng.shuffle(drawn)
+    rows = [
+        {
+            "call_id": call_id,
+            "position": position,
+            "folded": words,
+            "day": day,
+            "place": place,
+            "stratum": name,
+            "probability": shares[name],
+            "twice": rng.random() < TWICE,
+        }
+        for place, ((call_id, position, words), name) in enumerate(drawn)
+    ]
+    if rows:
+        session.execute(insert(SampleRow), rows)
+    return len(rows)

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import re
+import wave
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
+from sqlalchemy import select
 
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
-from tests.voicebot.console.running import Console
-from tests.voicebot.records.databases import STARTED, heard, summary
+from tests.voicebot.console.running import Browser, Console, console_of
+from tests.voicebot.records.databases import heard, summary
+from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
+from voicebot.review.models import SampleRow
+from voicebot.review.queues import Queue
 from voicebot.review.store import Review
 
 LINES = 22
+LABEL_OF = {"1": "card_block", "2": "transfer", "o": "out_of_scope", "n": "not_understandable"}
 
 
-def doubtful(console: Console) -> None:
-    database = Database(console.parts.settings.database_url)
+def doubtful(console: Console, recording: str | None = None) -> None:
+    """Of today: the console draws the sample of days that are over."""
+    database, now = Database(console.parts.settings.database_url), datetime.now(UTC)
     for number in range(LINES):
         line = heard(f"no bo ja mam taką sprawę numer {number}")
         ranking = [{"intent": "card_block", "confidence": 0.5}, {"intent": "transfer", "confidence": 0.3}]
         understanding = {**line["understanding"], "decision": "confirm", "confidence": number / 100, "ranking": ranking}
-        call = summary(f"c{number:03}", started=STARTED + timedelta(seconds=number))
+        call = summary(f"c{number:03}", started=now - timedelta(seconds=LINES - number), recording=recording)
         database.write(CallRecord(call, [line | {"understanding": understanding}]))
     database.close()
 
@@ -43,6 +51,7 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
         await shoot(page, "review-line")
         keys = ["1", "2", "o", "n", "/", "1", "2", "s", "1", "u", "1", "1"]
         done = 0
+        kept: list[str] = []
         while done < 20:
             key = keys[done % len(keys)] if done < len(keys) else "1"
             text = await page.inner_text(".said")
@@ -52,16 +61,21 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
                     await page.keyboard.type("complaint")
                     await page.keyboard.press("Enter")
                     await expect(page.locator("#said")).to_contain_text(f"Kept: “{text.strip('„”')}” → complaint")
+                    kept.append("complaint")
                 case "s":
                     await expect(page.locator("#said")).to_have_text("Put off.")
                 case "u":
                     await expect(page.locator("#said")).to_contain_text("Taken back")
+                    kept.pop()
                 case _:
                     await expect(page.locator("#said")).to_contain_text(f"Kept: “{text.strip('„”')}”")
+                    kept.append(LABEL_OF[key])
             assert await page.evaluate("document.activeElement.id") == "card", "the focus is never lost"
             done += 1
         await page.keyboard.press("?")
         await expect(page.locator("#all-keys")).to_have_attribute("open", "")
+        await page.keyboard.press("?")
+        await looks(page)
         await page.goto("/review/doubtful?keys=off")
         before = await page.inner_text(".said")
         await page.keyboard.press("1")
@@ -70,12 +84,119 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
         assert await sideways(page) <= 0
     (who,) = {user.name for user in console.parts.users.all()}
     latest = await asyncio.to_thread(review.latest, who)
-    assert {each.label for each in latest} >= {"card_block"}
-    assert await asyncio.to_thread(review.counts, who)
+    assert [each.label for each in reversed(latest)] == kept[-10:]
+    waiting = await asyncio.to_thread(review.counts, who, (Queue.DOUBTFUL,))
+    assert waiting == {Queue.DOUBTFUL: LINES - len(kept)}
+
+
+async def looks(page: Page) -> None:
+    """On and back through the queue, which stops at its ends; why a line was decided so."""
+    here = [await page.inner_text(".said")]
+    await page.keyboard.press("k")
+    await expect(page.locator("#card .quiet").first).to_contain_text("1 of ")
+    for key in ("j", "j", "k", "k"):
+        await page.keyboard.press(key)
+        await expect(page.locator(".said")).not_to_have_text(here[-1])
+        assert await page.evaluate("document.activeElement.id") == "card"
+        here.append(await page.inner_text(".said"))
+    assert here == [*here[:3], here[1], here[0]]
+    assert len(set(here)) == 3
+    await page.keyboard.press("w")
+    await expect(page.locator("#why")).to_have_attribute("open", "")
+    await expect(page.locator("#why")).to_contain_text("card_block 0.500 transfer 0.300", use_inner_text=True)
+    await expect(page.locator("#why table").last).to_contain_text("confirm card_block")
+    assert await axe_finds(page) == []
 
 
 @needs_chromium
-async def test_without_script_and_a_line_is_taught(console: Console, tmp_path: Path) -> None:
+async def test_a_line_is_heard_after_a_reason_by_keys(console: Console, tmp_path: Path) -> None:
+    recording = tmp_path / "call.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\0" * 32000)
+    await asyncio.to_thread(doubtful, console, str(recording))
+    async with chromium() as browser, page_of(browser, console, Role.TUNER) as page:
+        await page.goto("/review/doubtful")
+        await page.keyboard.press("j")
+        await expect(page.locator(".said")).to_contain_text("numer 1")
+        await page.keyboard.press("h")
+        assert await page.evaluate("document.activeElement.id") == "reason"
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#said")).to_have_text("The listening is in the audit trail.")
+        await expect(page.locator(".said")).to_contain_text("numer 1")
+        assert await axe_finds(page) == []
+        await shoot(page, "review-listen")
+        await page.keyboard.press("h")
+        await expect(page.locator("#sound")).not_to_have_js_property("currentTime", 0)
+        await page.keyboard.press("h")
+        await expect(page.locator("#sound")).to_have_js_property("paused", True)
+
+
+async def test_undo_keeps_what_was_put_off_and_the_keys_off(console: Console) -> None:
+    await asyncio.to_thread(doubtful, console)
+
+    def work(browser: Browser) -> None:
+        put_off = {"do": "later", "call_id": "c000", "position": "0", "keys": "off"}
+        first = browser.send("/review/doubtful", put_off, page="/review/doubtful?keys=off").text
+        kept = browser.send("/review/doubtful", {**hidden(first, "labels"), "label": "transfer"}).text
+        assert "numer 1” → transfer" in kept
+        undone = browser.send("/review/doubtful", {**hidden(kept, "undo"), "do": "undo"}).text
+        assert "Taken back: “no bo ja mam taką sprawę numer 1”" in undone
+        assert "numer 1”</p>" in undone, "the line that was put off does not come back before its time"
+        assert "data-keys" not in undone
+
+    with console.browser_of(Role.TUNER) as browser:
+        await asyncio.to_thread(work, browser)
+
+
+def hidden(html: str, form: str) -> dict[str, str]:
+    """What a form of the page sends without a button."""
+    found = re.search(rf'<form[^>]* id="{form}".*?</form>', html, re.DOTALL)
+    assert found is not None
+    return dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', found[0]))
+
+
+async def test_the_console_draws_the_days_that_are_over_by_itself(tmp_path: Path, server: StateServer) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'calls.db'}")
+    for days_ago in (2, 3):
+        started = datetime.now(UTC) - timedelta(days=days_ago)
+        database.write(CallRecord(summary(f"c{days_ago}", started=started), [heard(f"zdanie sprzed {days_ago} dni")]))
+    database.write(CallRecord(summary("learnt", started=started), [heard("Zgubiłem kartę")]))
+    database.close()
+    async with console_of(tmp_path, server) as console, asyncio.timeout(60):
+        while (drawn := await asyncio.to_thread(sampled, console)) != {"c2", "c3"}:
+            assert "learnt" not in drawn, "these words are in the training data"
+            await asyncio.sleep(0.05)
+
+
+def sampled(console: Console) -> set[str]:
+    with console.parts.engine.connect() as connection:
+        return set(connection.scalars(select(SampleRow.call_id)))
+
+
+async def test_teaching_goes_by_the_stored_line_and_shows_no_folder(console: Console) -> None:
+    await asyncio.to_thread(doubtful, console)
+    drafts = console.parts.draft.folder.parent
+    drafts.parent.mkdir(exist_ok=True)
+    drafts.write_text("in the way")
+
+    def work(browser: Browser) -> str:
+        fields = {"label": "card_block", "teach": "on", "call_id": "c000", "position": "0", "language": "../../etc"}
+        return browser.send("/review/doubtful", fields).text
+
+    with console.browser_of(Role.TUNER) as browser:
+        said = await asyncio.to_thread(work, browser)
+        assert "Not added: nlu: the draft cannot be written" in said
+        assert str(drafts.parent) not in said
+        drafts.unlink()
+        assert "Added to the draft (card_block.yml)" in await asyncio.to_thread(work, browser)
+    assert (drafts / "nlu" / "pl" / "card_block.yml").is_file()
+
+
+@needs_chromium
+async def test_without_script_and_a_line_is_taught(console: Console) -> None:
     await asyncio.to_thread(doubtful, console)
     async with chromium() as browser, page_of(browser, console, Role.TUNER, script=False) as page:
         await page.goto("/review/doubtful")

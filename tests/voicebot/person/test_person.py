@@ -8,7 +8,7 @@ import wave
 import zipfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,11 @@ from voicebot.person.export import export
 from voicebot.person.finding import Found, PersonError, find, notes, read_number
 from voicebot.person.stores import opened
 from voicebot.records.engine import open_engine
+from voicebot.records.folding import folded
 from voicebot.records.summary import CallRecord
+from voicebot.review.queues import Queue
+from voicebot.review.sampling import draw
+from voicebot.review.store import Review
 from voicebot.state.shared import SharedState
 from voicebot.stores import Stores, open_stores
 
@@ -74,6 +78,16 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
         Undelivered(folder / process).keep([Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}}))])
 
 
+def labelled(folder: Path) -> None:
+    """Each caller's line was drawn, and labelled by two people."""
+    engine = open_engine(f"sqlite:///{folder / 'calls.db'}")
+    assert draw(engine, NOW.date(), NOW - timedelta(days=1), NOW + timedelta(days=1)) == 2
+    for number in (NUMBER, OTHER):
+        for who in ("anna", "ola"):
+            assert Review(engine).label((f"20261126-100000-{number[-6:]}", 0), "card_block", who=who, queue=Queue.SAMPLE)
+    engine.dispose()
+
+
 @pytest.fixture
 async def bank(tmp_path: Path) -> Bank:
     """The service has stopped."""
@@ -86,6 +100,7 @@ async def bank(tmp_path: Path) -> Bank:
         await fill(stores, data, NUMBER, SENTENCE)
         await fill(stores, data, OTHER, OTHERS_SENTENCE)
         await stores.records.flush()
+    labelled(data)
     waiting = data / "spool" / "20261126-100000-000001.json"
     number_hash = stores.records.number_hash(NUMBER)
     spooled = CallRecord(summary("20261126-110000-aaaaaa", started=NOW), (heard(SENTENCE),), number_hash)
@@ -107,6 +122,7 @@ ALL = {
     "messages taken": 1,
     "callbacks promised": 1,
     "cases": 1,
+    "labelled lines": 1,
     "caller memory": 1,
     "webhook messages waiting": 2,
 }
@@ -114,7 +130,7 @@ ALL = {
 
 def traces(folder: Path, sentence: str) -> list[str]:
     """Files that hold the sentence in any form that we write."""
-    forms = (sentence.encode(), json.dumps(sentence)[1:-1].encode())
+    forms = (sentence.encode(), json.dumps(sentence)[1:-1].encode(), folded(sentence).encode())
     return [str(path) for path in folder.rglob("*") if path.is_file() and any(form in path.read_bytes() for form in forms)]
 
 

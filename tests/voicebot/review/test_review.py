@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, select, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from nlu.errors import PackError
 from nlu.pack.pack import BANK_PACK
 from tests.voicebot.records.databases import heard, summary, take_back
 from tests.voicebot.records.servers import database_url, engine, postgres
+from tests.voicebot.review.drafts import draft_of
+from tests.voicebot.review.packs import small_pack
 from voicebot.records import schema
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
+from voicebot.records.folding import folded
 from voicebot.records.summary import CallRecord
-from voicebot.review.models import LabelRow, SampleRow
-from voicebot.review.sampling import draw
-from voicebot.review.store import Queue, Review
+from voicebot.review.measures import accuracy as accuracy_of
+from voicebot.review.measures import agreement
+from voicebot.review.models import LabelRow, LeaseRow, SampleRow
+from voicebot.review.queues import Queue
+from voicebot.review.sampling import Sampler, draw
+from voicebot.review.store import Review
 from voicebot.review.teaching import Draft
 
 __all__ = ["database_url", "engine", "postgres"]
@@ -48,7 +61,7 @@ def written(engine: Engine, decisions: dict[str, int]) -> Database:
 
 def test_a_label_outlives_a_second_write_and_the_call(engine: Engine) -> None:
     database, review = written(engine, {"confirm": 1}), Review(engine)
-    kept = review.label(("c0001", 0), "transfer", who="anna", queue=Queue.DOUBTFUL, at=NOW)
+    kept = review.label(("c0001", 0), "transfer", who="anna", queue=Queue.DOUBTFUL)
     assert kept is not None
     record = database.call("c0001")
     assert record is not None
@@ -80,10 +93,10 @@ def test_the_sample_hides_the_guess_and_is_weighted_by_traffic(engine: Engine) -
         assert (line.intent, line.decision, line.ranking) == (None, None, ())
         doubtful = int(line.call_id[1:]) > 180
         label, place = "transfer" if doubtful else "card_block", (line.call_id, line.position)
-        review.label(place, label, who="anna", queue=Queue.SAMPLE, at=NOW)
+        review.label(place, label, who="anna", queue=Queue.SAMPLE)
         seen += 1
     assert 50 <= seen <= 62
-    accuracy = review.accuracy(DAY, DAY, UTC)
+    accuracy = accuracy_of(engine, DAY, DAY)
     assert accuracy.value == pytest.approx(0.9)
     assert accuracy.low < 0.9 < accuracy.high
     database.close()
@@ -94,13 +107,13 @@ def test_lines_to_be_labelled_twice_come_to_a_second_person_and_differing_ones_t
     draw(engine, DAY, BEGIN, END, lines=60)
     for who, label in (("anna", "card_block"), ("ola", "transfer")):
         while lines := review.waiting(Queue.SAMPLE, who):
-            review.label((lines[0].call_id, lines[0].position), label, who=who, queue=Queue.SAMPLE, at=NOW)
+            review.label((lines[0].call_id, lines[0].position), label, who=who, queue=Queue.SAMPLE)
     with engine.connect() as connection:
         twice = len(connection.execute(select(SampleRow).where(SampleRow.twice.is_(True))).all())
     assert twice > 0
     assert review.counts("third")[Queue.DISAGREE] == twice
     assert review.counts("anna")[Queue.DISAGREE] == 0
-    assert review.agreement(NOW - timedelta(days=1)).n == twice
+    assert agreement(engine, datetime.now(UTC) - timedelta(days=1)).n == twice
     database.close()
 
 
@@ -115,7 +128,7 @@ def test_the_least_sure_come_first_and_what_is_put_off_comes_last(engine: Engine
 
 def test_undo_takes_back_ones_own_only(engine: Engine) -> None:
     database, review = written(engine, {"confirm": 1}), Review(engine)
-    kept = review.label(("c0001", 0), "transfer", who="anna", queue=Queue.DOUBTFUL, at=NOW)
+    kept = review.label(("c0001", 0), "transfer", who="anna", queue=Queue.DOUBTFUL)
     assert kept is not None
     assert review.undo("ola", kept.seq) is None
     assert review.undo("anna", kept.seq) == kept
@@ -140,8 +153,275 @@ def test_what_was_labelled_before_labels_had_a_table_is_kept(tmp_path: Path) -> 
     engine.dispose()
 
 
-def test_a_line_becomes_an_example_in_a_draft_that_keeps_comments(tmp_path: Path) -> None:
-    draft = Draft(Path(BANK_PACK), tmp_path / "drafts")
+def sampled_lines(engine: Engine) -> list[SampleRow]:
+    with Session(engine) as session:
+        return list(session.scalars(select(SampleRow).order_by(SampleRow.day, SampleRow.place)))
+
+
+def test_what_was_taught_is_never_drawn_and_what_was_drawn_is_never_taught(engine: Engine) -> None:
+    database, review = written(engine, {"accept": 100}), Review(engine)
+    taught = {f"zdanie numer {number}" for number in range(1, 51)}
+    draw(engine, DAY, BEGIN, END, taught=taught)
+    drawn = sampled_lines(engine)
+    assert len(drawn) == 50
+    assert not {row.folded for row in drawn} & taught
+    assert [row.probability for row in drawn] == [1.0] * 50, "shares are of the lines that can be drawn"
+    later = summary("other-call", started=NOW)
+    database.write(CallRecord(later, [said("Zdanie numer 77!", "confirm")]))
+    (line,) = review.waiting(Queue.DOUBTFUL, "anna")
+    assert (line.call_id, line.sampled) == ("other-call", False)
+    assert not review.may_teach(line.text), "another call, the same words"
+    assert review.may_teach("zdanie numer 7")
+    database.delete([row.call_id for row in drawn])
+    assert not review.may_teach(line.text), "the sample outlives its calls"
+    database.close()
+
+
+def test_a_label_from_before_the_draw_counts(engine: Engine) -> None:
+    """Five of ten are right; three of the wrong ones were labelled as doubtful before anybody drew."""
+    database, review = written(engine, {"confirm": 30}), Review(engine)
+    wrong = [(f"c{number:04}", 0) for number in range(1, 16)]
+    for line in wrong:
+        review.label(line, "transfer", who="anna", queue=Queue.DOUBTFUL)
+    draw(engine, DAY, BEGIN, END)
+    for number in range(16, 31):
+        review.label((f"c{number:04}", 0), "card_block", who="anna", queue=Queue.SAMPLE)
+    found = accuracy_of(engine, DAY, DAY)
+    assert found.n == 30
+    assert found.value == pytest.approx(0.5)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "right"),
+    [
+        ({}, 1.0),
+        ({"ola": "card_block"}, 1.0),
+        ({"ola": "transfer"}, 0.5),
+        ({"ola": "transfer", "ewa": "transfer"}, 0.0),
+        ({"ola": "transfer", "ewa": "card_block"}, 1.0),
+        ({"ola": "transfer", "ewa": "complaint"}, 1 / 3),
+        ({"ola": "not_understandable"}, 1.0),
+        ({"ola": "not_understandable", "ewa": "not_understandable"}, None),
+    ],
+)
+def test_a_line_is_one_observation_however_many_label_it(engine: Engine, more: dict[str, str], right: float | None) -> None:
+    database, review = written(engine, {"accept": 30}), Review(engine)
+    draw(engine, DAY, BEGIN, END)
+    for row in sampled_lines(engine):
+        review.label((row.call_id, row.position), "card_block", who="anna", queue=Queue.SAMPLE)
+    for who, label in more.items():
+        for row in sampled_lines(engine):
+            review.label((row.call_id, row.position), label, who=who, queue=Queue.SAMPLE)
+    found = accuracy_of(engine, DAY, DAY)
+    assert (found.n, found.value) == ((30, pytest.approx(right)) if right is not None else (0, None))
+    database.close()
+
+
+def test_days_of_unlike_traffic_count_by_their_traffic(engine: Engine) -> None:
+    """A day of 200 calls, all right, and one of 20, all wrong, each with a sample of 20 lines."""
+    database, review = Database(engine.url.render_as_string(hide_password=False)), Review(engine)
+    for day, calls in enumerate((200, 20)):
+        for number in range(calls):
+            call = summary(f"d{day}-{number:03}", started=BEGIN + timedelta(days=day, hours=9))
+            database.write(CallRecord(call, [said(f"zdanie {day} {number}", "accept")]))
+        begin = BEGIN + timedelta(days=day)
+        assert draw(engine, begin.date(), begin, begin + timedelta(days=1), lines=20) == 20
+    for row in sampled_lines(engine):
+        label = "card_block" if row.day == DAY else "transfer"
+        review.label((row.call_id, row.position), label, who="anna", queue=Queue.SAMPLE)
+    found = accuracy_of(engine, DAY, DAY + timedelta(days=1))
+    assert found.n == 40
+    assert found.value == pytest.approx(200 / 220)
+    database.close()
+
+
+def test_every_day_that_is_over_is_drawn_whoever_looks(engine: Engine) -> None:
+    database = Database(engine.url.render_as_string(hide_password=False))
+    warsaw = ZoneInfo("Europe/Warsaw")
+    for days_ago in (0, 1, 2, 5, 29, 31, 40):
+        call = summary(f"call-{days_ago}", started=NOW - timedelta(days=days_ago))
+        database.write(CallRecord(call, [said(f"zdanie {days_ago}", "accept")]))
+    asked = []
+
+    def taught() -> frozenset[str]:
+        asked.append(1)
+        return frozenset({"zdanie 2"})
+
+    sampler = Sampler(engine, warsaw, taught, keep_days=90)
+    assert sampler.draw_missing(NOW) == 3
+    assert {row.call_id for row in sampled_lines(engine)} == {"call-1", "call-5", "call-29"}
+    assert Sampler(engine, warsaw, taught, keep_days=3).draw_missing(NOW) == 0
+    midnight = datetime(2026, 11, 25, 0, 0, tzinfo=warsaw)
+    assert sampler.draw_missing(midnight + timedelta(minutes=59)) == 0, "calls of the day may not be over"
+    assert sampler.draw_missing(midnight + timedelta(hours=1)) == 1
+    database.close()
+
+
+def test_processes_that_draw_at_once_draw_one_sample(engine: Engine) -> None:
+    """Though one of them knows of more that was taught, so that their lines are others."""
+    database = written(engine, {"accept": 200})
+    gate = Barrier(4)
+
+    def work(number: int) -> int:
+        gate.wait()
+        return draw(engine, DAY, BEGIN, END, taught={f"zdanie numer {each}" for each in range(20 * number)})
+
+    with ThreadPoolExecutor(4) as pool:
+        sizes = list(pool.map(work, range(4)))
+    drawn = sampled_lines(engine)
+    assert sizes == [len(drawn)] * 4
+    assert [row.place for row in drawn] == list(range(len(drawn)))
+    database.close()
+
+
+def test_a_line_is_before_one_person_and_one_for_two_before_two(engine: Engine) -> None:
+    database = written(engine, {"confirm": 3, "accept": 60})
+    now = [NOW]
+    review = Review(engine, clock=lambda: now[0])
+    first = review.take(Queue.DOUBTFUL, "anna")
+    second = review.take(Queue.DOUBTFUL, "ola")
+    assert first is not None
+    assert second is not None
+    assert (first.call_id, second.call_id) == ("c0001", "c0002")
+    again = review.take(Queue.DOUBTFUL, "anna")
+    assert again is not None
+    assert again.call_id == "c0001", "her own line stays hers"
+    now[0] += timedelta(minutes=6)
+    third = review.take(Queue.DOUBTFUL, "ewa")
+    assert third is not None
+    assert third.call_id == "c0001", "five minutes are over"
+    draw(engine, DAY, BEGIN, END)
+    with Session(engine) as session, session.begin():
+        session.execute(update(SampleRow).values(twice=SampleRow.place == 0))
+    shown = [review.take(Queue.SAMPLE, who) for who in ("anna", "ola", "ewa")]
+    places = [(row.call_id, row.position) for row in sampled_lines(engine)]
+    assert [(line.call_id, line.position) for line in shown if line is not None] == [places[0], places[0], places[1]]
+    for who in ("anna", "ola"):
+        review.label(places[0], "transfer", who=who, queue=Queue.SAMPLE)
+    later = review.take(Queue.SAMPLE, "jan")
+    assert later is not None
+    assert (later.call_id, later.position) == places[2], "two labelled the first, ewa has the second"
+    database.close()
+
+
+def test_people_who_ask_at_once_get_lines_of_their_own(engine: Engine) -> None:
+    database, review = written(engine, {"confirm": 20}), Review(engine)
+    gate = Barrier(4)
+
+    def work(who: str) -> str | None:
+        gate.wait()
+        line = review.take(Queue.DOUBTFUL, who)
+        return line.call_id if line is not None else None
+
+    with ThreadPoolExecutor(4) as pool:
+        shown = list(pool.map(work, ("anna", "ola", "ewa", "jan")))
+    assert None not in shown
+    assert len(set(shown)) == 4
+    with Session(engine) as session:
+        assert len(session.scalars(select(LeaseRow)).all()) == 4
+    database.close()
+
+
+def test_a_person_has_one_label_for_a_line_however_fast_they_press(engine: Engine) -> None:
+    database, review = written(engine, {"confirm": 1}), Review(engine)
+    gate = Barrier(2)
+
+    def work(label: str) -> None:
+        gate.wait()
+        review.label(("c0001", 0), label, who="anna", queue=Queue.DOUBTFUL)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, ("transfer", "card_block")))
+    assert len(review.latest("anna")) == 1
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO labels (call_id, position, text, language, label, who, at, queue) "
+                "SELECT call_id, position, text, language, label, who, at, queue FROM labels"
+            )
+        )
+    database.close()
+
+
+def test_doubles_of_before_the_unique_key_are_merged(database_url: str) -> None:
+    """The latest label of a person stays, and what was drawn twice stands in one order."""
+    engine = open_engine(database_url)
+    columns = "seq, call_id, position, text, language, label, who, at, queue, stratum, probability"
+    sampled = "call_id, position, day, place, stratum, probability, twice"
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "voicebot.records:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        for seq, who, label in ((1, "anna", "transfer"), (2, "ola", "transfer"), (3, "anna", "card_block")):
+            values = f"{seq}, 'c1', 0, 'Zgubiłam kartę', 'pl', '{label}', '{who}', '2026-11-24 09:00:00', 'sample', '', 0"
+            connection.execute(text(f"INSERT INTO labels ({columns}) VALUES ({values})"))
+        for call_id in ("c1", "c2"):
+            values = f"'{call_id}', 0, '2026-11-23', 0, 'accept', 0.5, false"
+            connection.execute(text(f"INSERT INTO sampled_lines ({sampled}) VALUES ({values})"))
+    schema.upgrade(engine)
+    with Session(engine) as session:
+        labels = session.scalars(select(LabelRow).order_by(LabelRow.seq)).all()
+        assert [(row.call_id, row.who, row.label, row.folded) for row in labels] == [
+            ("c1", "ola", "transfer", "zgubilam karte"),
+            ("c1", "anna", "card_block", "zgubilam karte"),
+        ]
+        drawn = session.scalars(select(SampleRow).order_by(SampleRow.place)).all()
+        assert [(row.call_id, row.place, row.folded) for row in drawn] == [("c1", 0, "zgubilam karte"), ("c2", 1, "")]
+    engine.dispose()
+
+
+def test_the_guess_is_hidden_wherever_a_sampled_line_is_shown(engine: Engine) -> None:
+    database, review = written(engine, {"accept": 60}), Review(engine)
+    draw(engine, DAY, BEGIN, END)
+    row = sampled_lines(engine)[0]
+    for who, label in (("anna", "card_block"), ("ola", "transfer")):
+        review.label((row.call_id, row.position), label, who=who, queue=Queue.SAMPLE)
+    (line,) = review.waiting(Queue.DISAGREE, "ewa")
+    assert line.sampled
+    assert (line.intent, line.confidence, line.decision, line.queue, line.ranking) == (None, None, None, None, ())
+    review.label((row.call_id, row.position), "transfer", who="ewa", queue=Queue.DISAGREE)
+    assert review.waiting(Queue.DISAGREE, "jan") == [], "two of three are enough"
+    database.close()
+
+
+def test_the_same_words_are_shown_once_and_labelled_once(engine: Engine) -> None:
+    database, review = Database(engine.url.render_as_string(hide_password=False)), Review(engine)
+    for number, words in enumerate(("Zgubiłam kartę", "zgubilam karte!", "przelew nie doszedł", "zgubiłam kartę")):
+        call = summary(f"c{number}", started=BEGIN + timedelta(hours=number))
+        database.write(CallRecord(call, [said(words, "reject")]))
+    lines = review.waiting(Queue.NOTHING_FITTED, "anna", limit=9)
+    assert [(line.call_id, line.hits) for line in lines] == [("c3", 3), ("c2", 1)]
+    assert review.counts("anna")[Queue.NOTHING_FITTED] == 2
+    review.label(("c3", 0), "card_block", who="anna", queue=Queue.NOTHING_FITTED)
+    assert [line.call_id for line in review.waiting(Queue.NOTHING_FITTED, "ola", limit=9)] == ["c2"]
+    database.close()
+
+
+def test_words_of_deleted_calls_leave_labels_and_sample_and_still_count(engine: Engine) -> None:
+    database, review = written(engine, {"accept": 30}), Review(engine)
+    draw(engine, DAY, BEGIN, END)
+    for row in sampled_lines(engine):
+        review.label((row.call_id, row.position), "card_block", who="anna", queue=Queue.SAMPLE)
+    before = accuracy_of(engine, DAY, DAY)
+    assert review.of_calls(["c0001", "c0002", "elsewhere"]) == 2
+    assert review.forget_words(["c0001", "c0002"]) == 2
+    assert review.forget_words(["c0001", "c0002"]) == 0
+    with Session(engine) as session:
+        kept = session.scalars(select(LabelRow).where(LabelRow.call_id.in_(["c0001", "c0002"]))).all()
+        assert [(row.text, row.folded, row.label) for row in kept] == [("", "", "card_block")] * 2
+    assert {row.folded for row in sampled_lines(engine) if row.call_id in ("c0001", "c0002")} == {""}
+    assert accuracy_of(engine, DAY, DAY) == before
+    database.close()
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Draft:
+    return draft_of(small_pack(tmp_path / "pack"), tmp_path / "drafts" / "nlu")
+
+
+def test_a_line_becomes_an_example_in_a_draft_that_keeps_comments(draft: Draft) -> None:
     words = "no bo ja bym chciała tę kartę jakoś przed wnuczkiem schować, znaczy zablokować"
     file = draft.teach(words, "card_block", "pl")
     shipped = (Path(BANK_PACK) / "pl" / file.name).read_text(encoding="utf-8")
@@ -157,3 +437,32 @@ def test_a_line_becomes_an_example_in_a_draft_that_keeps_comments(tmp_path: Path
         with pytest.raises(PackError, match=why):
             draft.teach(refused, matter, "pl")
     assert file.read_text(encoding="utf-8") == changed
+    assert folded(words) in draft.known_words()
+    assert "zgubilem karte" in draft.known_words()
+
+
+def test_no_error_of_teaching_names_a_folder_of_the_machine(draft: Draft, tmp_path: Path) -> None:
+    draft.teach("no bo ja bym chciała tę kartę schować przed wnuczkiem", "card_block", "pl")
+    (draft.folder / "pl" / "transfer.yml").write_text('version: "3.1"\nnlu:\n  - intent: transfer\n    examples: |\n      - [x\n')
+    with pytest.raises(PackError, match=r"transfer\.yml:5: broken entity mark-up") as caught:
+        draft.teach("zupełnie inne zdanie o karcie", "card_block", "pl")
+    assert str(tmp_path) not in str(caught.value)
+    in_the_way = tmp_path / "a-file"
+    in_the_way.write_text("")
+    with pytest.raises(PackError, match="cannot be written") as refused:
+        draft_of(tmp_path / "pack", in_the_way / "nlu").teach("zupełnie inne zdanie o karcie", "card_block", "pl")
+    assert str(tmp_path) not in str(refused.value)
+
+
+def test_examples_of_two_people_at_once_are_both_kept(draft: Draft) -> None:
+    gate = Barrier(2)
+    words = [f"to jest zupełnie inne zdanie o karcie numer {name}" for name in ("jeden", "dwa")]
+
+    def work(text: str) -> None:
+        gate.wait()
+        draft.teach(text, "card_block", "pl")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, words))
+    written = (draft.folder / "pl" / "card_block.yml").read_text(encoding="utf-8")
+    assert all(each in written for each in words)

@@ -16,8 +16,16 @@
     if (event.key === "/") return press(event, here.querySelector("#other"), (field) => field.focus());
     if (event.key === "t") return press(event, here.querySelector("#teach"), (box) => { box.checked = !box.checked; });
     if (event.key === "?") return press(event, here.querySelector("#all-keys"), (keys) => { keys.open = !keys.open; });
+    if (event.key === "w") return press(event, here.querySelector("#why"), (why) => { why.open = !why.open; });
+    if (event.key === "h") return press(event, here.querySelector("#listen audio, #listen select"), listen);
     return press(event, here.querySelector(`[data-key="${CSS.escape(event.key)}"]`), (button) => button.click());
   });
+
+  function listen(element) {
+    if (element.matches("select")) element.focus();
+    else if (element.paused) element.play().catch(() => element.focus()); // the sound is gone: the player says so
+    else element.pause();
+  }
 
   function press(event, element, act) {
     if (!element) return;

@@ -7,9 +7,11 @@ from voicebot.console.pages import (
     calls,
     cases,
     desk,
+    draft,
     figures,
     home,
     live,
+    matters,
     one_call,
     people,
     person,
@@ -22,7 +24,24 @@ from voicebot.console.pages import (
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages
 
-_MODULES = (home, desk, cases, switches, calls, one_call, review, texts, releases, figures, people, tokens, person, audit)
+_MODULES = (
+    home,
+    desk,
+    cases,
+    switches,
+    calls,
+    one_call,
+    draft,
+    review,
+    matters,
+    texts,
+    releases,
+    figures,
+    people,
+    tokens,
+    person,
+    audit,
+)
 
 
 def all_pages(parts: ConsoleParts) -> list[Pages]:

@@ -16,7 +16,7 @@ from voicebot.figures.estimates import wilson
 from voicebot.figures.reading import SPLITS, Period, Read, read
 from voicebot.figures.times import times
 from voicebot.records.exporting import csv_row
-from voicebot.review.store import Review
+from voicebot.review.measures import accuracy as accuracy_of
 
 _DAYS = 28
 _MOST_DAYS = 400
@@ -41,7 +41,6 @@ def _day(written: str) -> date | None:
 def pages(parts: ConsoleParts) -> Pages:
     """The page, and the same as CSV."""
     found = Pages()
-    review = Review(parts.engine)
 
     async def figures_of(view: View) -> tuple[Period, Read]:
         period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
@@ -50,8 +49,7 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/figures", roles=READERS, nav="nav.figures", order=50)
     async def figures(view: View) -> Response:
         period, shown = await figures_of(view)
-        zone = parts.bundle().calendar.zone
-        accuracy = await asyncio.to_thread(review.accuracy, period.first, period.last, zone)
+        accuracy = await asyncio.to_thread(accuracy_of, parts.engine, period.first, period.last)
         matters = [(name, counts) for name, counts in shown.by_matter if name]
         misrouted = [(name, wilson(counts["candidates"], counts["answered_with_matter"])) for name, counts in matters]
         charted = [each for each in misrouted if each[1].value is not None][:_CHARTED]

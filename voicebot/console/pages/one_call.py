@@ -8,25 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from dialogs.rehearsal.record_to_test import to_test
 from voicebot.accounts.roles import READERS, Role
+from voicebot.console.listening import LISTENERS, REASONS, Answer, Listening
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
 from voicebot.errors import RecordsError
 from voicebot.records.notes import LONGEST, CallNotes
 from voicebot.records.reading import exchanges_of
 from voicebot.records.summary import CallRecord
-from voicebot.state.shared import PREFIX
 from voicebot.talk import words_of_record
-
-LISTENERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
-REASONS = ("complaint", "quality", "understanding", "incident", "request")
-"""Why somebody listens; the texts are `call.reason_…`."""
-_LISTEN_S = 600
-"""One reason counts for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,7 @@ def _understood(line: Mapping[str, Any]) -> str:
 def pages(parts: ConsoleParts) -> Pages:
     """The call, its sound, its notes, its test."""
     found = Pages()
-    notes = CallNotes(parts.engine)
+    notes, listening = CallNotes(parts.engine), Listening(parts)
 
     async def record_of(view: View) -> CallRecord | None:
         return await parts.stores.records.call(view.path["call_id"])
@@ -99,14 +92,14 @@ def pages(parts: ConsoleParts) -> Pages:
         summary = record.summary
         await parts.audit.note("call.read", who=view.user.name, call=summary.call_id)
         words = words_of_record(parts.bundle(), summary.started)
-        listening = await _listens(view, summary.call_id)
+        listens = await listening.allowed(view, summary.call_id)
         return view.show(
             "call.html",
             call=summary,
             lines=shown_lines(record, words),
             notes=await asyncio.to_thread(notes.of, summary.call_id),
             recorded=_recording(record) is not None,
-            listening=listening,
+            listening=listens,
             may_listen=view.may(*LISTENERS),
             reasons=REASONS,
             longest=LONGEST,
@@ -124,24 +117,14 @@ def pages(parts: ConsoleParts) -> Pages:
 
     @found.post("/calls/{call_id}/listen", roles=LISTENERS)
     async def listen(view: View) -> Response:
-        call_id, reason = view.path["call_id"], view.form.get("reason")
-        if reason not in REASONS:
-            return view.go(f"/calls/{call_id}", "call.no_reason")
-        if parts.audit.trouble is not None:
-            return view.show("call_missing.html", status=503, call_id=call_id, what="call.no_audit")
-        await parts.audit.note("recording.played", who=view.user.name, call=call_id, reason=reason)
-
-        async def allow(redis: Redis) -> None:
-            await redis.set(_listen_key(view, call_id), reason, ex=_LISTEN_S)
-
-        await parts.stores.shared.ask(allow)
-        return view.go(f"/calls/{call_id}#recording")
-
-    async def _listens(view: View, call_id: str) -> bool:
-        async def allowed(redis: Redis) -> bool:
-            return bool(await redis.exists(_listen_key(view, call_id)))
-
-        return view.may(*LISTENERS) and await parts.stores.shared.ask(allowed)
+        call_id = view.path["call_id"]
+        match await listening.ask(view, call_id, view.form.get("reason")):
+            case Answer.NO_REASON:
+                return view.go(f"/calls/{call_id}", "call.no_reason")
+            case Answer.NO_AUDIT:
+                return view.show("call_missing.html", status=503, call_id=call_id, what="call.no_audit")
+            case Answer.ALLOWED:
+                return view.go(f"/calls/{call_id}#recording")
 
     @found.get("/calls/{call_id}/recording.wav", roles=LISTENERS)
     async def recording(view: View) -> Response:
@@ -149,7 +132,7 @@ def pages(parts: ConsoleParts) -> Pages:
         path = _recording(record) if record is not None else None
         if record is None or path is None:
             return PlainTextResponse("no recording", 404)
-        if not await _listens(view, record.summary.call_id):
+        if not await listening.allowed(view, record.summary.call_id):
             return PlainTextResponse("say why first: on the page of the call", 403)
         return FileResponse(path, media_type="audio/wav")
 
@@ -166,10 +149,6 @@ def pages(parts: ConsoleParts) -> Pages:
         return PlainTextResponse(made, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     return found
-
-
-def _listen_key(view: View, call_id: str) -> str:
-    return f"{PREFIX}listens:{view.user.user_id}:{call_id}"
 
 
 def _recording(record: CallRecord) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -16,13 +17,13 @@ from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
 from voicebot.releases.contents import Contents
-from voicebot.releases.drafts import Drafts
 from voicebot.releases.errors import ReleaseError
-from voicebot.releases.placing import drafts_folder, folders_of, under_release
+from voicebot.releases.placing import folders_of
 from voicebot.releases.pointer import Stage
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
-from voicebot.releases.store import Proposal, State
+from voicebot.releases.store import Check, Proposal, State
+from voicebot.review.lines import words_of
 
 SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
 PUBLISHERS = frozenset({Role.SUPERVISOR})
@@ -30,28 +31,16 @@ _HISTORY = 30
 _LONGEST_NOTE = 500
 
 
-def drafts_of(parts: ConsoleParts) -> Drafts:
-    """The draft of this console."""
-    return Drafts(
-        drafts_folder(parts.settings),
-        parts.releases,
-        lambda: folders_of(under_release(parts.settings, parts.live())),
-        parts.clock,
-    )
-
-
 def pages(parts: ConsoleParts) -> Pages:
     """The overview, one proposal, and what their forms do."""
     found = Pages()
-    releases, drafts = parts.releases, drafts_of(parts)
-    publishing = Publishing(
-        releases, drafts, parts.stores.shared, lambda: folders_of(under_release(parts.settings, parts.live())), parts.clock
-    )
+    releases, drafts = parts.releases, parts.drafts
+    publishing = Publishing(releases, drafts, parts.stores.shared, lambda: folders_of(parts.in_force()), parts.clock)
     checking: set[asyncio.Task[None]] = set()
 
     def have_checked(seq: int) -> None:
         """The checks run on while pages are read; what they find is in the database."""
-        task = asyncio.create_task(check_apart(under_release(parts.settings, parts.live()), seq), name=f"checks-{seq}")
+        task = asyncio.create_task(check_apart(parts.in_force(), seq), name=f"checks-{seq}")
         checking.add(task)
         task.add_done_callback(checking.discard)
 
@@ -142,6 +131,7 @@ def pages(parts: ConsoleParts) -> Pages:
             open=proposal.state is State.OPEN,
             changes=differs,
             checks=[each for each in found_so_far if each.name != PROGRESS],
+            words=await asyncio.to_thread(words_of, parts.engine, _places(found_so_far)),
             progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
             approvers=APPROVERS,
             refusals={kind: refusal(proposal.asked, kind, view.user.name, view.user.roles) for kind in proposal.needed},
@@ -226,6 +216,12 @@ def pages(parts: ConsoleParts) -> Pages:
         return view.go("/releases", f"releases.is_{state}")
 
     return found
+
+
+def _places(checks: Sequence[Check]) -> list[tuple[str, int]]:
+    """The lines that checks name."""
+    named = [line for check in checks for line in (*check.told.get("changes", ()), *check.told.get("lost", ()))]
+    return [(line["call_id"], line["position"]) for line in named]
 
 
 def _number(written: str) -> int:

@@ -10,73 +10,77 @@ from pathlib import Path
 from starlette.responses import Response
 
 from nlu.errors import PackError
-from nlu.pack.pack import BANK_PACK
+from nlu.pack.pack import BANK_PACK, Pack
 from voicebot.accounts.roles import Role
+from voicebot.console.listening import REASONS, Answer, Listening
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
-from voicebot.figures.days import bounds
-from voicebot.review.sampling import draw
-from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Queue, Review, ReviewLine
-from voicebot.review.teaching import Draft
+from voicebot.releases.errors import ReleaseError
+from voicebot.review.measures import agreement as agreement_of
+from voicebot.review.queues import Queue, ReviewLine
+from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
+from voicebot.review.studies import DRAFT, LABELS
+from voicebot.review.why import Why, why
 
 TUNERS = frozenset({Role.TUNER})
 _MONTH = timedelta(days=30)
 _FEWEST_FOR_KAPPA = 0.7
 _MOST_SKIPPED = 50
+_TOLD = {Answer.ALLOWED: "call.written_down", Answer.NO_REASON: "call.no_reason", Answer.NO_AUDIT: "call.no_audit"}
+_STATUS = {Answer.ALLOWED: 200, Answer.NO_REASON: 422, Answer.NO_AUDIT: 503}
 _USUAL = ("card_block", "transfer", "login_help", "account_open", "complaint")
 
 
 def pages(parts: ConsoleParts) -> Pages:
     """The queues, the line, the label, undo."""
     found = Pages()
-    review = Review(parts.engine)
-    settings = parts.settings
-    draft = Draft(settings.nlu.pack or Path(BANK_PACK), settings.console.drafts or settings.state.data_dir / "drafts")
+    review, listening = Review(parts.engine, clock=parts.clock), Listening(parts)
+    pack = Pack(parts.settings.nlu.pack or BANK_PACK)
 
     def known_matters() -> list[str]:
         return sorted(parts.bundle().routes.matters)
 
-    def sample_yesterday() -> None:
-        calendar = parts.bundle().calendar
-        yesterday = calendar.local(parts.clock()).date() - timedelta(days=1)
-        draw(parts.engine, yesterday, *bounds(yesterday, yesterday, calendar.zone))
-
     @found.get("/review", roles=TUNERS, nav="nav.review", order=30)
     async def queues(view: View) -> Response:
-        await asyncio.to_thread(sample_yesterday)
         counts = await asyncio.to_thread(review.counts, view.user.name)
-        agreement = await asyncio.to_thread(review.agreement, parts.clock() - _MONTH)
+        agreement = await asyncio.to_thread(agreement_of, parts.engine, parts.clock() - _MONTH)
         latest = await asyncio.to_thread(review.latest, view.user.name)
         weak = agreement.value is not None and agreement.value < _FEWEST_FOR_KAPPA
-        return view.show("review.html", counts=counts, agreement=agreement, weak=weak, latest=latest)
+        studies = [await asyncio.to_thread(parts.studies.studies.of, name, parts.clock()) for name in (DRAFT, LABELS)]
+        return view.show("review.html", studies=studies, counts=counts, agreement=agreement, weak=weak, latest=latest)
 
     @found.get("/review/{queue}", roles=TUNERS)
     async def line(view: View) -> Response:
         return await show(view, _queue(view))
 
-    async def show(view: View, queue: Queue | None, *, said: str = "", status: int = 200) -> Response:
+    async def show(
+        view: View, queue: Queue | None, *, said: str = "", status: int = 200, again: tuple[str, int] | None = None
+    ) -> Response:
         if queue is None:
-            return view.show("review_line.html", status=404, queue="", line=None, said="", choices=(), **_rest(view))
-        skipped = _skipped(view)
-        lines = await asyncio.to_thread(review.waiting, queue, view.user.name, skipped=skipped)
-        counts = await asyncio.to_thread(review.counts, view.user.name)
-        latest = await asyncio.to_thread(review.latest, view.user.name)
+            return view.show("problem.html", status=404, what="not_found")
+        skipped, who = _skipped(view), view.user.name
+        waiting = (await asyncio.to_thread(review.counts, who, (queue,)))[queue]
+        at = min(_at(view), max(0, waiting - 1))
+        line = await asyncio.to_thread(review.take, queue, who, skipped=skipped, start=at, again=again)
+        latest = await asyncio.to_thread(review.latest, who)
         return view.show(
             "review_line.html",
             status=status,
             queue=queue.value,
-            line=lines[0] if lines else None,
+            line=line,
             said=said,
-            choices=_choices(lines[0], queue, known_matters()) if lines else (),
-            waiting=counts[queue],
+            choices=_choices(line, known_matters()) if line is not None else (),
+            why=await asyncio.to_thread(_why, line, pack) if line is not None and not line.sampled else None,
+            recorded=line is not None and await asyncio.to_thread(_recorded, line),
+            listening=line is not None and await listening.allowed(view, line.call_id),
+            reasons=REASONS,
+            at=at,
+            waiting=waiting,
             latest=latest[:1],
             matters=known_matters(),
-            keys=view.query.get("keys", view.form.get("keys")) != "off",
+            keys=_field(view, "keys") != "off",
             skipped=" ".join(f"{call_id}:{position}" for call_id, position in skipped),
         )
-
-    def _rest(_view: View) -> dict[str, object]:
-        return {"waiting": 0, "latest": (), "matters": (), "keys": True, "skipped": ""}
 
     @found.post("/review/{queue}", roles=TUNERS)
     async def act(view: View) -> Response:
@@ -90,6 +94,12 @@ def pages(parts: ConsoleParts) -> Pages:
                 return await show(view, queue, said=view.t("review.undone", text=back.text) if back is not None else "")
             case "later":
                 return await show(view, queue, said=view.t("review.put_off"))
+            case "next" | "back":
+                return await show(view, queue)
+            case "listen":
+                place = (form.get("call_id"), _number(form.get("position")))
+                answer = await listening.ask(view, place[0], form.get("reason"))
+                return await show(view, queue, said=view.t(_TOLD[answer]), status=_STATUS[answer], again=place)
         return await keep(view, queue, form)
 
     async def keep(view: View, queue: Queue, form: Form) -> Response:
@@ -97,22 +107,25 @@ def pages(parts: ConsoleParts) -> Pages:
         place = (form.get("call_id"), _number(form.get("position")))
         if wanted not in {*known_matters(), OUT_OF_SCOPE, NOT_UNDERSTANDABLE}:
             return await show(view, queue, said=view.t("review.no_matter"), status=422)
-        kept = await asyncio.to_thread(review.label, place, wanted, who=view.user.name, queue=queue, at=parts.clock())
+        kept = await asyncio.to_thread(review.label, place, wanted, who=view.user.name, queue=queue)
         if kept is None:
             return await show(view, queue, said=view.t("review.gone"), status=404)
         said = view.t("review.kept", text=kept.text, label=kept.label)
         if "teach" in form and wanted != NOT_UNDERSTANDABLE:
-            said += " " + await teach(view, place, kept.text, wanted, form.get("language"))
+            said += " " + await teach(view, kept)
         return await show(view, queue, said=said)
 
-    async def teach(view: View, place: tuple[str, int], text: str, matter: str, language: str) -> str:
-        if not await asyncio.to_thread(review.may_teach, place):
+    async def teach(view: View, kept: Label) -> str:
+        if not await asyncio.to_thread(review.may_teach, kept.text):
             return view.t("review.sample_never")
         try:
-            file = await asyncio.to_thread(draft.teach, text, matter, language)
-        except (PackError, OSError) as error:
+            file = await asyncio.to_thread(parts.draft.teach, kept.text, kept.label, kept.language)
+        except (PackError, ReleaseError) as error:
             return view.t("review.not_taught", why=str(error))
-        await parts.audit.note("review.taught", who=view.user.name, matter=matter, file=file.name)
+        await asyncio.to_thread(review.taught, kept)
+        await asyncio.to_thread(parts.drafts.note, view.user.name, f"{kept.label}: {kept.text}")
+        parts.studies.soon(DRAFT, view.user.name)
+        await parts.audit.note("review.taught", who=view.user.name, matter=kept.label, file=file.name)
         return view.t("review.taught", file=file.name)
 
     return found
@@ -127,9 +140,31 @@ def _number(written: str) -> int:
     return int(written) if written.isdecimal() and len(written) < 10 else -1
 
 
+def _at(view: View) -> int:
+    """The number of the line in the queue, from 0: where the person was, or one on or back."""
+    step = {"next": 1, "back": -1}.get(view.form.get("do"), 0)
+    return max(0, _number(_field(view, "at")) + step)
+
+
+def _why(line: ReviewLine, pack: Pack) -> Why | None:
+    try:
+        return why(line.understanding, pack) if line.understanding else None
+    except PackError:  # it is being edited: nothing but these costs needs it here
+        return None
+
+
+def _recorded(line: ReviewLine) -> bool:
+    return line.recording is not None and Path(line.recording).is_file()
+
+
+def _field(view: View, name: str) -> str:
+    """What travels with every form and link of the card."""
+    return view.form.get(name) or view.query.get(name, "")
+
+
 def _skipped(view: View) -> list[tuple[str, int]]:
-    """Lines put off in this sitting; they travel with the form."""
-    put_off = view.form.get("skipped").split()
+    """Lines put off in this sitting."""
+    put_off = _field(view, "skipped").split()
     if view.form.get("do") == "later":
         put_off.append(f"{view.form.get('call_id')}:{view.form.get('position')}")
     found = []
@@ -139,10 +174,8 @@ def _skipped(view: View) -> list[tuple[str, int]]:
     return found
 
 
-def _choices(line: ReviewLine, queue: Queue, known: Sequence[str]) -> list[tuple[str, float | None]]:
+def _choices(line: ReviewLine, known: Sequence[str]) -> list[tuple[str, float | None]]:
     """Five matters under the keys 1 to 5: the model's best, but for the sample, where they would lead the hand."""
     ranked: list[tuple[str, float | None]] = [(name, score) for name, score in line.ranking if name in known]
-    if queue is Queue.SAMPLE:
-        ranked = []
     ranked += [(name, None) for name in _USUAL if name in known and name not in {each for each, _ in ranked}]
     return ranked[:5]

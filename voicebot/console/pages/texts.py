@@ -15,7 +15,6 @@ from dialogs.data.bundle import Bundle
 from dialogs.data.errors import BundleError
 from dialogs.data.prompts import PromptSpec
 from voicebot.accounts.roles import READERS, Role
-from voicebot.console.pages.releases import drafts_of
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
 from voicebot.figures.reading import Period, read
@@ -42,7 +41,7 @@ def in_order(entries: list[PromptEntry], today: date) -> list[PromptEntry]:
 def pages(parts: ConsoleParts) -> Pages:
     """The list, and each recording."""
     found = Pages()
-    drafts = drafts_of(parts)
+    drafts = parts.drafts
 
     def unanswered(today: date) -> list[Gap] | None:
         try:

@@ -1,0 +1,109 @@
+"""What the labels say of each matter: how often it was taken for what it was, and what it is confused with; where its examples
+came from. Blocks; raises what SQLAlchemy raises.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Engine, and_, select
+from sqlalchemy.orm import Session
+
+from voicebot.figures.estimates import FEWEST, Estimate, wilson
+from voicebot.records import schema
+from voicebot.review.lines import waiting_lines
+from voicebot.review.measures import taken_right
+from voicebot.review.models import LabelRow, SampleRow, TaughtRow
+from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
+
+_SENTENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """Lines of one matter that the model took for another (None: for nothing)."""
+
+    meant: str
+    taken: str | None
+    count: int
+    sentences: tuple[tuple[str, str], ...]
+    """Some of them with their languages, newest first; fewer where the words were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who taught an example, out of which call."""
+
+    call_id: str
+    who: str
+    at: datetime
+
+
+def right_shares(engine: Engine, first: date, last: date) -> dict[str, Estimate]:
+    """Of the labelled sample of these days, by the matter that was meant: the share that the model took for it, by traffic.
+
+    A domain of a stratified sample: Hájek's ratio; its interval is Wilson's at the effective number of lines (Kish, 1965).
+    """
+    schema.ready(engine)
+    own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
+    chosen = select(LabelRow, SampleRow.probability).join(SampleRow, own).where(SampleRow.day >= first, SampleRow.day <= last)
+    by_line: dict[tuple[str, int], list[LabelRow]] = defaultdict(list)
+    weights: dict[tuple[str, int], float] = {}
+    with Session(engine) as session:
+        for label, probability in session.execute(chosen):
+            by_line[(label.call_id, label.position)].append(label)
+            weights[(label.call_id, label.position)] = 1 / probability
+        observed: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+        for line, labels in by_line.items():
+            meant = _meant(label.label for label in labels)
+            if meant is not None:
+                agreed = next(label for label in labels if label.label == meant)
+                observed[meant].append((taken_right(agreed), weights[line]))
+    return {matter: _share(lines) for matter, lines in observed.items()}
+
+
+def _meant(labels: Iterable[str]) -> str | None:
+    """What most people say; None where they do not agree."""
+    votes = Counter(labels).most_common(2)
+    return votes[0][0] if len(votes) == 1 or votes[0][1] > votes[1][1] else None
+
+
+def _share(lines: list[tuple[bool, float]]) -> Estimate:
+    weight = sum(each for _, each in lines)
+    effective = weight**2 / sum(each**2 for _, each in lines)
+    share = sum(each for right, each in lines if right) / weight
+    told = wilson(share * effective, effective)
+    return Estimate(share if len(lines) >= FEWEST else None, told.low, told.high, len(lines), sum(right for right, _ in lines))
+
+
+def confused(engine: Engine, since: datetime, matter: str | None = None) -> list[Confused]:
+    """Pairs that labels show, most frequent first; of one matter, or of all. Counts are of labelled lines of every queue: they
+    show where to look, and measure nothing.
+    """
+    schema.ready(engine)
+    chosen = select(LabelRow).where(LabelRow.at >= since, LabelRow.label != NOT_UNDERSTANDABLE).order_by(LabelRow.seq.desc())
+    counts: Counter[tuple[str, str | None]] = Counter()
+    sentences: dict[tuple[str, str | None], dict[tuple[str, str], None]] = defaultdict(dict)
+    with Session(engine) as session:
+        waiting = waiting_lines(session)
+        for row in session.scalars(chosen):
+            taken = row.decided if row.decision != "reject" else None
+            pair = (row.label, taken)
+            if taken == row.label or (taken is None and row.label == OUT_OF_SCOPE) or (row.call_id, row.position) in waiting:
+                continue
+            if matter is None or matter in pair:
+                counts[pair] += 1
+                if row.text and len(sentences[pair]) < _SENTENCES:
+                    sentences[pair][(row.text, row.language)] = None
+    return [Confused(*pair, count, tuple(sentences[pair])) for pair, count in counts.most_common()]
+
+
+def origins(engine: Engine, matter: str) -> Mapping[str, Origin]:
+    """By folded words: the examples of a matter that were taught in the review."""
+    schema.ready(engine)
+    chosen = select(TaughtRow).where(TaughtRow.matter == matter, TaughtRow.folded != "").order_by(TaughtRow.seq)
+    with Session(engine) as session:
+        return {row.folded: Origin(row.call_id, row.who, row.at) for row in session.scalars(chosen)}

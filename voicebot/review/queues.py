@@ -1,0 +1,187 @@
+"""Which lines wait for whom, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
+from sqlalchemy.orm import aliased
+
+from voicebot.outcomes.models import HandOffEventRow
+from voicebot.records.models import CallRow, UtteranceRow
+from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
+
+
+class Queue(StrEnum):
+    """Why a line is to be looked at. Only the sample measures; the others are for mending."""
+
+    SAMPLE = "sample"
+    PASSED_ON = "passed_on"
+    DOUBTFUL = "doubtful"
+    HUMAN = "human"
+    NOTHING_FITTED = "nothing_fitted"
+    DISAGREE = "disagree"
+    NEW_MODEL = "new_model"
+    """What the model of the draft decides otherwise."""
+    DOUBTED = "doubted"
+    """Labels that the model in force contradicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """One line, with what is known of it."""
+
+    call_id: str
+    position: int
+    text: str
+    language: str
+    started: datetime
+    intent: str | None
+    confidence: float | None
+    decision: str | None
+    recogniser_confidence: float
+    handoff_ref: str | None
+    queue: str | None
+    """The queue that the call went to."""
+    hits: int = 1
+    """How many lines of this queue are the same words."""
+    recording: str | None = None
+    """The file of the call's sound, if there is one."""
+    was: str = ""
+    """In the queues of a study: what is decided today, or the label that is doubted."""
+    found: str = ""
+    """What the model makes of it."""
+    t: float = 0.0
+    """When it was said, in seconds since the call began."""
+    sampled: bool = False
+    """Of the sample: what the model made of it is hidden, and it cannot be taught."""
+    understanding: Mapping[str, Any] = field(default_factory=dict)
+    """All that the journal says of what was understood."""
+
+    @property
+    def ranking(self) -> tuple[tuple[str, float], ...]:
+        """The model's best matters."""
+        return tuple((each["intent"], each["confidence"]) for each in (self.understanding.get("ranking") or ())[:5])
+
+
+_LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
+_SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
+_SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
+_NEWEST = (CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
+_COLUMNS: tuple[Any, ...] = (
+    UtteranceRow.call_id,
+    UtteranceRow.position,
+    UtteranceRow.text,
+    UtteranceRow.language,
+    UtteranceRow.intent,
+    UtteranceRow.confidence,
+    UtteranceRow.decision,
+    UtteranceRow.recogniser_confidence,
+    CallRow.started,
+    CallRow.handoff_ref,
+    CallRow.queue,
+    CallRow.recording,
+)
+
+
+def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
+    """The lines of a queue for this person, in its order: a row for each, but of the queues that mend only one for the same
+    words, with `hits`. A line that others have before them is left out.
+    """
+    match queue:
+        case Queue.SAMPLE:
+            return _sample(who, now)
+        case Queue.PASSED_ON:
+            passed = exists().where(HandOffEventRow.ref == CallRow.handoff_ref, HandOffEventRow.what == "passed_on")
+            return _grouped(passed, who, now)
+        case Queue.DOUBTFUL:
+            return _grouped(UtteranceRow.decision.in_(("confirm", "choose")), who, now, least_sure_first=True)
+        case Queue.HUMAN:
+            return _grouped(CallRow.asked_human == "before", who, now)
+        case Queue.NOTHING_FITTED:
+            return _grouped(UtteranceRow.decision == "reject", who, now)
+        case Queue.DISAGREE:
+            return _disagree(who, now)
+        case Queue.NEW_MODEL | Queue.DOUBTED:
+            return _found(queue, who, now)
+
+
+def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
+    """How many people may have a line before them at once."""
+    return 2 - labels if queue is Queue.SAMPLE and twice else 1
+
+
+def _said(*more: Any) -> Select[Any]:
+    return select(*_COLUMNS, *more).join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+
+
+def _mine(who: str) -> ColumnElement[bool]:
+    return exists().where(*_LINE, LabelRow.who == who)
+
+
+def _leased(call_id: Any, position: Any, who: str, now: datetime) -> ColumnElement[int]:
+    """How many others have it before them."""
+    held = (LeaseRow.call_id == call_id, LeaseRow.position == position, LeaseRow.who != who, LeaseRow.until > now)
+    return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
+
+
+def _sample(who: str, now: datetime) -> Select[Any]:
+    """One person for each line, two for those that are labelled twice."""
+    labelled = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery()
+    busy = labelled + _leased(UtteranceRow.call_id, UtteranceRow.position, who, now)
+    open_ = or_(busy < 1, and_(SampleRow.twice.is_(True), busy < 2))
+    said = _said(literal(1).label("hits"), literal(True).label("sampled"))
+    return said.join(SampleRow, and_(*_SAMPLE)).where(~_mine(who), open_).order_by(SampleRow.day, SampleRow.place)
+
+
+def _disagree(who: str, now: datetime) -> Select[Any]:
+    """Two labels that differ: a third decides."""
+    one, other = aliased(LabelRow), aliased(LabelRow)
+    differ = exists().where(
+        *(each.call_id == UtteranceRow.call_id for each in (one, other)),
+        *(each.position == UtteranceRow.position for each in (one, other)),
+        one.label != other.label,
+    )
+    two = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery() == 2
+    free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
+    said = _said(literal(1).label("hits"), exists().where(*_SAMPLE).label("sampled"))
+    return said.where(differ, two, ~_mine(who), free).order_by(
+        CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position
+    )
+
+
+def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
+    """What a study found; a label that comes after it settles it. The sample is in none: to look again only where the model
+    differs would make it look better than it is.
+    """
+    own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
+    words = and_(LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
+    settled = exists().where(or_(and_(*_LINE), words), LabelRow.at >= FindingRow.at)
+    free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
+    said = _said(FindingRow.hits, literal(False).label("sampled"), FindingRow.was, FindingRow.found)
+    return (
+        said.join(FindingRow, and_(*own))
+        .where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free)
+        .order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
+    )
+
+
+def _grouped(why: ColumnElement[bool], who: str, now: datetime, *, least_sure_first: bool = False) -> Select[Any]:
+    """The same words once, the first of them in the queue's order. One label is enough for all of them."""
+    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
+    labelled = or_(exists().where(*_LINE), exists().where(*words))
+    within = (UtteranceRow.confidence, *_NEWEST) if least_sure_first else _NEWEST
+    each = _said(
+        func.count().over(partition_by=_SAME_WORDS).label("hits"),
+        func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
+        literal(False).label("sampled"),
+    ).where(why, UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
+    all_ = each.subquery()
+    found = all_.c
+    first = select(all_).where(found.nth == 1, _leased(found.call_id, found.position, who, now) < 1)
+    newest = (found.started.desc(), found.call_id, found.position)
+    return first.order_by(found.confidence, *newest) if least_sure_first else first.order_by(*newest)
