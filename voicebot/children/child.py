@@ -60,7 +60,7 @@ class ChildProcess:
         return (
             "has not started yet"
             if not self.restarts
-            else f"ends again and again: see {self.code.partition('.')[0]}.* in the log"
+            else f"ended, and is started again: see {self.code.partition('.')[0]}.* in the log"
         )
 
     async def ready(self, within_s: float) -> bool:
