@@ -48,6 +48,7 @@ class TrialCall:
     refer_to: str = ""
     """A SIP URI to transfer the call to; "" for none: somebody's telephone will ring."""
     ring_s: float = _RING_S
+    media_s: float = _MEDIA_S
     transfer_s: float = _TRANSFER_S
 
     async def checked(self, service: RunningService) -> AsyncIterator[Finding]:
@@ -96,7 +97,7 @@ class TrialCall:
             await leg.send_key(key)
             await asyncio.sleep(_KEY_GAP_S)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(leg.ended.wait(), _MEDIA_S)
+            await asyncio.wait_for(leg.ended.wait(), self.media_s)
         if leg.ended.is_set():
             todo = (
                 "keys, sound and transfer need a call that stays up: name a number with --to that does, or see the far end's log"

@@ -269,7 +269,14 @@ async def test_a_liar_in_a_call_is_found_out(
             {"host": HOST, "port": 0, "peers": [f"{HOST}/32"], "transports": ["udp"], "rtp_ports": [33000, 33999]}
         )
         call = TrialCall(
-            "pbx", settings, to, keys="", refer_to="sip:9@127.0.0.1" if "REFER" in script else "", ring_s=1, transfer_s=1
+            "pbx",
+            settings,
+            to,
+            keys="",
+            refer_to="sip:9@127.0.0.1" if "REFER" in script else "",
+            ring_s=1,
+            media_s=0.5,
+            transfer_s=1,
         )
         async with asyncio.timeout(PATIENT_S):
             found = {each.check: each async for each in call.checked(NOBODY)}
