@@ -15,6 +15,11 @@ log = structlog.get_logger(__name__)
 
 READY = b"ready"
 """The first word of the line by which a child says that it serves."""
+ALIVE = b"alive"
+"""The line by which its event loop gives a sign of life."""
+SILENT_S = 30.0
+"""A child that serves and gives no sign of life for so long stands still, and is replaced."""
+_LOOKS = 3  # within that time: after a pause of our own, what it said meanwhile is read before the time is up
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _STAYED_UP_S = 60.0
@@ -27,10 +32,11 @@ class ChildProcess:
     """What the log says when it ends by itself."""
     code = "child.ended"
 
-    def __init__(self, name: str, program: Sequence[str]) -> None:
+    def __init__(self, name: str, program: Sequence[str], *, silent_s: float = SILENT_S) -> None:
         self.name = name
         self.restarts = 0
         self._program = program
+        self._silent_s = silent_s
         self._child: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._stopping = False
@@ -54,7 +60,7 @@ class ChildProcess:
         return (
             "has not started yet"
             if not self.restarts
-            else f"ends again and again: see {self.code.partition('.')[0]}.* in the log"
+            else f"ended, and is started again: see {self.code.partition('.')[0]}.* in the log"
         )
 
     async def ready(self, within_s: float) -> bool:
@@ -92,6 +98,9 @@ class ChildProcess:
     def told(self, line: bytes) -> None:
         """A line that the child wrote to its standard output."""
 
+    def lost(self) -> None:
+        """It has ended by itself, and is started again after a pause."""
+
     async def tell(self, *lines: str) -> None:
         """Write to its standard input. A child that is gone is started anew, and gets its first orders then."""
         if self._child is not None and self._child.returncode is None:
@@ -112,6 +121,7 @@ class ChildProcess:
             pause = _FIRST_PAUSE_S if loop.time() - began > _STAYED_UP_S else min(pause * 2, _LONGEST_PAUSE_S)
             self.restarts += 1
             self.failed.set()
+            self.lost()
             log.error(self.ended, code=self.code, worker=self.name, exit=code, pause_s=pause)
             await asyncio.sleep(pause)
 
@@ -126,15 +136,40 @@ class ChildProcess:
         )
         try:
             await _write(child, *self.first_orders())
-            while child.stdout is not None and (line := await child.stdout.readline()):
-                self.told(line)
-                if line.split(maxsplit=1)[:1] == [READY]:
-                    self._ready.set()
+            if child.stdout is not None:
+                await self._listen(child, child.stdout)
             return await child.wait()
         except asyncio.CancelledError:
             child.kill()
             await child.wait()
             raise
+
+    async def _listen(self, child: asyncio.subprocess.Process, said: asyncio.StreamReader) -> None:
+        """Until it ends, or stands still: then it is killed, since whoever it serves waits in vain."""
+        silent = 0
+        while True:
+            try:
+                line = await asyncio.wait_for(said.readline(), self._silent_s / _LOOKS if self._ready.is_set() else None)
+            except TimeoutError:
+                silent += 1
+                if silent == _LOOKS:
+                    log.error(
+                        "a process of ours stands still and is replaced; whom it served is lost",
+                        code=self.code,
+                        worker=self.name,
+                        seconds=self._silent_s,
+                    )
+                    child.kill()
+                    return
+                continue
+            except ValueError:  # a library's print, too long for a line
+                continue
+            silent = 0
+            if not line:
+                return
+            self.told(line)
+            if line.split(maxsplit=1)[:1] == [READY]:
+                self._ready.set()
 
 
 async def _write(child: asyncio.subprocess.Process, *lines: str) -> None:

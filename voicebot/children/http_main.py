@@ -7,13 +7,13 @@ import json
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
 import structlog
 
 from voicebot.children.child import READY
-from voicebot.children.orders import first_line, order_lines, say
+from voicebot.children.orders import PARENT_GONE, Orders, beat, first_line, order_lines, say, starting
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.logs import configure_logs
@@ -49,6 +49,9 @@ def main(name: str, opens: Opens) -> int:
         # no traceback: a person can correct it
         log.error("a process of ours cannot serve", worker=name, code=code_of(error), why=str(error))
         return 2
+    except asyncio.CancelledError:
+        log.warning(PARENT_GONE, worker=name)
+        return 2
     return 0
 
 
@@ -62,7 +65,10 @@ async def _run(name: str, opens: Opens, numbers: Mapping[str, int], settings: Se
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     orders = await order_lines()
-    async with opens(settings, sockets) as served:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(cancelled, asyncio.create_task(beat()))
+        async with starting(orders):
+            served = await stack.enter_async_context(opens(settings, sockets))
         say(READY)
         reading = asyncio.create_task(_read_orders(name, orders, served, stop))
         await stop.wait()
@@ -70,11 +76,12 @@ async def _run(name: str, opens: Opens, numbers: Mapping[str, int], settings: Se
         await served.drain(settings.limits.drain_s)
 
 
-async def _read_orders(name: str, orders: asyncio.StreamReader, served: Served, stop: asyncio.Event) -> None:
+async def _read_orders(name: str, orders: Orders, served: Served, stop: asyncio.Event) -> None:
     """Each further line is a reload with its settings; the end means that the parent is gone."""
     while line := await orders.readline():
         try:
             await served.reload(Settings.model_validate_json(line))
         except Exception:
             log.exception("a process of ours could not reload and goes on with what it had", worker=name, code=f"{name}.reload")
+    log.warning(PARENT_GONE, worker=name)
     stop.set()

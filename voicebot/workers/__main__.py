@@ -9,12 +9,12 @@ import json
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import structlog
 
 from voicebot.children.child import READY
-from voicebot.children.orders import first_line, order_lines, say
+from voicebot.children.orders import PARENT_GONE, Orders, beat, first_line, order_lines, say, starting
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.files import keep_private
@@ -32,8 +32,10 @@ _DIED = 1
 OpenService = Callable[..., AbstractAsyncContextManager[Service]]
 
 
-async def run(name: str, settings: Settings, opens: OpenService = open_service) -> int:
-    """Answer calls until told to stop by SIGTERM, until the parent is gone, or until an endpoint cannot go on. The exit code."""
+async def run(name: str, settings: Settings, opens: OpenService) -> int:
+    """Answer calls until told to stop by SIGTERM, until the parent is gone, or until an endpoint cannot go on. The exit code.
+    Raises CancelledError when the parent goes before anything was served.
+    """
     configure_logs(level=settings.log.level, format=settings.log.format)
     structlog.contextvars.bind_contextvars(worker=name)
     raise_file_limit()
@@ -42,7 +44,10 @@ async def run(name: str, settings: Settings, opens: OpenService = open_service) 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     orders = await order_lines()
-    async with opens(settings, process=name) as service:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(cancelled, asyncio.create_task(beat()))
+        async with starting(orders):
+            service = await stack.enter_async_context(opens(settings, process=name))
         told = Addresses(sip=service.sip.address, health=service.health, bundle=service.bundle.version)
         say(READY + b" " + told.model_dump_json().encode())
         reading = asyncio.create_task(_read_orders(orders, service, stop))
@@ -54,7 +59,7 @@ async def run(name: str, settings: Settings, opens: OpenService = open_service) 
     return code
 
 
-async def _read_orders(orders: asyncio.StreamReader, service: Service, stop: asyncio.Event) -> None:
+async def _read_orders(orders: Orders, service: Service, stop: asyncio.Event) -> None:
     """Each further line is a reload with its settings; the end means that the parent is gone."""
     while line := await orders.readline():
         problem = ""
@@ -64,19 +69,24 @@ async def _read_orders(orders: asyncio.StreamReader, service: Service, stop: asy
             problem = str(error) or type(error).__name__
             log.error("nothing was reloaded", code=code_of(error), why=problem)
         say(RELOADED + b" " + json.dumps({"problem": problem}).encode())
+    log.warning(PARENT_GONE)
     stop.set()
 
 
-def _main() -> int:
+def main(opens: OpenService = open_service) -> int:
+    """Read the first orders, and run; the exit code of the process."""
     keep_private()
     try:
-        return asyncio.run(run(first_line().decode(), Settings.model_validate_json(first_line())))
+        return asyncio.run(run(first_line().decode(), Settings.model_validate_json(first_line()), opens))
     except Exception as error:
         if code_of(error).startswith("python."):
             raise
         log.error("a process of calls cannot serve", code=code_of(error), why=str(error))  # a person can correct it: no traceback
         return 2
+    except asyncio.CancelledError:
+        log.warning(PARENT_GONE)
+        return 2
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(main())

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from voicebot.children.child import ChildProcess
+from voicebot.children.child import SILENT_S, ChildProcess
 from voicebot.config.settings import Settings
 from voicebot.service import longest_drain_s
 
@@ -36,16 +36,18 @@ class CallsProcess(ChildProcess):
     ended = "a process of calls ended and is started again; the calls of the others go on"
     code = "calls.ended"
 
-    def __init__(self, name: str, settings: Settings, *, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, name: str, settings: Settings, *, program: Sequence[str] = PROGRAM, silent_s: float = SILENT_S) -> None:
         """`settings` are the worker's own, see `worker_settings`."""
-        super().__init__(name, program)
+        super().__init__(name, program, silent_s=silent_s)
         self.settings = settings
         self.addresses: Addresses | None = None
+        """None while it does not serve."""
+        self.sip: tuple[str, int] | None = None
+        """Where it listens for SIP, or did when it served last: its port stays its own while it is started again."""
         self._reloaded: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
 
     def first_orders(self) -> Sequence[str]:
         """Its name and its settings."""
-        self.addresses = None
         return self.name, self.settings.as_json()
 
     def told(self, line: bytes) -> None:
@@ -56,14 +58,20 @@ class CallsProcess(ChildProcess):
                 self._reloaded.put_nowait(json.loads(rest))
             elif rest:
                 self.addresses = Addresses.model_validate_json(rest)
+                self.sip = self.addresses.sip
         except (ValidationError, ValueError):
             return  # a library's print is no word of ours
 
+    def lost(self) -> None:
+        """It has no addresses, and answers no reload: it begins anew with the settings that it was given last."""
+        self.addresses = None
+        self._reloaded.put_nowait({})
+
     async def reload(self, settings: Settings, within_s: float) -> str:
-        """Let calls that begin from now on go by these settings. What is wrong, "" when nothing is. A worker that starts anew
-        begins with them.
+        """Let calls that begin from now on go by these settings. What is wrong, "" when nothing is: then it goes on with those it
+        had. A worker that starts anew begins with them.
         """
-        self.settings = settings
+        before, self.settings = self.settings, settings
         if self.pid is None:
             return ""
         while not self._reloaded.empty():
@@ -71,9 +79,12 @@ class CallsProcess(ChildProcess):
         await self.tell(settings.as_json())
         try:
             answer = await asyncio.wait_for(self._reloaded.get(), within_s)
+            problem = str(answer.get("problem", ""))
         except TimeoutError:
-            return "" if self.pid is None else f"{self.name} has not answered within {within_s:.0f} s"
-        return str(answer.get("problem", ""))
+            problem = f"{self.name} has not answered within {within_s:.0f} s"
+        if problem:
+            self.settings = before
+        return problem
 
     async def drain(self, seconds: float) -> None:
         """Stop it: its calls may end, for so long at most, and are put through then."""

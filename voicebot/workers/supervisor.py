@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import structlog
 
+from voicebot.children.child import SILENT_S
 from voicebot.config.settings import Settings
 from voicebot.endpoints.sip.ports import check_free
 from voicebot.endpoints.sip.tracing.gathered import gathered_routes
@@ -55,8 +56,8 @@ class Workers:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Where each listens for SIP; those of workers that have not started are left out."""
-        return [each.addresses.sip for each in self.processes if each.addresses is not None]
+        """Where each listens for SIP, or will again; those of workers that have never served are left out."""
+        return [each.sip for each in self.processes if each.sip is not None]
 
     @property
     def bundle_version(self) -> str:
@@ -102,10 +103,15 @@ class Workers:
 
 @asynccontextmanager
 async def open_workers(
-    settings: Settings, *, progress: Progress = lambda _: None, program: Sequence[str] = PROGRAM
+    settings: Settings,
+    *,
+    progress: Progress = lambda _: None,
+    program: Sequence[str] = PROGRAM,
+    silent_s: float = SILENT_S,
 ) -> AsyncIterator[Workers]:
     """`settings.workers` processes of calls while the context lasts. The first one trains and speaks what is new, the others find
-    it done. Raises ConfigError, EndpointError, StateError: what cannot be started without a person.
+    it done. One that gives no sign of life for `silent_s` is replaced. Raises ConfigError, EndpointError, StateError: what cannot
+    be started without a person.
     """
     async with AsyncExitStack() as stack:
         health = listen(settings.health.host, settings.health.port, setting="health")
@@ -114,7 +120,9 @@ async def open_workers(
         planned = worker_settings(settings, state_url)
         for its in planned:
             check_free(its.sip.host, its.sip.port, its.sip.transports)
-        processes = [CallsProcess(f"calls-{number}", its, program=program) for number, its in enumerate(planned, 1)]
+        processes = [
+            CallsProcess(f"calls-{number}", its, program=program, silent_s=silent_s) for number, its in enumerate(planned, 1)
+        ]
         for each in processes:
             stack.push_async_callback(each.close)
         progress("starting the first worker")

@@ -128,7 +128,7 @@ async def test_a_web_process_that_cannot_serve_says_why_and_health_tells_of_it(
                 await asyncio.sleep(0.05)
     finally:
         await process.close()
-    assert process.trouble() == "ends again and again: see web.* in the log"
+    assert process.trouble() == "ended, and is started again: see web.* in the log"
     said = capfd.readouterr().err
     assert "a process of ours cannot serve" in said
     assert '"worker": "web"' in said

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.running import quick_engines
-from voicebot.children.orders import first_line
 from voicebot.config.settings import Settings
 from voicebot.conversation.session import utc_now
 from voicebot.service import Service, open_service
-from voicebot.workers.__main__ import run
+from voicebot.workers.__main__ import main
 
 
 @asynccontextmanager
@@ -26,4 +24,4 @@ async def _open(settings: Settings, *, process: str) -> AsyncIterator[Service]:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run(first_line().decode(), Settings.model_validate_json(first_line()), _open)))
+    sys.exit(main(_open))

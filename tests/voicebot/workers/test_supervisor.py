@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.voicebot.running import TOKEN
+from voicebot.children.child import SILENT_S
 from voicebot.config.settings import Settings
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.sip.ports import check_free, free_port
 from voicebot.errors import StateError
 from voicebot.reloading import ReloadError
 from voicebot.softphone import CallReport, CallScript, Keys, Pause, Step, UntilEnded, UntilSpeaking, run_script_process
-from voicebot.workers.plan import PORT_STEP
+from voicebot.state.embedded import EmbeddedValkey
+from voicebot.workers.plan import PORT_STEP, worker_settings
+from voicebot.workers.process import CallsProcess
 from voicebot.workers.supervisor import Workers, open_workers
 
 QUICK = (sys.executable, "-m", "tests.voicebot.workers.quick")
@@ -35,8 +40,13 @@ SIP = {
 
 
 @asynccontextmanager
-async def two(folder: Path, **sections: object) -> AsyncIterator[Workers]:
-    settings = Settings.model_validate(
+async def two(folder: Path, *, silent_s: float = SILENT_S, **sections: object) -> AsyncIterator[Workers]:
+    async with open_workers(settings_of_two(folder, **sections), program=QUICK, silent_s=silent_s) as workers:
+        yield workers
+
+
+def settings_of_two(folder: Path, **sections: object) -> Settings:
+    return Settings.model_validate(
         {
             "workers": 2,
             "sip": {**SIP, "port": 0},
@@ -48,8 +58,6 @@ async def two(folder: Path, **sections: object) -> AsyncIterator[Workers]:
             **sections,
         }
     )
-    async with open_workers(settings, program=QUICK) as workers:
-        yield workers
 
 
 async def call(address: tuple[str, int], *steps: Step) -> CallReport:
@@ -105,24 +113,88 @@ async def test_each_takes_calls_and_one_page_tells_of_both(tmp_path: Path) -> No
         assert (await told(workers, "/health/running")).json()["bundle"] == workers.bundle_version
 
 
-async def test_a_worker_that_is_killed_is_started_again_and_the_other_does_not_notice(tmp_path: Path) -> None:
-    """Its port is the same, so that the PBX need not be told."""
-    async with two(tmp_path, sip=fixed_ports()) as workers:
+async def test_a_worker_that_stands_still_is_killed_and_started_again_and_the_other_does_not_notice(tmp_path: Path) -> None:
+    """Its callers hear nothing, and would for ever. Its port is the same, so that the PBX need not be told."""
+    async with two(tmp_path, sip=fixed_ports(), silent_s=12) as workers:
         first, second = workers.processes
         assert first.addresses is not None
         before, pid = first.addresses.sip, first.pid
         assert pid is not None
         speaking = asyncio.create_task(call(workers.addresses[1], UntilSpeaking(0.3), Pause(3), Keys("91"), UntilEnded(30)))
         await until_live(workers, "calls-2")
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGSTOP)
         await until(workers, "calls-1", ok=False)
         assert (await told(workers, "/health/ready")).status_code == 200, "calls can come in"
         assert (await speaking).put_through
+        await asyncio.wait_for(first.failed.wait(), PATIENT_S)
+        assert before in workers.addresses, "the web goes on spreading calls of the app over all"
         await until(workers, "calls-1", ok=True)
         assert (first.restarts, second.restarts) == (1, 0)
         assert first.addresses is not None
         assert first.addresses.sip == before
         assert (await call(before, UntilSpeaking(0.3), Keys("91"), UntilEnded(30))).put_through
+
+
+REFUSES = "print('ready', flush=True); [input() for _ in range(3)]; print('reloaded {\"problem\": \"no\"}', flush=True); input()"
+DIES = "print('ready', flush=True); [input() for _ in range(3)]"
+
+
+@pytest.mark.parametrize(("program", "problem"), [(REFUSES, "no"), (DIES, "")])
+async def test_a_worker_starts_anew_with_what_it_took_last(tmp_path: Path, program: str, problem: str) -> None:
+    """One that refuses goes on with what it had; nobody waits for one that died meanwhile: it begins with what is new."""
+    before, _ = worker_settings(settings_of_two(tmp_path), "unix:///run/state")
+    worker = CallsProcess("calls-1", before, program=(sys.executable, "-c", program))
+    worker.start()
+    try:
+        assert await worker.ready(PATIENT_S)
+        wanted = before.model_copy(update={"bundle": tmp_path / "other"})
+        assert await worker.reload(wanted, PATIENT_S) == problem
+        assert worker.settings is (before if problem else wanted)
+    finally:
+        await worker.close()
+
+
+@contextmanager
+def worker_of(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A worker whose parent is this test, which can leave it; and its settings."""
+    state = EmbeddedValkey(folder / "state")
+    state.start()
+    settings = worker_settings(settings_of_two(folder), state.url)[0].as_json()
+    pipe = subprocess.PIPE
+    try:
+        with subprocess.Popen(QUICK, stdin=pipe, stdout=pipe, stderr=pipe) as worker:
+            tell(worker, "calls-1", settings)
+            yield worker, settings
+            worker.kill()
+    finally:
+        state.stop()
+
+
+def tell(worker: subprocess.Popen[bytes], *lines: str) -> None:
+    assert worker.stdin is not None
+    worker.stdin.writelines(f"{line}\n".encode() for line in lines)
+    worker.stdin.flush()
+
+
+@pytest.mark.parametrize("when", ["while it starts", "while it reloads"])
+def test_a_worker_whose_parent_is_killed_ends_whatever_it_does(tmp_path: Path, when: str) -> None:
+    """It holds ports that whoever is started next needs."""
+    with worker_of(tmp_path) as (worker, settings):
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        assert worker.stderr is not None
+        if when == "while it reloads":
+            assert any(line.startswith(b"ready ") for line in worker.stdout), "it ended before that"
+            tell(worker, settings)
+        worker.stdin.close()
+        worker.stdout.close()
+        waited_for_in_vain = threading.Timer(PATIENT_S, worker.kill)
+        waited_for_in_vain.start()
+        said = worker.stderr.read().decode()
+        waited_for_in_vain.cancel()
+    assert worker.returncode in (0, 2), said
+    assert "the parent is gone" in said, said
+    assert "Traceback" not in said, said
 
 
 async def test_a_mistake_is_reloaded_nowhere_and_a_stop_puts_callers_through(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def check(
         sip = settings.sip_settings()
         _refuse_unknown(sip, trunk, {"--to": to, "--refer": refer_to}, address, keys)
     wanted = Wanted(trunk, address, to, refer_to, keys, timeout_s)
-    with _quiet_stack():
+    with told_plainly(), _quiet_stack():
         found = asyncio.run(_found(sip, settings.health.url, wanted))
     if as_json:
         print(json.dumps([{**each, "outcome": str(each["outcome"])} for each in map(_as_dict, found)], indent=1))

@@ -67,8 +67,11 @@ async def shake_hands(target: tuple[str, int], name: str, *, ca: Path | None, ow
         raise NoAnswer(f"no TLS 1.2 or later: {error.reason or error}") from None
     except OSError as error:
         raise NoAnswer(reason(error)) from None
-    certificate = x509.load_der_x509_certificate(der)
-    return Handshake(version, _names(certificate), certificate.not_valid_after_utc.astimezone(UTC), trouble)
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return Handshake(version, _names(certificate), certificate.not_valid_after_utc.astimezone(UTC), trouble)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise NoAnswer(f"its certificate cannot be read: {error}") from None
 
 
 async def _connect(target: tuple[str, int], name: str, context: ssl.SSLContext) -> tuple[str, bytes]:
@@ -77,9 +80,7 @@ async def _connect(target: tuple[str, int], name: str, context: ssl.SSLContext) 
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return tls.version() or "", tls.getpeercert(binary_form=True) or b""
     finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        writer.transport.abort()  # a far end that does not close would take half a minute, and look as if it had no TLS
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -66,5 +66,5 @@ def described(sdp: str) -> Description | None:
         tuple(number for number, name in formats if name.lower() == "telephone-event"),
         secure,
         address,
-        int(port) if port.isdecimal() else 0,
+        int(port) if port.isdecimal() and len(port) <= len("65535") else 0,
     )

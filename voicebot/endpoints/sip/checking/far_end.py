@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from voicebot.endpoints.sip.checking.certificate import shake_hands, unverified
 from voicebot.endpoints.sip.checking.description import Description, described
-from voicebot.endpoints.sip.checking.findings import Finding, Notes, Outcome
+from voicebot.endpoints.sip.checking.findings import Finding, Notes, Outcome, listed
 from voicebot.endpoints.sip.checking.options import NoAnswer, Reply, Transport, ask
 from voicebot.endpoints.sip.checking.own_side import SOON_DAYS
 from voicebot.endpoints.sip.checking.places import Place, own_address
@@ -22,7 +22,14 @@ from voicebot.endpoints.sip.trunks import Trunk
 ANSWER_S = 8.0
 SLOW_S = 0.5
 _OPTIONAL = ("OPTIONS udp", "OPTIONS tcp")
-_UNWILLING = {503: "it is full or stops", 500: "its SIP stack fails", 403: "it does not let us in"}
+_UNWILLING = {
+    403: "it does not let us in",
+    408: "what lies behind it does not answer",
+    500: "its SIP stack fails",
+    502: "what lies behind it fails",
+    503: "it is full or stops",
+    504: "what lies behind it does not answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,12 @@ class FarEnd:
         if reply.status in _UNWILLING:
             todo = "ask whoever keeps it; let this machine's address in there"
             return notes.warning(check, f"{took}: {_UNWILLING[reply.status]}", todo)
+        if 300 <= reply.status < 400:
+            where = reply.headers.get("contact", "").strip() or "an address that it does not name"
+            todo = (
+                "nobody follows a redirection: ask and call it there, if that is the bank's (address of the trunk, or --address)"
+            )
+            return notes.warning(check, f"{took}: it sends us to {where}", todo)
         if reply.round_trip_s > SLOW_S:
             return notes.warning(check, took, "look for load or loss on the way: callers hear this in every answer")
         return notes.ok(check, took)
@@ -137,15 +150,23 @@ class FarEnd:
             todo = "it must listen for TLS 1.2 or later there, and take clients without a certificate or know ours"
             return notes.failed("TLS", f"{target[0]}:{target[1]}: {error}", todo)
         days = shown.days_left(datetime.now(UTC))
-        seen = f"{shown.version}, certificate for {', '.join(shown.names) or 'nobody'} until {shown.expires:%Y-%m-%d}"
+        seen = f"{shown.version}, certificate for {listed(shown.names, 'nobody')} until {shown.expires:%Y-%m-%d}"
         if days < 0:
             return notes.failed("TLS", f"{seen}: expired", "the far end needs a new certificate")
         if shown.trouble:
             todo = "name its authority in the trunk's tls_ca, or have the name put into it by which it is called"
+            if _connects_by_tls(self.trunk):  # REGISTER and OPTIONS of the service get no further
+                return notes.failed("TLS", f"{seen}: {shown.trouble}; the service refuses to connect", todo)
             return notes.warning("TLS", f"{seen}: {shown.trouble}", todo)
         if days < SOON_DAYS:
             return notes.warning("TLS", f"{seen}: {days} days left", "tell whoever keeps it")
         return notes.ok("TLS", seen)
+
+
+def _connects_by_tls(trunk: Trunk) -> bool:
+    """Whether the service itself opens connections to it by TLS, which verify the certificate."""
+    registers = trunk.registration is not None and trunk.registration.transport == "tls"
+    return registers or (trunk.qualify_s > 0 and trunk.transport == "tls")
 
 
 def _is_address(host: str) -> bool:
@@ -169,9 +190,9 @@ def offer(notes: Notes, seen: Description) -> Finding:
     """Codecs, keys and SRTP of a description."""
     keys = f"by RFC 4733, type {seen.key_types[0]}" if seen.key_types else "not by RFC 4733"
     secure = f"SRTP by {seen.secure}" if seen.secure else "RTP without SRTP"
-    listed = f"{', '.join(seen.codecs) or 'no codec'}; keys {keys}; {secure}"
+    told = f"{listed(seen.codecs, 'no codec')}; keys {keys}; {secure}"
     if not seen.common:
-        return notes.failed("offer", listed, "no codec in common: let it offer PCMA (G.711 A-law)")
+        return notes.failed("offer", told, "no codec in common: let it offer PCMA (G.711 A-law)")
     if not seen.key_types:
-        return notes.warning("offer", listed, "callers' keys need telephone-event, or INFO: switch it on there")
-    return notes.ok("offer", listed)
+        return notes.warning("offer", told, "callers' keys need telephone-event, or INFO: switch it on there")
+    return notes.ok("offer", told)

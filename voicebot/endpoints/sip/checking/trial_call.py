@@ -6,6 +6,7 @@ It is placed by the very endpoint that the service uses, on a free port of its o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -20,6 +21,7 @@ from voicebot.endpoints.sip.checking.far_end import offer
 from voicebot.endpoints.sip.checking.findings import Finding, Notes
 from voicebot.endpoints.sip.checking.places import place_of, resolved
 from voicebot.endpoints.sip.checking.running_service import RunningService
+from voicebot.endpoints.sip.checking.unanswered import unanswered
 from voicebot.endpoints.sip.endpoint import SipEndpoint
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.settings import SipSettings
@@ -30,6 +32,7 @@ _MEDIA_S = 3.0
 _KEY_GAP_S = 0.6
 _TRANSFER_S = 10.0
 _TOLD_S = 5.0
+_ACCEPTED = 202
 _CALLED, _PASSED_ON = "check", "check-transfer"
 
 
@@ -45,6 +48,8 @@ class TrialCall:
     refer_to: str = ""
     """A SIP URI to transfer the call to; "" for none: somebody's telephone will ring."""
     ring_s: float = _RING_S
+    media_s: float = _MEDIA_S
+    transfer_s: float = _TRANSFER_S
 
     async def checked(self, service: RunningService) -> AsyncIterator[Finding]:
         """Place the call and look at it from every side."""
@@ -63,7 +68,7 @@ class TrialCall:
             try:
                 leg = await endpoint.dial(self.to, {"X-Call-Ref": name}, self.ring_s)
             except DialFailed as error:
-                yield self._not_answered(error)
+                yield unanswered(notes, self.to, self.ring_s, error, heard)
                 return
             async for finding in self._talk(leg, heard, name, service):
                 yield finding
@@ -77,7 +82,12 @@ class TrialCall:
         yield notes.ok("test call", f"{self.to} answered")
         sdp = await _answer(heard)
         description = described(sdp) if sdp else None
-        if description is not None:
+        if description is None:
+            todo = (
+                "the keys and the sound below tell more; look at its SDP: voicebot sip trace --messages where the service had it"
+            )
+            yield notes.warning("offer", "its answer describes no audio that can be read, or far too much", todo)
+        else:
             yield offer(notes, description)
             yield self._secure(description)
             if description.is_private and not _is_private(self.settings.host):
@@ -86,7 +96,16 @@ class TrialCall:
         for key in self.keys:
             await leg.send_key(key)
             await asyncio.sleep(_KEY_GAP_S)
-        await asyncio.sleep(_MEDIA_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(leg.ended.wait(), self.media_s)
+        if leg.ended.is_set():
+            todo = (
+                "keys, sound and transfer need a call that stays up: name a number with --to that does, or see the far end's log"
+            )
+            yield notes.failed("hang-up", "the far end ended the call before it could be looked at", todo)
+            if leg.stats is not None:
+                yield self._sound(leg)
+            return
         yield await self._keys(name, service)
         async for finding in self._caller(name, service):
             yield finding
@@ -111,12 +130,12 @@ class TrialCall:
         """Where the call came back to our own service, its trace tells what arrived."""
         notes = Notes(self.trunk)
         call = None
-        async with asyncio.timeout(_TOLD_S + 60):
-            for _ in range(int(_TOLD_S / 0.5)):
-                call = await service.trace_of(name)
-                if call is not None and _pressed(call) >= len(self.keys):
-                    break
-                await asyncio.sleep(0.5)
+        runs = await service.asked("/health") is not None
+        for _ in range(int(_TOLD_S / 0.5) if runs else 0):
+            call = await service.trace_of(name)
+            if call is not None and _pressed(call) >= len(self.keys):
+                break
+            await asyncio.sleep(0.5)
         if call is None:
             seen = (
                 f"{len(self.keys)} keys were sent; the call did not come back to this machine's service, so nobody here saw them"
@@ -138,8 +157,11 @@ class TrialCall:
 
     async def _transfer(self, leg: SipLeg) -> Finding:
         notes = Notes(self.trunk)
-        outcome = await leg.transfer(TransferTarget(_PASSED_ON), _TRANSFER_S)
+        outcome = await leg.transfer(TransferTarget(_PASSED_ON), self.transfer_s)
         status = f" ({outcome.status})" if outcome.status else ""
+        if outcome.ok and outcome.status == _ACCEPTED:
+            todo = f"see that the telephone at {self.refer_to} rang"
+            return notes.warning("REFER", f"taken{status}, and the call ended without a word of how it went (RFC 3515)", todo)
         if outcome.ok:
             return notes.ok("REFER", f"taken{status}")
         if outcome.unable:
@@ -159,18 +181,6 @@ class TrialCall:
         if lost > 0.01 or stats.jitter_s > 0.05:
             return notes.warning("RTP", seen, "look for loss and load on the way: the recogniser hears it first")
         return notes.ok("RTP", seen)
-
-    def _not_answered(self, error: DialFailed) -> Finding:
-        why = " ".join(str(error).split())
-        todo = {
-            401: "it asks for a password: let this machine's address in without, or register",
-            403: "it does not let us call that number: allow it for this trunk",
-            404: "it does not know the number: name another with --to",
-            407: "it asks for a password: let this machine's address in without, or register",
-            486: "the number is busy: name another with --to",
-            488: "no codec or media encryption in common: compare sip.codecs and sip.media_encryption with its own",
-        }.get(error.status, "see that the address is right, and that it lets this machine in")
-        return Notes(self.trunk).failed("test call", f"{self.to} was not answered: {why}", todo)
 
     async def _own_settings(self) -> SipSettings:
         """The service's settings, on another port, hearing the far end whoever it is."""
