@@ -15,6 +15,7 @@ from websockets.http11 import Request, Response
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
 from caller_id.types import Caller
+from voicebot.endpoints.accepting import AT_ONCE, let_wait
 from voicebot.endpoints.carriers.genesys import GenesysStream
 from voicebot.endpoints.carriers.leg import CarrierLeg
 from voicebot.endpoints.carriers.settings import CarriersSettings
@@ -107,7 +108,9 @@ class CarriersEndpoint:
                 server_header=None,
                 logger=_quiet(),
                 ssl=tls_context(settings.tls, setting="carriers.tls") if settings.tls is not None else None,
+                backlog=AT_ONCE,
             )
+            let_wait(self._server.sockets)
         except ConfigError as error:
             raise EndpointError(str(error)) from error
         except OSError as error:
