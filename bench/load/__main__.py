@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from bench.calls import long_speech
 from bench.load.bot import running_bot
+from bench.load.legs import LEGS, measure_legs, sections
 from bench.load.model import Machine, OneCall, sizing, sizing_table
 from bench.load.speaking import measure_speaking
 from bench.load.steps import Row, held, per_second
@@ -22,7 +24,7 @@ from voicebot.logs import configure_logs
 
 FOLDER = Path("var/bench-load")
 SIZES = (60, 500, 2000, 10_000)
-PARTS = ("held", "rate", "speaking")
+PARTS = ("held", "rate", "legs", "speaking")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--speaking", type=int, nargs="+", default=[1, 2, 4, 6, 8], help="speaking callers at once, recogniser on"
     )
+    parser.add_argument("--legs", choices=LEGS, nargs="+", default=LEGS, help="legs that are no SIP, for the part legs")
+    parser.add_argument("--leg-calls", type=int, nargs="+", default=[20, 40], help="calls at once by each of them")
     parser.add_argument("--seconds", type=float, default=15, help="how long each step is held")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/capacity.md")
@@ -55,6 +59,10 @@ async def _measure(asked: argparse.Namespace) -> None:
             if "rate" in asked.only:
                 rows = [_said(row) async for row in per_second(bot, FOLDER, asked.rates, asked.seconds)]
                 _tell("rate", row_table(rows, "calls a second"), knee(rows, "calls a second") + _busy(rows), keep=asked.write)
+    if "legs" in asked.only:
+        async with running_bot(FOLDER, deaf=True, max_calls=200, sections=sections()) as bot:
+            speech = await long_speech(FOLDER)
+            _tell("legs", *await measure_legs(bot, asked.legs, asked.leg_calls, asked.seconds, speech), keep=asked.write)
     if "speaking" in asked.only:
         async with running_bot(FOLDER, deaf=False, max_calls=200) as bot:
             spoken = await measure_speaking(bot, asked.speaking)
