@@ -57,7 +57,7 @@ class StreamReport:
     first_sound_s: float | None = None
     """From the beginning of the call to the first that sounds; None: nothing did."""
     worst_gap_s: float = 0.0
-    """Between two messages of sound, while the call lasts."""
+    """Between two messages of sound, from when all calls are there until the key."""
     broke: bool = False
     """The service closed the connection before the caller hung up."""
 
@@ -70,7 +70,7 @@ class FarEnd(ABC):
     def __init__(self, plan: StreamPlan, number: int) -> None:
         self.plan, self.number = plan, number
         self.report = StreamReport()
-        self.left = False
+        self.measuring = False
         self._began = self._heard = 0.0
         self._playing = 0.0
 
@@ -82,7 +82,7 @@ class FarEnd(ABC):
     def came(self, pcm: bytes) -> None:
         """Sound of the bot: 16-bit."""
         now = time.monotonic()
-        if self._heard:
+        if self.measuring and self._heard:
             self.report.worst_gap_s = max(self.report.worst_gap_s, now - self._heard)
         self._heard = now
         self._playing = max(self._playing, now) + len(pcm) / (2 * self.rate)
@@ -294,8 +294,9 @@ async def _call(
         reading = asyncio.create_task(end.read())
         speaking = asyncio.create_task(_speak(end, frames, offset))
         await everybody_is_up.wait()
+        end.measuring = True
         await asyncio.sleep(end.plan.seconds)
-        end.report.broke = reading.done()
+        end.measuring, end.report.broke = False, reading.done()
         speaking.cancel()
         await end.press(end.plan.key)
         await asyncio.sleep(_AFTER_THE_KEY_S)
