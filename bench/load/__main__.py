@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from bench.calls import long_speech
+from bench.load.attackers import TRUNK
 from bench.load.bot import running_bot
 from bench.load.legs import LEGS, measure_legs, sections
 from bench.load.model import Machine, OneCall, sizing, sizing_table
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _measure(asked: argparse.Namespace) -> None:
     good: list[Row] = []
     if {"held", "attacked", "rate"}.intersection(asked.only):
-        async with running_bot(FOLDER, deaf=True, max_calls=200) as bot:
+        async with running_bot(FOLDER, deaf=True, max_calls=200, trunks={"attackers": TRUNK}) as bot:
             if "held" in asked.only:
                 rows = [_said(row) async for row in held(bot, FOLDER, asked.calls, asked.seconds)]
                 good = [row for row in rows if row.good]

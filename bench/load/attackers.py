@@ -20,13 +20,15 @@ from multiprocessing.connection import Connection
 from bench.hostile.callers import Caller, CallPlan
 
 Address = tuple[str, int]
-STRANGER = "127.0.0.2"
+STRANGER, BAD = "127.0.0.2", "127.0.0.3"
+TRUNK = {"peers": [f"{BAD}/32"], "calls_per_second": 3, "max_calls": 5}
+"""That of the attackers who may call: limited, as any trunk that is not the bank's own should be."""
 _PROCESSES = multiprocessing.get_context("spawn")
 _JUNK_EVERY_S = 0.01
 _PACKETS = 20
 """Of strangers, each time."""
 _INVITES_PER_S = 50
-"""Of the flood, by one who may call: what the edge lets through."""
+"""Of the flood, by one who may call."""
 _CALL_S = (0.0, 1.5)
 _BROKEN = (
     "v=0\r\nm=audio 99999 RTP/AVP 8\r\n",
@@ -64,7 +66,7 @@ def run_attackers(attackers: int, target: Address, rtp_ports: tuple[int, int], p
 
 async def _attack(attackers: int, target: Address, rtp_ports: tuple[int, int], parent: Connection) -> Counter[str]:
     done: Counter[str] = Counter()
-    plan = CallPlan(*target, "+48225550100", 1, 1.0)
+    plan = CallPlan(*target, "+48225550100", 1, 1.0, source=BAD)
     kinds = (_strangers(target, rtp_ports, done), _flood(plan, done), _broken(plan, done))
     tasks = [asyncio.create_task(each) for each in kinds]
     tasks += [asyncio.create_task(_calls(plan, number, done)) for number in range(attackers)]

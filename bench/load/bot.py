@@ -170,9 +170,10 @@ async def running_bot(
     max_calls: int,
     limits: Mapping[str, object] | None = None,
     sections: Mapping[str, object] | None = None,
+    trunks: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Bot]:
-    """The whole service on loopback, with these `limits` beside the number of calls, and these `sections` of the configuration.
-    `deaf`: voice activity, turns and dialogue run, and no speech is decoded.
+    """The whole service on loopback, with these `limits` beside the number of calls, and these `sections` of the configuration
+    and `trunks` beside the callers' own. `deaf`: voice activity, turns and dialogue run, and no speech is decoded.
     """
     shutil.rmtree(folder / "state", ignore_errors=True)
     settings = Settings.model_validate(
@@ -183,6 +184,7 @@ async def running_bot(
                 "net_interface": "127.0.0.1",
                 "transports": ["udp"],
                 "rtp_ports": RTP_PORTS,
+                **({"trunks": trunks} if trunks else {}),
             },
             "limits": {"max_calls": max_calls, **(limits or {})},
             "state": {"data_dir": str(folder)},
