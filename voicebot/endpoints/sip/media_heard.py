@@ -82,10 +82,11 @@ class Media:
 
 
 def signalled(call: int) -> Sender:
-    """Where the call's SDP wants our audio; nobody while there is none."""
+    """Where the call's SDP wants our audio; nobody while there is none, or it is on hold (0.0.0.0)."""
     library = stack()
     stream = library.audio_strm(library.call_audio(call))
-    return read_address(library.sdp_media_raddr(library.stream_sdpmedia(stream))) if stream else ("", 0)
+    host, port = read_address(library.sdp_media_raddr(library.stream_sdpmedia(stream))) if stream else ("", 0)
+    return ("", 0) if not host or ip_address(host).is_unspecified else (host, port)
 
 
 def has_srtp(call: int) -> bool:
