@@ -181,9 +181,9 @@ class MediaGate:
             self._watch_no_more(media)
 
     def _watch(self, media: Media) -> None:
-        media.watched_looks = round(WATCH_S * 1000 / LOOK_EVERY_MS)
-        self._filter(media)
         self._look_at_packets(media)
+        media.watched_looks = round(WATCH_S * 1000 / LOOK_EVERY_MS) if media.helper else 0  # two must not be heard at once
+        self._filter(media)
 
     def _watch_no_more(self, media: Media) -> None:
         media.watched_looks, media.looks_to_watch = 0, round(WATCH_AGAIN_S * 1000 / LOOK_EVERY_MS)
