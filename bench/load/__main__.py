@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -46,10 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/capacity.md")
     asked = parser.parse_args(arguments)
     configure_logs(level="error")
+    signal.signal(signal.SIGTERM, _end)
     failed: list[str] = []
     with part("load", failed):
         asyncio.run(_measure(asked))
     return 1 if failed else 0
+
+
+def _end(*_: object) -> None:
+    """Ended from outside, it ends what it started as well."""
+    raise SystemExit(143)
 
 
 async def _measure(asked: argparse.Namespace) -> None:
