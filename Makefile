@@ -79,9 +79,9 @@ quick-tests:
 bench: install
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-# calls at once and a second, with sipp; the tables go to docs/capacity.md: CALLS="20 40 60" RATES="5 10" SECONDS=15 ONLY="held rate"
+# calls at once and a second, with sipp; the tables go to docs/capacity.md: CALLS="20 40 60" RATES="5 10" SECONDS=15 ONLY="held rate"; ONLY=legs LEGS="audiosocket telnyx"
 bench-load: install
-	$(BIN)/python -m bench.load --write $(if $(CALLS),--calls $(CALLS)) $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m bench.load --write $(if $(CALLS),--calls $(CALLS)) $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY)) $(if $(LEGS),--legs $(LEGS))
 
 # calls of every kind of ending: MINUTES=30 RATE=4; the result goes to docs/capacity.md
 soak: install

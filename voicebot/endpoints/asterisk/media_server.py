@@ -13,6 +13,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from voicebot.endpoints.accepting import AT_ONCE, let_wait
 from voicebot.endpoints.asterisk.audiosocket import AudioSocketConnection, Expected
 from voicebot.endpoints.asterisk.chan_websocket import MOST_OCTETS, SUBPROTOCOL, WebSocketMedia
 from voicebot.endpoints.asterisk.settings import MediaSettings
@@ -89,11 +90,14 @@ class MediaServer:
                     server_header=None,
                     logger=_quiet(),
                     ssl=tls_context(settings.tls, setting="asterisk.media.tls") if settings.tls is not None else None,
+                    backlog=AT_ONCE,
                 )
+                let_wait(self._websocket_server.sockets)
             if settings.audiosocket_port is not None:
                 self._audiosocket_server = await asyncio.get_running_loop().create_server(
-                    self._audiosocket, settings.host, settings.audiosocket_port
+                    self._audiosocket, settings.host, settings.audiosocket_port, backlog=AT_ONCE
                 )
+                let_wait(self._audiosocket_server.sockets)
         except ConfigError as error:
             raise EndpointError(str(error)) from error
         except OSError as error:

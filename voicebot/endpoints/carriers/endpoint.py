@@ -15,9 +15,11 @@ from websockets.http11 import Request, Response
 from caller_id.directory import CustomerDirectory
 from caller_id.identify import identify
 from caller_id.types import Caller
+from voicebot.endpoints.accepting import AT_ONCE, let_wait
 from voicebot.endpoints.carriers.genesys import GenesysStream
+from voicebot.endpoints.carriers.genesys_signature import GenesysSignatures, decoded
 from voicebot.endpoints.carriers.leg import CarrierLeg
-from voicebot.endpoints.carriers.settings import CarriersSettings
+from voicebot.endpoints.carriers.settings import CarriersSettings, GenesysSettings
 from voicebot.endpoints.carriers.stream import CarrierStream
 from voicebot.endpoints.carriers.telnyx import TelnyxStream
 from voicebot.endpoints.carriers.twilio import TwilioStream, is_signed
@@ -63,6 +65,7 @@ class CarriersEndpoint:
         self._open = False
         self._refused = self._strangers = 0
         self._next_line = 0.0
+        self._signatures = _signatures(settings.genesys)
 
     @property
     def port(self) -> int:
@@ -107,7 +110,9 @@ class CarriersEndpoint:
                 server_header=None,
                 logger=_quiet(),
                 ssl=tls_context(settings.tls, setting="carriers.tls") if settings.tls is not None else None,
+                backlog=AT_ONCE,
             )
+            let_wait(self._server.sockets)
         except ConfigError as error:
             raise EndpointError(str(error)) from error
         except OSError as error:
@@ -133,8 +138,9 @@ class CarriersEndpoint:
 
     def _let_in(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before the handshake is answered: whether it is the carrier. A carrier that is refused goes on in its own flow."""
-        if not self._knows(request):
-            self._turn_away()
+        why = "it does not prove who it is" if not self._knows(request) else self._unsigned(request)
+        if why:
+            self._turn_away(why)
             return connection.respond(HTTPStatus.UNAUTHORIZED, "")
         if not self._open or self._connections >= self.settings.max_connections or len(self._live) >= self._max_calls:
             self._refused += 1
@@ -151,6 +157,12 @@ class CarriersEndpoint:
             case "/genesys" if settings.genesys is not None:
                 return _same(_header(request, "X-API-KEY"), settings.genesys.api_key.get_secret_value())
         return False
+
+    def _unsigned(self, request: Request) -> str:
+        """What is wrong with the signature of Genesys; "" where none is asked for."""
+        if self._signatures is None or urlsplit(request.path).path != "/genesys":
+            return ""
+        return self._signatures.fault(request.headers, request.path)
 
     async def _served(self, connection: ServerConnection) -> None:
         self._connections += 1
@@ -181,12 +193,19 @@ class CarriersEndpoint:
         self._live.serve(leg, self.serve(leg, self.identify))
         return leg
 
-    def _turn_away(self) -> None:
+    def _turn_away(self, why: str) -> None:
         self._strangers += 1
         now = asyncio.get_running_loop().time()
         if now >= self._next_line:
             self._next_line = now + _LOG_EVERY_S
-            log.warning("a carrier's connection is refused: it does not prove who it is", extra={"count": self._strangers})
+            log.warning("a carrier's connection is refused: %s", why, extra={"count": self._strangers})
+
+
+def _signatures(settings: GenesysSettings | None) -> GenesysSignatures | None:
+    if settings is None or settings.client_secret is None:
+        return None
+    key, secret = settings.api_key.get_secret_value(), settings.client_secret.get_secret_value()
+    return GenesysSignatures(key, decoded(secret), authority=settings.authority)
 
 
 def _header(request: Request, name: str) -> str:

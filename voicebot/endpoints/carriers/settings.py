@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from caller_id.rules import CallerIdRules
+from voicebot.endpoints.carriers.genesys_signature import decoded
 from voicebot.http.settings import Tls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Token = Annotated[SecretStr, Field(min_length=16)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+$")]
 WssUrl = Annotated[str, StringConstraints(pattern=r"^wss://[^\s?#]+$")]
+_SHORTEST_SECRET = 16
 Address = Annotated[str, StringConstraints(pattern=r"^(sips?:[^\s<>]+@[^\s<>]+|\+[0-9]{6,15})$")]
 
 
@@ -60,8 +62,19 @@ class GenesysSettings(BaseModel):
 
     api_key: Token
     """What the integration sends as X-API-KEY."""
+    client_secret: SecretStr | None = None
+    """Of the same credential, in base64. With it every handshake must be signed (RFC 9421); None: the key alone is asked for."""
+    authority: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\[\]:-]+$")] | None = None
+    """Host of the URL that Genesys has, and its port if it names one: signed too. None: the header Host."""
     caller_id: CallerIdRules = CallerIdRules()
     """How the number that Genesys tells is read."""
+
+    @field_validator("client_secret")
+    @classmethod
+    def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(decoded(secret.get_secret_value())) < _SHORTEST_SECRET:
+            raise ValueError(f"client_secret has fewer than {_SHORTEST_SECRET} octets: make a longer one in Genesys")
+        return secret
 
 
 class CarriersSettings(BaseModel):

@@ -69,12 +69,23 @@ def audio_offers(sdp: bytes) -> list[AudioOffer]:
         if len(words) < 4:
             continue
         (kind, port, profile), formats = words[:3], words[3:]
-        if kind.lower() != "audio" or port.partition("/")[0] == "0" or "RTP/" not in profile.upper():
+        if kind.lower() != "audio" or not _is_open(port) or "RTP/" not in profile.upper():
             continue
         names = {match[1]: match[2].lower() for line in lines if (match := _RTPMAP.match(line))}
         codecs = {_NAMES.get(names[each]) if each in names else _STATIC.get(each) for each in formats}
         found.append(AudioOffer(frozenset(codec for codec in codecs if codec), "SAVP" in profile.upper()))
     return found
+
+
+def _is_open(port: str) -> bool:
+    """Whether sound can go there: "40000", "40000/2"; 0 is switched off."""
+    number = port.partition("/")[0]
+    return number.isascii() and number.isdecimal() and len(number) <= 5 and 0 < int(number) < 65536
+
+
+def has_our_sound(sdp: bytes, codecs: Collection[Codec]) -> bool:
+    """Whether it offers sound in one of these codecs, encrypted or not."""
+    return any(offer.codecs.intersection(codecs) for offer in audio_offers(sdp))
 
 
 def is_acceptable(sdp: bytes, codecs: Collection[Codec], *, encryption: str) -> bool:

@@ -6,7 +6,7 @@ On UDP sockets the program sees the datagram from its UDP header on: source port
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_network
 
@@ -16,6 +16,7 @@ _LD_WORD, _LD_HALF, _LD_BYTE, _AND = 0x20, 0x28, 0x30, 0x54
 _JUMP, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _RETURN = 0x05, 0x15, 0x35, 0x06
 _SOURCE_PORT, _FIRST_BYTE, _SECOND_BYTE, _SSRC = 0, 8, 9, 16
 _FIRST_RTCP, _LAST_RTCP = 192, 223  # RFC 5761, 4
+_DROP: Instruction = (_RETURN, 0, 0, 0)
 
 
 def from_sender(address: str, port: int | None = None, ssrc: int | None = None) -> list[Instruction]:
@@ -24,7 +25,7 @@ def from_sender(address: str, port: int | None = None, ssrc: int | None = None) 
     """
     program: list[Instruction] = []
     if port is not None:
-        program += [(_LD_HALF, 0, 0, _SOURCE_PORT), (_JUMP_EQUAL, 1, 0, port), (_RETURN, 0, 0, 0)]
+        program += [(_LD_HALF, 0, 0, _SOURCE_PORT), (_JUMP_EQUAL, 1, 0, port), _DROP]
     if ssrc is not None:
         program += [
             (_LD_BYTE, 0, 0, _FIRST_BYTE),
@@ -35,9 +36,15 @@ def from_sender(address: str, port: int | None = None, ssrc: int | None = None) 
             (_JUMP_GREATER_EQUAL, 0, 3, _LAST_RTCP + 1),
             (_LD_WORD, 0, 0, _SSRC),
             (_JUMP_EQUAL, 1, 0, ssrc),
-            (_RETURN, 0, 0, 0),
+            _DROP,
         ]
     return [*program, *source_filter([ip_network(address)])]
+
+
+def either(first: Sequence[Instruction], second: Sequence[Instruction]) -> list[Instruction]:
+    """What one of the two programs takes: where the first drops, the second begins."""
+    end = len(first) - 1
+    return [(_JUMP, 0, 0, end - at) if each == _DROP else each for at, each in enumerate(first)] + list(second)
 
 
 @contextmanager

@@ -5,6 +5,11 @@ only its sender (address and port) and its SSRC are heard, and of RTCP its addre
 media networks again. So does silence: after a second a new SSRC of the same sender is taken, after ten another sender. Only
 packets before such a decision cost a call into Python; all later ones are the kernel's work.
 
+Who was first need not be the caller: a packet from where the call's SDP wants ours (address and port) wins over another sender.
+Watching for it means looking at every packet, so it is done for half a second after the decision, and again when the kernel has
+dropped something, a second later at the earliest. A caller behind a NAT, whose SDP names an address that never sends, is heard by
+latching alone.
+
 With SRTP the first packet proves nothing: whoever is within the media networks may have sent it without the key. Of a sender
 whose packets the stack has all thrown away for a second nothing is taken for ten: the caller's next packet decides anew.
 
@@ -19,15 +24,14 @@ import struct
 import time
 from collections.abc import Callable
 from ctypes import c_void_p
-from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from baresip import Event
 
 from voicebot.endpoints.errors import EndpointError
-from voicebot.endpoints.sip.media_filter import borrowed, from_sender
+from voicebot.endpoints.sip.media_filter import borrowed
+from voicebot.endpoints.sip.media_heard import Media, Sender, has_srtp, is_rtp, signalled
 from voicebot.endpoints.sip.media_sources import MediaSources
-from voicebot.endpoints.sip.peers import Instruction, Network, attach, dropped, source_filter
+from voicebot.endpoints.sip.peers import attach, dropped
 from voicebot.endpoints.sip.stack import (
     TIMER_BYTES,
     Buffer,
@@ -42,6 +46,10 @@ from voicebot.endpoints.sip.stack import (
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_MS = 250
+WATCH_S = 0.5
+"""So long every packet is looked at, for one from where the SDP wants ours."""
+WATCH_AGAIN_S = 1.0
+"""And not again before so long: watching is work in Python for each packet."""
 NEW_SSRC_S = 1.0
 """A sender that has been silent for so long may go on with another SSRC."""
 NEW_SENDER_S = 10.0
@@ -54,32 +62,6 @@ _LOG_EVERY_S = 5.0
 _WHY_EXCEPT = "a media socket could not be guarded"
 
 
-@dataclass(slots=True, eq=False)
-class _Media:
-    """The audio of one call."""
-
-    call: int
-    rtp: int
-    """Its sockets (struct udp_sock)."""
-    rtcp: int
-    sources: MediaSources
-    signalled: str = ""
-    allowed: tuple[Network, ...] = ()
-    """Where a sender may be."""
-    sender: tuple[str, int] = ("", 0)
-    """Who is heard; "" until it is known."""
-    helper: int = 0
-    """Ours on the socket, while packets are looked at here."""
-    packets: int = 0
-    """Received so far, when they last were more than before."""
-    silent_looks: int = 0
-    packets_before: int = 0
-    """Received when the sender was taken."""
-    keyless: dict[tuple[str, int], float] = field(default_factory=dict)
-    """Senders whose packets could not be read, and until when nothing of them is taken (monotonic)."""
-    turned_away: int = 0
-
-
 class MediaGate:
     """Guards the audio of every call from `start` until `stop`; all work is done on the stack's thread.
 
@@ -90,8 +72,8 @@ class MediaGate:
         """`sources` tells by the INVITE's sender, `offered_by` who sent the INVITE that is being read."""
         self._sources = sources
         self._offered_by = offered_by
-        self._media: dict[int, _Media] = {}
-        self._by_socket: dict[int, _Media] = {}
+        self._media: dict[int, Media] = {}
+        self._by_socket: dict[int, Media] = {}
         self._gone = 0
         self._next_line = 0.0
         # the stack keeps these: they must live as long as it does
@@ -137,15 +119,15 @@ class MediaGate:
         media = self._media.get(call) or self._new(call)
         if media is None:
             return
-        media.signalled = _signalled(call)
-        networks = media.allowed = media.sources.with_address(media.signalled)
-        if media.signalled and not _is_in(media.signalled, networks):
+        media.signalled = signalled(call)
+        media.allowed = media.sources.with_address(media.signalled[0])
+        if media.signalled[0] and not media.is_allowed(media.signalled[0]):
             self._note_elsewhere(media)
-        self._filter(media, source_filter(networks), source_filter(networks))
+        media.sender, media.ssrc, media.silent_looks, media.watched_looks = ("", 0), None, 0, 0
+        self._filter(media)
         self._look_at_packets(media)
-        media.sender, media.silent_looks = ("", 0), 0
 
-    def _new(self, call: int) -> _Media | None:
+    def _new(self, call: int) -> Media | None:
         library = stack()
         stream = library.audio_strm(library.call_audio(call))
         sockets = library.stream_rtp_sock(stream) if stream else None
@@ -153,11 +135,11 @@ class MediaGate:
         if not rtp or library.account_medianat(library.call_account(call)):
             return None
         sender = "" if library.call_is_outgoing(call) else self._offered_by()
-        media = _Media(call, rtp, library.rtcp_sock(sockets) or 0, self._sources(sender))
+        media = Media(call, rtp, library.rtcp_sock(sockets) or 0, self._sources(sender))
         self._media[call] = self._by_socket[rtp] = media
         return media
 
-    def _look_at_packets(self, media: _Media) -> None:
+    def _look_at_packets(self, media: Media) -> None:
         if media.helper:
             return
         helper = c_void_p()
@@ -177,19 +159,36 @@ class MediaGate:
                 return False
             sender = read_address(source)
             packet = Buffer.from_address(buffer).left
-            if not _is_in(sender[0], media.allowed) or media.sender[0] not in ("", sender[0]):
+            if not media.may_send(sender):
                 return True  # it came before the filter was there
-            if not _is_rtp(packet):
+            if not is_rtp(packet):
                 return False
             if time.monotonic() < media.keyless.get(sender, 0.0):
                 return True
             (ssrc,) = struct.unpack_from("!I", packet, 8)
-            self._filter(media, from_sender(*sender, ssrc), from_sender(sender[0]))
-            media.sender, media.silent_looks, media.packets_before = sender, 0, media.packets
-            self._ignore_packets(media)
+            if (sender, ssrc) != (media.sender, media.ssrc):
+                self._take(media, sender, ssrc)
         except Exception:
             log.exception(_WHY_EXCEPT)
         return False
+
+    def _take(self, media: Media, sender: Sender, ssrc: int) -> None:
+        """From now on they are heard, and the signalled sender in their place if that one sends."""
+        media.sender, media.ssrc, media.silent_looks, media.packets_before = sender, ssrc, 0, media.packets
+        if media.is_in_anothers_place:
+            self._watch(media)
+        else:
+            self._watch_no_more(media)
+
+    def _watch(self, media: Media) -> None:
+        self._look_at_packets(media)
+        media.watched_looks = round(WATCH_S * 1000 / LOOK_EVERY_MS) if media.helper else 0  # two must not be heard at once
+        self._filter(media)
+
+    def _watch_no_more(self, media: Media) -> None:
+        media.watched_looks, media.looks_to_watch = 0, round(WATCH_AGAIN_S * 1000 / LOOK_EVERY_MS)
+        self._filter(media)
+        self._ignore_packets(media)
 
     def _look(self, _: object) -> None:
         """The timer: who has fallen silent, and which calls are over."""
@@ -205,92 +204,83 @@ class MediaGate:
         finally:
             self._look_again()
 
-    def _look_at(self, media: _Media) -> None:
+    def _look_at(self, media: Media) -> None:
         library = stack()
+        before = media.turned_away
         with borrowed(library.udp_sock_fd(media.rtp)) as sock:
             media.turned_away = dropped(sock)
         packets = library.stream_metric_get_rx_n_packets(library.audio_strm(library.call_audio(media.call)))
         media.silent_looks = 0 if packets != media.packets else media.silent_looks + 1
         media.packets = packets
-        if _signalled(media.call) != media.signalled:  # an answer in the ACK is told by no event
+        if signalled(media.call) != media.signalled:  # an answer in the ACK is told by no event
             self._open(media.call)
         elif media.sender[0] and media.silent_looks == round(NEW_SSRC_S * 1000 / LOOK_EVERY_MS):
             self._after_a_second(media)
         elif media.sender[0] and media.silent_looks == round(NEW_SENDER_S * 1000 / LOOK_EVERY_MS):
             self._open(media.call)
+        elif media.is_in_anothers_place and media.ssrc is not None:
+            self._look_for_signalled(media, turned_away=media.turned_away != before)
 
-    def _after_a_second(self, media: _Media) -> None:
+    def _look_for_signalled(self, media: Media, *, turned_away: bool) -> None:
+        """Watch for them a while, and again when somebody was turned away: it may have been they."""
+        if media.watched_looks:
+            media.watched_looks -= 1
+            if not media.watched_looks:
+                self._watch_no_more(media)
+        elif media.looks_to_watch:
+            media.looks_to_watch -= 1
+        elif turned_away:
+            self._watch(media)
+
+    def _after_a_second(self, media: Media) -> None:
         """The sender is silent, or was never read: another SSRC of theirs is taken, or nothing more of them."""
         if self._unread(media):
             self._distrust(media)
         else:
-            self._filter(media, from_sender(*media.sender), from_sender(media.sender[0]))
+            media.ssrc = None
+            self._filter(media)
             self._look_at_packets(media)
 
-    def _unread(self, media: _Media) -> bool:
+    def _unread(self, media: Media) -> bool:
         """Whether the call has SRTP, and the stack could read nothing of the sender that was taken."""
-        return media.packets == media.packets_before and _has_srtp(media.call)
+        return media.packets == media.packets_before and has_srtp(media.call)
 
     def _trust_anew(self, call: int | None) -> None:
         """The call is renegotiated: what could not be read before may be read now."""
         if (media := self._media.get(call or 0)) is not None:
             media.keyless.clear()
 
-    def _distrust(self, media: _Media) -> None:
+    def _distrust(self, media: Media) -> None:
         """Take nothing of this sender for a while; whoever sends next decides anew."""
         now = time.monotonic()
         media.keyless = {each: until for each, until in media.keyless.items() if until > now}
         media.keyless[media.sender] = now + NO_KEY_S
         self._open(media.call)
 
-    def _leave(self, media: _Media) -> None:
+    def _leave(self, media: Media) -> None:
         self._gone += media.turned_away
         self._media.pop(media.call, None)
         self._by_socket.pop(media.rtp, None)
         self._ignore_packets(media)
 
-    def _ignore_packets(self, media: _Media) -> None:
+    def _ignore_packets(self, media: Media) -> None:
         if media.helper:
             helper, media.helper = media.helper, 0
             stack().mem_deref(helper)
             stack().mem_deref(media.rtp)
 
-    def _note_elsewhere(self, media: _Media) -> None:
+    def _note_elsewhere(self, media: Media) -> None:
         now = time.monotonic()
         if now >= self._next_line:
             self._next_line = now + _LOG_EVERY_S
             log.warning(
                 "sip: a call's SDP names %s for its media, which is not in its trunk's media_peers: only they are heard",
-                media.signalled,
+                media.signalled[0],
             )
 
-    def _filter(self, media: _Media, rtp: list[Instruction], rtcp: list[Instruction]) -> None:
+    def _filter(self, media: Media) -> None:
+        rtp, rtcp = media.filters()
         for sock, program in ((media.rtp, rtp), (media.rtcp, rtcp)):
             if sock and (program is rtp or sock != media.rtp):
                 with borrowed(stack().udp_sock_fd(sock)) as guarded:
                     attach(guarded, program)
-
-
-def _signalled(call: int) -> str:
-    """The address that the call's SDP names for its audio; "" while there is none."""
-    library = stack()
-    stream = library.audio_strm(library.call_audio(call))
-    return read_address(library.sdp_media_raddr(library.stream_sdpmedia(stream)))[0] if stream else ""
-
-
-def _has_srtp(call: int) -> bool:
-    """Whether its SDP names SRTP (RFC 3711, 5124): RTP/SAVP, RTP/SAVPF, UDP/TLS/RTP/SAVP."""
-    library = stack()
-    stream = library.audio_strm(library.call_audio(call))
-    protocol = library.sdp_media_proto(library.stream_sdpmedia(stream)) if stream else None
-    return b"SAVP" in (protocol or b"")
-
-
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    parsed = ip_address(address)
-    return any(parsed in network for network in networks)
-
-
-def _is_rtp(packet: bytes) -> bool:
-    """By its version and its type (RFC 5761, 4): RTCP, STUN and DTLS are none."""
-    return len(packet) >= 12 and packet[0] >> 6 == 2 and not 192 <= packet[1] <= 223

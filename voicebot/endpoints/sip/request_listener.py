@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from ctypes import c_void_p
 from typing import Protocol
 
-from voicebot.endpoints.sip.bodies import info_key, is_acceptable, is_read_by_stack, sdp_part
+from voicebot.endpoints.sip.bodies import has_our_sound, info_key, is_acceptable, is_read_by_stack, sdp_part
 from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.stack import (
     Link,
@@ -177,6 +177,10 @@ class RequestListener:
             self._refused("its body has no SDP")
             answer = self._answer if begins else self._reply
             return answer(message, 415, "Unsupported Media Type", _ACCEPT)
+        if begins and message.body and not has_our_sound(message.body, rules.codecs):
+            # the stack would let it ring and answer it: a call in which nothing can be heard, and a place taken
+            self._refused("its offer has no sound in a codec of ours")
+            return self._answer(message, 488, "Not Acceptable Here", b"")
         refusal = rules.trunk_rules.refusal(source, message.call_id.decode("latin-1"), head, message.body) if begins else None
         if refusal is not None:
             if refusal.why:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -65,6 +66,21 @@ async def websocket_leg(dialplan: Dialplan) -> tuple[DialplanLeg, ClientConnecti
     leg = await asyncio.wait_for(dialplan.ringing.get(), 20)
     await leg.answer()
     return leg, connection
+
+
+def test_connections_that_nobody_accepts_yet_wait_in_the_kernel() -> None:
+    """Though the loop accepts one at a time: a burst of calls is not turned away."""
+
+    async def burst() -> None:
+        opened = Dialplan(expect_s=5)
+        await opened.start()
+        for port in (opened.server.audiosocket_port, opened.server.websocket_port):
+            waiting = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(60)]  # the loop stands still
+            for each in waiting:
+                each.close()
+        await opened.close()
+
+    asyncio.run(burst())
 
 
 class TestAudioSocket:

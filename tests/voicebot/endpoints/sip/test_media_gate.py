@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from typing import Protocol
 
@@ -131,6 +131,135 @@ async def test_a_stranger_who_sends_first_is_not_taken_for_the_caller(
     await until(lambda: _loudness(leg.read()) > 1000)
     await _presses(probe, leg, "3")
     await probe.bye()
+    await end_of(leg)
+
+
+async def _sends_until(intruder: Intruder, to: Address, heard: Callable[[], bool]) -> None:
+    """Loud noise at the rate of a call, until it is heard."""
+    async with asyncio.timeout(10):
+        while not heard():
+            intruder.send(to, 8, bytes([0x2A]) * 160)
+            await asyncio.sleep(0.02)
+
+
+def _tone(leg: SipLeg) -> bool:
+    """Whether what is heard is the probe's tone: a stranger's noise does not change its sign."""
+    samples = np.frombuffer(leg.read(), np.int16)
+    return bool(np.any(samples > 1000) and np.any(samples < -1000))
+
+
+def _noise(leg: SipLeg) -> bool:
+    samples = np.frombuffer(leg.read(), np.int16)
+    return bool(np.any(np.abs(samples) > 1000))
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.2, 2.0], ids=["at once", "while it is watched for", "when nobody is watched for"])
+async def test_whom_the_sdp_names_takes_the_place_of_a_stranger_who_was_first(
+    start_bot: StartBot, open_probe: OpenProbe, intrude: OpenIntruder, late_s: float
+) -> None:
+    """The stranger is within the media networks and faster than the caller."""
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe, probe.offer(WITH_KEYS), talk=False)
+    intruder = await intrude("127.0.0.1")
+    to = media(probe)
+    await _sends_until(intruder, to, lambda: _noise(leg))
+    going_on = asyncio.create_task(_sends_until(intruder, to, lambda: False))
+    await asyncio.sleep(late_s)
+    probe._talking = asyncio.create_task(probe._talk())
+    await until(lambda: _sender(bot) == ("127.0.0.1", probe.rtp.port))
+    leg.read()
+    await until(lambda: _tone(leg))
+    going_on.cancel()
+    probe.fall_silent()
+    for _ in range(5):
+        intruder.attack(to)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    leg.read()  # what the caller said before
+    intruder.attack(to)
+    await asyncio.sleep(0.3)
+    assert not _noise(leg)
+    probe._talking = asyncio.create_task(probe._talk())
+    await _presses(probe, leg, "6")  # none of the stranger's keys since
+    await probe.bye()
+    await end_of(leg)
+
+
+def _sender(bot: Bot) -> Address:
+    """Who is heard in the only call."""
+    gate = bot.endpoint._media_gate
+    assert gate is not None
+    return next(iter(gate._media.values())).sender
+
+
+async def test_a_caller_behind_a_nat_is_heard_and_a_stranger_with_many_ports_is_not(
+    start_bot: StartBot, open_probe: OpenProbe, intrude: OpenIntruder
+) -> None:
+    """Its SDP names an address that never sends; the packets come from the public one, which is the INVITE's."""
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe, sdp("127.0.0.9", 40000, WITH_KEYS))
+    await until(lambda: _tone(leg))
+    strangers = [await intrude("127.0.0.1") for _ in range(40)]
+    before = bot.endpoint.counts.media_turned_away
+    for _ in range(60):
+        for each in strangers:
+            each.send(media(probe), 101, struct.pack("!BBH", 1, 0x8A, 640), marker=True)
+            each.send(media(probe), 8, bytes([0x2A, 0xAA]) * 80)
+        await asyncio.sleep(0.05)
+    await until(lambda: bot.endpoint.counts.media_turned_away >= before + 4000)
+    assert _sender(bot) == ("127.0.0.1", probe.rtp.port)
+    await until(lambda: _tone(leg))
+    await _presses(probe, leg, "8")
+    await probe.bye()
+    await end_of(leg)
+
+
+async def test_whom_the_sdp_names_is_heard_among_a_stranger_s_many_ports(
+    start_bot: StartBot, open_probe: OpenProbe, intrude: OpenIntruder
+) -> None:
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    leg = await bot.connect(probe, probe.offer(WITH_KEYS), talk=False)
+    strangers = [await intrude("127.0.0.1") for _ in range(40)]
+
+    async def flood() -> None:
+        while True:
+            for each in strangers:
+                each.send(media(probe), 8, bytes([0x2A]) * 160)
+            await asyncio.sleep(0.02)
+
+    flooding = asyncio.create_task(flood())
+    await until(lambda: _noise(leg))
+    probe._talking = asyncio.create_task(probe._talk())
+    await until(lambda: _sender(bot) == ("127.0.0.1", probe.rtp.port))
+    leg.read()
+    await until(lambda: _tone(leg))
+    await _presses(probe, leg, "2")
+    flooding.cancel()
+    await probe.bye()
+    await end_of(leg)
+
+
+async def test_nobody_is_watched_for_while_whom_the_sdp_names_is_heard(
+    start_bot: StartBot, open_probe: OpenProbe, intrude: OpenIntruder
+) -> None:
+    """And with a caller behind a NAT only for half a second, as long as nobody else sends: packets are the kernel's work."""
+    bot = await start_bot()
+    gate = bot.endpoint._media_gate
+    assert gate is not None
+    direct = await open_probe(bot)
+    leg = await bot.connect(direct, direct.offer(WITH_KEYS))
+    await until(lambda: _tone(leg))
+    assert not next(iter(gate._media.values())).helper
+    await direct.bye()
+    await end_of(leg)
+    hidden = await open_probe(bot)
+    leg = await bot.connect(hidden, sdp("127.0.0.9", 40000, WITH_KEYS))
+    await until(lambda: _tone(leg))
+    await until(lambda: not next(iter(gate._media.values())).helper)
+    await hidden.bye()
     await end_of(leg)
 
 

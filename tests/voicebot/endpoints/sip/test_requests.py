@@ -8,7 +8,7 @@ import pytest
 
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.endpoints.sip.conftest import Bot, OpenProbe, StartBot, end_of, next_event, settings
-from tests.voicebot.endpoints.sip.sip_probe import PCMA, Message, Probe
+from tests.voicebot.endpoints.sip.sip_probe import PCMA, Message, Probe, sdp
 from voicebot.endpoints.leg import LegHold, LegKey
 from voicebot.endpoints.sip.leg import SipLeg
 
@@ -180,6 +180,31 @@ async def test_a_body_without_sdp_is_415(start_bot: StartBot, open_probe: OpenPr
     refused = await probe.final("INVITE")
     assert (refused.status, refused.headers["accept"]) == (415, "application/sdp")
     assert not bot.endpoint.counts.live
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        sdp("127.0.0.1", 4000).replace("m=audio", "m=video"),
+        sdp("127.0.0.1", 0),
+        sdp("127.0.0.1", 99999),
+        sdp("127.0.0.1", 4000, ("18 G729/8000",)),
+        "m=audio",
+        "v=0\r\n",
+        "\0" * 200,
+    ],
+    ids=["video", "switched off", "no port", "another codec", "cut off", "no media", "zeros"],
+)
+async def test_an_offer_without_sound_never_rings(start_bot: StartBot, open_probe: OpenProbe, body: str) -> None:
+    bot = await start_bot()
+    probe = await open_probe(bot)
+    probe.invite(body)
+    assert (await probe.final("INVITE")).status == 488
+    assert (bot.ringing.qsize(), bot.endpoint.counts.live) == (0, 0)
+    other = await open_probe(bot)
+    leg = await bot.connect(other)
+    await other.bye()
+    await end_of(leg)
 
 
 async def test_sdp_without_its_last_line_end_is_taken(start_bot: StartBot, open_probe: OpenProbe) -> None:
