@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Bundle:
     routes: Routes
     prompts: PromptBook
     calendar: Calendar
-    mail: MailRules = MailRules()
+    mail: MailRules = field(default_factory=MailRules)
     warnings: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """What a mail is about, from what the classifier says of its parts. Pure.
 
-A mail is a story with a wish in it. Each sentence is understood as if it were said alone, the whole once more, and the shares of the
-matters are averaged; a sentence that asks for something counts more. Chosen, with the thresholds, on the first half of the mails in
+A mail is a story with a wish in it. Each sentence is understood as if it were said alone, the whole once more, and the shares of
+the matters are averaged; a sentence that asks for something counts more. Chosen, with the thresholds, on one half of the mails in
 `bench/mails`; docs/mail.md has the figures of the other half and what else was tried.
 """
 
@@ -22,7 +22,7 @@ SUBJECT, SENTENCE, WISH, WHOLE = 1.0, 1.0, 1.5, 2.0
 ACCEPTED = 0.37
 """A matter with this share is taken; below it nothing fitted, and a person reads the mail."""
 ACCEPTED_EMERGENCY = 0.25
-"""An emergency that is likelier than all else needs less: a mail that waits in the wrong place costs more than one read too soon."""
+"""An emergency that is likelier than all else needs less: what waits in the wrong place costs more than what is read too soon."""
 BESIDE = 0.4
 """An emergency with this share is taken though another matter has more."""
 PLAUSIBLE_EMERGENCY = 0.12

@@ -14,7 +14,8 @@ from nlu.types import Entity
 
 _IBAN = re.compile(r"\b(?:[A-Z]{2} ?)?\d{2}(?: ?\d{4}){4,7}(?: ?\d{1,4})?\b")  # ISO 13616; in Poland 26 digits
 _AMOUNT = re.compile(
-    r"(?:[£$€] ?\d|\b\d[\d .,]*(?:tys(?:iac\w*|\.)?|k)? ?(?:zl(?:ot\w+)?|pln|eur(?:o|os)?|usd|gbp|chf|dolar\w*|dollars?|pounds?|quid|funt\w*|groszy)\b)"
+    r"[£$€] ?\d|\b\d[\d .,]{0,20}(?:tys(?:iac\w*|\.)?|k)? ?"
+    r"(?:zl(?:ot\w+)?|pln|eur(?:o|os)?|usd|gbp|chf|dolar\w*|dollars?|pounds?|quid|funt\w*|groszy)\b"
 )
 _DAY = re.compile(
     r"\b\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?\b|\b\d{4}-\d{2}-\d{2}\b"

@@ -1,4 +1,4 @@
-"""What the sender of a mail wrote now: without the mails quoted below, greeting, signature, and what programs and lawyers add. Pure.
+"""What the sender of a mail wrote now: without mails quoted below, greeting, signature, what programs and lawyers add. Pure.
 
 Lines are compared without diacritics. What is cut is only left unread for the decision: the mail itself stays with the bank.
 """
@@ -23,6 +23,7 @@ _RULE = re.compile(r"\s*[-_=*~]{3,}\s*")
 _CLOSING_WORDS = 7
 """A longer line that begins as a closing does is a sentence: "Thanks for the card, but it is the wrong one"."""
 _NAME_WORDS = 3
+_MOST_GREETINGS = 4
 _LETTERS_OF_A_NAME = re.compile(r"(?:[^\W\d_]\.?[^\W\d_]*[-.]? ?){1,3}")
 
 
@@ -79,12 +80,13 @@ def _wish(lines: list[str], found: _Patterns) -> str:
 
 def without_greeting(text: str, greeting: re.Pattern[str]) -> str:
     """The text without the greetings it begins with, where words follow them."""
-    while True:
+    for _ in range(_MOST_GREETINGS):
         plain = fold(text).lstrip()
         match = greeting.match(plain)
         if match is None:
             return text
         text = text.lstrip()[match.end() :]
+    return text
 
 
 def _without_signature(lines: list[str], found: _Patterns) -> list[str]:
@@ -143,7 +145,7 @@ def _after_headers(lines: list[str], found: _Patterns) -> Iterator[str]:
 
 @lru_cache(maxsize=8)
 def _patterns(language: str) -> _Patterns:
-    """The language's own; the marks of programs in every language, since a mail is written in one and its program speaks another."""
+    """The language's own; the marks of programs in every language: a mail is written in one, and its program speaks another."""
     known = list(WORDINGS.values())
     own = [WORDINGS[language]] if language in WORDINGS else []
 

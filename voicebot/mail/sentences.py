@@ -8,7 +8,9 @@ MOST_WORDS = 32
 """A longer sentence is cut at commas: callers seldom say more in one breath."""
 _ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•–])\s+")
 # not after a number ("dnia 17. listopada"), an initial or a short abbreviation ("ul.", "nr.", "np.", "Mr.", "e.g.")
-_END = re.compile(r"(?<=[.!?…])(?<!\b\w\.)(?<!\b(?:ul|nr|np|tj|zł|ok|dr|mr|ms|al|os|pl|gr|st)\.)(?<!\b(?:tel|tzw|itd|itp|mgr|inż|mrs|art)\.)[\"”’)]*\s+")
+_END = re.compile(
+    r"(?<=[.!?…])(?<!\b\w\.)(?<!\b(?:ul|nr|np|tj|ok|dr|mr|ms|al|os|pl|gr|st)\.)(?<!\b(?:tel|tzw|itd|itp|mgr|inż|mrs|art)\.)[\"”’)]*\s+"
+)
 _COMMA = re.compile(r"(?<=[,;:–])\s+")
 _WORD = re.compile(r"\w")
 

@@ -1,4 +1,4 @@
-"""From a mail to what is to be done with it: matter, queue, urgency, what is missing, words that may be stored, an approved answer."""
+"""From a mail to what is to be done with it: matter, queue, urgency, what is missing, redacted words, an approved answer."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class MailSteering:
             confidence=round(matter.confidence, 3),
             others=matter.others,
             queue=queue,
-            priority=HIGHEST_PRIORITY if emergency else ordinary,
+            priority=HIGHEST_PRIORITY if emergency or matter.plausible is not None else ordinary,
             urgency=urgency,
             missing=missing(rules.needs.get(intent or "", ()), written, entities),
             subject=redact_text(subject),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from sqlalchemy import Engine
 
 from dialogs.data.bundle import load_bundle
 from voicebot.accounts.tokens import TokenCheck, Tokens
@@ -34,11 +35,14 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
+from voicebot.mail.service import MailService
+from voicebot.mail.steering import MailSteering
+from voicebot.mail.store import Messages
 from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
-from voicebot.shared_services import open_shared, open_talks, store_parts
+from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
@@ -79,6 +83,19 @@ def open_listeners(settings: Settings) -> Listeners:
         raise
 
 
+@dataclass(slots=True)
+class Understood:
+    """The understanding in force; None where nothing needs one."""
+
+    now: UnderstandingService | None = None
+
+    def needed(self) -> UnderstandingService:
+        """It. Raises RuntimeError where there is none."""
+        if self.now is None:
+            raise RuntimeError("no understanding was opened")
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class WebService:
     """The running web process."""
@@ -90,12 +107,15 @@ class WebService:
     chat: ChatServer | None
     callbacks: CallbackService
     identity: Identity
+    understood: Understood
+    """By what messages in writing are understood."""
 
     async def reload(self, settings: Settings) -> None:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
         bundle = await asyncio.to_thread(load_bundle, settings.bundle)
-        if self.chat is not None:
-            understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
+        if self.understood.now is not None:
+            self.understood.now = understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
+        if self.chat is not None and self.understood.now is not None:
             services = self.chat.services
             self.chat.services = replace(services, session=replace(services.session, bundle=bundle, understanding=understanding))
         self.callbacks.use(bundle)
@@ -138,11 +158,13 @@ async def open_web(
         if settings.cases.enabled:
             sweep = CaseSweep(Cases(engine), stores.handoffs, callbacks, settings.cases, clock=clock, webhook=shared.webhook)
             stack.push_async_callback(cancelled, asyncio.create_task(sweep.run(), name="cases"))
+        if understanding is None and (settings.web.chat.enabled or settings.mail.enabled):
+            understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
+            stack.push_async_callback(understanding.close)
+        understood = Understood(understanding)
+        mail = _mail(settings, shared, understood, engine, stack) if settings.mail.enabled else None
         chat = None
-        if settings.web.chat.enabled:
-            if understanding is None:
-                understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
-                stack.push_async_callback(understanding.close)
+        if settings.web.chat.enabled and understanding is not None:
             talks = await open_talks(settings.web.chat, stores, relay, metrics, stack, clock)
             chat = _chat(settings, shared.session(understanding, sinks), talks)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
@@ -169,6 +191,7 @@ async def open_web(
             identity=shared.identity,
             chat=chat,
             web_calls=await _web_calls(settings, stores, relay, metrics, stack, clock, shared.identity),
+            mail=mail,
             limits=settings.web.limits,
             refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),
         )
@@ -182,7 +205,24 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity)
+        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity, understood)
+
+
+def _mail(
+    settings: Settings, shared: SharedServices, understood: Understood, engine: Engine, stack: AsyncExitStack
+) -> MailService:
+    """Messages in writing, and what looks after them."""
+    steering = MailSteering(understood.needed, lambda: shared.callbacks.bundle, clock=shared.clock)
+    service = MailService(
+        steering,
+        Messages(engine),
+        shared.hand_offs(),
+        hash_of=shared.stores.records.number_hash,
+        keep_days=settings.mail.keep_days,
+        clock=shared.clock,
+    )
+    stack.push_async_callback(cancelled, asyncio.create_task(service.run(), name="messages"))
+    return service
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
