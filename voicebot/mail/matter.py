@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from nlu.languages.language import fold
 from nlu.types import LIFE_DANGER, OUT_OF_SCOPE, Decision, RankedIntent, Understanding
+from nlu.understanding.keywords import BACKEND as KEYWORDS
 from voicebot.mail.wording import WORDINGS
 
 SUBJECT, SENTENCE, WISH, WHOLE = 1.0, 1.0, 1.5, 2.0
@@ -25,6 +26,8 @@ ACCEPTED_EMERGENCY = 0.25
 """An emergency that is likelier than all else needs less: what waits in the wrong place costs more than what is read too soon."""
 BESIDE = 0.4
 """An emergency with this share is taken though another matter has more."""
+LEAD = 0.05
+"""So much more share than any matter of another queue it needs: who wrote one word that means two things is read by a person."""
 PLAUSIBLE_EMERGENCY = 0.12
 """From this share on a mail is read before others, wherever it goes."""
 SECOND = 0.2
@@ -71,8 +74,10 @@ def shares(readings: Iterable[Reading]) -> tuple[RankedIntent, ...]:
     return tuple(sorted(ranking, key=lambda each: -each.confidence))
 
 
-def decide(readings: Sequence[Reading], is_emergency: Callable[[str], bool]) -> MailMatter:
-    """The matter of a mail, or that nothing fitted. Life in danger, if one sentence surely says so, comes before everything."""
+def decide(readings: Sequence[Reading], is_emergency: Callable[[str], bool], queue_of: Callable[[str], str]) -> MailMatter:
+    """The matter of a mail, or that nothing fitted. Life in danger, if one sentence surely says so, comes before everything; by
+    keywords alone nothing else than an emergency is taken.
+    """
     ranking = shares(readings)
     if any(each.meant.intent == LIFE_DANGER and each.meant.decision is Decision.ACCEPT for each in readings):
         return MailMatter(LIFE_DANGER, _share(ranking, LIFE_DANGER), _others(ranking, LIFE_DANGER))
@@ -83,9 +88,15 @@ def decide(readings: Sequence[Reading], is_emergency: Callable[[str], bool]) -> 
     if urgent is not None and urgent.confidence >= (ACCEPTED_EMERGENCY if urgent is top else BESIDE):
         return MailMatter(urgent.intent, urgent.confidence, _others(ranking, urgent.intent))
     plausible = urgent.intent if urgent is not None and urgent.confidence >= PLAUSIBLE_EMERGENCY else None
-    if top.confidence >= ACCEPTED:
+    if top.confidence >= ACCEPTED and _leads(ranking, queue_of) and any(each.meant.backend != KEYWORDS for each in readings):
         return MailMatter(top.intent, top.confidence, _others(ranking, top.intent), plausible)
     return MailMatter(None, top.confidence, _others(ranking, None), plausible)
+
+
+def _leads(ranking: Sequence[RankedIntent], queue_of: Callable[[str], str]) -> bool:
+    place = queue_of(ranking[0].intent)
+    rival = next((each.confidence for each in ranking if queue_of(each.intent) != place), 0.0)
+    return ranking[0].confidence - rival >= LEAD
 
 
 def _others(ranking: Sequence[RankedIntent], taken: str | None) -> tuple[str, ...]:

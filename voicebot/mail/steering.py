@@ -100,7 +100,9 @@ class MailSteering:
         subject = subject_of(mail.subject)
         own = own_words(mail.text, language)
         readings = await self._read(subject, own, language)
-        matter = decide(readings, bundle.routes.is_emergency)
+        if own.passed_on and _decided(readings, bundle).intent is None:
+            readings += await self._read("", replace(own, text=own.passed_on), language)
+        matter = _decided(readings, bundle)
         entities = tuple(chain.from_iterable(each.meant.entities for each in readings))
         return self._steered(mail, bundle, language, subject, own, matter, entities)
 
@@ -114,8 +116,6 @@ class MailSteering:
         for weight, text in ((SUBJECT, subject), (WHOLE, whole(subject, own.text))):
             if meant := await self._understood(text, language):
                 found.append(Reading(weight, meant))
-        if own.passed_on and decide(found, lambda _: False).intent is None:
-            found += await self._read("", replace(own, text=own.passed_on, passed_on=""), language)
         return found
 
     async def _understood(self, text: str, language: str) -> Understanding | None:
@@ -195,6 +195,15 @@ def guessed_language(text: str, known: Sequence[str]) -> str:
         return sum(word in module.common_words and word not in module.shared_words for word in words) if module else 0
 
     return max(known, key=common)
+
+
+def _decided(readings: Sequence[Reading], bundle: Bundle) -> MailMatter:
+    routes = bundle.routes
+
+    def queue_of(intent: str) -> str:
+        return routes.human_queue(intent) if intent in routes.matters else bundle.default_queue
+
+    return decide(readings, routes.is_emergency, queue_of)
 
 
 def _why(matter: MailMatter) -> str:

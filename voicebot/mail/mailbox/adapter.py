@@ -1,5 +1,5 @@
-"""Gives each mail of a mailbox to the API, again until it has it, then marks it. The API takes the same mail once: a crash between
-the two loses nothing and doubles nothing.
+"""Gives each mail of a mailbox to the API, again until it has it, then marks it. The API takes the same mail once: a crash
+between the two loses nothing and doubles nothing.
 """
 
 from __future__ import annotations
