@@ -14,7 +14,7 @@ from functools import lru_cache
 from nlu.languages.language import fold
 from voicebot.mail.wording import WORDINGS, Wording
 
-MOST_CHARS = 20_000
+MOST_CHARS = 10_000
 """Of a longer text the rest is not read: nobody's wish stands so far below."""
 _SIGNATURE = re.compile(r"--\s?")  # RFC 3676, 4.3
 _QUOTED = re.compile(r"\s*>")  # RFC 3676, 4.5

@@ -23,8 +23,8 @@ from nlu.types import Entity, Hypothesis, Understanding
 from voicebot.mail.matter import SENTENCE, SUBJECT, WHOLE, WISH, MailMatter, Reading, asks, decide
 from voicebot.mail.missing import missing, phone_numbers
 from voicebot.mail.own_words import OwnWords, clean, own_words
+from voicebot.mail.redacting import redact_long
 from voicebot.mail.sentences import sentences
-from voicebot.redaction import redact_text
 from voicebot.understanding.service import UnderstandingService
 
 MOST_SENTENCES = 40
@@ -104,7 +104,7 @@ class MailSteering:
             readings += await self._read("", replace(own, text=own.passed_on), language)
         matter = _decided(readings, bundle)
         entities = tuple(chain.from_iterable(each.meant.entities for each in readings))
-        return self._steered(mail, bundle, language, subject, own, matter, entities)
+        return await asyncio.to_thread(self._steered, mail, bundle, language, subject, own, matter, entities)
 
     async def _read(self, subject: str, own: OwnWords, language: str) -> list[Reading]:
         told = sentences(own.text)[:MOST_SENTENCES]
@@ -153,8 +153,8 @@ class MailSteering:
             priority=HIGHEST_PRIORITY if emergency or matter.plausible is not None else ordinary,
             urgency=urgency,
             missing=missing(rules.needs.get(intent or "", ()), written, entities),
-            subject=redact_text(subject),
-            text=redact_text("\n\n".join(filter(None, (own.text, own.passed_on)))),
+            subject=redact_long(subject),
+            text=redact_long("\n\n".join(filter(None, (own.text, own.passed_on)))),
             acknowledgement=self._acknowledgement(bundle, language, emergency=emergency or matter.plausible is not None),
             why=_why(matter),
             phone=next(phone_numbers(written), None),

@@ -32,6 +32,7 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
     if stores.settings.state.redis_url is None:
         await asyncio.to_thread(_write_anew, stores.settings.state.data_dir / "state")
     cases = await asyncio.to_thread(_erase_cases, stores, found)
+    mails = await asyncio.to_thread(_erase_mails, stores, found)
     calls = await stores.records.erase_by_number(found.number)
     messages = sum(each.kind == "message" for each in found.handoffs)
     return [
@@ -44,6 +45,7 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
         ("messages taken", messages),
         ("callbacks promised", len(found.callbacks)),
         ("cases", cases),
+        ("mails", mails),
         ("caller memory", int(memory)),
         ("webhook messages waiting", webhooks),
         (DIRECTORY, 0),
@@ -53,6 +55,13 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
 def _erase_cases(stores: PersonStores, found: Found) -> int:
     try:
         return stores.cases.erase([case.ref for case in found.cases])
+    except SQLAlchemyError as error:
+        raise RecordsError("the database does not answer: run this again when it does") from error
+
+
+def _erase_mails(stores: PersonStores, found: Found) -> int:
+    try:
+        return stores.messages.erase([mail.ref for mail in found.mails])
     except SQLAlchemyError as error:
         raise RecordsError("the database does not answer: run this again when it does") from error
 

@@ -13,6 +13,7 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.undelivered import Undelivered, undelivered_folders
+from voicebot.mail.store import Messages
 from voicebot.records.engine import open_engine
 from voicebot.records.store import RecordStore
 from voicebot.state.caller_memory import CallerMemory
@@ -34,6 +35,8 @@ class PersonStores:
     callbacks: CallbackStore
     memory: CallerMemory
     cases: Cases
+    messages: Messages
+    """In writing."""
     undelivered: tuple[Undelivered, ...]
     """Each process has its own."""
     customers: SqliteDirectory | None
@@ -65,6 +68,7 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             CallbackStore(shared),
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
             Cases(engine),
+            Messages(engine),
             tuple(map(Undelivered, undelivered_folders(data_dir))),
             customers,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
+@cache
 def by_keywords() -> UnderstandingService:
     """Understanding that needs no model."""
     return UnderstandingService(None, local=None, keywords=KeywordUnderstander(Pack(BANK_PACK)), languages=("pl", "en"))

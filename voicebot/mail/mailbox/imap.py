@@ -26,7 +26,10 @@ class Mailbox:
         """Connect, log in and open the folder. Raises ConfigError for what a person must mend, too."""
         self._settings = settings
         self._imap = _connected(settings)
+        self._able = frozenset[str]()
+        """What the server is capable of; it tells more to those who are logged in."""
         try:
+            self._able = frozenset(_first(self._imap.capability()[1]).upper().split())
             self._open()
         except BaseException:
             self.close()
@@ -34,8 +37,7 @@ class Mailbox:
 
     def close(self) -> None:
         """Harmless when the connection is gone."""
-        with suppress(OSError, imaplib.IMAP4.error):
-            self._imap.logout()
+        _end(self._imap)
 
     def waiting(self) -> list[str]:
         """UIDs of mails that were not handed on, oldest first."""
@@ -58,12 +60,12 @@ class Mailbox:
         target = self._settings.done_folder
         if target is None:
             self._asked("STORE", uid, "+FLAGS", f"({self._settings.done_flag})")
-        elif "MOVE" in self._imap.capabilities:
+        elif "MOVE" in self._able:
             self._asked("MOVE", uid, _quoted(target))
         else:
             self._asked("COPY", uid, _quoted(target))
             self._asked("STORE", uid, "+FLAGS", "(\\Deleted)")
-            if "UIDPLUS" in self._imap.capabilities:
+            if "UIDPLUS" in self._able:
                 self._asked("EXPUNGE", uid)
 
     def _open(self) -> None:
@@ -98,15 +100,20 @@ def _connected(settings: ImapSettings) -> imaplib.IMAP4:
         imap = imaplib.IMAP4(settings.host, settings.port, timeout=settings.timeout_s)
     try:
         imap.login(settings.user, settings.password.get_secret_value())
-    except imaplib.IMAP4.abort:
-        raise
-    except imaplib.IMAP4.error as error:
-        with suppress(OSError, imaplib.IMAP4.error):
-            imap.logout()
-        if "UNAVAILABLE" in str(error):
+    except (OSError, imaplib.IMAP4.error) as error:
+        _end(imap)
+        if isinstance(error, OSError | imaplib.IMAP4.abort) or "UNAVAILABLE" in str(error):
             raise
         raise ConfigError("the mail server refuses mail.imap.user with mail.imap.password") from None
     return imap
+
+
+def _end(imap: imaplib.IMAP4) -> None:
+    """Harmless when the connection is gone."""
+    with suppress(OSError, imaplib.IMAP4.error):
+        imap.logout()
+    with suppress(OSError):
+        imap.shutdown()  # saying goodbye to a server that is gone leaves the socket open
 
 
 def _first(told: object) -> str:
