@@ -59,14 +59,18 @@ class MailService:
         hash_of: Callable[[str], str | None],
         keep_days: int | None,
         clock: Callable[[], datetime],
+        count: Callable[[Message], None] = lambda _: None,
     ) -> None:
-        """`hash_of` is the keyed hash under which a person's things are found; None where none is kept."""
+        """`hash_of` is the keyed hash under which a person's things are found; None where none is kept.
+        `count` is told of each new one.
+        """
         self._steering = steering
         self._messages = messages
         self._hand_offs = hand_offs
         self._hash_of = hash_of
         self._keep_days = keep_days
         self._clock = clock
+        self._count = count
         self._forget_at: datetime | None = None
 
     async def take(self, incoming: Incoming) -> tuple[Message, bool]:
@@ -83,6 +87,7 @@ class MailService:
         if not kept.handed:
             await self._hand_over(kept, number)
         if new:
+            self._count(kept)
             log.info("message in writing taken", ref=kept.ref, queue=kept.queue, priority=kept.priority, intent=kept.intent)
         return kept, new
 

@@ -220,6 +220,7 @@ def _mail(
         hash_of=shared.stores.records.number_hash,
         keep_days=settings.mail.keep_days,
         clock=shared.clock,
+        count=lambda kept: shared.metrics.count("voicebot_messages_total", urgency=kept.urgency, queue=kept.queue),
     )
     stack.push_async_callback(cancelled, asyncio.create_task(service.run(), name="messages"))
     return service
