@@ -30,6 +30,7 @@ def _json(value: object) -> object:
         ("routes", "routes.yml"),
         ("prompts", "prompts/pl.yml"),
         ("prompts", "prompts/uk.yml"),
+        ("mail", "mail.yml"),
         ("tests", "tests/sprawy.yml"),
     ],
 )

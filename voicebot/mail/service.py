@@ -88,7 +88,7 @@ class MailService:
             await self._hand_over(kept, number)
         if new:
             self._count(kept)
-            log.info("message in writing taken", ref=kept.ref, queue=kept.queue, priority=kept.priority, intent=kept.intent)
+            log.info("message in writing taken", ref=kept.ref, queue=kept.queue, priority=kept.priority)
         return kept, new
 
     async def run(self) -> None:
