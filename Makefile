@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -38,10 +38,10 @@ apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
-	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester"; }
+	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester, those of a mailbox dovecot-imapd"; }
 
 test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables tcpdump baresip \
-	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules
+	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules dovecot:dovecot-imapd
 
 # two processes more than cores, since tests mostly wait; the tests of one file share one, and what is costly to make for them.
 # Tests place real calls with real time limits: what failed beside others runs once more, alone, and is named. A fault fails again.
@@ -100,6 +100,10 @@ bench-talk: install
 # how many secrets dictated at random are masked, by kind and way, and how many harmless numbers are lost
 bench-secrets: install
 	$(BIN)/python -m bench.secrets $(if $(COUNT),--count $(COUNT))
+
+# how well invented mails are steered: HALF=chosen-on WRONG=1 (see python -m bench.mail --help)
+bench-mail: install
+	$(BIN)/python -m bench.mail $(if $(HALF),--half $(HALF)) $(if $(WRONG),--wrong)
 
 # Rasa in an environment of its own (Python 3.10): trained on our data, started, tested against; rasa-serve leaves it running
 rasa: install

@@ -46,13 +46,17 @@ class SharedServices:
     identity: Identity
     clock: Callable[[], datetime]
 
+    def hand_offs(self) -> HandOffService:
+        """Hand-offs to the targets of the bundle's queues."""
+        return _hand_offs(self)
+
     def session(self, understanding: UnderstandingService, sinks: Sequence[JournalSink]) -> SessionServices:
         """What every conversation of the process shares."""
         stores = self.stores
         return SessionServices(
             bundle=self.callbacks.bundle,
             understanding=understanding,
-            hand_offs=_hand_offs(self),
+            hand_offs=self.hand_offs(),
             records=stores.records,
             live=stores.live,
             memory=stores.memory,
@@ -141,7 +145,6 @@ def _callbacks(
 
 
 def _hand_offs(shared: SharedServices) -> HandOffService:
-    """Hand-offs to the targets of the bundle's queues."""
     settings, callbacks = shared.settings.handoff, shared.callbacks
 
     def target(queue: str) -> str:

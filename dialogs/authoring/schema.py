@@ -5,20 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from dialogs.data.flow import Flow
+from dialogs.data.mail import MailRules
 from dialogs.data.prompts import PromptFile, PromptSpec
 from dialogs.data.routes import Routes
 from dialogs.data.source import Spec
 from dialogs.rehearsal.conversation_spec import ConversationFile
 
-KINDS = ("flow", "routes", "prompts", "tests")
+KINDS = ("flow", "routes", "prompts", "mail", "tests")
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of `flow.yml`, `routes.yml`, `prompts/*.yml` or `tests/*.yml`.
+    """The JSON schema (draft 2020-12) of `flow.yml`, `routes.yml`, `prompts/*.yml`, `mail.yml` or `tests/*.yml`.
 
     Raises ValueError for another kind.
     """
-    models: dict[str, type[Spec]] = {"flow": Flow, "routes": Routes, "prompts": PromptFile, "tests": ConversationFile}
+    models: dict[str, type[Spec]] = {
+        "flow": Flow,
+        "routes": Routes,
+        "prompts": PromptFile,
+        "mail": MailRules,
+        "tests": ConversationFile,
+    }
     if kind not in models:
         raise ValueError(f"no schema called {kind!r}; there are {', '.join(KINDS)}")
     made = models[kind].model_json_schema()

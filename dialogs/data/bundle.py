@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from dialogs.data import lint
 from dialogs.data.errors import BundleError, Problem
 from dialogs.data.flow import Flow
 from dialogs.data.hours import Calendar
+from dialogs.data.mail import FILE as MAIL_FILE
+from dialogs.data.mail import MailRules
 from dialogs.data.prompts import PromptBook, PromptFile, PromptText
 from dialogs.data.routes import Queue, Routes
 from dialogs.data.source import Document, SpecType, parse, read
@@ -31,6 +33,7 @@ class Bundle:
     routes: Routes
     prompts: PromptBook
     calendar: Calendar
+    mail: MailRules = field(default_factory=MailRules)
     warnings: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
@@ -64,6 +67,7 @@ def load_bundle(path: Path | None = None) -> Bundle:
     problems: list[Problem] = []
     flow_file, flow = _load(root, "flow.yml", Flow, problems)
     routes_file, routes = _load(root, "routes.yml", Routes, problems)
+    mail_file, mail = _load(root, MAIL_FILE, MailRules, problems) if (root / MAIL_FILE).exists() else (None, MailRules())
     prompt_files: dict[str, tuple[Document, PromptFile]] = {}
     for name in _prompt_files(root, problems):
         document, spec = _load(root, name, PromptFile, problems)
@@ -72,7 +76,7 @@ def load_bundle(path: Path | None = None) -> Bundle:
             if first is not document:
                 fix = f"Put the texts of a language into one file: {first.name} has '{spec.language}' already"
                 problems.append(document.problem(("language",), f"a second file in '{spec.language}'", fix))
-    if problems or flow_file is None or flow is None or routes_file is None or routes is None:
+    if problems or flow_file is None or flow is None or routes_file is None or routes is None or mail is None:
         raise BundleError(problems)
     default_language = next(iter(routes.lines.values())).languages[0] if routes.lines else "pl"
     prompts = PromptBook({language: spec for language, (_, spec) in prompt_files.items()}, default_language)
@@ -82,11 +86,13 @@ def load_bundle(path: Path | None = None) -> Bundle:
         routes,
         prompts,
     )
+    if mail_file is not None:
+        findings = sorted({*findings, *lint.check_mail(mail_file, mail, routes, prompts)})
     errors = [finding for finding in findings if not finding.warning]
     if errors:
         raise BundleError(errors)
     calendar = Calendar(routes.hours, routes.exceptions, routes.timezone, routes.public_holidays)
-    return Bundle(root, content_version(root), flow, routes, prompts, calendar, tuple(findings))
+    return Bundle(root, content_version(root), flow, routes, prompts, calendar, mail, tuple(findings))
 
 
 def content_version(root: Path) -> str:
@@ -95,6 +101,7 @@ def content_version(root: Path) -> str:
     files = [
         root / "flow.yml",
         root / "routes.yml",
+        root / MAIL_FILE,
         *sorted((root / "prompts").rglob("*")),
         *sorted((root / "recordings").rglob("*")),
     ]

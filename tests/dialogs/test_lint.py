@@ -41,7 +41,7 @@ def test_a_mistake_is_shown_with_file_line_and_mend(copy: Path, mistake: dict[st
     change(copy / mistake["file"], mistake["old"], mistake["new"])
     found = [problem for problem in problems(copy) if mistake["says"] in problem]
     assert found, problems(copy)
-    assert all(re.match(r"^(flow|routes|prompts/..)\.yml(:\d+)?: ", problem) for problem in found)
+    assert all(re.match(r"^(flow|routes|mail|prompts/..)\.yml(:\d+)?: ", problem) for problem in found)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def test_every_prompt_is_short_enough_to_be_heard(bundle: Bundle) -> None:
     """About two sentences: nobody remembers more on the telephone."""
     for language, file in bundle.prompts.files.items():
         for prompt_id, spec in file.prompts.items():
+            if prompt_id.startswith("mail."):
+                continue  # it is read
             sentences = [part for part in spec.text.replace("!", ".").replace("?", ".").split(".") if part.strip()]
             listing = prompt_id.startswith(("connect_security", "closed_again", "closed_keys"))
             assert len(sentences) <= (5 if listing else 3), (language, prompt_id)

@@ -30,6 +30,7 @@ def _json(value: object) -> object:
         ("routes", "routes.yml"),
         ("prompts", "prompts/pl.yml"),
         ("prompts", "prompts/uk.yml"),
+        ("mail", "mail.yml"),
         ("tests", "tests/sprawy.yml"),
     ],
 )
@@ -47,6 +48,6 @@ def test_an_unknown_field_does_not_fit(bundle: Bundle, kind: str, file: str) -> 
 
 
 def test_there_is_a_schema_for_every_file_of_a_bundle_and_for_no_other() -> None:
-    assert KINDS == ("flow", "routes", "prompts", "tests")
+    assert KINDS == ("flow", "routes", "prompts", "mail", "tests")
     with pytest.raises(ValueError, match="no schema called 'nlu'"):
         schema("nlu")

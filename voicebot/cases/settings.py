@@ -18,6 +18,8 @@ class CasesSettings(BaseModel):
     """False: messages and callbacks never become cases."""
     message_hours: Hours = 8.0
     """Until then a message should be dealt with."""
+    emergency_hours: Hours = 0.5
+    """Until then a message of the highest priority should be: a lost card cannot wait for a working day."""
     callback_hours: Hours = 8.0
     """A callback that nobody made until then becomes a case, which is due after as long again."""
     keep_days: Annotated[int, Field(ge=1, le=3660)] | None = 90

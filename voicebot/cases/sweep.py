@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.data.bundle import Bundle
+from dialogs.data.routes import HIGHEST_PRIORITY
 from voicebot.cases.case import Case, due
 from voicebot.cases.settings import CasesSettings
 from voicebot.cases.store import Cases
@@ -103,7 +104,8 @@ class CaseSweep:
 
     async def _make(self, record: HandOffRecord) -> bool:
         hours = self._settings
-        until = self._due(record, hours.message_hours if record.kind == "message" else 2 * hours.callback_hours)
+        message_hours = hours.emergency_hours if record.priority >= HIGHEST_PRIORITY else hours.message_hours
+        until = self._due(record, message_hours if record.kind == "message" else 2 * hours.callback_hours)
         case = Case(
             ref=record.ref,
             kind=record.kind,

@@ -17,6 +17,7 @@ from voicebot.cli.running.config import app as config_app
 from voicebot.cli.running.console import app as console_app
 from voicebot.cli.running.demo import demo
 from voicebot.cli.running.keys import app as keys_app
+from voicebot.cli.running.mail import mail
 from voicebot.cli.running.models import app as models_app
 from voicebot.cli.running.queue_events import app as queue_events_app
 from voicebot.cli.running.release import app as release_app
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # [key 1] in the help is not mark-up
     help="Call steering for a bank's hotline.",
 )
-for command in (demo, serve, reload, web, talk, call, replay, backup, restore):
+for command in (demo, serve, reload, web, mail, talk, call, replay, backup, restore):
     app.command()(command)
 app.command("test")(conversation_tests)
 for name, group in {

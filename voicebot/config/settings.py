@@ -41,6 +41,7 @@ from voicebot.endpoints.sip.settings import SipSection, SipSettings
 from voicebot.handoff.settings import HandOffSettings
 from voicebot.hosts import uri_host
 from voicebot.http.settings import HttpLimits, Tls
+from voicebot.mail.settings import MailSettings
 from voicebot.understanding.settings import NluSettings
 
 ENV_PREFIX = "VOICEBOT_"
@@ -205,6 +206,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     handoff: HandOffSettings = HandOffSettings()
     cases: CasesSettings = CasesSettings()
+    mail: MailSettings = MailSettings()
     customers: Customers = Customers()
     callers: Callers = Callers()
     identity: IdentitySettings = IdentitySettings()

@@ -45,7 +45,7 @@ from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
 from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
-from voicebot.web.editions import ChatEditions
+from voicebot.web.editions import Understood, WebEditions
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class ConsoleService:
 
     parts: ConsoleParts
     address: tuple[str, int]
-    editions: ChatEditions
+    editions: WebEditions
     follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
@@ -170,7 +170,7 @@ async def open_console(
         stack.push_async_callback(logging_in.aclose)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)
         stack.push_async_callback(asking.aclose)
-        editions = ChatEditions(None, shared.callbacks, release, bundle)
+        editions = WebEditions(None, shared.callbacks, release, bundle, Understood(None))
         follower = ReleaseFollower(
             "console", configured, releases, shared.stores.shared, editions, began_with=release, clock=clock
         )

@@ -14,7 +14,7 @@ from caller_id.phone_numbers import is_mobile
 from caller_id.types import Caller, NumberTrust
 from dialogs.events import HandOff, HandOffResult
 from voicebot.endpoints.leg import CallOffer, TransferOutcome, TransferTarget
-from voicebot.errors import code_of
+from voicebot.errors import StateError, code_of
 from voicebot.handoff.callback_queue import CallbackError
 from voicebot.handoff.callback_service import CallbackService, RangAgain
 from voicebot.handoff.callbacks import callback_for
@@ -99,6 +99,19 @@ class HandOffService:
         except Exception as error:  # the dialogue must get an answer: the caller waits
             _log.exception("hand-off failed", code=code_of(error), queue=action.queue)
             return HandOffResult(ok=False, queue=action.queue, reason="failed")
+
+    async def take(self, record: HandOffRecord) -> bool:
+        """Keep a message that nobody waits with, and tell the bank's systems. Taken again under its reference it is the same one.
+        False when no other process can find it yet: take it again later. Never raises.
+        """
+        await self._store.put(record)
+        try:
+            kept = await self._store.is_kept(record.ref)
+        except StateError:
+            kept = False
+        if kept:
+            await self._tell(record)
+        return kept
 
     async def rang_again(self, queue: str, *, caller: Caller, call_id: str) -> list[str]:
         """The call was put through to `queue`: whoever was promised a callback there, and shows a mobile number that the network

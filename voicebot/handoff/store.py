@@ -89,6 +89,14 @@ class HandOffStore:
         record = _readable(text)
         return record if record is not None and self._clock() < record.expires else None
 
+    async def is_kept(self, ref: str) -> bool:
+        """Whether every process can read the record. Raises StateError."""
+
+        async def read(redis: Redis) -> int:
+            return await redis.exists(_key(ref))
+
+        return bool(await self._shared.ask(read))
+
     async def find(self, key: str) -> HandOffRecord | None:
         """The record that `key` names: our reference, or the latest of the call that has this id (our own, SIP Call-ID,
         X-Call-Ref) or this User-to-User, sent by us or to us. Raises StateUnavailable when only the state server could know.
@@ -129,7 +137,9 @@ class HandOffStore:
         self._shared.write_later(f"{_TO_DO}:{ref}", remove)
 
     async def of_number(self, number: str) -> list[HandOffRecord]:
-        """All that the state server has of an E.164 number, called from or to be called back. Raises StateError."""
+        """All that the state server has of an E.164 number, called from, or to be called back or answered on. Raises
+        StateError.
+        """
         found: list[HandOffRecord] = []
         cursor = 0
         while True:
@@ -181,7 +191,7 @@ def _readable(text: str) -> HandOffRecord | None:
 
 
 def _is_of(record: HandOffRecord, number: str) -> bool:
-    return number in (record.number, record.call_back)
+    return number in (record.number, record.call_back, record.answer_to)
 
 
 def _key(ref: str) -> str:

@@ -314,6 +314,13 @@ FAMILIES: Mapping[str, Family] = {
             wrong="Many not_helped: look by matter at /api/survey, and at the records of these calls.",
         ),
         _counter(
+            "voicebot_messages_total",
+            "Messages in writing that were taken, by urgency and queue.",
+            "urgency",
+            "queue",
+            wrong="Most in the default queue: mails that the classifier does not know; look at some on the desk.",
+        ),
+        _counter(
             "voicebot_callbacks_total",
             "Callbacks promised, taken, done, given_up, served…, by queue.",
             "what",

@@ -31,6 +31,7 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
         await asyncio.to_thread(_write_anew, stores.settings.state.data_dir / "state")
     cases = await asked(stores.cases.erase, [case.ref for case in found.cases])
     labelled = await asked(stores.review.forget_words, found.call_ids)
+    mails = await asked(stores.messages.erase, [mail.ref for mail in found.mails])
     calls = await stores.records.erase_by_number(found.number)
     messages = sum(each.kind == "message" for each in found.handoffs)
     return [
@@ -44,6 +45,7 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
         ("callbacks promised", len(found.callbacks)),
         ("cases", cases),
         ("labelled lines", labelled),
+        ("mails", mails),
         ("caller memory", int(memory)),
         ("webhook messages waiting", webhooks),
         (DIRECTORY, 0),

@@ -27,6 +27,7 @@ recordings/    the sound of the calls: the caller left, the machine right
 handoffs/      what the bank's adviser was shown
 callbacks/     promises to call back
 cases/         what our people were to do for you
+mails/         messages that you wrote, and what was made of them
 memory.json    how you like to be spoken to, and where you were put through today
 webhooks/      messages to the bank's systems that wait to be delivered
 customers.json your entries in the directory of customers
@@ -93,6 +94,8 @@ def _documents(found: Found, notes: Sequence[str], now: datetime) -> Iterator[tu
         yield f"callbacks/{at:04}.json", _json(callback_codec.encode(callback))
     for at, case in enumerate(found.cases, 1):
         yield f"cases/{at:04}.json", _json(asdict(case))
+    for at, mail in enumerate(found.mails, 1):
+        yield f"mails/{at:04}.json", _json(asdict(mail))
     if found.memory is not None:
         yield "memory.json", _json(asdict(found.memory))
     for at, (_, delivery) in enumerate(found.undelivered, 1):

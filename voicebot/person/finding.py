@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ from voicebot.errors import VoicebotError
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.undelivered import Delivery
+from voicebot.mail.message import Message
 from voicebot.person.stores import PersonStores, asked
 from voicebot.records.engine import sqlite_file
 from voicebot.records.one_number import FoundCalls
 from voicebot.records.summary import CallRecord
 from voicebot.state.caller_memory import Remembered
+
+_ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 
 
 class PersonError(VoicebotError):
@@ -39,6 +43,8 @@ class Found:
     cases: tuple[Case, ...]
     labelled: int
     """Lines of the calls whose words stand in labels, or in the sample."""
+    mails: tuple[Message, ...]
+    """Messages in writing, by the number in them or told with them, or by the sender's address."""
     memory: Remembered | None
     """None when nothing is remembered."""
     undelivered: tuple[tuple[Path, Delivery], ...]
@@ -72,6 +78,7 @@ class Found:
             ("callbacks promised", len(self.callbacks)),
             ("cases", len(self.cases)),
             ("labelled lines", self.labelled),
+            ("mails", len(self.mails)),
             ("caller memory", int(self.memory is not None)),
             ("webhook messages waiting", len(self.undelivered)),
             (DIRECTORY, len(self.customers)),
@@ -89,8 +96,16 @@ def read_number(text: str) -> str:
     return parsed.e164
 
 
-async def find(stores: PersonStores, number: str) -> Found:
-    """Everything of an E.164 number. Raises StateError, RecordsError, DirectoryError."""
+def read_address(text: str) -> str:
+    """An e-mail address as it is compared. Raises PersonError."""
+    address = text.strip().lower()
+    if not _ADDRESS.fullmatch(address):
+        raise PersonError("this is no e-mail address. Write it like anna@example.org.")
+    return address
+
+
+async def find(stores: PersonStores, number: str, address: str | None = None) -> Found:
+    """Everything of an E.164 number, and messages from an e-mail address. Raises StateError, RecordsError, DirectoryError."""
     calls = await stores.records.find_by_number(number)
     handoffs = await stores.handoffs.of_number(number)
     callbacks = await stores.callbacks.of_number(number)
@@ -98,6 +113,13 @@ async def find(stores: PersonStores, number: str) -> Found:
     ids = _call_ids(calls, handoffs)
     refs = {call.record.summary.handoff_ref for call in calls.calls}
     refs |= {each.ref for each in handoffs} | {each.ref for each in callbacks}
+    mails = await asked(stores.messages.of_person, _hashes(stores, number, address))
+    ids |= {each.call_id for each in mails}
+    refs |= {each.ref for each in mails}
+    known_refs = {each.ref for each in handoffs}
+    handoffs += [
+        record for each in mails if each.ref not in known_refs and (record := await stores.handoffs.get(each.ref)) is not None
+    ]
     about = {text for text in (*ids, *refs, number) if text}
     return Found(
         number,
@@ -106,6 +128,7 @@ async def find(stores: PersonStores, number: str) -> Found:
         tuple(callbacks),
         tuple(await asked(stores.cases.of_calls, ids)),
         await asked(stores.review.of_calls, ids),
+        tuple(mails),
         await stores.memory.recall(number) if known else None,
         tuple(
             (path, each)
@@ -119,6 +142,11 @@ async def find(stores: PersonStores, number: str) -> Found:
 
 def _call_ids(calls: FoundCalls, handoffs: Collection[HandOffRecord]) -> set[str]:
     return {call.record.summary.call_id for call in calls.calls} | {each.call_id for each in handoffs}
+
+
+def _hashes(stores: PersonStores, number: str, address: str | None) -> list[str]:
+    found = (stores.records.number_hash(each) for each in (number, address) if each is not None)
+    return [each for each in found if each is not None]
 
 
 def notes(found: Found, stores: PersonStores) -> Iterator[str]:
@@ -135,6 +163,8 @@ def notes(found: Found, stores: PersonStores) -> Iterator[str]:
         yield "The records are in PostgreSQL: what is deleted leaves its files with the next VACUUM of the tables."
     if settings.state.redis_url is not None:
         yield "Hand-offs and callbacks are in your Redis: its append-only file and dumps hold them until they are written anew."
+    if settings.mail.enabled:
+        yield "Mails themselves are in the bank's mail system: delete them there. Messages are found by number or by --email."
     yield "Logs are not kept by voicebot: search your log store for the ids of the calls. Numbers stand there shortened."
     yield "Backups made before now still hold this person, until you delete them. After a restore, delete the person again."
 
@@ -157,6 +187,7 @@ def _calls_beside(found: Found, stores: PersonStores) -> Iterator[str]:
     if unvouched:
         yield f"In {unvouched} calls nobody vouched for the number: another may have shown it. Look before you give them out."
     known = {call.record.summary.call_id for call in found.calls.calls}
+    known |= {each.call_id for each in found.mails}
     others = sorted({each.call_id for each in found.handoffs} - known)
     if others:
         yield f"Hand-offs name calls from another number, or from none (voicebot calls show ID): {', '.join(others)}"

@@ -18,6 +18,7 @@ from voicebot.errors import RecordsError
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.undelivered import Undelivered, undelivered_folders
+from voicebot.mail.store import Messages
 from voicebot.records.engine import open_engine
 from voicebot.records.store import RecordStore
 from voicebot.review.store import Review
@@ -43,6 +44,8 @@ class PersonStores:
     memory: CallerMemory
     cases: Cases
     review: Review
+    messages: Messages
+    """In writing."""
     undelivered: tuple[Undelivered, ...]
     """Each process has its own."""
     customers: SqliteDirectory | None
@@ -75,6 +78,7 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
             Cases(engine),
             Review(engine),
+            Messages(engine),
             tuple(map(Undelivered, undelivered_folders(data_dir))),
             customers,
         )

@@ -31,6 +31,8 @@ from voicebot.http.settings import HttpLimits
 from voicebot.identity.clients import ClientRefused
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
+from voicebot.mail.limits import MOST_BODY
+from voicebot.mail.service import MailService
 from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.store import RecordStore
@@ -38,7 +40,7 @@ from voicebot.shared_services import count_parts
 from voicebot.state.conditions import LiveConditionsStore
 from voicebot.state.live_calls import LiveCalls
 from voicebot.switches.board import SwitchBoard
-from voicebot.web import callbacks, calls, chats, figures, handoffs, outcomes, proofs, switches, tickets, web_calls
+from voicebot.web import callbacks, calls, chats, figures, handoffs, messages, outcomes, proofs, switches, tickets, web_calls
 from voicebot.web.bank_clients import OWN_PROOF, refuse_client, refuse_ticket
 from voicebot.web.problems import Problem, refuse_invalid
 from voicebot.web.scopes import scope_of
@@ -77,6 +79,8 @@ class WebParts:
     """The text channel; None where there is none."""
     web_calls: WebCalls | None = None
     """Calls from the bank's app; None where there are none."""
+    mail: MailService | None = None
+    """Messages in writing; None where none are taken."""
     limits: HttpLimits = field(default_factory=HttpLimits)
     refused: Refused = lambda _: None
     """Told why a request was refused before it reached the application."""
@@ -107,6 +111,8 @@ def build_app(parts: WebParts, *, with_chat: bool = True) -> FastAPI:
     app.include_router(callbacks.routes(parts.callbacks, parts.bundle), prefix="/api")
     app.include_router(calls.routes(parts.records, parts.live, clock=parts.clock), prefix="/api")
     app.include_router(switches.routes(parts.conditions, parts.switches, parts.bundle, clock=parts.clock), prefix="/api")
+    if parts.mail is not None:
+        app.include_router(messages.routes(parts.mail, parts.bundle), prefix="/api")
     if parts.identity is not None:
         ice = parts.web_calls.ice_servers if parts.web_calls is not None else None
         app.include_router(tickets.routes(parts.identity, ice), prefix="/api")
@@ -139,7 +145,7 @@ def _app(parts: WebParts, *, openapi_url: str | None = None) -> FastAPI:
     app.add_exception_handler(ClientRefused, refuse_client)
     app.add_exception_handler(TicketRefused, refuse_ticket)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
-    limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY}
+    limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY, f"/api{messages.PATH}": MOST_BODY}
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
     app.add_middleware(
         TokenRequired,

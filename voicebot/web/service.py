@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from sqlalchemy import Engine
 
 from dialogs.data.bundle import load_bundle
 from voicebot.accounts.tokens import TokenCheck, Tokens
@@ -34,6 +35,9 @@ from voicebot.health.routes import KEPT_S
 from voicebot.http.server import HttpServer, listen, serve, tls_context
 from voicebot.identity.opening import Identity
 from voicebot.identity.web_calls import WebCalls
+from voicebot.mail.service import MailService
+from voicebot.mail.steering import MailSteering
+from voicebot.mail.store import Messages
 from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
@@ -41,7 +45,7 @@ from voicebot.records.journal import JournalSink
 from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
 from voicebot.releases.placing import under_release
 from voicebot.releases.pointer import Arm
-from voicebot.shared_services import open_shared, open_talks, store_parts
+from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
@@ -49,7 +53,7 @@ from voicebot.switches.board import SwitchBoard
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
-from voicebot.web.editions import ChatEditions
+from voicebot.web.editions import Understood, WebEditions
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +98,7 @@ class WebService:
     chat: ChatServer | None
     callbacks: CallbackService
     identity: Identity
-    editions: ChatEditions
+    editions: WebEditions
     follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
@@ -144,14 +148,16 @@ async def open_web(
         if settings.cases.enabled:
             sweep = CaseSweep(Cases(engine), stores.handoffs, callbacks, settings.cases, clock=clock, webhook=shared.webhook)
             stack.push_async_callback(cancelled, asyncio.create_task(sweep.run(), name="cases"))
+        if understanding is None and (settings.web.chat.enabled or settings.mail.enabled):
+            understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
+            stack.push_async_callback(understanding.close)
+        understood = Understood(understanding)
+        mail = _mail(settings, shared, understood, engine, stack) if settings.mail.enabled else None
         chat = None
-        if settings.web.chat.enabled:
-            if understanding is None:
-                understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
-                stack.push_async_callback(understanding.close)
+        if settings.web.chat.enabled and understanding is not None:
             talks = await open_talks(settings.web.chat, stores, relay, metrics, stack, clock)
             chat = _chat(settings, replace(shared.session(understanding, sinks), release=release), talks)
-        editions = ChatEditions(chat, callbacks, release, bundle)
+        editions = WebEditions(chat, callbacks, release, bundle, understood)
         follower = ReleaseFollower("web", configured, releases, stores.shared, editions, began_with=release, clock=clock)
         await follower.start()
         stack.push_async_callback(follower.close)
@@ -184,6 +190,7 @@ async def open_web(
             identity=shared.identity,
             chat=chat,
             web_calls=await _web_calls(settings, stores, relay, metrics, stack, clock, shared.identity),
+            mail=mail,
             limits=settings.web.limits,
             refused=lambda reason: metrics.count("voicebot_http_refused_total", reason=reason),
         )
@@ -198,6 +205,24 @@ async def open_web(
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
         yield WebService(stores, api, chat_address, chat, callbacks, shared.identity, editions, follower)
+
+
+def _mail(
+    settings: Settings, shared: SharedServices, understood: Understood, engine: Engine, stack: AsyncExitStack
+) -> MailService:
+    """Messages in writing, and what looks after them."""
+    steering = MailSteering(understood.needed, lambda: shared.callbacks.bundle, clock=shared.clock)
+    service = MailService(
+        steering,
+        Messages(engine),
+        shared.hand_offs(),
+        hash_of=shared.stores.records.number_hash,
+        keep_days=settings.mail.keep_days,
+        clock=shared.clock,
+        count=lambda kept: shared.metrics.count("voicebot_messages_total", urgency=kept.urgency, queue=kept.queue),
+    )
+    stack.push_async_callback(cancelled, asyncio.create_task(service.run(), name="messages"))
+    return service
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dialogs.data.errors import Problem
 from dialogs.data.flow import Flow
 from dialogs.data.lint import flow_rules, prompt_rules, route_rules
+from dialogs.data.lint.mail_rules import check as check_mail
 from dialogs.data.lint.sources import Sources
 from dialogs.data.prompts import PromptBook
 from dialogs.data.routes import Routes
 
-__all__ = ["Sources", "check"]
+__all__ = ["Sources", "check", "check_mail"]
 
 
 def check(sources: Sources, flow: Flow, routes: Routes, prompts: PromptBook) -> list[Problem]:

@@ -8,6 +8,7 @@ from dialogs.data.errors import Problem
 from dialogs.data.flow import Collect, Confirmation, Connect, Farewell, Flow, Menu, Question, Statement, Step
 from dialogs.data.hours import DAYS
 from dialogs.data.lint.sources import Sources
+from dialogs.data.mail import PREFIX as MAIL
 from dialogs.data.prompts import ALONE, BUTTON, NESTED, PROOF, PromptBook, PromptKind
 from dialogs.data.routes import Routes
 from dialogs.data.spoken_values import KNOWN_VALUES
@@ -130,7 +131,7 @@ def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
             alone = prompt_id.startswith(ALONE) and prompt_id.replace(ALONE, "matter.", 1) in known
-            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, PROOF, *PREFIXES)) or alone
+            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, PROOF, MAIL, *PREFIXES)) or alone
             if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True

@@ -25,6 +25,8 @@ from voicebot.config.settings import Settings
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.store import HandOffStore
 from voicebot.handoff.undelivered import Delivery, Undelivered
+from voicebot.mail.message import Message
+from voicebot.mail.store import Messages
 from voicebot.person.erasing import delete
 from voicebot.person.export import export
 from voicebot.person.finding import Found, PersonError, find, notes, read_number
@@ -72,6 +74,14 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
     made = Case(kept.ref, "message", "cards", None, "pl", 0, sentence, call.call_id, NOW, NOW, NOW)
     assert Cases(engine).open(made)
     Cases(engine).note(kept.ref, "anna", NOW, sentence)
+    hashes = [stores.records.number_hash(each) for each in (number, f"{name}@example.org")]
+    for at, (number_hash, sender_hash) in enumerate(((hashes[0], None), (None, hashes[1]))):
+        ref = f"mail-of-{name}-{at}-and-more"
+        written = Message(
+            f"<{name}-{at}@example.org>", ref, NOW, "pl", None, 0.0, (), "general", 0, "mass", "ordinary", (), "", sentence, (),
+            "", "", number_hash, sender_hash, handed=True,
+        )  # fmt: skip
+        assert Messages(engine).add(written)
     engine.dispose()
     stores.memory.prefer(number, "slow", on=True)
     for process in ("webhooks", "webhooks-web"):
@@ -123,6 +133,7 @@ ALL = {
     "callbacks promised": 1,
     "cases": 1,
     "labelled lines": 1,
+    "mails": 1,
     "caller memory": 1,
     "webhook messages waiting": 2,
 }
@@ -198,7 +209,7 @@ def test_what_is_deleted_is_gone_from_the_disk(bank: Bank, tmp_path: Path) -> No
     """From databases, their logs and every file; of the other person everything is left. Once more does no harm."""
     assert traces(tmp_path, SENTENCE)
     others = traces(tmp_path, OTHERS_SENTENCE)
-    done = bank.run("delete", "600 100 200", "--yes")
+    done = bank.run("delete", "600 100 200", "--email", f"{NUMBER[-6:]}@example.org", "--yes")
     assert done.exit_code == 0, done.output
     assert traces(tmp_path, SENTENCE) == []
     assert traces(tmp_path, NUMBER) == []
@@ -207,6 +218,20 @@ def test_what_is_deleted_is_gone_from_the_disk(bank: Bank, tmp_path: Path) -> No
     assert again.exit_code == 0, again.output
     found = bank.run("export", OTHER, "--to", str(tmp_path / "other.zip"))
     assert "recordings                      1" in found.output
+
+
+def test_mails_from_an_address_are_found_beside_those_with_the_number(bank: Bank, tmp_path: Path) -> None:
+    """Only their hashes are kept."""
+    address = f" {NUMBER[-6:]}@Example.org "
+    done = bank.run("export", "600 100 200", "--email", address, "--to", str(tmp_path / "person.zip"))
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(tmp_path / "person.zip") as archive:
+        mails = [name for name in archive.namelist() if name.startswith("mails/")]
+        assert json.loads(archive.read(mails[1]))["text"] == SENTENCE
+    assert len(mails) == 2
+    assert bank.run("delete", "600 100 200", "--email", address, "--yes").exit_code == 0
+    assert "anna@example.org" in bank.run("export", "600 100 200", "--email", "Kowalska").output
+    assert traces(tmp_path / "var", SENTENCE) == []
 
 
 def test_nothing_is_deleted_without_a_yes(bank: Bank, tmp_path: Path) -> None:

@@ -24,27 +24,31 @@ Number = Annotated[
     str, typer.Argument(metavar="NUMBER", help="as people write it: '600 100 200', +48600100200; - reads it from standard input")
 ]
 
+Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="theirs: messages that were sent from it, too")]
+
 
 @app.command()
 def export(
     number: Number,
+    email: Email = None,
     to: Annotated[Path | None, typer.Option(help="the new ZIP, or folder; else a ZIP named by the time, here")] = None,
     config: Config = None,
 ) -> None:
     """Write everything into one ZIP or folder (JSON and WAV), with a report of what was found where."""
     with told_plainly():
-        asyncio.run(_export(_settings(config), _read(number), to))
+        asyncio.run(_export(_settings(config), _read(number), _address(email), to))
 
 
 @app.command()
 def delete(
     number: Number,
+    email: Email = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     config: Config = None,
 ) -> None:
     """Delete everything, with a report of what was deleted where. It cannot be taken back; exit 1 when something is left."""
     with told_plainly():
-        left = asyncio.run(_delete(_settings(config), _read(number), yes=yes))
+        left = asyncio.run(_delete(_settings(config), _read(number), _address(email), yes=yes))
     raise typer.Exit(1 if left else 0)
 
 
@@ -64,7 +68,13 @@ def _read(number: str) -> str:
     return read_number(sys.stdin.readline() if number == "-" else number)
 
 
-async def _export(settings: Settings, number: str, to: Path | None) -> None:
+def _address(email: str | None) -> str | None:
+    from voicebot.person.finding import read_address
+
+    return read_address(email) if email is not None else None
+
+
+async def _export(settings: Settings, number: str, email: str | None, to: Path | None) -> None:
     from voicebot.person.export import export as write
     from voicebot.person.finding import find, notes
     from voicebot.person.stores import opened
@@ -73,14 +83,14 @@ async def _export(settings: Settings, number: str, to: Path | None) -> None:
     target = to or Path(f"person-{now:%Y%m%d-%H%M%S}.zip")
     with Console(stderr=True).status("looking"):
         async with opened(settings) as stores:
-            found = await find(stores, number)
+            found = await find(stores, number, email)
             told = list(notes(found, stores))
             files = await asyncio.to_thread(write, found, target, notes=told, now=now)
     _report(number, "found", found.counts(), told)
     print(f"{target}: {files} files")
 
 
-async def _delete(settings: Settings, number: str, *, yes: bool) -> bool:
+async def _delete(settings: Settings, number: str, email: str | None, *, yes: bool) -> bool:
     """Whether something is left."""
     from voicebot.person.erasing import delete as erase
     from voicebot.person.finding import find, notes
@@ -88,13 +98,13 @@ async def _delete(settings: Settings, number: str, *, yes: bool) -> bool:
 
     async with opened(settings) as stores:
         with Console(stderr=True).status("looking"):
-            found = await find(stores, number)
+            found = await find(stores, number, email)
         if not yes and not found.empty:
             _report(number, "found", found.counts(), ())
             await asyncio.to_thread(typer.confirm, "Delete all this? It cannot be taken back.", abort=True)
         with Console(stderr=True).status("deleting"):
             deleted = await erase(stores, found)
-            after = await find(stores, number)
+            after = await find(stores, number, email)
         _report(number, "deleted", deleted, list(notes(after, stores)))
         if not after.empty:
             print("not everything could be deleted; run this again:", file=sys.stderr)

@@ -21,7 +21,7 @@ from voicebot.console.routing import Pages, View
 from voicebot.errors import VoicebotError
 from voicebot.person.erasing import delete
 from voicebot.person.export import export
-from voicebot.person.finding import PersonError, find, notes, read_number
+from voicebot.person.finding import PersonError, find, notes, read_address, read_number
 from voicebot.person.stores import opened
 
 _OFFICERS = frozenset({Role.COMPLIANCE})
@@ -35,6 +35,10 @@ def pages(parts: ConsoleParts) -> Pages:
         shown = {"problem": "", "number": "", "short": "", "counts": None, "notes": (), "deleted": None, **values}
         return view.show("person.html", status=status, **shown)
 
+    def address_of(view: View) -> str | None:
+        given = view.form.get("email")
+        return read_address(given) if given.strip() else None
+
     async def note(view: View, what: str, number: str, **facts: int) -> None:
         whose = parts.stores.records.number_hash(number) or "unknown"
         reason = view.form.get("reason")[:100]
@@ -47,12 +51,12 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/person/find", roles=_OFFICERS)
     async def look(view: View) -> Response:
         try:
-            number = read_number(view.form.get("number"))
+            number, address = read_number(view.form.get("number")), address_of(view)
             if not view.form.get("reason"):
                 raise PersonError(view.t("person.no_reason"))
             await note(view, "looked_for", number)
             async with opened(parts.settings) as stores:
-                kept = await find(stores, number)
+                kept = await find(stores, number, address)
                 told = list(notes(kept, stores))
         except VoicebotError as error:
             return show(view, status=422, problem=str(error), number=view.form.get("number"))
@@ -62,9 +66,9 @@ def pages(parts: ConsoleParts) -> Pages:
     async def archive(view: View) -> Response:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="voicebot-person-"))
         try:
-            number = read_number(view.form.get("number"))
+            number, address = read_number(view.form.get("number")), address_of(view)
             async with opened(parts.settings) as stores:
-                kept = await find(stores, number)
+                kept = await find(stores, number, address)
                 told = list(notes(kept, stores))
                 now = datetime.now(UTC)
                 files = await asyncio.to_thread(export, kept, folder / "person.zip", notes=told, now=now)
@@ -79,12 +83,12 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/person/delete", roles=_OFFICERS)
     async def forget(view: View) -> Response:
         try:
-            number = read_number(view.form.get("number"))
+            number, address = read_number(view.form.get("number")), address_of(view)
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
             async with opened(parts.settings) as stores:
-                deleted = await delete(stores, await find(stores, number))
-                left = await find(stores, number)
+                deleted = await delete(stores, await find(stores, number, address))
+                left = await find(stores, number, address)
                 told = list(notes(left, stores))
             await note(view, "deleted", number, deleted=sum(count for _, count in deleted), left=int(not left.empty))
         except VoicebotError as error:

@@ -1,0 +1,1 @@
+"""A mailbox read by IMAP."""

@@ -1,0 +1,103 @@
+"""Gives each mail of a mailbox to the API, again until it has it, then marks it. The API takes the same mail once: a crash
+between the two loses nothing and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import imaplib
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+
+from voicebot.errors import ConfigError
+from voicebot.handoff.webhook import backoff
+from voicebot.mail.mailbox.imap import Mailbox
+from voicebot.mail.mailbox.mime import read_mail
+
+_LONGEST_TRY = 6
+_REFUSED = frozenset({400, 409, 413, 422})
+"""The API will never take this mail."""
+
+log = structlog.get_logger(__name__)
+
+
+class MailboxAdapter:
+    """`run` reads the mailbox until it is cancelled."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        open_mailbox: Callable[[], Mailbox],
+        *,
+        look_every_s: float,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`client` has the base address of the API and the token. `open_mailbox` connects; it blocks."""
+        self._client = client
+        self._open = open_mailbox
+        self._look_every_s = look_every_s
+        self._pause = pause
+        self._refused: set[str] = set()
+
+    async def run(self) -> None:
+        """Connect again and again. Raises ConfigError when the first connection shows what a person must mend."""
+        attempt, ever = 0, False
+        while True:
+            try:
+                mailbox = await asyncio.to_thread(self._open)
+                attempt, ever = 0, True
+                await self._follow(mailbox)
+            except ConfigError as error:
+                if not ever:
+                    raise
+                log.error("the mailbox refuses us; trying again", code="mail.refused_us", why=str(error))
+            except (OSError, imaplib.IMAP4.error) as error:
+                log.warning("the mailbox cannot be read; trying again", code="mail.mailbox", why=type(error).__name__)
+            await self._pause(backoff(min(attempt, _LONGEST_TRY)))
+            attempt += 1
+
+    async def look(self, mailbox: Mailbox) -> int:
+        """Hand on what waits; how many mails were. Raises OSError and imaplib.IMAP4.error."""
+        handed = 0
+        for uid in await asyncio.to_thread(mailbox.waiting):
+            octets = await asyncio.to_thread(mailbox.fetch, uid)
+            if octets is None:
+                continue
+            mail = await asyncio.to_thread(read_mail, octets)
+            if mail.id in self._refused or not await self._told(mail.as_json()):
+                self._refused.add(mail.id)
+                continue
+            await asyncio.to_thread(mailbox.done, uid)
+            handed += 1
+        return handed
+
+    async def _follow(self, mailbox: Mailbox) -> None:
+        try:
+            while True:
+                await self.look(mailbox)
+                await self._pause(self._look_every_s)
+        finally:
+            await asyncio.to_thread(mailbox.close)
+
+    async def _told(self, body: dict[str, object]) -> bool:
+        """True when the API has it; False when it never will: the mail stays where it is, and people see it there."""
+        attempt = 0
+        while True:
+            status = await self._post(body)
+            if status == 200:
+                return True
+            if status in _REFUSED:
+                log.error("a mail is refused and stays in the folder", code="mail.refused", status=status, id=body["id"])
+                return False
+            log.warning("mails cannot be handed on; trying again", code="mail.away", status=status)
+            await self._pause(backoff(min(attempt, _LONGEST_TRY)))
+            attempt += 1
+
+    async def _post(self, body: dict[str, object]) -> int:
+        """The status; 0 when nobody answers."""
+        try:
+            return (await self._client.post("/api/messages", json=body)).status_code
+        except httpx.HTTPError:
+            return 0
