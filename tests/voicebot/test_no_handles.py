@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -21,6 +21,8 @@ from tests.voicebot.running import TOKEN
 from voicebot.endpoints.asterisk.dialplan_endpoint import DialplanEndpoint
 
 DIALPLAN_TOKEN = "dialplan-token-1234"
+FRAME = b"\x10\x01\x40"
+"""Begins 20 ms of sound at 8 kHz."""
 DEADLINE_S = 20.0
 Address = tuple[str, int]
 
@@ -28,7 +30,7 @@ Address = tuple[str, int]
 @asynccontextmanager
 async def with_audiosocket(folder: Path) -> AsyncIterator[tuple[Hotline, DialplanEndpoint]]:
     asterisk = {
-        "dialplan": {"port": 0, "token": DIALPLAN_TOKEN},
+        "dialplan": {"port": 0, "token": DIALPLAN_TOKEN, "expect_s": 60.0},
         "media": {"websocket_port": None, "audiosocket_port": 0},
         "connect_s": 20.0,
     }
@@ -58,14 +60,14 @@ def request(path: str) -> bytes:
 
 
 async def test_who_is_on_the_line_is_put_through_and_who_comes_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with with_audiosocket(tmp_path) as (line, endpoint):
+    async with with_audiosocket(tmp_path) as (line, endpoint), AsyncExitStack() as stack:
         records = line.service.service.stores.records
         records._writer._longest_pause = 0.5  # it would be half a minute
         probe = await line.caller(keys="")
         headers = {"Authorization": f"Bearer {DIALPLAN_TOKEN}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{endpoint.port}", headers=headers, trust_env=False) as dialplan:
             name = (await dialplan.post("/calls", data={"cli": "+48600100200", "did": "+48225550100"})).text
-        web, health, sound = (socket.socket() for _ in range(3))
+        web, health, sound = (stack.enter_context(socket.socket()) for _ in range(3))
         for each in (web, health, sound):
             each.setblocking(False)
         audiosocket = ("127.0.0.1", endpoint._server.audiosocket_port)
@@ -86,9 +88,9 @@ async def test_who_is_on_the_line_is_put_through_and_who_comes_waits(tmp_path: P
         async with line.service.api() as api, asyncio.timeout(DEADLINE_S):
             while (await api.get("/health/ready")).status_code != 200:
                 await asyncio.sleep(0.1)
-        assert any(await answer(sound)), "the caller by AudioSocket hears the greeting"
-        for each in (web, health, sound):
-            each.close()
+        assert (await answer(sound)).startswith(FRAME), "the caller by AudioSocket is served"
+        sound.close()
+        await until(lambda: len(line.service.journals) == 2)
         first, second = line.service.journals
         await line.service.closed(second)
         async with asyncio.timeout(DEADLINE_S):
