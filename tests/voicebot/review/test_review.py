@@ -300,6 +300,8 @@ def test_a_line_is_before_one_person_and_one_for_two_before_two(engine: Engine) 
     assert [(line.call_id, line.position) for line in shown if line is not None] == [places[0], places[0], places[1]]
     for who in ("anna", "ola"):
         review.label(places[0], "transfer", who=who, queue=Queue.SAMPLE)
+    waiting = {(line.call_id, line.position) for line in review.waiting(Queue.SAMPLE, "jan", limit=99)}
+    assert waiting == set(places[2:]), "nobody is a third"
     later = review.take(Queue.SAMPLE, "jan")
     assert later is not None
     assert (later.call_id, later.position) == places[2], "two labelled the first, ewa has the second"
