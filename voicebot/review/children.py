@@ -19,7 +19,7 @@ from voicebot.tasks import cancelled
 log = structlog.get_logger(__name__)
 
 _PROGRAM = (sys.executable, "-m", "voicebot.review")
-_SOON_S = 30.0
+SOON_S = 30.0
 _EXPLAIN_S = 45.0
 """A model that is kept answers in some seconds; one that has to be trained first takes a minute."""
 
@@ -27,8 +27,11 @@ _EXPLAIN_S = 45.0
 class StudyChildren:
     """Starts them. Raises what SQLAlchemy raises."""
 
-    def __init__(self, settings: Callable[[], Settings], studies: Studies, clock: Callable[[], datetime]) -> None:
-        """`settings` go by what is in force when a study begins."""
+    def __init__(
+        self, settings: Callable[[], Settings], studies: Studies, clock: Callable[[], datetime], *, soon_s: float = SOON_S
+    ) -> None:
+        """`settings` go by what is in force when a study begins; `soon_s`: how long `soon` waits for more."""
+        self._soon_s = soon_s
         self._settings, self._clock = settings, clock
         self.studies = studies
         self._turn = asyncio.Lock()
@@ -47,10 +50,10 @@ class StudyChildren:
         return True
 
     def soon(self, name: str, who: str) -> None:
-        """Begin a study when nobody has asked for it again for half a minute: one reckoning for a row of changes."""
+        """Begin a study when nobody has asked for it again for a while: one reckoning for a row of changes."""
         if (waiting := self._soon.pop(name, None)) is not None:
             waiting.cancel()
-        self._soon[name] = asyncio.get_running_loop().call_later(_SOON_S, self._begin, name, who)
+        self._soon[name] = asyncio.get_running_loop().call_later(self._soon_s, self._begin, name, who)
 
     def _begin(self, name: str, who: str) -> None:
         self._soon.pop(name, None)

@@ -20,6 +20,7 @@ from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
 from voicebot.review.models import SampleRow
 from voicebot.review.queues import Queue
+from voicebot.review.sampling import draw
 from voicebot.review.store import Review
 
 LINES = 22
@@ -174,6 +175,32 @@ async def test_the_console_draws_the_days_that_are_over_by_itself(tmp_path: Path
 def sampled(console: Console) -> set[str]:
     with console.parts.engine.connect() as connection:
         return set(connection.scalars(select(SampleRow.call_id)))
+
+
+async def test_a_line_of_the_sample_shows_nothing_of_the_decision(console: Console) -> None:
+    """Neither the guess, nor the queue that it led to, nor the way to the call, where both stand; and it cannot be taught."""
+    database = Database(console.parts.settings.database_url)
+    now = datetime.now(UTC)
+    line = heard("zdanie z próby")
+    ranking = [{"intent": "mortgage", "confidence": 0.7}, {"intent": "insurance", "confidence": 0.2}]
+    understanding = {**line["understanding"], "decision": "choose", "intent": "mortgage", "ranking": ranking, "why": "offer"}
+    call = summary("drawn", started=now, queue="loans-desk", intent="mortgage")
+    database.write(CallRecord(call, [line | {"understanding": understanding}]))
+    database.close()
+    assert draw(console.parts.engine, now.date(), now - timedelta(hours=1), now + timedelta(hours=1)) == 1
+
+    def work(browser: Browser) -> None:
+        page = browser.get("/review/sample").text
+        assert "zdanie z próby" in page
+        card = page.partition('<datalist id="matters">')[0] + page.partition("</datalist>")[2]
+        for told in ("mortgage", "insurance", "loans-desk", "choose", "0.70", "/calls/drawn", 'name="teach"', 'id="why"'):
+            assert told not in card, told
+        answer = browser.send("/review/sample", {"label": "mortgage", "teach": "on", "call_id": "drawn", "position": "0"})
+        assert "cannot teach" in answer.text
+
+    with console.browser_of(Role.TUNER) as browser:
+        await asyncio.to_thread(work, browser)
+    assert not console.parts.draft.folder.exists()
 
 
 async def test_teaching_goes_by_the_stored_line_and_shows_no_folder(console: Console) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,10 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from nlu.pack.pack import BANK_PACK
+from nlu.pack.rasa_yaml import read_file
 from tests.voicebot.records.databases import heard, summary
 from tests.voicebot.records.servers import database_url, engine, postgres
 from tests.voicebot.review.drafts import draft_of
@@ -25,6 +27,7 @@ from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
 from voicebot.records.summary import CallRecord
 from voicebot.review.children import StudyChildren
+from voicebot.review.models import StudyRow
 from voicebot.review.queues import Queue
 from voicebot.review.sampling import draw
 from voicebot.review.store import Review
@@ -82,8 +85,6 @@ async def test_what_is_taught_is_studied(settings: Settings, children: StudyChil
     database = Database(settings.database_url)
     opened = open_engine(settings.database_url)
     review, draft = Review(opened), draft_of(settings.nlu.pack or BANK_PACK, settings.drafts_dir / "nlu")
-    assert await children.start(DRAFT, "anna")
-    assert "there is no draft" in (await done(children, DRAFT)).why
     write(database, "sampled", SLANG + " wczoraj", "reject", "out_of_scope", days_ago=1)
     write(database, "slang", SLANG, "reject", "out_of_scope")
     write(database, "again", SLANG.upper(), "reject", "out_of_scope", days_ago=2)
@@ -155,7 +156,8 @@ async def test_what_nothing_fitted_is_grouped_and_a_line_explained(settings: Set
 async def test_lint_of_the_pack_in_force_by_matter(settings: Settings, children: StudyChildren) -> None:
     assert settings.nlu.pack is not None
     file = settings.nlu.pack / "pl" / "transfer.yml"
-    file.write_text(file.read_text(encoding="utf-8") + "      - zgubiłem kartę\n", encoding="utf-8")
+    card = read_file(file.with_name("card_block.yml")).examples[0]
+    file.write_text(file.read_text(encoding="utf-8") + f"      - {card.text}\n", encoding="utf-8")
     assert await children.start(LINT, "anna")
     study = await done(children, LINT)
     assert study.result is not None
@@ -164,17 +166,40 @@ async def test_lint_of_the_pack_in_force_by_matter(settings: Settings, children:
     assert str(settings.nlu.pack) not in json.dumps(study.result)
 
 
-async def test_a_study_that_is_killed_is_told_and_can_run_again(settings: Settings, children: StudyChildren) -> None:
+async def test_a_study_that_is_killed_is_told(children: StudyChildren) -> None:
     assert await children.start(LINT, "anna")
     assert not await children.start(LINT, "ola", again=True), "it runs already"
     await children.close()
     study = await asyncio.to_thread(children.studies.of, LINT, datetime.now(UTC))
     assert not study.running
     assert "start it again" in study.why
-    shutil.rmtree(settings.nlu.pack or "")
-    assert await children.start(LINT, "ola")
-    assert "there is no intents.yml here" in (await done(children, LINT)).why
-    assert str(settings.nlu.pack) not in (await done(children, LINT)).why
+
+
+async def test_a_row_of_changes_is_one_study(settings: Settings, children: StudyChildren) -> None:
+    eager = StudyChildren(lambda: settings, children.studies, lambda: datetime.now(UTC), soon_s=0.2)
+    for who in ("anna", "ola", "ewa"):
+        eager.soon(DRAFT, who)
+    async with asyncio.timeout(300):
+        while "there is no draft" not in (study := await done(children, DRAFT)).why:
+            await asyncio.sleep(0.05)
+    assert study.result is None
+    eager.soon(DRAFT, "jan")
+    await eager.close()
+    with children.studies._engine.connect() as connection:
+        assert connection.execute(select(StudyRow.who)).all() == [("ewa",)], "the last who asked; none after the end"
+
+
+def test_a_child_ends_with_its_parent(settings: Settings) -> None:
+    """Its standard input ends: as if the console were killed."""
+    order = json.dumps({"study": "explain", "text": "zgubiłem kartę", "language": "pl"})
+    told = f"{settings.as_json()}\n{order}\n".encode()
+    done = subprocess.run(
+        [sys.executable, "-m", "voicebot.review"],
+        input=told,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 def test_a_study_runs_once_however_many_begin_it(engine: Engine) -> None:
