@@ -35,6 +35,8 @@ class OwnWords:
     """What the sender wrote now, paragraphs apart by an empty line; may be empty."""
     passed_on: str
     """A mail that the sender passes on, treated alike; "" when there is none."""
+    signed: str = ""
+    """All of both with greetings and signatures, where a telephone number stands; nothing that is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def own_words(text: str, language: str) -> OwnWords:
         if found.quoted.match(plain) or _breaks_into(lines, at, found) or _headers_begin(lines, at, found):
             written = lines[:at]
             break
-    return OwnWords(_wish(written, found), _wish(_without_headers(passed_on, found), found))
+    passed_on = _without_headers(passed_on, found)
+    signed = "\n".join(line for line in (*written, *passed_on) if not _QUOTED.match(line))
+    return OwnWords(_wish(written, found), _wish(passed_on, found), signed)
 
 
 def clean(text: str) -> str:

@@ -134,7 +134,7 @@ class MailSteering:
         matter: MailMatter,
         entities: Sequence[Entity],
     ) -> Steered:
-        written = f"{mail.subject}\n{clean(mail.text)}"
+        written = f"{subject}\n{own.signed}"
         routes, rules, intent = bundle.routes, bundle.mail, matter.intent
         state = CallState("", segment=mail.segment, matter=Matter(intent) if intent in routes.matters else None)
         queue = queue_for(bundle, state, "human")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import Engine, delete
 
@@ -17,6 +18,7 @@ from voicebot.cases.models import CaseHistoryRow, CaseRow
 from voicebot.cases.settings import CasesSettings
 from voicebot.cases.store import Cases
 from voicebot.cases.sweep import CaseSweep
+from voicebot.config.settings import Settings
 from voicebot.handoff.callback_service import CallbackService
 from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.service import HandOffService
@@ -28,6 +30,7 @@ from voicebot.mail.store import Messages
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
 from voicebot.state.shared import SharedState
+from voicebot.web.service import open_web
 
 BUNDLE = load_bundle()
 FRIDAY = datetime(2026, 11, 27, 11, 0, tzinfo=UTC)
@@ -124,3 +127,37 @@ async def test_old_messages_are_deleted(bank: Bank) -> None:
     bank.now += timedelta(days=2)
     await bank.service.look()
     assert (bank.messages.of("m1"), bank.messages.of("m2") is not None) == (None, True)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_the_web_process_takes_messages_where_that_is_set(server: StateServer, tmp_path: Path, enabled: bool) -> None:
+    settings = Settings.model_validate(
+        {
+            "state": {"data_dir": str(tmp_path), "redis_url": server.url},
+            "web": {"port": 0, "token": "a-token-for-tests", "chat": {"enabled": False}},
+            "mail": {"enabled": enabled, "imap": {"host": "imap.bank.example", "user": "contact", "password": "a-password"}},
+        }
+    )
+    child = Settings.model_validate_json(settings.as_json())  # as a child process gets them
+    headers = {"Authorization": "Bearer a-token-for-tests"}
+    async with (
+        open_web(child, understanding=by_keywords()) as web,
+        httpx.AsyncClient(base_url="http://{}:{}".format(*web.api), headers=headers) as client,
+    ):
+        answer = await client.post("/api/messages", json={"id": "m1", "text": "Zgubiłam kartę."})
+        metrics = (await client.get("/metrics")).text
+    assert answer.status_code == (200 if enabled else 404)
+    assert ('voicebot_messages_total{process="web",queue="card_emergency"' in metrics) is enabled
+
+
+@pytest.mark.parametrize(
+    ("imap", "said"),
+    [
+        ({"host": "imap.bank.example", "tls": False}, "clear"),
+        ({"host": "imap.bank.example", "done_flag": "a b"}, "done_flag"),
+        ({"host": ""}, "host"),
+    ],
+)
+def test_settings_of_a_mailbox_that_cannot_be_are_refused(imap: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings.model_validate({"mail": {"imap": {"user": "contact", "password": "x", **imap}}})

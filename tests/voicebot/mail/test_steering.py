@@ -75,6 +75,12 @@ async def test_what_is_quoted_decides_nothing(steering: MailSteering) -> None:
     assert found.intent == "fees"
 
 
+async def test_a_number_of_the_bank_in_a_quoted_mail_is_not_the_senders(steering: MailSteering) -> None:
+    quoted = "W dniu 20.11.2026 Bank <b@bank.example> napisał(a):\n> Proszę dzwonić: 22 555 01 00, wpłata 120 zł"
+    found = await steering.steer(Mail("", f"Zgubiłam kartę, proszę ją zastrzec.\n\n{quoted}", "pl"))
+    assert (found.phone, found.missing) == (None, ("phone",))
+
+
 async def test_a_mail_that_only_passes_another_on_is_about_that_one(steering: MailSteering) -> None:
     text = f"Proszę zobaczyć poniżej.\n\n---------- Forwarded message ---------\nOd: Mama\nTemat: x\n\n{LOST}"
     assert (await steering.steer(Mail("Fwd: mama", text, "pl"))).intent == "card_block"
