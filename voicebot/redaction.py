@@ -34,7 +34,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_]+")  # one word without a digit is no number
 # the keys a caller presses: a few in a row can be a PIN
 _KEYPAD_NAMES = frozenset("key keys digits dtmf".split())
 # what we, or the telephone network, call a thing by: it must be found again, and no caller says or types it
-_IDENTIFIER_NAMES = frozenset("call_id call_ref sip_call_id ref handoff_ref model bundle bundle_version".split())
+_IDENTIFIER_NAMES = frozenset("call_id call_ref sip_call_id ref handoff_ref model bundle bundle_version release".split())
 _IDENTIFIER = re.compile(r"[!-~]{1,255}")  # a SIP Call-ID (RFC 3261, 25.1) is no wider
 _E164 = r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)"
 # what stays: E.164 numbers (shortened), and our call ids, which begin with the date and time
