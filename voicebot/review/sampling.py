@@ -19,6 +19,7 @@ from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.review.models import SampleRow
 
 LINES_A_DAY = 60
+_DRAW_LOCK = 7_604_113_229  # any number that nothing else in the database locks
 TWICE = 0.1
 EXPECTED_WRONG = {"accept": 0.05, "confirm": 0.15, "choose": 0.3, "reject": 0.5}
 """How often each decision is expected to be wrong: only how the sample is shared out goes by it, never a figure."""
@@ -70,10 +71,19 @@ def draw(
     schema.ready(engine)
     try:
         with Session(engine) as session, session.begin():
+            _wait_for_others(session)
             return _drawn(session, day) or _draw(session, day, (begin, end), taught, lines)
     except IntegrityError:  # another process drew it at the same time
         with Session(engine) as session:
             return _drawn(session, day)
+
+
+def _wait_for_others(session: Session) -> None:
+    """One draw at a time: two that insert the same lines in another order would wait for each other. SQLite has one writer
+    anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_DRAW_LOCK)))
 
 
 def _said(within: tuple[datetime, datetime]) -> Select[str, int, str | None, str]:

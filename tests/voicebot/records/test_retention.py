@@ -72,7 +72,7 @@ def test_nothing_of_an_old_call_is_in_the_database_files(kept: Kept, calls: int)
     assert b"inne s" in contents
     assert kept.database.count() == 1
     assert (kept.folder / "calls.db-wal").stat().st_size == 0
-    assert (kept.folder / "calls.db").stat().st_size < 400_000  # empty tables are most of it
+    assert (kept.folder / "calls.db").stat().st_size < 500_000  # empty tables are most of it
 
 
 def test_what_an_earlier_version_deleted_is_taken_out_too(kept: Kept) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from voicebot.config.settings import Settings
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
 from voicebot.records.summary import CallRecord
-from voicebot.releases.checking import PROGRESS, check_apart
+from voicebot.releases.checking import PROGRESS, Checks, check_apart
 from voicebot.releases.contents import MODELS
 from voicebot.releases.drafts import Drafts, Folders
 from voicebot.releases.errors import ReleaseError
@@ -70,13 +72,20 @@ def drafts(tmp_path: Path, releases: Releases, live: Folders) -> Drafts:
 
 
 async def checked(
-    settings: Settings, releases: Releases, drafts: Drafts, change: Callable[[Folders], object]
+    settings: Settings, releases: Releases, drafts: Drafts, change: Callable[[Folders], object], *, apart: bool = False
 ) -> tuple[Proposal, dict[str, Check]]:
     """The proposal of this change, checked, and what the checks found."""
     change(drafts.begin())
     drafts.note("tola", "a change")
     seq = drafts.propose("tola", "to try")
-    await check_apart(settings, seq)
+    if apart:
+        await check_apart(settings, seq)
+    else:
+        proposed = releases.proposal(seq)
+        assert proposed is not None
+        with tempfile.TemporaryDirectory() as name:
+            checks = Checks(releases, open_engine(settings.database_url), settings, proposed, Path(name))
+            await asyncio.to_thread(checks.run)
     proposal = releases.proposal(seq)
     assert proposal is not None
     return proposal, {each.name: each for each in releases.checks(seq) if each.name != PROGRESS}
@@ -150,7 +159,7 @@ async def test_a_bundle_that_cannot_be_loaded_is_told_with_its_line(
         routes = folders.bundle / "routes.yml"
         routes.write_text(routes.read_text().replace("queues:", "queuse:", 1))
 
-    proposal, found = await checked(settings, releases, drafts, change)
+    proposal, found = await checked(settings, releases, drafts, change, apart=True)
     assert (proposal.checked, proposal.final) == (Checked.FAILED, None)
     assert list(found) == ["loads"]
     assert "routes.yml:" in found["loads"].told["why"]

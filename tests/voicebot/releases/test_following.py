@@ -180,8 +180,9 @@ async def test_a_process_begins_with_what_is_live_and_without_a_database_with_th
     await order(engine, Stage.LIVE, release)
     assert await starting_release(settings, Releases(engine)) == release
     remember_last(settings, release)
-    broken = Releases(open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none"))
-    assert await starting_release(settings, broken) == release
+    away = open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert await starting_release(settings, Releases(away)) == release
+    away.dispose()
 
 
 @given(st.lists(st.sampled_from(["one", "two", "three", "back"]), max_size=12))
