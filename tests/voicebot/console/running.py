@@ -53,7 +53,7 @@ class Console:
     @contextmanager
     def browser_of(self, *roles: Role) -> Iterator[Browser]:
         """A browser without a screen, of somebody with these roles; without any: with all."""
-        with httpx.Client(base_url=self.origin, headers={"Cookie": f"{COOKIE}={self.cookie(*roles)}"}) as client:
+        with httpx.Client(base_url=self.origin, headers={"Cookie": f"{COOKIE}={self.cookie(*roles)}"}, timeout=60) as client:
             yield Browser(client, self.origin)
 
 
