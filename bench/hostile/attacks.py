@@ -68,12 +68,15 @@ class Attack:
     async def chat(self, source: str = ONE_ADDRESS) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A WebSocket that was let in. Raises ConnectionError for one that was not."""
         reader, writer = await self.opened(source)
-        writer.write(upgrade(self.target.web))
-        head = await reader.readuntil(b"\r\n\r\n")
-        if b" 101 " not in head:
-            self.tally[head.split(b" ", 2)[1].decode()] += 1
+        try:
+            writer.write(upgrade(self.target.web))
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" 101 " not in head:
+                self.tally[head.split(b" ", 2)[1].decode()] += 1
+                raise ConnectionError
+        except BaseException:  # also when the attack is over meanwhile
             writer.close()
-            raise ConnectionError
+            raise
         self.tally["websockets"] += 1
         return reader, writer
 
