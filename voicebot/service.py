@@ -54,7 +54,7 @@ from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
-from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
+from voicebot.releases.following import ReleaseFollower, open_releases
 from voicebot.releases.placing import under_release
 from voicebot.reloading import needs_restart
 from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
@@ -216,9 +216,8 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         progress("reading the bundle")
-        releases = open_releases(settings, stack)
-        configured, release = settings, await starting_release(settings, releases)
-        settings = under_release(settings, release)
+        configured = settings
+        releases, release, settings = await open_releases(configured, stack)
         bundle = load_bundle(settings.bundle)
         health = listen(settings.health.host, settings.health.port, setting="health")
         stack.callback(health.close)

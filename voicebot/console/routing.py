@@ -98,6 +98,11 @@ class View:
         return RedirectResponse(f"{path}{mark}notice={notice}" if notice else path, SEE_OTHER)
 
 
+def whole_number(written: str) -> int:
+    """A whole number out of a form or an address; -1, which nothing has, for anything else."""
+    return int(written) if written.isdecimal() and len(written) < 10 else -1
+
+
 Handler = Callable[[View], Awaitable[Response]]
 
 

@@ -33,9 +33,8 @@ from voicebot.http.server import listen, serve, tls_context
 from voicebot.records import schema
 from voicebot.records.engine import open_engine
 from voicebot.releases.drafts import Drafts
-from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
-from voicebot.releases.placing import folders_of, under_release
-from voicebot.releases.pointer import Arm
+from voicebot.releases.following import ReleaseFollower, open_releases
+from voicebot.releases.placing import folders_of
 from voicebot.review.children import StudyChildren
 from voicebot.review.sampling import Sampler
 from voicebot.review.studies import Studies
@@ -60,14 +59,11 @@ class ConsoleService:
 
     parts: ConsoleParts
     address: tuple[str, int]
-    editions: WebEditions
     follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
         """Show this bundle from now on. It was checked by the calls' process."""
-        applied, live = self.follower.applied(settings), self.follower.live
-        await self.editions.load(live, applied)
-        self.editions.use((Arm(live),))
+        await self.follower.reload(settings)
 
     async def drain(self, seconds: float) -> None:
         """Nothing of a caller's is under way here."""
@@ -151,9 +147,8 @@ async def open_console(
         stack.callback(pages.close)
         console = settings.console
         tls = tls_context(console.tls, setting="console.tls") if console.tls else None
-        releases = open_releases(settings, stack)
-        configured, release = settings, await starting_release(settings, releases)
-        settings = under_release(settings, release)
+        configured = settings
+        releases, release, settings = await open_releases(configured, stack)
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="console", clock=clock)
         engine = open_engine(settings.database_url)
@@ -212,4 +207,4 @@ async def open_console(
         stack.push_async_callback(cancelled, refreshing, drawing)
         server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
         stack.push_async_callback(server.close)
-        yield ConsoleService(parts, (console.host, server.port), editions, follower)
+        yield ConsoleService(parts, (console.host, server.port), follower)

@@ -7,14 +7,13 @@ check by check. The models are trained here, never where calls are, and travel w
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,8 +44,7 @@ from voicebot.records.engine import open_engine
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.store import Check, Checked, Proposal, Releases
-from voicebot.review.lines import Said, labelled, spoken
-from voicebot.review.store import NOT_UNDERSTANDABLE
+from voicebot.review.lines import Said, as_examples, labelled, spoken
 
 log = structlog.get_logger(__name__)
 
@@ -167,8 +165,8 @@ class Checks:
         fixed = broken = count = 0
         kept_apart: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
-        for language, examples in _by_language(labelled(self.engine, sample=True), languages).items():
-            found = self._compare(examples, candidate, language, "kept-apart labels")
+        for language, lines in as_examples(labelled(self.engine, sample=True), languages).items():
+            found = self._compare(lines, candidate, language, "kept-apart labels")
             verdicts = Counter(change.verdict for change in found.changes)
             fixed, broken, count = fixed + verdicts["fixed"], broken + verdicts["broken"], count + found.count
             kept_apart += [_told(change) for change in found.changes if change.verdict == "broken"]
@@ -180,15 +178,16 @@ class Checks:
         changes: list[dict[str, Any]] = []
         lately = [said for said in spoken(self.engine, self.clock()) if said.last >= self.clock() - _LAST_DAYS]
         count = changed = 0
-        for language, examples in _by_language(lately, languages).items():
-            found = self._compare(examples, candidate, language, "last week's lines")
+        for language, lines in as_examples(lately, languages).items():
+            found = self._compare(lines, candidate, language, "last week's lines")
             count, changed = count + found.count, changed + len(found.changes)
             changes += [_told(change) for change in found.changes]
             lost += _lost(found.changes, candidate)
         self._found("last_week", ok=None, lines=count, changed=changed, changes=changes[:_MOST_SHOWN])
         self._found("emergencies", ok=not lost, lost=lost[:_MOST_SHOWN])
 
-    def _compare(self, examples: Sequence[Example], candidate: Candidate, language: str, what: str) -> Comparison:
+    def _compare(self, lines: Sequence[tuple[Said, Example]], candidate: Candidate, language: str, what: str) -> Comparison:
+        examples = [example for _, example in lines]
         return compare(
             examples, candidate.old, candidate.new, language, lambda share, _model: self._doing(f"{what} ({language})", share)
         )
@@ -206,18 +205,6 @@ class Checks:
         self._told_at = time.monotonic()
         told = {"doing": what, "share": round(share, 2)}
         self.releases.keep_check(self.proposal.seq, Check(PROGRESS, None, told, self.clock()))
-
-
-def _by_language(lines: Iterable[Said], languages: Collection[str]) -> dict[str, list[Example]]:
-    """As the tools take them: where an example stands is its call, and the position in it. What people do not agree on is left
-    out.
-    """
-    found: dict[str, list[Example]] = {}
-    for said in lines:
-        if said.language in languages and not (said.labels and said.label in (None, NOT_UNDERSTANDABLE)):
-            example = Example(said.text, said.label or UNLABELLED, Path(said.call_id), said.position)
-            found.setdefault(said.language, []).append(example)
-    return found
 
 
 def _lost(changes: Sequence[Change], candidate: Candidate) -> Iterator[dict[str, Any]]:
@@ -245,7 +232,7 @@ def _decided(found: Understanding) -> str:
 # ---------------------------------------------------------------------- the process
 
 
-async def check_apart(settings: Settings, proposal: int) -> None:
+async def check_apart(settings: Settings, releases: Releases, proposal: int) -> None:
     """Run the checks of a proposal in a process of their own, and wait for its end. What it finds is in the database; when the
     process itself dies, the checks have failed.
     """
@@ -253,13 +240,13 @@ async def check_apart(settings: Settings, proposal: int) -> None:
     orders = json.dumps({"settings": json.loads(settings.as_json()), "proposal": proposal})
     try:
         await child.communicate(orders.encode())
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
+    finally:
+        if child.returncode is None:
             child.kill()
-        await child.wait()
-        raise
-    if child.returncode:
-        log.error("the checks of a proposal ended without a result", code=ReleaseError.code, proposal=proposal)
+            await child.wait()
+        if child.returncode:
+            log.error("the checks of a proposal ended without a result", code=ReleaseError.code, proposal=proposal)
+            await asyncio.to_thread(releases.checks_end, proposal, Checked.FAILED)
 
 
 def _main() -> int:

@@ -90,11 +90,13 @@ async def announce(shared: SharedState, pointer: Pointer) -> bool:
     return True
 
 
-def open_releases(settings: Settings, stack: AsyncExitStack) -> Releases:
-    """The releases in the records' database; `stack` closes it."""
+async def open_releases(settings: Settings, stack: AsyncExitStack) -> tuple[Releases, str, Settings]:
+    """The releases in the records' database, which `stack` closes; the one that a process begins with, and settings by it."""
     engine = open_engine(settings.database_url)
     stack.callback(engine.dispose)
-    return Releases(engine)
+    releases = Releases(engine)
+    release = await starting_release(settings, releases)
+    return releases, release, under_release(settings, release)
 
 
 async def starting_release(settings: Settings, releases: Releases) -> str:
@@ -165,6 +167,11 @@ class ReleaseFollower:
         """Newly read settings, with the release in force on top."""
         self._settings = settings
         return self.settings
+
+    async def reload(self, settings: Settings) -> None:
+        """Read what is in force again, by settings that were read newly. Raises what `Editions.load` raises."""
+        await self._editions.load(self.live, self.applied(settings))
+        self._editions.use(self._arms)
 
     async def start(self) -> None:
         """Look now, and then again and again."""

@@ -30,8 +30,6 @@ from voicebot.releases.pointer import Arm, Pointer, Stage, before
 
 PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
-
-
 _WHOLE_HISTORY = 100_000
 
 
@@ -105,6 +103,8 @@ class Releases:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._needed: dict[tuple[str, str], tuple[Kind, ...]] = {}
+        """By base and contents, which never change: a list of proposals need not compare their files each time."""
 
     # ------------------------------------------------------------------ contents
 
@@ -214,8 +214,12 @@ class Releases:
             return [self._proposal(session, row) for row in rows]
 
     def _proposal(self, session: Session, row: ProposalRow) -> Proposal:
-        old, new = self.contents(row.base), self.contents(row.contents)
-        needed = kinds_of(difference(old, new).paths) if old is not None and new is not None else tuple(Kind)
+        pair = (row.base, row.contents)
+        needed = self._needed.get(pair)
+        if needed is None:
+            old, new = self.contents(row.base), self.contents(row.contents)
+            needed = kinds_of(difference(old, new).paths) if old is not None and new is not None else tuple(Kind)
+            self._needed[pair] = needed
         given = session.scalars(select(ApprovalRow).where(ApprovalRow.proposal == row.seq))
         return Proposal(
             row.seq,

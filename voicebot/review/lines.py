@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Engine, and_, exists, func, select
 from sqlalchemy.orm import Session
 
+from nlu.pack.rasa_yaml import Example
+from nlu.tools.utterances import UNLABELLED
 from voicebot.records import schema
 from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.review.models import LabelRow, SampleRow
+from voicebot.review.store import NOT_UNDERSTANDABLE
 
 SINCE = timedelta(days=30)
 MOST = 3000
@@ -87,6 +91,17 @@ def labelled(engine: Engine, *, sample: bool) -> list[Said]:
     for line, said in by_line.items():
         said.labels = labels[line]
     return list(by_line.values())[:MOST]
+
+
+def as_examples(lines: Iterable[Said], languages: Container[str]) -> dict[str, list[tuple[Said, Example]]]:
+    """By language, as the tools take them: where an example stands is its call, and the position in it. What nobody understood,
+    and what people do not agree on, is none.
+    """
+    found: dict[str, list[tuple[Said, Example]]] = defaultdict(list)
+    for said in lines:
+        if said.language in languages and not (said.labels and said.label in (None, NOT_UNDERSTANDABLE)):
+            found[said.language].append((said, Example(said.text, said.label or UNLABELLED, Path(said.call_id), said.position)))
+    return found
 
 
 def waiting_lines(session: Session) -> set[tuple[str, int]]:

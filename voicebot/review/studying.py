@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,13 +21,11 @@ from nlu.tools.comparing import Comparison, compare
 from nlu.tools.explaining import explain as explained
 from nlu.tools.held_out import ALL_RANKED, judge
 from nlu.tools.lint import lint
-from nlu.tools.utterances import UNLABELLED
 from nlu.types import Decision, Understanding
 from nlu.understanding.classifier import Classifier
 from nlu.understanding.loading import find_encoder
-from voicebot.review.lines import Said, labelled, spoken
+from voicebot.review.lines import Said, as_examples, labelled, spoken
 from voicebot.review.queues import Queue
-from voicebot.review.store import NOT_UNDERSTANDABLE
 from voicebot.review.studies import CLUSTERS, DRAFT, LABELS, LINT, Studies
 
 _SHOWN = 60
@@ -125,7 +123,7 @@ class _Changes:
 def _changes(lines: Iterable[Said], old: Classifier, new: Classifier, tell: Progress) -> _Changes:
     """By both models; what is broken comes first."""
     found: list[tuple[Said, Understanding, Understanding, str]] = []
-    by_language = _by_language(lines, old)
+    by_language = as_examples(lines, old.scorers)
     compared: list[Comparison] = []
     for language, said in by_language.items():
         by_example = {id(example): each for each, example in said}
@@ -144,21 +142,12 @@ def _mean(compared: Sequence[Comparison], name: str) -> float | None:
     return sum(value * count for value, count in known) / sum(count for _, count in known) if known else None
 
 
-def _by_language(lines: Iterable[Said], classifier: Classifier) -> dict[str, list[tuple[Said, Example]]]:
-    """As examples to judge. What nobody understood, and what people do not agree on, is none."""
-    found: dict[str, list[tuple[Said, Example]]] = defaultdict(list)
-    for said in lines:
-        if said.language in classifier.scorers and not (said.labels and said.label in (None, NOT_UNDERSTANDABLE)):
-            found[said.language].append((said, Example(said.text, said.label or UNLABELLED, Path(said.call_id), said.position)))
-    return found
-
-
 def labels(study: Study) -> dict[str, Any]:
     """Labels that the model in force contradicts: it accepts another matter. They become a queue. Raises PackError."""
     study.tell(0.0, "loading")
     classifier = study.classifier(study.pack)
     findings, looked_at = [], 0
-    for language, said in _by_language(labelled(study.engine, sample=False), classifier).items():
+    for language, said in as_examples(labelled(study.engine, sample=False), classifier.scorers).items():
         looked_at += len(said)
         judged = judge([example for _, example in said], classifier, language, study.tell)
         findings += [
@@ -177,7 +166,9 @@ def clusters(study: Study) -> dict[str, Any]:
     encoder = find_encoder(study.semantic)
     groups: list[dict[str, Any]] = []
     looked_at = 0
-    for language, said in _by_language(spoken(study.engine, study.now, decision=Decision.REJECT.value), classifier).items():
+    for language, said in as_examples(
+        spoken(study.engine, study.now, decision=Decision.REJECT.value), classifier.scorers
+    ).items():
         looked_at += sum(each.hits for each, _ in said)
         judged = judge([example for _, example in said], classifier, language, study.tell)
         lines = {example.text: each for each, example in said}

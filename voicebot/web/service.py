@@ -42,9 +42,7 @@ from voicebot.metrics.registry import Metrics
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
-from voicebot.releases.following import ReleaseFollower, open_releases, starting_release
-from voicebot.releases.placing import under_release
-from voicebot.releases.pointer import Arm
+from voicebot.releases.following import ReleaseFollower, open_releases
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
@@ -98,14 +96,11 @@ class WebService:
     chat: ChatServer | None
     callbacks: CallbackService
     identity: Identity
-    editions: WebEditions
     follower: ReleaseFollower
 
     async def reload(self, settings: Settings) -> None:
         """Chats that begin from now on go by this bundle and training data. They were checked by the calls' process."""
-        applied, live = self.follower.applied(settings), self.follower.live
-        await self.editions.load(live, applied)
-        self.editions.use((Arm(live),))
+        await self.follower.reload(settings)
         log.info("reloaded", bundle=self.callbacks.bundle.version)
 
     async def drain(self, seconds: float) -> None:
@@ -134,9 +129,8 @@ async def open_web(
         sockets = listeners or open_listeners(settings)
         stack.callback(sockets.close)
         tls = tls_context(settings.web.tls) if settings.web.tls else None
-        releases = open_releases(settings, stack)
-        configured, release = settings, await starting_release(settings, releases)
-        settings = under_release(settings, release)
+        configured = settings
+        releases, release, settings = await open_releases(configured, stack)
         bundle = load_bundle(settings.bundle)
         shared = await open_shared(settings, bundle, stack, process="web", clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
@@ -204,7 +198,7 @@ async def open_web(
         _count_web(metrics, chat, servers)
         api = (settings.web.host, servers[0].port)
         chat_address = (settings.web.chat.host or settings.web.host, servers[-1].port) if chat is not None else None
-        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity, editions, follower)
+        yield WebService(stores, api, chat_address, chat, callbacks, shared.identity, follower)
 
 
 def _mail(

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
 from tests.voicebot.identity.bank import START, Clock
 from tests.voicebot.logged import line_with
-from tests.voicebot.records.servers import postgres
+from tests.voicebot.records.servers import database_url, postgres
 from voicebot.identity.audit import REFUSALS_A_MINUTE, AuditTrail
 from voicebot.identity.audit_journal import AuditJournal
 from voicebot.identity.audit_table import AuditTable, Broken, Head, Line, Note, canonical, check, moment
 
-__all__ = ["postgres"]
+__all__ = ["database_url", "postgres"]
 
 
 def notes(count: int, first: int = 0) -> list[Note]:
@@ -32,17 +32,9 @@ def notes(count: int, first: int = 0) -> list[Note]:
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'calls.db'}"
-    server: str = request.getfixturevalue("postgres")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-            connection.execute(text(statement))
-    engine.dispose()
-    return server
+@pytest.fixture
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture

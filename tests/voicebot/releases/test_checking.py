@@ -79,7 +79,7 @@ async def checked(
     drafts.note("tola", "a change")
     seq = drafts.propose("tola", "to try")
     if apart:
-        await check_apart(settings, seq)
+        await check_apart(settings, releases, seq)
     else:
         proposed = releases.proposal(seq)
         assert proposed is not None
@@ -163,3 +163,17 @@ async def test_a_bundle_that_cannot_be_loaded_is_told_with_its_line(
     assert (proposal.checked, proposal.final) == (Checked.FAILED, None)
     assert list(found) == ["loads"]
     assert "routes.yml:" in found["loads"].told["why"]
+
+
+async def test_a_process_that_dies_leaves_checks_that_failed_and_can_be_done_again(
+    settings: Settings, releases: Releases, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_example(drafts.begin().pack / "pl", "balance", "ile mi jeszcze zostało na rachunku bieżącym")
+    seq = drafts.propose("tola", "to try")
+    assert releases.take_for_checks(seq)
+    monkeypatch.setattr("voicebot.releases.checking.PROGRAM", ("sh", "-c", "cat > /dev/null; kill -9 $$"))
+    await check_apart(settings, releases, seq)
+    proposal = releases.proposal(seq)
+    assert proposal is not None
+    assert proposal.checked is Checked.FAILED
+    assert releases.take_for_checks(seq)

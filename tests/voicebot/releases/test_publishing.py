@@ -89,7 +89,7 @@ async def greeting(service: RunningService) -> str:
 async def test_a_text_from_the_page_to_the_callers_and_back(
     tmp_path: Path, server: StateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_checks(_settings: object, _seq: int) -> None:
+    async def no_checks(*_: object) -> None:
         """They have a test of their own: a minute of linting and training."""
 
     monkeypatch.setattr("voicebot.console.pages.releases.check_apart", no_checks)

@@ -12,7 +12,7 @@ from dialogs.data.errors import BundleError
 from dialogs.data.prompts import PLACE
 from voicebot.accounts.roles import Role
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Pages, View
+from voicebot.console.routing import Pages, View, whole_number
 from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
@@ -40,7 +40,7 @@ def pages(parts: ConsoleParts) -> Pages:
 
     def have_checked(seq: int) -> None:
         """The checks run on while pages are read; what they find is in the database."""
-        task = asyncio.create_task(check_apart(parts.in_force(), seq), name=f"checks-{seq}")
+        task = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
         checking.add(task)
         task.add_done_callback(checking.discard)
 
@@ -111,7 +111,7 @@ def pages(parts: ConsoleParts) -> Pages:
         return await show_one(view)
 
     async def show_one(view: View, *, status: int = 200, problem: str = "") -> Response:
-        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
         if proposal is None:
             return await show(view, status=404, problem=view.t("problem.not_found"))
         base = await asyncio.to_thread(releases.contents, proposal.base)
@@ -143,7 +143,7 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/releases/{seq}/heard/{language}/{prompt}", roles=SEERS)
     async def heard(view: View) -> Response:
         """The new text as the bank's own voice says it; values that change from call to call are left out."""
-        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
         language, prompt = view.path["language"], view.path["prompt"]
         contents = await asyncio.to_thread(releases.contents, proposal.contents) if proposal is not None else None
         spec = await asyncio.to_thread(text_in, releases, contents, language, prompt) if contents is not None else None
@@ -156,7 +156,7 @@ def pages(parts: ConsoleParts) -> Pages:
 
     @found.post("/releases/{seq}", roles=SEERS)
     async def act(view: View) -> Response:
-        proposal = await asyncio.to_thread(releases.proposal, _number(view.path["seq"]))
+        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
         if proposal is None:
             return await show(view, status=404, problem=view.t("problem.not_found"))
         try:
@@ -183,7 +183,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
                 return view.go(here, "releases.is_prepared")
             case "switch":
-                share = _number(form.get("share", "100"))
+                share = whole_number(form.get("share", "100"))
                 pointer = await publishing.switch(seq, who, share / 100)
                 await parts.audit.note("release.live", who=who, proposal=seq, release=pointer.arms[-1].release, share=share)
                 return view.go(here, "releases.is_live")
@@ -222,7 +222,3 @@ def _places(checks: Sequence[Check]) -> list[tuple[str, int]]:
     """The lines that checks name."""
     named = [line for check in checks for line in (*check.told.get("changes", ()), *check.told.get("lost", ()))]
     return [(line["call_id"], line["position"]) for line in named]
-
-
-def _number(written: str) -> int:
-    return int(written) if written.isdecimal() and len(written) < 10 else -1

@@ -14,7 +14,7 @@ from nlu.pack.pack import BANK_PACK, Pack
 from voicebot.accounts.roles import Role
 from voicebot.console.listening import REASONS, Answer, Listening
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Form, Pages, View
+from voicebot.console.routing import Form, Pages, View, whole_number
 from voicebot.releases.errors import ReleaseError
 from voicebot.review.measures import agreement as agreement_of
 from voicebot.review.queues import Queue, ReviewLine
@@ -90,21 +90,21 @@ def pages(parts: ConsoleParts) -> Pages:
         form = view.form
         match form.get("do"):
             case "undo":
-                back = await asyncio.to_thread(review.undo, view.user.name, _number(form.get("seq")))
+                back = await asyncio.to_thread(review.undo, view.user.name, whole_number(form.get("seq")))
                 return await show(view, queue, said=view.t("review.undone", text=back.text) if back is not None else "")
             case "later":
                 return await show(view, queue, said=view.t("review.put_off"))
             case "next" | "back":
                 return await show(view, queue)
             case "listen":
-                place = (form.get("call_id"), _number(form.get("position")))
+                place = (form.get("call_id"), whole_number(form.get("position")))
                 answer = await listening.ask(view, place[0], form.get("reason"))
                 return await show(view, queue, said=view.t(_TOLD[answer]), status=_STATUS[answer], again=place)
         return await keep(view, queue, form)
 
     async def keep(view: View, queue: Queue, form: Form) -> Response:
         wanted = form.get("label") or form.get("other")
-        place = (form.get("call_id"), _number(form.get("position")))
+        place = (form.get("call_id"), whole_number(form.get("position")))
         if wanted not in {*known_matters(), OUT_OF_SCOPE, NOT_UNDERSTANDABLE}:
             return await show(view, queue, said=view.t("review.no_matter"), status=422)
         kept = await asyncio.to_thread(review.label, place, wanted, who=view.user.name, queue=queue)
@@ -136,14 +136,10 @@ def _queue(view: View) -> Queue | None:
     return Queue(name) if name in set(Queue) else None
 
 
-def _number(written: str) -> int:
-    return int(written) if written.isdecimal() and len(written) < 10 else -1
-
-
 def _at(view: View) -> int:
     """The number of the line in the queue, from 0: where the person was, or one on or back."""
     step = {"next": 1, "back": -1}.get(view.form.get("do"), 0)
-    return max(0, _number(_field(view, "at")) + step)
+    return max(0, whole_number(_field(view, "at")) + step)
 
 
 def _why(line: ReviewLine, pack: Pack) -> Why | None:
@@ -170,7 +166,7 @@ def _skipped(view: View) -> list[tuple[str, int]]:
     found = []
     for each in put_off[-_MOST_SKIPPED:]:
         call_id, _, position = each.rpartition(":")
-        found.append((call_id, _number(position)))
+        found.append((call_id, whole_number(position)))
     return found
 
 
