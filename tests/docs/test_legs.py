@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from tests.docs.tables import DOCS
-from voicebot.endpoints.asterisk.settings import AmiSettings, AriSettings, AsteriskSettings, DialplanSettings, MediaSettings
+from voicebot.ami.settings import AmiSettings
+from voicebot.endpoints.asterisk.settings import AriSettings, AsteriskSettings, DialplanSettings, MediaSettings
 from voicebot.endpoints.carriers.settings import CarriersSettings, GenesysSettings, TelnyxSettings, TwilioSettings
 from voicebot.endpoints.leg import TransferTarget
 from voicebot.endpoints.streams.variables import variables_of

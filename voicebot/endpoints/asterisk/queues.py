@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from voicebot.endpoints.asterisk.settings import AmiSettings
+from voicebot.ami.connection import FAULTS, AmiError, Manager, manager
+from voicebot.ami.settings import AmiSettings
 
 log = logging.getLogger(__name__)
 
 _ANSWER_S = 5.0
 _LONGEST_WAIT_S = 30.0
-_MOST_OCTETS = 64 * 1024
 _MOST_BLOCKS = 2000
-_END = b"\r\n\r\n"
-
-
-class AmiError(Exception):
-    """No figures: the manager interface does not answer, or not as asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +45,6 @@ class QueueFigures:
         return max(self.average_s, self.longest_s if self.callers else 0.0)
 
 
-def parse_block(octets: bytes) -> dict[str, str]:
-    """One message: lines of name and value. Names are lower-case; whatever is no such line is left out."""
-    lines = (line.partition(":") for line in octets.decode(errors="replace").splitlines())
-    return {name.strip().lower(): value.strip() for name, colon, value in lines if colon}
-
-
 def figures_of(said: Mapping[str, str]) -> QueueFigures | None:
     """None for what is no QueueSummary."""
     if said.get("event") != "QueueSummary" or not said.get("queue"):
@@ -84,17 +72,12 @@ class QueueWatch:
         wait_s = 1.0
         while True:
             try:
-                async with asyncio.timeout(_ANSWER_S):
-                    reader, writer = await asyncio.open_connection(self._settings.host, self._settings.port, limit=_MOST_OCTETS)
-                try:
-                    await self._log_in(reader, writer)
+                async with manager(self._settings, events="off") as opened:
                     while True:
-                        await self._ask(reader, writer)
+                        await self._ask(opened)
                         wait_s = 1.0
                         await asyncio.sleep(self._settings.every_s)
-                finally:
-                    writer.close()
-            except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError, AmiError) as error:
+            except FAULTS as error:
                 log.warning("no figures of Asterisk's queues: %s", error if str(error) else type(error).__name__)
             except Exception:
                 log.exception("figures of Asterisk's queues could not be taken")
@@ -102,27 +85,16 @@ class QueueWatch:
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
-    async def _log_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """By challenge: the password never travels."""
-        async with asyncio.timeout(_ANSWER_S):
-            await reader.readline()  # the banner
-            challenge = await _answer(reader, writer, "Challenge", AuthType="MD5")
-            secret = f"{challenge.get('challenge', '')}{self._settings.password.get_secret_value()}"
-            key = hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()
-            said = await _answer(reader, writer, "Login", AuthType="MD5", Username=self._settings.user, Key=key, Events="off")
-        if said.get("response") != "Success":
-            raise AmiError("Asterisk refuses the login (asterisk.ami.user and password; manager.conf)")
-
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _ask(self, opened: Manager) -> None:
         found: dict[str, QueueFigures] = {}
         async with asyncio.timeout(_ANSWER_S):
-            said = await _answer(reader, writer, "QueueSummary")
+            said = await opened.ask("QueueSummary")
             if said.get("response") != "Success":
                 raise AmiError(
                     f"Asterisk refuses QueueSummary: {said.get('message', '')[:100]!r}; manager.conf needs read = agent"
                 )
             for _ in range(_MOST_BLOCKS):
-                block = parse_block(await reader.readuntil(_END))
+                block = await opened.read()
                 if block.get("event") == "QueueSummaryComplete":
                     break
                 if (figures := figures_of(block)) is not None:
@@ -131,15 +103,6 @@ class QueueWatch:
         for figures in found.values():
             with contextlib.suppress(Exception):
                 self._told(figures)
-
-
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, action: str, **more: str) -> dict[str, str]:
-    lines = [f"Action: {action}", *(f"{name}: {value}" for name, value in more.items())]
-    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-    await writer.drain()
-    while "response" not in (said := parse_block(await reader.readuntil(_END))):
-        pass  # an event that nobody asked for
-    return said
 
 
 def queues_of(figures: QueueFigures, targets: Iterable[tuple[str, str]], renamed: Mapping[str, str]) -> list[str]:

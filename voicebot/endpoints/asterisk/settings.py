@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from caller_id.rules import CallerIdRules
+from voicebot.ami.settings import AmiSettings
 from voicebot.http.settings import Tls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -88,21 +88,6 @@ class DialplanSettings(BaseModel):
     """How long after its sound ended a call's result may be fetched."""
     expect_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     """How long after its registration a call's sound may come."""
-
-
-class AmiSettings(BaseModel):
-    """Where app_queue tells who waits: the manager interface, which is only asked for QueueSummary."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 5038
-    user: Name = "voicebot"
-    """As in manager.conf."""
-    password: Token
-    every_s: Annotated[float, Field(ge=1, le=60)] = 10.0
-    queues: Mapping[str, str] = {}
-    """Queues of queues.conf that have another name than their target in routes.yml: {hotline: general}."""
 
 
 class AsteriskSettings(BaseModel):

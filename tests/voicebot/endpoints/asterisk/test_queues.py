@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,68 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tests.voicebot.ami import PASSWORD, FakeManager, block
 from tests.voicebot.endpoints.looking import until
-from voicebot.endpoints.asterisk.queues import QueueFigures, QueueWatch, figures_of, parse_block, queues_of
-from voicebot.endpoints.asterisk.settings import AmiSettings
+from voicebot.ami.connection import parse_block
+from voicebot.ami.settings import AmiSettings
+from voicebot.endpoints.asterisk.queues import QueueFigures, QueueWatch, figures_of, queues_of
 from voicebot.tasks import cancelled
-
-PASSWORD = "ami-password-1234"
-CHALLENGE = "840415273"
-
-
-class FakeManager:
-    """Banner, challenge, login, QueueSummary; an event that nobody asked for comes in between."""
-
-    def __init__(self) -> None:
-        self.queues: list[dict[str, object]] = []
-        self.logins = 0
-        self.junk = b""
-        self._server: asyncio.Server | None = None
-        self._writers: list[asyncio.StreamWriter] = []
-        self.port = 0
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._served, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for writer in self._writers:
-            writer.close()
-        self._writers.clear()
-
-    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        writer.write(b"Asterisk Call Manager/11.0.0\r\n")
-        try:
-            while True:
-                said = parse_block(await reader.readuntil(b"\r\n\r\n"))
-                for block in self._answers(said):
-                    writer.write(block)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def _answers(self, said: dict[str, str]) -> list[bytes]:
-        match said["action"]:
-            case "Challenge":
-                return [_block(Response="Success", Challenge=CHALLENGE)]
-            case "Login":
-                key = hashlib.md5(f"{CHALLENGE}{PASSWORD}".encode()).hexdigest()
-                if (said["username"], said["key"]) != ("voicebot", key):
-                    return [_block(Response="Error", Message="Authentication failed")]
-                self.logins += 1
-                return [_block(Response="Success", Message="Authentication accepted"), _block(Event="FullyBooted")]
-            case "QueueSummary":
-                events = [_block(Event="QueueSummary", **each) for each in self.queues]
-                return [_block(Response="Success"), self.junk, *events, _block(Event="QueueSummaryComplete")]
-        raise AssertionError(said)
-
-
-def _block(**said: object) -> bytes:
-    return ("".join(f"{name}: {value}\r\n" for name, value in said.items()) + "\r\n").encode()
 
 
 def row(queue: str, callers: int = 0, agents: int = 2, free: int = 1, average: int = 30, longest: int = 0) -> dict[str, object]:
@@ -96,7 +39,7 @@ def settings(manager: FakeManager, password: str = PASSWORD) -> AmiSettings:
 
 async def test_figures_come_and_come_again_after_a_break(manager: FakeManager) -> None:
     manager.queues = [row("cards", callers=3, free=0, longest=75), row("loans")]
-    manager.junk = b"Event: Odd\r\nno line at all\r\n\r\n" + _block(Event="QueueSummary", Queue="broken", Callers="many")
+    manager.junk = b"Event: Odd\r\nno line at all\r\n\r\n" + block(Event="QueueSummary", Queue="broken", Callers="many")
     told: list[QueueFigures] = []
     watch = QueueWatch(settings(manager), told.append)
     running = asyncio.create_task(watch.run())
@@ -135,7 +78,7 @@ async def test_a_wrong_password_is_told_with_its_mend(manager: FakeManager, capl
     ],
 )
 def test_what_a_caller_must_expect(said: dict[str, object], expected: float | None) -> None:
-    figures = figures_of(parse_block(_block(Event="QueueSummary", **said)))
+    figures = figures_of(parse_block(block(Event="QueueSummary", **said)))
     assert figures is not None
     assert figures.expected_s == expected
 
