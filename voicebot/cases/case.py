@@ -56,6 +56,11 @@ class Case:
     """The user who has it, or had it when it was done."""
     closed_at: datetime | None = None
 
+    @property
+    def was_late(self) -> bool:
+        """Whether it was done after it was due."""
+        return self.closed_at is not None and self.closed_at > self.due_at
+
     def standing(self, now: datetime) -> Standing:
         """On time until a quarter of the time is left, then soon, then late."""
         if self.status is Status.DONE:

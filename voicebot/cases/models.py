@@ -14,7 +14,11 @@ class CaseRow(Base):
     """One case; see `Case`."""
 
     __tablename__ = "cases"
-    __table_args__ = (Index("cases_by_due", "status", "queue", "due_at"), Index("cases_by_call", "call_id"))
+    __table_args__ = (
+        Index("cases_by_due", "status", "queue", "due_at"),
+        Index("cases_by_closed", "status", "closed_at", "ref"),
+        Index("cases_by_call", "call_id"),
+    )
 
     ref: Mapped[str] = mapped_column(String(64), primary_key=True)
     """Of the hand-off it comes from: one hand-off is one case at most."""

@@ -60,20 +60,27 @@ class Cases:
             .limit(most)
         )
         with Session(self._engine) as session:
-            return [_case(row) for row in session.scalars(chosen)]
+            return [case_of(row) for row in session.scalars(chosen)]
 
     def of(self, ref: str) -> Case | None:
         """One case."""
         schema.ready(self._engine)
         with Session(self._engine) as session:
             row = session.get(CaseRow, ref)
-            return _case(row) if row is not None else None
+            return case_of(row) if row is not None else None
 
     def history(self, ref: str) -> list[Entry]:
         """Of one case, oldest first."""
-        chosen = select(CaseHistoryRow).where(CaseHistoryRow.ref == ref).order_by(CaseHistoryRow.seq)
+        return self.histories([ref])[ref]
+
+    def histories(self, refs: Collection[str]) -> dict[str, list[Entry]]:
+        """Of these cases, oldest first."""
+        chosen = select(CaseHistoryRow).where(CaseHistoryRow.ref.in_(list(refs))).order_by(CaseHistoryRow.seq)
+        found: dict[str, list[Entry]] = {ref: [] for ref in refs}
         with Session(self._engine) as session:
-            return [Entry(row.at, row.who, row.what, row.note) for row in session.scalars(chosen)]
+            for row in session.scalars(chosen):
+                found[row.ref].append(Entry(row.at, row.who, row.what, row.note))
+        return found
 
     def take(self, ref: str, who: str, at: datetime) -> Case:
         """It is this person's from now on. Raises CaseError when it is another's, or done."""
@@ -100,7 +107,7 @@ class Cases:
         schema.ready(self._engine)
         chosen = select(CaseRow).where(CaseRow.call_id.in_(list(call_ids))).order_by(CaseRow.asked_at, CaseRow.ref)
         with Session(self._engine) as session:
-            return [_case(row) for row in session.scalars(chosen)]
+            return [case_of(row) for row in session.scalars(chosen)]
 
     def forget_done(self, before: datetime) -> int:
         """Delete the cases that were done before this; how many."""
@@ -142,13 +149,14 @@ class Cases:
                 row.closed_at = at if status is Status.DONE else None
             session.add(_entry(ref, at, who, what, redact_text(note[:LONGEST_NOTE])))
             session.flush()
-            return _case(row)
+            return case_of(row)
 
 
 def _entry(ref: str, at: datetime, who: str, what: str, note: str) -> CaseHistoryRow:
     return CaseHistoryRow(ref=ref, at=at, who=who, what=what, note=note)
 
 
-def _case(row: CaseRow) -> Case:
+def case_of(row: CaseRow) -> Case:
+    """The case of a row."""
     values = {field.name: getattr(row, field.name) for field in fields(Case)}
     return Case(**values | {"status": Status(row.status)})

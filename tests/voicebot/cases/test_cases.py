@@ -15,6 +15,7 @@ from caller_id.types import Caller, NumberTrust
 from dialogs.data.bundle import load_bundle
 from dialogs.events import HandOff
 from voicebot.cases.case import Case, Standing, Status, due
+from voicebot.cases.listing import CaseFilter, page
 from voicebot.cases.settings import CasesSettings
 from voicebot.cases.store import CaseError, Cases
 from voicebot.cases.sweep import CaseSweep
@@ -87,6 +88,43 @@ def test_a_case_has_one_owner_and_a_whole_history(engine: Engine) -> None:
     assert [each.ref for each in cases.of_calls(["c1", "c2"])] == ["r" * 24]
     assert cases.erase(["r" * 24, "x" * 24]) == 1
     assert cases.of("r" * 24) is None
+
+
+def test_done_cases_come_page_by_page_the_latest_first_and_only_of_ones_queues(engine: Engine) -> None:
+    """Many of one moment; one that is opened again between two pages moves no other."""
+    cases = Cases(engine)
+    queues = ["cards", "payments", "of-yesterday"]
+    for number in range(9):
+        ref = f"ref-{number}".ljust(24, "x")
+        cases.open(case(ref=ref, queue=queues[number % 3], due_at=FRIDAY + timedelta(hours=number)))
+        cases.take(ref, "anna" if number % 2 else "jan", FRIDAY)
+        if number < 7:
+            cases.done(ref, "anna" if number % 2 else "jan", FRIDAY + timedelta(hours=number // 3), "")
+
+    def numbers(chosen: CaseFilter, size: int = 2) -> list[int]:
+        found: list[int] = []
+        after = ""
+        while True:
+            shown = page(engine, chosen, after=after, size=size)
+            found += [int(each.ref[4]) for each in shown.cases]
+            after = shown.following
+            if not after:
+                return found
+
+    assert numbers(CaseFilter(done=True)) == [6, 5, 4, 3, 2, 1, 0]
+    assert numbers(CaseFilter(done=True), size=7) == [6, 5, 4, 3, 2, 1, 0]
+    assert numbers(CaseFilter(done=False)) == [7, 8]
+    mine = CaseFilter(done=True, queues=["cards"], known=["cards", "payments"])
+    assert numbers(mine) == [6, 5, 3, 2, 0], "and those of a queue that is no more"
+    assert numbers(CaseFilter(done=True, queue="payments", owner="anna")) == [1]
+    hour = timedelta(hours=1)
+    assert numbers(CaseFilter(done=True, since=FRIDAY + hour, until=FRIDAY + 2 * hour)) == [5, 4, 3]
+    first = page(engine, CaseFilter(done=True), size=2)
+    cases.open_again(first.cases[1].ref, "jan", FRIDAY, "nie odebrano")
+    second = page(engine, CaseFilter(done=True), after=first.following, size=2)
+    assert [int(each.ref[4]) for each in second.cases] == [4, 3]
+    assert page(engine, CaseFilter(done=True), after="nonsense|x", size=1).cases[0].ref == first.cases[0].ref
+    assert [each.what for each in cases.histories([first.cases[1].ref])[first.cases[1].ref]][-1] == "opened_again"
 
 
 class Desk:

@@ -207,11 +207,31 @@ async def test_a_message_becomes_a_case_that_an_agent_takes_and_finishes(console
         assert "44051401359" not in await agent.content()
         await agent.goto("/desk")
         await expect(agent.locator("main")).to_contain_text("Nothing waits")
-    assert [entry.what for entry in cases.history(record.ref)] == ["opened", "taken", "done"]
+        await agent.get_by_role("link", name="All cases").click()
+        await expect(agent.locator("tbody tr")).to_have_count(1)
+        await expect(agent.locator("tbody details")).to_contain_text("oddzwoniono, PESEL")
+        await agent.get_by_label("Owner").fill("somebody-else")
+        await agent.get_by_role("button", name="Show").click()
+        await expect(agent.locator("main")).to_contain_text("Nothing matches")
+        await agent.goto(f"/desk/cases/{record.ref}")
+        await agent.get_by_role("button", name="Open again").click()
+        await expect(agent.locator("main")).to_contain_text("Write in the note why")
+        await agent.get_by_label("New note").fill("nie odebrano")
+        await agent.get_by_role("button", name="Open again").click()
+        await expect(agent.locator("main")).to_contain_text("opened again: nie odebrano")
+        await agent.goto("/desk/cases?status=to_do&queue=cards")
+        await expect(agent.locator("tbody tr")).to_contain_text("on time")
+    assert [entry.what for entry in cases.history(record.ref)] == ["opened", "taken", "done", "opened_again"]
+    cases.take(record.ref, "anna", parts.clock())
+    cases.done(record.ref, "anna", parts.clock(), "dodzwoniono się")
     async with chromium() as browser:
         for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)):
             async with page_of(browser, console, Role.AGENT, scheme=scheme, size=size) as agent:  # type: ignore[arg-type]
-                for path, name in ((f"/desk/cases/{record.ref}", "case"), (f"/desk/calls/{record.ref}", "call")):
+                for path, name in (
+                    (f"/desk/cases/{record.ref}", "case"),
+                    (f"/desk/calls/{record.ref}", "call"),
+                    ("/desk/cases", "cases"),
+                ):
                     await agent.goto(path)
                     await shoot(agent, f"desk-{name}-{scheme}-{size[0]}")
                     assert await axe_finds(agent) == []
@@ -228,3 +248,5 @@ async def test_a_case_of_another_queue_is_not_shown(console: Console) -> None:
     page = await seen(console, lambda browser: browser.get(f"/desk/cases/{record.ref}"), Role.AGENT, Role.VIEWER)
     assert page.status_code == 404
     assert "zgubiłem" not in page.text
+    listed = await seen(console, lambda browser: browser.get("/desk/cases?status=to_do"), Role.AGENT, Role.VIEWER)
+    assert "Nothing matches" in listed.text

@@ -39,13 +39,14 @@ def filter_of(query: Mapping[str, str], parts: ConsoleParts) -> CallFilter:
     digits = query.get("digits", "").strip()
     return CallFilter(
         **chosen,
-        since=_day(query.get("from", ""), parts),
-        until=_day(query.get("to", ""), parts, ends=True),
+        since=day_in(query.get("from", ""), parts),
+        until=day_in(query.get("to", ""), parts, ends=True),
         digits=digits if digits.isdecimal() and len(digits) <= 3 else None,
     )
 
 
-def _day(written: str, parts: ConsoleParts, *, ends: bool = False) -> datetime | None:
+def day_in(written: str, parts: ConsoleParts, *, ends: bool = False) -> datetime | None:
+    """The moment when a day, as the form of a page writes it, begins or ends in the bank's zone; None for what is no day."""
     try:
         day = date.fromisoformat(written)
     except ValueError:

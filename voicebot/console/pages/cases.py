@@ -1,22 +1,25 @@
-"""One case: what the customer asked, until when, whose it is, its history, and what its owner does with it."""
+"""Cases by filters, to do and done; one case: what was asked, until when, whose it is, its history, and what is done."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from voicebot.cases.case import Case, Status
+from voicebot.cases.listing import CaseFilter, page
 from voicebot.cases.store import LONGEST_NOTE, CaseError, Cases
 from voicebot.console.desk_socket import AGENTS, queues_of
+from voicebot.console.pages.calls import day_in
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
 from voicebot.handoff.record import HandOffRecord
 
 
 def pages(parts: ConsoleParts) -> Pages:
-    """The case and its forms. A case is shown to those who answer its queue; its number only to its owner."""
+    """The list, a case and its forms. A case is shown to those who answer its queue; its number only to its owner."""
     found = Pages()
     cases = Cases(parts.engine)
 
@@ -24,6 +27,31 @@ def pages(parts: ConsoleParts) -> Pages:
         case = await asyncio.to_thread(cases.of, view.path["ref"])
         gone = case is not None and case.queue not in parts.bundle().queues  # of a queue that the bank has no more: for all
         return case if case is not None and (gone or case.queue in queues_of(view.user, parts.bundle().queues)) else None
+
+    @found.get("/desk/cases", roles=AGENTS)
+    async def several(view: View) -> Response:
+        query, known = dict(view.query), parts.bundle().queues
+        chosen = CaseFilter(
+            done=query.get("status") != "to_do",
+            queues=queues_of(view.user, known) if view.user.queues else None,
+            known=known,
+            queue=query.get("queue") or None,
+            owner=query.get("owner", "").strip() or None,
+            since=day_in(query.get("from", ""), parts),
+            until=day_in(query.get("to", ""), parts, ends=True),
+        )
+        shown = await asyncio.to_thread(page, parts.engine, chosen, after=query.get("after", ""))
+        kept = {name: value for name, value in query.items() if value and name not in ("after", "notice")}
+        return view.show(
+            "desk_cases.html",
+            cases=shown.cases,
+            histories=await asyncio.to_thread(cases.histories, [case.ref for case in shown.cases]),
+            following=urlencode({**kept, "after": shown.following}) if shown.following else "",
+            query=query,
+            done=chosen.done,
+            queues=queues_of(view.user, known),
+            now=parts.clock(),
+        )
 
     @found.get("/desk/cases/{ref}", roles=AGENTS)
     async def show(view: View) -> Response:
@@ -62,6 +90,8 @@ def pages(parts: ConsoleParts) -> Pages:
         what = view.form.get("what")
         if what not in changes or (what == "note" and not note):
             return view.go(path, "cases.nothing")
+        if what == "open_again" and not note:
+            return view.go(path, "cases.why_again")
         try:
             await asyncio.to_thread(changes[what])
         except CaseError:
