@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from dialogs.data.routes import Routes
@@ -53,6 +53,10 @@ class RollUp:
             self._count(day, now)
         progress(len(due), len(due))
         return len(due)
+
+    def forget(self, connection: Connection, times: Collection[datetime]) -> None:
+        """What began at these times was changed: the days are due again."""
+        connection.execute(delete(DayRow).where(DayRow.day.in_({self._day(at) for at in times})))
 
     def _due(self, now: datetime) -> Iterator[date]:
         with Session(self.engine) as session:

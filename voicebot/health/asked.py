@@ -15,6 +15,14 @@ async def told_health(client: httpx.AsyncClient, url: str = "") -> dict[str, Any
         return {}
 
 
+async def told_running(client: httpx.AsyncClient, url: str = "") -> dict[str, Any]:
+    """What it runs with (`/health/running`); empty when it does not answer."""
+    try:
+        return dict((await client.get(f"{url}/health/running")).json())
+    except (httpx.HTTPError, ValueError):
+        return {}
+
+
 def lacking(told: dict[str, Any]) -> str:
     """The parts that do not work, and why."""
     return ", ".join(f"{name}: {part['why']}" for name, part in told.get("parts", {}).items() if not part["ok"])

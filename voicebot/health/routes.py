@@ -41,19 +41,24 @@ def health_routes(parts: Sequence[Part], *, kept_s: float = 0.0) -> list[Route]:
 def health_app(
     parts: Sequence[Part],
     metrics: Callable[[], Awaitable[str]],
-    running: Callable[[], dict[str, Any]] = dict,
+    running: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]] = dict,
     more: Sequence[Route] = (),
 ) -> ASGIApp:
     """The whole of the calls' local socket: health, metrics, and at /health/running what the service runs with; `more` beside
     them. What is told may be `KEPT_S` old, and every answer ends its connection: who limits connections limits requests.
     """
-    rendered = Kept(metrics, KEPT_S)
+    rendered, told = Kept(metrics, KEPT_S), Kept(lambda: _awaited(running), KEPT_S)
 
     async def with_what(_: Request) -> Response:
-        return JSONResponse(running())
+        return JSONResponse(await told())
 
     async def figures(_: Request) -> Response:
         return PlainTextResponse(await rendered(), media_type=METRICS_TYPE)
 
     own = [Route("/health/running", with_what), Route("/metrics", figures)]
     return OneRequest(Starlette(routes=[*health_routes(parts, kept_s=KEPT_S), *own, *more]))
+
+
+async def _awaited(running: Callable[[], dict[str, Any] | Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    told = running()
+    return told if isinstance(told, dict) else await told

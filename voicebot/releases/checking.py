@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +25,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 import nlu
 from dialogs.authoring.prompt_editing import stamp
@@ -43,7 +47,7 @@ from voicebot.logs import configure_logs
 from voicebot.records.engine import open_engine
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.errors import ReleaseError
-from voicebot.releases.store import Check, Checked, Proposal, Releases
+from voicebot.releases.store import CHECKS_GONE, Check, Checked, Proposal, Releases
 from voicebot.review.lines import Said, as_examples, labelled, spoken
 
 log = structlog.get_logger(__name__)
@@ -58,6 +62,7 @@ _LAST_DAYS = timedelta(days=7)
 _MOST_SHOWN = 50
 _BY_CHANCE = 0.05
 _TELL_EVERY_S = 1.0
+_LIVE_EVERY_S = CHECKS_GONE.total_seconds() / 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class Checks:
     proposal: Proposal
     folder: Path
     """For the files of both releases, empty; of this run only."""
+    run_id: str
+    """Which run it is (`Releases.take_for_checks`)."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     failed: list[str] = field(default_factory=list)
     _told_at: float = 0.0
@@ -92,8 +99,8 @@ class Checks:
         except (ReleaseError, BundleError, NluError, OSError) as error:
             self._found("loads", ok=False, why=str(error))
         passed = final is not None and not self.failed
-        self.releases.checks_end(self.proposal.seq, Checked.PASSED if passed else Checked.FAILED, final)
-        return passed
+        ended = self.releases.checks_end(self.proposal.seq, self.run_id, Checked.PASSED if passed else Checked.FAILED, final)
+        return passed and ended
 
     def _run(self) -> str | None:
         old_folder, new_folder = self.folder / "old", self.folder / "new"
@@ -197,14 +204,14 @@ class Checks:
     def _found(self, name: str, *, ok: bool | None, **told: Any) -> None:
         if ok is False:
             self.failed.append(name)
-        self.releases.keep_check(self.proposal.seq, Check(name, ok, told, self.clock()))
+        self.releases.keep_check(self.proposal.seq, self.run_id, Check(name, ok, told, self.clock()))
 
     def _doing(self, what: str, share: float) -> None:
         if time.monotonic() < self._told_at + _TELL_EVERY_S:
             return
         self._told_at = time.monotonic()
         told = {"doing": what, "share": round(share, 2)}
-        self.releases.keep_check(self.proposal.seq, Check(PROGRESS, None, told, self.clock()))
+        self.releases.keep_check(self.proposal.seq, self.run_id, Check(PROGRESS, None, told, self.clock()))
 
 
 def _lost(changes: Sequence[Change], candidate: Candidate) -> Iterator[dict[str, Any]]:
@@ -237,7 +244,8 @@ async def check_apart(settings: Settings, releases: Releases, proposal: int) -> 
     process itself dies, the checks have failed.
     """
     child = await asyncio.create_subprocess_exec(*PROGRAM, stdin=asyncio.subprocess.PIPE, start_new_session=True)
-    orders = json.dumps({"settings": json.loads(settings.as_json()), "proposal": proposal})
+    run = secrets.token_hex(16)
+    orders = json.dumps({"settings": json.loads(settings.as_json()), "proposal": proposal, "run": run})
     try:
         await child.communicate(orders.encode())
     finally:
@@ -246,7 +254,7 @@ async def check_apart(settings: Settings, releases: Releases, proposal: int) -> 
             await child.wait()
         if child.returncode:
             log.error("the checks of a proposal ended without a result", code=ReleaseError.code, proposal=proposal)
-            await asyncio.to_thread(releases.checks_end, proposal, Checked.FAILED)
+            await asyncio.to_thread(releases.checks_end, proposal, run, Checked.FAILED)
 
 
 def _main() -> int:
@@ -255,19 +263,32 @@ def _main() -> int:
     settings = Settings.model_validate_json(json.dumps(orders["settings"]))
     configure_logs(level=settings.log.level, format=settings.log.format)
     engine = open_engine(settings.database_url)
-    releases, seq = Releases(engine), int(orders["proposal"])
+    releases, seq, run = Releases(engine), int(orders["proposal"]), str(orders["run"])
     proposal = releases.proposal(seq)
-    if proposal is None or not releases.take_for_checks(seq):
+    if proposal is None or not releases.take_for_checks(seq, run):
         return 0
+    threading.Thread(target=_live, args=(releases, seq, run), name="lease", daemon=True).start()
     try:
         with tempfile.TemporaryDirectory(prefix="voicebot-checks-") as name:
-            passed = Checks(releases, engine, settings, proposal, Path(name)).run()
+            passed = Checks(releases, engine, settings, proposal, Path(name), run).run()
     except BaseException as error:
-        releases.keep_check(seq, Check("loads", False, {"why": f"the checks broke: {type(error).__name__}"}, datetime.now(UTC)))
-        releases.checks_end(seq, Checked.FAILED)
+        releases.keep_check(
+            seq, run, Check("loads", False, {"why": f"the checks broke: {type(error).__name__}"}, datetime.now(UTC))
+        )
+        releases.checks_end(seq, run, Checked.FAILED)
         raise
     log.info("a proposal is checked", proposal=seq, passed=passed)
     return 0
+
+
+def _live(releases: Releases, seq: int, run: str) -> None:
+    """Say that the run is there, until another takes its place: then this one stood still for long, and has nothing to tell."""
+    while True:
+        time.sleep(_LIVE_EVERY_S)
+        with suppress(SQLAlchemyError):  # a database that is away may be back in time
+            if not releases.checks_live(seq, run):
+                log.warning("another run has taken the place of these checks", code=ReleaseError.code, proposal=seq)
+                return
 
 
 if __name__ == "__main__":

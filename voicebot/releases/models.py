@@ -50,6 +50,10 @@ class ProposalRow(Base):
     closed_why: Mapped[str] = mapped_column(Text)
     checked: Mapped[str] = mapped_column(String(16))
     """How far its checks are; a word of `Checked`."""
+    checks_run: Mapped[str] = mapped_column(String(32), server_default="")
+    """Which run of the checks they are."""
+    checks_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Until when that run may be silent; later it counts as gone."""
     final: Mapped[str | None] = mapped_column(String(64))
     """The release that it becomes: stamped, with models."""
 

@@ -110,7 +110,7 @@ class Publishing:
             load_bundle(folder / BUNDLE)
             contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
             final = self._releases.put(contents, where, self._clock())
-        self._releases.checks_end(seq, Checked.PASSED, final)
+        self._releases.finish(seq, final)
         return final
 
     def _drop_draft_of(self, proposal: Proposal) -> None:

@@ -8,14 +8,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,8 @@ from voicebot.releases.pointer import Arm, Pointer, Stage, before
 
 PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
+CHECKS_GONE = timedelta(seconds=60)
+"""Checks that have said nothing for so long have failed: their process, or its machine, is gone."""
 _WHOLE_HISTORY = 100_000
 
 
@@ -101,8 +103,10 @@ class Process:
 class Releases:
     """All of them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`clock` tells which checks are gone."""
         self._engine = engine
+        self._clock = clock
         self._needed: dict[tuple[str, str], tuple[Kind, ...]] = {}
         """By base and contents, which never change: a list of proposals need not compare their files each time."""
 
@@ -232,11 +236,16 @@ class Releases:
             State(row.state),
             row.closed_by,
             row.closed_why,
-            Checked(row.checked),
+            self._checked(row),
             row.final,
             needed,
             {Kind(each.kind): each.who for each in given},
         )
+
+    def _checked(self, row: ProposalRow) -> Checked:
+        checked = Checked(row.checked)
+        gone = row.checks_until is None or row.checks_until < self._clock()
+        return Checked.FAILED if checked is Checked.RUNS and gone else checked
 
     def approve(self, seq: int, kind: Kind, who: str, roles: Collection[Role], at: datetime) -> Refusal | None:
         """Keep an approval; why not, None when it is kept. The rule is asked within the transaction that keeps it."""
@@ -264,26 +273,50 @@ class Releases:
 
     # ------------------------------------------------------------------ checks
 
-    def take_for_checks(self, seq: int) -> bool:
-        """Whether its checks may begin now: they wait, or are to be done again. Of several who ask, one may."""
+    def take_for_checks(self, seq: int, run: str) -> bool:
+        """Whether this run of its checks may begin now: they wait, are to be done again, or the run before is gone. Of several
+        who ask, one may; it says from time to time that it is there (`checks_live`).
+        """
+        now = self._clock()
+        gone = or_(ProposalRow.checks_until.is_(None), ProposalRow.checks_until < now)
+        free = or_(ProposalRow.checked != Checked.RUNS, gone)
         with self._engine.begin() as connection:
             mine = connection.execute(
                 update(ProposalRow)
-                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN, ProposalRow.checked != Checked.RUNS)
-                .values(checked=Checked.RUNS, final=None)
+                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN, free)
+                .values(checked=Checked.RUNS, final=None, checks_run=run, checks_until=now + CHECKS_GONE)
             )
             if mine.rowcount == 1:
                 connection.execute(delete(CheckRow).where(CheckRow.proposal == seq))
             return mine.rowcount == 1
 
-    def checks_end(self, seq: int, checked: Checked, final: str | None = None) -> None:
-        """The checks are over; `final` is the release that it becomes."""
+    def checks_live(self, seq: int, run: str) -> bool:
+        """The run is still there. False when another has taken its place, or it was ended."""
+        mine = (ProposalRow.seq == seq, ProposalRow.checks_run == run, ProposalRow.checked == Checked.RUNS)
         with self._engine.begin() as connection:
-            connection.execute(update(ProposalRow).where(ProposalRow.seq == seq).values(checked=checked.value, final=final))
+            lengthened = update(ProposalRow).where(*mine).values(checks_until=self._clock() + CHECKS_GONE)
+            return connection.execute(lengthened).rowcount == 1
 
-    def keep_check(self, seq: int, check: Check) -> None:
-        """What a check found, in place of what it had found before."""
+    def checks_end(self, seq: int, run: str, checked: Checked, final: str | None = None) -> bool:
+        """The run is over; `final` is the release that the proposal becomes. False when another has taken its place: then nothing
+        is changed.
+        """
+        mine = (ProposalRow.seq == seq, ProposalRow.checks_run == run, ProposalRow.checked == Checked.RUNS)
         with self._engine.begin() as connection:
+            ended = update(ProposalRow).where(*mine).values(checked=checked.value, final=final, checks_until=None)
+            return connection.execute(ended).rowcount == 1
+
+    def finish(self, seq: int, final: str) -> None:
+        """What was checked and passed becomes this release: the names of those who answer for it are in it."""
+        with self._engine.begin() as connection:
+            connection.execute(update(ProposalRow).where(ProposalRow.seq == seq).values(final=final))
+
+    def keep_check(self, seq: int, run: str, check: Check) -> None:
+        """What a check found, in place of what it had found before. Nothing when another run has taken the place of this one."""
+        with self._engine.begin() as connection:
+            mine = select(ProposalRow.seq).where(ProposalRow.seq == seq, ProposalRow.checks_run == run).with_for_update()
+            if connection.scalar(mine) is None:
+                return
             connection.execute(delete(CheckRow).where(CheckRow.proposal == seq, CheckRow.name == check.name))
             values = {"proposal": seq, "name": check.name, "ok": check.ok, "told": dict(check.told), "at": check.at}
             connection.execute(insert(CheckRow), [values])

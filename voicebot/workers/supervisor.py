@@ -17,7 +17,7 @@ from voicebot.config.settings import Settings
 from voicebot.endpoints.sip.ports import check_free
 from voicebot.endpoints.sip.tracing.gathered import gathered_routes
 from voicebot.errors import StateError
-from voicebot.health.asked import lacking, told_health, told_metrics
+from voicebot.health.asked import lacking, told_health, told_metrics, told_running
 from voicebot.health.report import Part, Trouble
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
@@ -142,7 +142,11 @@ async def open_workers(
 
         running = Workers(settings, state_url, processes, (settings.health.host, 0), state, parts)
         traces = gathered_routes(asking, lambda: [_url(each.addresses) for each in processes if each.addresses is not None])
-        app = health_app(parts, figures, lambda: {"bundle": running.bundle_version, **asdict(state)}, traces)
+
+        async def with_what() -> dict[str, Any]:
+            return {"bundle": running.bundle_version, **await _running_with(processes, asking), **asdict(state)}
+
+        app = health_app(parts, figures, with_what, traces)
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         running.health = (settings.health.host, local.port)
@@ -181,7 +185,27 @@ def _parts(processes: Sequence[CallsProcess], asking: httpx.AsyncClient) -> list
         found = await asyncio.gather(*(_told_by(each, asking) for each in processes))
         return None if any(told.get("ready") for told in found) else "no process takes calls"
 
-    return [Part("calls", any_ready, needed=True), *(Part(each.name, partial(_trouble, each, asking)) for each in processes)]
+    async def one_release() -> Trouble:
+        found = (await _running_with(processes, asking)).get("releases", {})
+        return "they differ: " + ", ".join(f"{name} {its[:12] or 'none'}" for name, its in found.items()) if found else None
+
+    each_alone = [Part(each.name, partial(_trouble, each, asking)) for each in processes]
+    return [Part("calls", any_ready, needed=True), *each_alone, Part("release", one_release)]
+
+
+async def _running_with(processes: Sequence[CallsProcess], asking: httpx.AsyncClient) -> dict[str, Any]:
+    """The bundle and the release in force ("": none, the configuration), as the first worker that answers tells them. Where
+    workers differ, `releases` has each one's by its name.
+    """
+    there = {each.name: _url(each.addresses) for each in processes if each.addresses is not None}
+    answers = await asyncio.gather(*(told_running(asking, url) for url in there.values()))
+    told = {name: answer for name, answer in zip(there, answers, strict=True) if "release" in answer}
+    if not told:
+        return {}
+    first = next(iter(told.values()))
+    releases = {name: str(answer["release"]) for name, answer in told.items()}
+    differing = {"releases": releases} if len(set(releases.values())) > 1 else {}
+    return {"bundle": first["bundle"], "release": first["release"], **differing}
 
 
 async def _trouble(process: CallsProcess, asking: httpx.AsyncClient) -> Trouble:

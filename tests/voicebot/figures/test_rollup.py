@@ -17,6 +17,7 @@ from voicebot.figures.rollup import RollUp
 from voicebot.outcomes.events import Event, What
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
+from voicebot.records.recount import recount, uncounted
 from voicebot.records.summary import CallRecord, CallSummary
 
 __all__ = ["database_url", "engine", "postgres"]
@@ -26,6 +27,34 @@ NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 DAY = date(2026, 11, 10)
 NOON = datetime(2026, 11, 10, 11, 0, tzinfo=UTC)
 BUNDLE = load_bundle()
+
+
+def test_calls_from_before_turns_were_counted_are_counted_in_batches_and_their_days_again(engine: Engine) -> None:
+    """Interrupted after any batch it goes on; what was counted as it was stored stays; the second time nothing is left."""
+    listen = {"t": 1.0, "what": "action", "type": "Listen"}
+    silence = {"t": 9.0, "what": "event", "type": "Silence"}
+    reject = {"t": 12.0, "what": "event", "type": "Heard", "final": True, "understanding": {"decision": "reject"}}
+    again = {"t": 12.1, "what": "note", "type": "Decided", "kind": "reask"}
+    lines = (listen, silence, again, listen, reject, again)
+    database = Database(engine.url.render_as_string(hide_password=False))
+    for number in range(7):
+        started = NOON + timedelta(days=number % 2)
+        database.write(CallRecord(summary(f"old-{number}", started=started), lines))
+    database.write(CallRecord(summary("new", started=NOON, turns=3, reasks=1), lines))
+    database.write(CallRecord(summary("mute", started=NOON - timedelta(days=1)), ()))
+    assert rollup(engine).refresh(NOW) == 3
+    counted = recount(engine, rollup(engine).forget, at_once=3)
+    assert [next(counted), next(counted)] == [(3, 2), (3, 3)], "and then it is interrupted; the mute call is the first"
+
+    assert uncounted(engine) == 3
+    assert list(recount(engine, rollup(engine).forget, at_once=3)) == [(3, 2)]
+    assert list(recount(engine, rollup(engine).forget)) == [(1, 0)]
+    calls = {each.call_id: each for each in database.calls(limit=20)}
+    old = calls["old-6"]
+    assert (old.turns, old.no_input, old.no_match, old.reasks, old.first_decision) == (2, 1, 1, 2, "reject")
+    assert (calls["new"].turns, calls["new"].reasks, calls["mute"].turns) == (3, 1, 0)
+    assert rollup(engine).refresh(NOW) == 2, "the days of what was counted"
+    database.close()
 
 
 def rollup(engine: Engine) -> RollUp:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,7 @@ from voicebot.releases.contents import MODELS
 from voicebot.releases.drafts import Drafts, Folders
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.publishing import Publishing
-from voicebot.releases.store import Check, Checked, Proposal, Releases
+from voicebot.releases.store import CHECKS_GONE, Check, Checked, Proposal, Releases
 from voicebot.review.lines import words_of
 from voicebot.review.queues import Queue
 from voicebot.review.sampling import draw
@@ -83,8 +84,9 @@ async def checked(
     else:
         proposed = releases.proposal(seq)
         assert proposed is not None
+        assert releases.take_for_checks(seq, "a-run")
         with tempfile.TemporaryDirectory() as name:
-            checks = Checks(releases, open_engine(settings.database_url), settings, proposed, Path(name))
+            checks = Checks(releases, open_engine(settings.database_url), settings, proposed, Path(name), "a-run")
             await asyncio.to_thread(checks.run)
     proposal = releases.proposal(seq)
     assert proposal is not None
@@ -170,10 +172,41 @@ async def test_a_process_that_dies_leaves_checks_that_failed_and_can_be_done_aga
 ) -> None:
     add_example(drafts.begin().pack / "pl", "balance", "ile mi jeszcze zostało na rachunku bieżącym")
     seq = drafts.propose("tola", "to try")
-    assert releases.take_for_checks(seq)
+    monkeypatch.setattr("voicebot.releases.checking.secrets", SimpleNamespace(token_hex=lambda _: "a-run"))
+    assert releases.take_for_checks(seq, "a-run")
     monkeypatch.setattr("voicebot.releases.checking.PROGRAM", ("sh", "-c", "cat > /dev/null; kill -9 $$"))
     await check_apart(settings, releases, seq)
+    assert checked_of(releases, seq) is Checked.FAILED
+    assert releases.take_for_checks(seq, "another")
+
+
+def checked_of(releases: Releases, seq: int) -> Checked:
     proposal = releases.proposal(seq)
     assert proposal is not None
-    assert proposal.checked is Checked.FAILED
-    assert releases.take_for_checks(seq)
+    return proposal.checked
+
+
+def test_checks_whose_machine_went_down_have_failed_and_what_comes_back_late_changes_nothing(
+    settings: Settings, releases: Releases, drafts: Drafts
+) -> None:
+    """Nobody is there who could tell: the run is silent for too long. One that stood still is not the proposal's any more."""
+    now = [datetime.now(UTC)]
+    later = Releases(open_engine(settings.database_url), clock=lambda: now[0])
+    add_example(drafts.begin().pack / "pl", "balance", "ile mi jeszcze zostało na rachunku bieżącym")
+    seq = drafts.propose("tola", "to try")
+    assert later.take_for_checks(seq, "a-run")
+    now[0] += CHECKS_GONE * 0.9
+    assert later.checks_live(seq, "a-run")
+    now[0] += CHECKS_GONE * 0.9
+    assert checked_of(later, seq) is Checked.RUNS
+    assert not later.take_for_checks(seq, "another"), "the first one is there"
+    now[0] += CHECKS_GONE * 0.2
+    assert checked_of(later, seq) is Checked.FAILED
+    assert later.take_for_checks(seq, "another")
+    assert not later.checks_live(seq, "a-run")
+    later.keep_check(seq, "a-run", Check("lint", False, {}, now[0]))
+    assert not later.checks_end(seq, "a-run", Checked.PASSED, "r" * 64)
+    assert (checked_of(later, seq), later.checks(seq)) == (Checked.RUNS, [])
+    assert later.checks_end(seq, "another", Checked.PASSED, "s" * 64)
+    now[0] += CHECKS_GONE * 9
+    assert checked_of(later, seq) is Checked.PASSED

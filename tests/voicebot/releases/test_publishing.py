@@ -65,10 +65,10 @@ def as_checked(releases: Releases, seq: int, folder: Path) -> None:
             (target / file.name).write_bytes(file.read_bytes())
     found, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
     final = releases.put(found, where, datetime.now(UTC))
-    assert releases.take_for_checks(seq)
+    assert releases.take_for_checks(seq, "a-run")
     for name, told in (("loads", {"warnings": []}), ("conversations", {"tests": 3, "failed": 1, "failures": []})):
-        releases.keep_check(seq, Check(name, True, told, datetime.now(UTC)))
-    releases.checks_end(seq, Checked.PASSED, final)
+        releases.keep_check(seq, "a-run", Check(name, True, told, datetime.now(UTC)))
+    assert releases.checks_end(seq, "a-run", Checked.PASSED, final)
 
 
 def model_names(pack: Pack, languages: tuple[str, ...]) -> set[str]:

@@ -22,6 +22,8 @@ from voicebot.config.settings import Settings
 from voicebot.endpoints.errors import EndpointError
 from voicebot.endpoints.sip.ports import check_free, free_port
 from voicebot.errors import StateError
+from voicebot.health.routes import health_app
+from voicebot.http.server import listen, serve
 from voicebot.reloading import ReloadError
 from voicebot.softphone import CallReport, CallScript, Keys, Pause, Step, UntilEnded, UntilSpeaking, run_script_process
 from voicebot.state.embedded import EmbeddedValkey
@@ -107,11 +109,33 @@ async def test_each_takes_calls_and_one_page_tells_of_both(tmp_path: Path) -> No
         )
         assert [report.put_through for report in reports] == [True, True]
         health = (await told(workers, "/health/ready")).json()
-        assert (health["status"], sorted(health["parts"])) == ("ready", ["calls", "calls-1", "calls-2"])
+        assert (health["status"], sorted(health["parts"])) == ("ready", ["calls", "calls-1", "calls-2", "release"])
         figures = (await told(workers, "/metrics")).text.splitlines()
         for name in ("calls-1", "calls-2"):
             assert f'voicebot_calls_total{{outcome="handed_over",process="{name}"}} 1.0' in figures
-        assert (await told(workers, "/health/running")).json()["bundle"] == workers.bundle_version
+        running = (await told(workers, "/health/running")).json()
+        assert (running["bundle"], running["release"]) == (workers.bundle_version, "")
+        assert "releases" not in running
+        second = workers.processes[1].addresses
+        assert second is not None
+        app = health_app([], _no_figures, lambda: {"bundle": "b2", "release": "r" * 64})
+        other = await serve(app, listen("127.0.0.1", 0, setting="test"))
+        workers.processes[1].addresses = second.model_copy(update={"health": ("127.0.0.1", other.port)})
+        try:
+            await until(workers, "release", ok=False)
+            why = (await told(workers, "/health/ready")).json()["parts"]["release"]["why"]
+            assert why == "they differ: calls-1 none, calls-2 rrrrrrrrrrrr"
+            async with asyncio.timeout(PATIENT_S):  # what is told may be half a second old
+                while "releases" not in (running := (await told(workers, "/health/running")).json()):
+                    await asyncio.sleep(0.1)
+            assert running["releases"] == {"calls-1": "", "calls-2": "r" * 64}
+        finally:
+            workers.processes[1].addresses = second
+            await other.close()
+
+
+async def _no_figures() -> str:
+    return ""
 
 
 async def test_a_worker_that_stands_still_is_killed_and_started_again_and_the_other_does_not_notice(tmp_path: Path) -> None:

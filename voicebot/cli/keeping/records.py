@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from voicebot.cli.errors import told_plainly
-from voicebot.cli.options import Config
+from voicebot.cli.options import Config, bundle_in_force, records_engine
 
 if TYPE_CHECKING:
     from voicebot.records.database import Database
@@ -100,6 +100,35 @@ def upgrade(config: Config = None) -> None:
             raise RecordsError(database.advice(error)) from error
         database.close()
     print(f"{database}: tables of version {after}" + (", as before" if before == after else f", before: {before or 'none'}"))
+
+
+@app.command("count-turns")
+def count_turns(config: Config = None) -> None:
+    """Count the turns of calls that were stored before turns were counted. Interrupted, it goes on where it was."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from voicebot.config.loading import load_settings
+    from voicebot.errors import RecordsError
+    from voicebot.figures.rollup import RollUp
+    from voicebot.records.recount import recount, uncounted
+
+    with told_plainly():
+        database, _ = _opened(config)
+        settings = load_settings(config)
+        engine = records_engine(settings)
+        bundle = bundle_in_force(settings, engine)
+        days = RollUp(engine, bundle.routes, bundle.calendar.zone)
+        found = 0
+        try:
+            with Progress(console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task("counting turns", total=uncounted(engine))
+                for looked_at, counted in recount(engine, days.forget):
+                    found += counted
+                    bar.advance(task, looked_at)
+        except SQLAlchemyError as error:
+            raise RecordsError(database.advice(error)) from error
+        database.close()
+    print(f"turns of {found} calls counted")
 
 
 def _opened(config: Path | None) -> tuple[Database, Spool]:
