@@ -18,7 +18,13 @@ from voicebot.errors import VoicebotError
 
 USER = "voicebot"
 CONFIG = Path("/etc/voicebot/voicebot.yml")
-UNITS = ("voicebot.service", "voicebot@.service", "voicebot-backup.service", "voicebot-backup.timer")
+UNITS = (
+    "voicebot.service",
+    "voicebot@.service",
+    "voicebot-backup.service",
+    "voicebot-backup.timer",
+    "voicebot-mail.service",
+)
 _UNIT_FOLDER = Path("/etc/systemd/system")
 _EXECUTABLE = "/opt/voicebot/bin/voicebot"
 _NEW = ".new"
@@ -201,6 +207,7 @@ def next_steps() -> Iterator[str]:
     """What is left for a person to do."""
     yield f"1. name your trunks in {CONFIG} (sip.peers), then: voicebot config check --config {CONFIG}"
     yield "2. systemctl enable --now voicebot.service voicebot-backup.timer"
+    yield "   and where a mailbox is read: systemctl enable --now voicebot-mail.service (docs/mail.md)"
     yield "3. systemctl status voicebot; journalctl -u voicebot -f"
 
 

@@ -137,6 +137,16 @@ def test_a_bot_of_many_has_the_unit_of_the_only_one() -> None:
     assert all("%i" in line for line in many if line not in one and not line.startswith("#"))
 
 
+def test_what_reads_mails_may_do_no_more_than_a_backup_but_use_the_network() -> None:
+    """It reads what strangers wrote."""
+    folder = ROOT / "voicebot/systemd"
+    backup, mail = (set((folder / f"voicebot-{name}.service").read_text().splitlines()) for name in ("backup", "mail"))
+    closed = {line for line in backup if line.partition("=")[0].startswith(("Protect", "Private", "Restrict", "NoNew", "System"))}
+    assert closed - mail == {"PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"}
+    assert {"CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes", "UMask=0077"} <= mail
+    assert not any(line.startswith("ReadWritePaths") for line in mail)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
 def test_systemd_finds_no_mistake_in_the_units(tmp_path: Path) -> None:
     """Misspelt settings are ignored by systemd with a word in its log only."""
