@@ -127,11 +127,13 @@ def test_a_transfer_that_is_none(dest: str) -> None:
 
 
 def test_a_phone_that_asks_by_a_leg_of_its_own() -> None:
-    """Two legs of the agent, and the second one still waits in the queue: it is the caller's from then on, by another channel."""
+    """Two legs of the agent, and the second one still waits in the queue. Asterisk puts a Local channel in its place, which no
+    event of the transfer names (bridge.c, attended_transfer_bridge): it is known by the call that it is linked to.
+    """
     first, second, local = "1795832605.48", "1795832609.51", "1795832612.90"
     (transfer,) = (each for each in recorded("attended") if b"Event: AttendedTransfer" in each)
     lines = [line for line in transfer.decode().splitlines() if not line.startswith("TransferTarget")]
-    text = "\r\n".join(lines).replace("DestType: Bridge", f"DestType: App\r\nDestApp: Queue\r\nLocalTwoUniqueid: {local}")
+    text = "\r\n".join(lines).replace("DestType: Bridge", "DestType: App\r\nDestApp: Queue")
     text = text.replace(f"SecondTransfererUniqueid: {first}", f"SecondTransfererUniqueid: {second}")
 
     blocks = [text.encode() + b"\r\n\r\n" if b"Event: AttendedTransfer" in each else each for each in recorded("attended")]
