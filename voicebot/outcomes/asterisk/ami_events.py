@@ -7,6 +7,8 @@ See the Asterisk documentation, "AMI Events"; the order and traps are those of 2
   agent of a queue did it. An attended one that failed, or became a conference, has another reason;
 - an agent who asks a colleague first does so on a leg of their own, which waits in the colleague's queue as callers do. It is
   the caller's from the transfer on;
+- a phone's own attended transfer ends the agent's second leg just before it is told: the colleague is known as the one whom that
+  leg's queue had called, and app_queue says nothing of them any more: then `Hangup` is the end;
 - `AgentComplete` names no channel when the caller is already gone: then `Hangup` is the end.
 """
 
@@ -43,6 +45,8 @@ class _Passing:
     """BLINDTRANSFER|extension or ATTENDEDTRANSFER|how|queue."""
     legs: tuple[str, ...] = ()
     """Unique ids of what the caller speaks by from then on."""
+    target: str = ""
+    """The unique id of whom the agent asked."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,9 @@ class _Leg:
     ref: str = ""
     queue: str = ""
     member: str = ""
+    """Of the queue, who answered last."""
+    agent: str = ""
+    """The unique id of their channel."""
     stage: _Stage = _Stage.NEW
     at: float = 0.0
     """Since when it waits, or speaks."""
@@ -88,6 +95,7 @@ class Journal:
                 leg.stage, leg.queue, leg.at = _Stage.WAITING, queue, at
             case "CONNECT":
                 self._speaks(unique_id, leg, member, at)
+                leg.queue, leg.agent = queue, data[1] if len(data) > 1 else ""
             case "ABANDON" | "COMPLETEAGENT" | "COMPLETECALLER" | "BLINDTRANSFER" | "ATTENDEDTRANSFER":
                 self._done(unique_id, leg)
 
@@ -129,7 +137,8 @@ class Journal:
             return []
         lines = [] if leg.stage is _Stage.WAITING else self._joined(told, at - hold)  # nobody heard it: the connection was away
         self._speaks(unique_id, leg, _field(told.get("interface", "")), at)
-        return [*lines, _line(at, unique_id, leg.queue, leg.member, f"CONNECT|{hold:g}")]
+        leg.agent = _field(told.get("destuniqueid", ""))
+        return [*lines, _line(at, unique_id, leg.queue, leg.member, f"CONNECT|{hold:g}|{leg.agent}")]
 
     def _completed(self, told: Mapping[str, str], at: float) -> list[str]:
         hold, talk = _seconds(told, "holdtime"), _seconds(told, "talktime")
@@ -147,7 +156,7 @@ class Journal:
         if passing is None:  # nobody heard the transfer
             return lines
         lines.append(_line(passing.at, unique_id, queue, member, f"{passing.event}|{hold:g}|{talk:g}|1"))
-        return lines + self._goes_on(ref, passing)
+        return lines + self._goes_on(unique_id, ref, passing)
 
     def _abandoned(self, told: Mapping[str, str], at: float) -> list[str]:
         hold = _seconds(told, "holdtime")
@@ -173,23 +182,29 @@ class Journal:
         dialled = [told.get("secondtransfererexten", "")] if second != first else []
         wheres = [*asked, *dialled, told.get("transfertargetexten", "")]
         where = next((each for each in wheres if each in self._queues), "")
-        self._passing(told, _Passing(at, f"ATTENDEDTRANSFER|BRIDGE|{where}", legs))
+        self._passing(told, _Passing(at, f"ATTENDEDTRANSFER|BRIDGE|{where}", legs, told.get("transfertargetuniqueid", "")))
 
     def _passing(self, told: Mapping[str, str], passing: _Passing) -> None:
         if unique_id := _field(told.get("transfereeuniqueid", "")):
             self._leg(unique_id).passing = passing
 
-    def _goes_on(self, ref: str, passing: _Passing) -> list[str]:
+    def _goes_on(self, caller: str, ref: str, passing: _Passing) -> list[str]:
         """The legs by which the caller speaks now are known by our reference."""
-        lines = []
+        lines, after = [], passing.at + _AFTER_S
         for unique_id in passing.legs if ref else ():
             leg = self._leg(unique_id)
+            if leg.stage is _Stage.DONE and leg.agent and leg.agent == passing.target:
+                mine = self._leg(caller)
+                mine.queue = leg.queue
+                self._speaks(caller, mine, leg.member, after)
+                lines.append(_line(after, caller, leg.queue, leg.member, f"CONNECT|0|{leg.agent}"))
+                continue
             leg.ref = ref
             self._refs.learn(unique_id, ref)
             lines.append(_line(passing.at, unique_id, "NONE", "NONE", f"VOICEBOT|{ref}"))
             if leg.stage is _Stage.SPEAKING:
                 self._speaking[ref] = unique_id
-                lines.append(_line(passing.at + _AFTER_S, unique_id, leg.queue, leg.member, "CONNECT|0"))
+                lines.append(_line(after, unique_id, leg.queue, leg.member, f"CONNECT|0|{leg.agent}"))
         return lines
 
     def _hung_up(self, told: Mapping[str, str], at: float) -> list[str]:
@@ -232,7 +247,7 @@ class Journal:
             self._speaking[leg.ref] = unique_id
 
     def _done(self, unique_id: str, leg: _Leg) -> None:
-        leg.stage, leg.member = _Stage.DONE, ""
+        leg.stage = _Stage.DONE
         if self._speaking.get(leg.ref) == unique_id:
             del self._speaking[leg.ref]
 
