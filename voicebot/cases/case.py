@@ -9,6 +9,8 @@ from enum import StrEnum
 from dialogs.data.hours import Calendar
 
 _STEP = timedelta(minutes=5)
+_MINUTE = timedelta(minutes=1)
+_MOMENT = timedelta(microseconds=1)
 _SOON = 0.25
 """A case is due soon when less of its time than this is left."""
 
@@ -83,13 +85,15 @@ class Entry:
 
 
 def due(calendar: Calendar, hours: str, since: datetime, open_hours: float) -> datetime:
-    """The moment when the hours of this name have been open for so long since then, to within five minutes; plain time where they
+    """The moment when the hours of this name have been open for so long since then; plain time where they
     do not open within the coming year.
     """
     left, at = timedelta(hours=open_hours), since
     while left > timedelta():
         if calendar.is_open(hours, at):
             step = min(_STEP, left)
+            if not calendar.is_open(hours, at + step - _MOMENT):  # they close meanwhile, on a whole minute
+                step = min(left, _MINUTE - timedelta(seconds=at.second, microseconds=at.microsecond))
             at, left = at + step, left - step
             continue
         opening = calendar.next_opening(hours, at)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -35,6 +35,7 @@ OFFICE_QUEUE = next(name for name, queue in BUNDLE.queues.items() if queue.hours
 
 
 @given(st.integers(0, 60 * 24 * 14), st.floats(0.1, 30))
+@example(196, 6.75)  # a minute before closing
 def test_a_case_is_due_when_its_queue_has_been_open_for_so_long(minutes: int, hours: float) -> None:
     since = FRIDAY + timedelta(minutes=minutes)
     until = due(CALENDAR, OFFICE, since, hours)
