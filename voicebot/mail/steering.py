@@ -56,6 +56,8 @@ class Mail:
     """ISO 639-1; None: it is told from the words."""
     segment: Segment = Segment.MASS
     """The sender's, if the bank's system knows it for sure."""
+    automatic: bool = False
+    """A program wrote it: it gets no acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class MailSteering:
             missing=missing(rules.needs.get(intent or "", ()), written, entities),
             subject=masked_subject,
             text=masked_text,
-            acknowledgement=self._acknowledgement(bundle, language, emergency=emergency or matter.plausible is not None),
+            acknowledgement=""
+            if mail.automatic
+            else self._acknowledgement(bundle, language, emergency=emergency or matter.plausible is not None),
             why=_why(matter),
             phone=next(phone_numbers(written), None),
         )

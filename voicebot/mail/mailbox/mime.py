@@ -46,11 +46,13 @@ class ReadMail:
     html: str | None
     sender: str | None
     attachments: tuple[str, ...]
+    automatic: bool = False
+    """A program wrote it: an automatic answer, a list, a report that a mail was not delivered."""
 
     def as_json(self) -> dict[str, object]:
         """The body of POST /api/messages."""
         told: dict[str, object] = {"id": self.id, "subject": self.subject, "attachments": list(self.attachments)}
-        wanted = {"text": self.text, "html": self.html, "sender": self.sender}
+        wanted = {"text": self.text, "html": self.html, "sender": self.sender, "automatic": self.automatic or None}
         return told | {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -83,6 +85,7 @@ def _read(mail_id: str, mail: Message) -> ReadMail:
         html[:MOST_HTML] if use_html else None,
         _sender(mail),
         tuple(names[:MOST_ATTACHMENTS]),
+        _is_automatic(mail),
     )
 
 
@@ -138,6 +141,19 @@ def _header(mail: Message, name: str) -> str:
     except Exception:  # an unknown character set, base64 that is none
         parts = [raw]
     return " ".join(_clean("".join(parts)).split())
+
+
+def _is_automatic(mail: Message) -> bool:
+    """By what programs say of themselves (RFC 3834, RFC 2919, RFC 3464)."""
+    said = _header(mail, "auto-submitted").lower().partition(";")[0].strip()
+    written = (
+        _header(mail, "precedence").lower() in ("bulk", "junk", "list", "auto_reply"),
+        bool(_header(mail, "list-id") or _header(mail, "list-unsubscribe")),
+        _header(mail, "return-path") == "<>",
+        mail.get_content_type() == "multipart/report",
+        (_sender(mail) or "").lower().startswith(("mailer-daemon@", "postmaster@")),
+    )
+    return said not in ("", "no") or any(written)
 
 
 def _sender(mail: Message) -> str | None:

@@ -97,3 +97,19 @@ def test_a_header_without_end_is_read_as_far_as_anybody_would(head: bytes) -> No
 def test_a_letter_that_was_cut_through_does_not_change_the_others() -> None:
     octets = b"Content-Type: text/plain; charset=utf-8\n\n" + ("zgubiłam kartę" * 1000).encode()
     assert (read_mail(octets[:-1]).text or "").endswith("zgubiłam kart")
+
+
+@pytest.mark.parametrize(
+    ("head", "automatic"),
+    [
+        (b"Auto-Submitted: auto-replied", True),
+        (b"Auto-Submitted: no", False),
+        (b"Precedence: bulk", True),
+        (b"List-Id: <news.example.org>", True),
+        (b"From: MAILER-DAEMON@example.org (Mail Delivery System)", True),
+        (b"Content-Type: multipart/report; boundary=b", True),
+        (b"From: Anna <anna@example.org>", False),
+    ],
+)
+def test_what_a_program_wrote_is_told(head: bytes, automatic: bool) -> None:
+    assert read_mail(head + b"\n\ntext").as_json().get("automatic", False) is automatic
