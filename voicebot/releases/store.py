@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +25,7 @@ from voicebot.accounts.roles import Role
 from voicebot.files import private_folder
 from voicebot.records import schema
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
-from voicebot.releases.contents import Contents, File, contents_of, difference
+from voicebot.releases.contents import Contents, File, contents_of, difference, is_whole
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.models import ApprovalRow, BlobRow, CheckRow, PointerRow, ProcessRow, ProposalRow, ReleaseRow
 from voicebot.releases.pointer import Arm, Pointer, Stage, before
@@ -31,6 +33,8 @@ from voicebot.releases.pointer import Arm, Pointer, Stage, before
 PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
 _WHOLE_HISTORY = 100_000
+_TRIES = 5
+"""Where several processes want the same at once."""
 
 
 class State(StrEnum):
@@ -111,6 +115,12 @@ class Releases:
     def put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
         """Keep a release; its id. `where` tells the file of each content that may be new. Raises ReleaseError, OSError."""
         schema.ready(self._engine)
+        for _ in range(_TRIES - 1):
+            with suppress(IntegrityError):  # another process keeps some of the same meanwhile
+                return self._put(contents, where, at)
+        return self._put(contents, where, at)
+
+    def _put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
         with Session(self._engine) as session, session.begin():
             if session.get(ReleaseRow, contents.id) is not None:
                 return contents.id
@@ -141,15 +151,20 @@ class Releases:
             return row.data if row is not None else None
 
     def unpack(self, release: str, parent: Path) -> Path:
-        """The folder `parent`/<release> with the files of the release, written beside and renamed when all are verified. Several
-        processes may do it at once. Raises ReleaseError for what is not known or damaged; OSError.
+        """The folder `parent`/<release> with the files of the release, written beside and renamed when all are verified; one that
+        is there already is verified, and written anew when it is damaged. Several processes may do it at once.
+
+        Raises ReleaseError for what is not known or damaged; OSError.
         """
         folder = parent / release
-        if folder.is_dir():
-            return folder
         contents = self.contents(release)
         if contents is None:
             raise ReleaseError(f"release {release[:12]} is not in the database")
+        if folder.is_dir():
+            if is_whole(folder, contents):
+                return folder
+            with suppress(FileNotFoundError):  # another process was quicker
+                folder.rename(parent / f".{release[:12]}-damaged-{secrets.token_hex(4)}")
         private_folder(parent)
         fresh = Path(tempfile.mkdtemp(prefix=f".{release[:12]}-", dir=parent))
         try:
@@ -297,14 +312,23 @@ class Releases:
 
     # ------------------------------------------------------------------ the pointer
 
-    def order(self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime) -> Pointer:
-        """Point at these releases."""
-        with Session(self._engine) as session, session.begin():
-            written = [[arm.release, arm.share] for arm in arms]
-            row = PointerRow(stage=stage.value, arms=written, who=who, why=why, at=at)
-            session.add(row)
-            session.flush()
-            return _pointer(row)
+    def order(
+        self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime, after: Pointer | None = None
+    ) -> Pointer:
+        """Point at these releases. With `after` only while that is the newest order. Raises ReleaseError."""
+        for _ in range(_TRIES):
+            newest = after or self.newest()
+            seq = newest.seq + 1 if newest is not None else 1
+            row = PointerRow(seq=seq, stage=stage.value, arms=[[arm.release, arm.share] for arm in arms], who=who, why=why, at=at)
+            try:
+                with Session(self._engine) as session, session.begin():
+                    session.add(row)
+                    session.flush()
+                    return _pointer(row)
+            except IntegrityError:  # of several who order at once, one has this number
+                if after is not None:
+                    break
+        raise ReleaseError("somebody else published or rolled back at this moment; look at the page again")
 
     def history(self, limit: int = 50) -> list[Pointer]:
         """What was ordered, newest first."""
