@@ -194,7 +194,7 @@ class Drafts:
             lock = self.folder.with_name(f"{self.folder.name}.lock")
             private_folder(lock.parent)
             lock.touch(mode=0o600)
-            with locked(lock, wait=True):
+            with locked(lock, wait=True), _told_plainly():
                 self._within += 1
                 try:
                     yield
@@ -211,6 +211,18 @@ class Drafts:
         contents, where = folders.contents()
         self._releases.put(contents, where, self._clock())
         return contents
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Whoever tunes is told what to do, and nothing of where files lie."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or "not all files could be copied"
+        raise ReleaseError(
+            f"the draft cannot be written ({why}): tell who runs the console that console.drafts must be writable and have room"
+        ) from error
 
 
 def _copied(source: Path, target: Path) -> None:

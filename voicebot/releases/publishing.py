@@ -111,7 +111,8 @@ class Publishing:
             load_bundle(folder / BUNDLE)
             contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
             final = self._releases.put(contents, where, self._clock())
-        self._releases.checks_end(seq, Checked.PASSED, final)
+        if not self._releases.becomes(seq, final):
+            raise ReleaseError("its checks were begun again meanwhile")
         return final
 
     def _drop_draft_of(self, proposal: Proposal) -> None:

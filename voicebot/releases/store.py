@@ -296,6 +296,16 @@ class Releases:
         with self._engine.begin() as connection:
             connection.execute(update(ProposalRow).where(ProposalRow.seq == seq).values(checked=checked.value, final=final))
 
+    def becomes(self, seq: int, final: str) -> bool:
+        """The release that a proposal becomes; False when its checks have not passed any more."""
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(ProposalRow)
+                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN, ProposalRow.checked == Checked.PASSED)
+                .values(final=final)
+            )
+            return done.rowcount == 1
+
     def keep_check(self, seq: int, check: Check) -> None:
         """What a check found, in place of what it had found before."""
         with self._engine.begin() as connection:
