@@ -79,7 +79,7 @@ class MailboxAdapter:
             except imaplib.IMAP4.error as error:
                 if uid not in self._complained:
                     self._complained.add(uid)
-                    log.error("the server does not give or mark a mail", code="mail.left", uid=uid, why=str(error))
+                    log.error("the server does not give or mark a mail", code="mail.left", why=f"UID {uid}: {error}")
         return handed
 
     async def _hand_on(self, mailbox: Mailbox, uid: str) -> bool:
