@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -124,17 +125,18 @@ def _quoted(text: str) -> DoubleQuotedScalarString:
 
 
 def _kept(root: Path, name: str, document: Any) -> Path:
-    """Write the file when it can still be read as texts."""
+    """Write the file when it can still be read as texts. What a full disk leaves of it is hidden, and so no part of a release."""
     out = io.StringIO()
     _yaml().dump(document, out)
     path = root / name
-    before = path.read_bytes()
-    temporary = path.with_suffix(".new")
-    temporary.write_text(out.getvalue(), encoding="utf-8")
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}")
     try:
-        parse(read(root, name), PromptFile)
-    except BundleError:
-        path.write_bytes(before)
-        raise
+        temporary.write_text(out.getvalue(), encoding="utf-8")
+        try:
+            parse(read(root, f"{Path(name).parent}/{temporary.name}"), PromptFile)
+        except BundleError as error:
+            raise BundleError([replace(each, file=name) for each in error.problems]) from None
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path

@@ -21,6 +21,8 @@ from dialogs.events import Prompt
 
 PLACE = re.compile(r"\{(\w+):(\w+)\}")
 NESTED = "prompt"
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Control characters, and those that reorder what is read (Unicode, UAX 9): who approves a text must see what it says."""
 SPOKEN_KINDS = frozenset(
     {
         "number",
@@ -87,6 +89,8 @@ class TextVersion(Approval):
     @field_validator("text", "chat")
     @classmethod
     def _places_are_known(cls, text: str | None) -> str | None:
+        if unseen := UNSEEN.search(text or ""):
+            raise ValueError(f"a character that nobody sees, U+{ord(unseen[0]):04X}; take it out")
         for _, kind in PLACE.findall(text or ""):
             if kind != NESTED and kind not in SPOKEN_KINDS:
                 raise ValueError(f"unknown kind of value '{kind}'; known are {', '.join(sorted(SPOKEN_KINDS))}, {NESTED}")

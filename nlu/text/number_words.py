@@ -18,6 +18,9 @@ _DIGIT_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)", re.IGNORECASE)
 _SHORTEST_DICTATION = 3
 """So many single digits in a row are one dictated number; fewer are said separately ("dwa trzy dni")."""
 
+_MOST_MULTIPLIED = 1e200
+"""A multiplier after such a number is a number of its own: the product would have no room in a float."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenNumber:
@@ -89,7 +92,7 @@ def _numeral(words: Sequence[str], found: Sequence[NumberWord | None], start: in
     """A number in digits, with a multiplier after it: "5 tysięcy"."""
     value = float(words[start].replace(",", "."))
     digits, end, multiplied = words[start], start + 1, False
-    while end < len(words) and (word := found[end]) is not None and word.slot is Slot.TIMES:
+    while end < len(words) and (word := found[end]) is not None and word.slot is Slot.TIMES and value < _MOST_MULTIPLIED:
         value, end, multiplied = value * word.value, end + 1, True
         digits = str(round(value))
     return SpokenNumber(start, end, value, digits, multiplied=multiplied)

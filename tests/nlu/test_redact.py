@@ -1,14 +1,18 @@
 """Nothing personal passes the redaction, however it is written or said; plain speech passes unchanged."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.secret_phrases import HARMLESS, KINDS
 from bench.secret_ways import WAYS
 from bench.secrets import left_over, secrets, tell
+from nlu.text.redaction import dictation, runs
+from nlu.text.redaction.dictation import Item, Token
+from nlu.text.redaction.reading import Reading
 from nlu.text.redaction.redact import redact
 from nlu.text.redaction.turns import TurnRedaction
 
@@ -160,6 +164,58 @@ def test_numbers_that_are_no_secret_stay_readable(lang: str, what: str) -> None:
     chance = random.Random(7)
     said = [HARMLESS[lang][what](chance) for _ in range(200)]
     assert [(text, masked) for text in said if (masked := TurnRedaction().redact(text)) != text][1:] == []
+
+
+# ---------------------------------------------------------------- long texts
+
+_FILLINGS = ("pin i kod, ", "karta 12 zł, ", "dwa kotki; ", "urodzony w maju, ", "numer ", "albo. ", "hasło ")
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from(_FILLINGS), max_size=300).map("".join),
+    st.sampled_from(("PESEL 44051401359", "karta 4111 1111 1111 1111", "mój pin to 4821", "siedem trzy dwa jeden pięć osiem")),
+    st.lists(st.sampled_from(_FILLINGS), max_size=300).map("".join),
+)
+def test_a_secret_in_a_long_text_is_masked_wherever_it_stands(before: str, secret: str, after: str) -> None:
+    masked = redact(f"{before}Ala ma kota. {secret}. Ala ma kota. {after}")
+    assert not any(each in masked for each in ("44051401359", "4111", "1111", "4821", "siedem trzy"))
+
+
+@pytest.mark.parametrize(
+    "piece", ["pin 1234 ", "12 345 67 ", "numer karty 12 i 34 ", "1.5 ", "urodzony 12 maja 1980 ", "końcówka 12 "]
+)
+def test_twice_the_text_takes_twice_the_work(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted is each look at what lies between a name and a number, and each joining of numbers."""
+    looks = 0
+    between, joins = Reading.words_between, dictation.gap_joins
+
+    def counted(read: Reading, first: int, last: int) -> int:
+        nonlocal looks
+        looks += 1
+        return between(read, first, last)
+
+    def joined(text: str, before: Item, after: Item, tokens: Sequence[Token], others: int) -> bool:
+        nonlocal looks
+        looks += after.first - before.last + 1
+        return joins(text, before, after, tokens, others)
+
+    monkeypatch.setattr(Reading, "words_between", counted)
+    monkeypatch.setattr(runs, "gap_joins", joined)
+    works = []
+    for times in (200, 400):
+        looks = 0
+        redact(piece * times)
+        works.append(looks)
+    assert works[1] < 2.1 * works[0] + 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5 " + "tysięcy " * 150, "5 " + "million " * 60, "milion " * 300, "pin " + "9" * 6000, "hasło " + "a." * 5000 + "&a" * 5000],
+)
+def test_what_no_number_has_room_for_ends_nothing(text: str) -> None:
+    assert isinstance(redact(text), str)
 
 
 # ---------------------------------------------------------------- over several turns

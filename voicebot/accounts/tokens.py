@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from voicebot.accounts.models import TokenRow
 from voicebot.accounts.users import AccountError
+from voicebot.errors import RecordsError
 from voicebot.records import schema
 
 PREFIX = "vbt_"
@@ -163,7 +164,7 @@ class TokenCheck:
             if used:
                 await asyncio.to_thread(self._tokens.used, used)
             self._known = await asyncio.to_thread(self._tokens.by_hash)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, RecordsError) as error:
             self._used = used | self._used
             log.warning("the tokens of the API cannot be read", code="tokens.away", why=type(error).__name__)
 

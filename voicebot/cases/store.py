@@ -147,7 +147,7 @@ class Cases:
             if status is not None:
                 row.status, row.owner = status.value, owner
                 row.closed_at = at if status is Status.DONE else None
-            session.add(_entry(ref, at, who, what, redact_text(note[:LONGEST_NOTE])))
+            session.add(_entry(ref, at, who, what, redact_text(note)[:LONGEST_NOTE]))
             session.flush()
             return case_of(row)
 

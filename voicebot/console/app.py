@@ -21,7 +21,7 @@ from voicebot.console.routing import PageRoute
 from voicebot.health.report import Part
 from voicebot.health.routes import health_routes
 from voicebot.http.connections import Refused
-from voicebot.http.guards import BodyLimit, ClientShare
+from voicebot.http.guards import BodyLimit, ClientShare, NoNul
 from voicebot.http.security_headers import SecurityHeaders
 
 
@@ -41,6 +41,7 @@ def build_console(
     limits = settings.limits
     middleware = [
         Middleware(SecurityHeaders),
+        Middleware(NoNul),
         Middleware(ClientShare, most=limits.max_per_address, refused=refused),
         Middleware(BodyLimit, octets=limits.max_body_octets, refused=refused),
     ]

@@ -87,7 +87,7 @@ class Guard:
 
 async def read_form(request: Request) -> Form:
     """What a form sent (application/x-www-form-urlencoded); empty when it cannot be read."""
-    body = (await request.body()).decode("utf-8", "replace")
+    body = (await request.body()).decode("utf-8", "replace").replace("%00", "").replace("\0", "")  # no database keeps it
     try:
         fields = parse_qs(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:

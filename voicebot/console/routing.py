@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from starlette.datastructures import QueryParams
@@ -101,6 +102,15 @@ class View:
 def whole_number(written: str) -> int:
     """A whole number out of a form or an address; -1, which nothing has, for anything else."""
     return int(written) if written.isdecimal() and len(written) < 10 else -1
+
+
+def day(written: str) -> date | None:
+    """A day out of an address; None for what is none, or too far away to be reckoned with."""
+    try:
+        found = date.fromisoformat(written)
+    except ValueError:
+        return None
+    return found if 1900 <= found.year < 2200 else None
 
 
 Handler = Callable[[View], Awaitable[Response]]

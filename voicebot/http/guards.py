@@ -151,6 +151,20 @@ class BodyLimit:
             await self._app(scope, counted, send)
 
 
+class NoNul:
+    """ASGI middleware: an address with a NUL in it names nothing; PostgreSQL would refuse to look for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what can be looked for."""
+        if scope["type"] in ("http", "websocket") and ("\0" in scope["path"] or b"%00" in scope.get("query_string", b"")):
+            await _refuse(scope, receive, send, 404, "there is no address with a NUL in it")
+            return
+        await self._app(scope, receive, send)
+
+
 class OneRequest:
     """ASGI middleware: every answer ends its connection, so that whoever limits connections limits requests."""
 

@@ -21,7 +21,8 @@ _HIDDEN = re.compile(
     r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|font-size\s{0,9}:\s{0,9}0(?![.\d])", re.IGNORECASE
 )
 _NOT_SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|<[!?][^<>]*>?", re.DOTALL)
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?P<attributes>[^<>]*)>")
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*+)(?P<attributes>[^<>]*+)>")
+_LONG_REFERENCE = re.compile(r"&#(?:\d{8,}|[xX][0-9A-Fa-f]{7,});?")
 _SPACES = re.compile(r"\s+")
 
 
@@ -70,7 +71,7 @@ class _Reader:
     def words(self, written: str) -> None:
         """As they are seen: white space is one space."""
         kinds = {kind for _, kind in self._open}
-        shown = _SPACES.sub(" ", unescape(written))
+        shown = _SPACES.sub(" ", unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", written)))
         if not shown or "silent" in kinds:
             return
         line = self._lines[-1]

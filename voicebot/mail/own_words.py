@@ -16,6 +16,8 @@ from voicebot.mail.wording import WORDINGS, Wording
 
 MOST_CHARS = 10_000
 """Of a longer text the rest is not read: nobody's wish stands so far below."""
+_LONGEST_NUMBER = 100
+_CUT_THROUGH = re.compile(r"[\d\W]*\S*\Z")
 _SIGNATURE = re.compile(r"--\s?")  # RFC 3676, 4.3
 _QUOTED = re.compile(r"\s*>")  # RFC 3676, 4.5
 _LINE_ENDS = re.compile(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -70,8 +72,16 @@ def own_words(text: str, language: str) -> OwnWords:
 
 def clean(text: str) -> str:
     """One kind of line end, composed letters, no control characters, at most `MOST_CHARS`."""
-    text = unicodedata.normalize("NFC", _LINE_ENDS.sub("\n", text[:MOST_CHARS]))
+    text = unicodedata.normalize("NFC", _LINE_ENDS.sub("\n", beginning(text, MOST_CHARS)))
     return "".join(char for char in text.replace("\t", " ").replace("\u00a0", " ") if char == "\n" or char.isprintable())
+
+
+def beginning(text: str, most: int) -> str:
+    """The first characters; what is cut through is left out, for nobody would know half of a number as a secret."""
+    if len(text) <= most:
+        return text
+    sure = most - _LONGEST_NUMBER
+    return text[:sure] + _CUT_THROUGH.sub("", text[sure:most])
 
 
 def _wish(lines: list[str], found: _Patterns) -> str:

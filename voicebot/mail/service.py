@@ -130,7 +130,8 @@ class MailService:
             others=message.others[1:],
             answer_to=number,
         )
-        record = make_record(
+        record = await asyncio.to_thread(  # a long text takes a while to be redacted
+            make_record,
             action,
             caller=Caller(number=number, segment=Segment(message.segment)),
             call_id=message.call_id,

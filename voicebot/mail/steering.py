@@ -23,11 +23,13 @@ from nlu.types import Entity, Hypothesis, Understanding
 from voicebot.mail.matter import SENTENCE, SUBJECT, WHOLE, WISH, MailMatter, Reading, asks, decide
 from voicebot.mail.missing import missing, phone_numbers
 from voicebot.mail.own_words import OwnWords, clean, own_words
-from voicebot.mail.redacting import redact_long
 from voicebot.mail.sentences import sentences
+from voicebot.redaction import redact_text
 from voicebot.understanding.service import UnderstandingService
 
 MOST_SENTENCES = 40
+_BETWEEN = "\n\f\n"
+"""Between subject and text while both are redacted: no text has it (`clean`)."""
 """Of a longer mail the rest is not read. A sentence takes some milliseconds."""
 _WHOLE_WORDS = 200
 _FROM_SUBJECT = ("re", "odp", "fwd", "fw", "pd", "aw")
@@ -54,6 +56,8 @@ class Mail:
     """ISO 639-1; None: it is told from the words."""
     segment: Segment = Segment.MASS
     """The sender's, if the bank's system knows it for sure."""
+    automatic: bool = False
+    """A program wrote it: it gets no acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class MailSteering:
         situations = {entity.value for entity in entities if entity.kind == SITUATION}
         early = matter.plausible is not None or intent in rules.soon.matters or not situations.isdisjoint(rules.soon.situations)
         urgency = Urgency.EMERGENCY if emergency else Urgency.SOON if early else Urgency.ORDINARY
+        masked_subject, masked_text = redacted(subject, "\n\n".join(filter(None, (own.text, own.passed_on))))
         return Steered(
             language=language,
             intent=intent,
@@ -153,9 +158,11 @@ class MailSteering:
             priority=HIGHEST_PRIORITY if emergency or matter.plausible is not None else ordinary,
             urgency=urgency,
             missing=missing(rules.needs.get(intent or "", ()), written, entities),
-            subject=redact_long(subject),
-            text=redact_long("\n\n".join(filter(None, (own.text, own.passed_on)))),
-            acknowledgement=self._acknowledgement(bundle, language, emergency=emergency or matter.plausible is not None),
+            subject=masked_subject,
+            text=masked_text,
+            acknowledgement=""
+            if mail.automatic
+            else self._acknowledgement(bundle, language, emergency=emergency or matter.plausible is not None),
             why=_why(matter),
             phone=next(phone_numbers(written), None),
         )
@@ -169,6 +176,14 @@ class MailSteering:
             return bundle.text(Prompt(name), language, self._clock(), "chat").text
         except PromptMissing:
             return ""
+
+
+def redacted(subject: str, text: str) -> tuple[str, str]:
+    """Both without secrets. They are read as one, for the subject may name what the text begins with. Where a number is in both,
+    all is in the text.
+    """
+    first, between, rest = redact_text(f"{subject}{_BETWEEN}{text}").partition(_BETWEEN)
+    return (first, rest) if between else ("", first)
 
 
 def subject_of(subject: str) -> str:

@@ -60,14 +60,25 @@ def read_contents(folders: Mapping[str, Path]) -> tuple[Contents, dict[str, Path
     found, where, octets = [], {}, 0
     for name, folder in folders.items():
         for path in _files(folder):
-            data = path.read_bytes()
-            octets += len(data)
-            if octets > MOST_OCTETS:
+            octets += path.stat().st_size
+            if octets <= MOST_OCTETS:
+                data = path.read_bytes()
+            else:
                 raise ReleaseError(f"{folder}: a release holds {MOST_OCTETS >> 20} MB at most; take out what no call needs")
             file = File(f"{name}/{path.relative_to(folder).as_posix()}", len(data), hashlib.sha256(data).hexdigest())
             found.append(file)
             where[file.sha256] = path
     return contents_of(found), where
+
+
+def is_whole(folder: Path, contents: Contents) -> bool:
+    """Whether all files of a release lie in this folder as they should, and no others beside those that a call reads."""
+    try:
+        found, _ = read_contents({each.name: each for each in folder.iterdir() if each.is_dir()})
+    except (ReleaseError, OSError):
+        return False
+    wanted = set(contents.files)
+    return wanted <= set(found.files) and wanted >= set(found.without(MODELS).files)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -111,11 +111,21 @@ async def starting_release(settings: Settings, releases: Releases) -> str:
             await asyncio.to_thread(load_bundle, under_release(settings, release).bundle)
         return release
     except (SQLAlchemyError, RecordsError, ReleaseError, BundleError, OSError) as error:
-        release = last_release(settings)
+        release = await asyncio.to_thread(_last_usable, settings)
         log.error(
             "the release in force cannot be had: the last one here is used", code=code_of(error), why=str(error), release=release
         )
         return release
+
+
+def _last_usable(settings: Settings) -> str:
+    """The last one that is here, if it can be read still: a disk that was full may have left half of it."""
+    release = last_release(settings)
+    try:
+        load_bundle(under_release(settings, release).bundle)
+    except (BundleError, OSError):
+        return CONFIGURED
+    return release
 
 
 class ReleaseFollower:
@@ -144,6 +154,9 @@ class ReleaseFollower:
         self._before: tuple[Arm, ...] = ()
         self._seq = 0
         self._wanted: Pointer | None = None
+        """The last order that switches."""
+        self._to_prepare: Pointer | None = None
+        """The last order to load something; it does not hide the one before that switched."""
         self._loading: asyncio.Task[None] | None = None
         self._try_again_at = 0.0
         self._database_at = 0.0
@@ -196,15 +209,24 @@ class ReleaseFollower:
 
     async def look(self) -> None:
         """Ask both stores, and do what is to be done."""
-        for found in (await self._announced(), await self._ordered()):
-            if found is not None and found.seq > (self._wanted.seq if self._wanted is not None else 0):
-                self._wanted = found
-                self._try_again_at = 0.0
-                self.trouble = ""
+        for found in (await self._announced(), *await self._ordered()):
+            if found is not None:
+                self._hear(found)
         self._follow()
         await self._tell()
 
     # ------------------------------------------------------------------ where the pointer points
+
+    def _hear(self, found: Pointer) -> None:
+        known = self._to_prepare if found.stage is Stage.PREPARE else self._wanted
+        if known is not None and found.seq <= known.seq:
+            return
+        if found.stage is Stage.PREPARE:
+            self._to_prepare = found
+        else:
+            self._wanted = found
+        self._try_again_at = 0.0
+        self.trouble = ""
 
     async def _announced(self) -> Pointer | None:
         async def read(redis: Redis) -> str | None:
@@ -219,42 +241,55 @@ class ReleaseFollower:
             log.error("the announced release cannot be read and does not count", code=ReleaseError.code, why=str(error))
             return None
 
-    async def _ordered(self) -> Pointer | None:
+    async def _ordered(self) -> tuple[Pointer | None, ...]:
+        """The last order that switched, and the last one of all."""
         if time.monotonic() < self._database_at:
-            return None
+            return ()
         self._database_at = time.monotonic() + _DATABASE_EVERY_S
         with suppress(SQLAlchemyError, RecordsError):  # both away: go on
-            return await asyncio.to_thread(self._releases.newest)
-        return None
+            return await asyncio.to_thread(self._releases.live), await asyncio.to_thread(self._releases.newest)
+        return ()
 
     # ------------------------------------------------------------------ following it
 
     def _follow(self) -> None:
-        wanted = self._wanted
-        if wanted is None or wanted.seq == self._seq:
-            return
-        if all(release in self._loaded for release in wanted.releases):
-            if wanted.stage is not Stage.PREPARE:
-                self._switch(wanted)
+        wanted, to_prepare = self._wanted, self._to_prepare
+        if wanted is not None and wanted.seq != self._seq and self._loaded.issuperset(wanted.releases):
+            self._switch(wanted)
+        if wanted is not None and wanted.seq != self._seq:
+            to_load = wanted
+        elif to_prepare is not None and to_prepare.seq > self._seq and not self._loaded.issuperset(to_prepare.releases):
+            to_load = to_prepare
+        else:
             return
         loading = self._loading is not None and not self._loading.done()
         if not loading and time.monotonic() >= self._try_again_at:
-            self._loading = asyncio.create_task(self._load(wanted), name="release-load")
+            self._loading = asyncio.create_task(self._load(to_load), name="release-load")
 
     def _switch(self, pointer: Pointer) -> None:
         self._editions.use(pointer.arms)
         if pointer.arms != self._arms:
             self._before = self._arms
         self._arms, self._seq = pointer.arms, pointer.seq
-        kept = {arm.release for arm in (*self._arms, *self._before)}
-        self._editions.keep(kept)
-        self._loaded &= kept
+        kept = self._forget_others()
         log.warning("calls go by another release", release=self.live, who=pointer.who, why=pointer.why, seq=pointer.seq)
         try:
             remember_last(self._settings, self.live)
             sweep(self._settings, kept)
         except OSError as error:
             log.warning("the release in force is not noted on disk", code=code_of(error), why=str(error))
+
+    def _forget_others(self) -> set[str]:
+        """Keep what is in use, what was before, and what is to come: whoever prepares much and publishes nothing fills no
+        memory.
+        """
+        kept = {arm.release for arm in (*self._arms, *self._before)}
+        for coming in (self._wanted, self._to_prepare):
+            if coming is not None and coming.seq > self._seq:
+                kept.update(coming.releases)
+        self._editions.keep(kept)
+        self._loaded &= kept
+        return kept
 
     async def _load(self, pointer: Pointer) -> None:
         for release in pointer.releases:
@@ -276,6 +311,8 @@ class ReleaseFollower:
                 return
             self._loaded.add(release)
         self.trouble = ""
+        self._forget_others()
+        self._loading = None
         self._follow()
 
     @property

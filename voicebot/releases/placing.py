@@ -14,6 +14,7 @@ from voicebot.files import write_whole
 from voicebot.releases.contents import BUNDLE, MODELS, PACK
 from voicebot.releases.drafts import Folders
 from voicebot.releases.pointer import CONFIGURED
+from voicebot.releases.store import Releases
 
 _LAST = "last"
 """The file with the name of the release that a process of this machine last went by."""
@@ -39,6 +40,17 @@ def under_release(settings: Settings, release: str) -> Settings:
     return settings.model_copy(update={"bundle": folder / BUNDLE, "nlu": nlu})
 
 
+def in_force(settings: Settings, releases: Releases) -> Folders:
+    """Where what was last switched to lies, whichever release this process goes by yet; unpacked now when it is not here. Raises
+    ReleaseError, OSError, and what SQLAlchemy raises.
+    """
+    pointer = releases.live()
+    release = pointer.release if pointer is not None else CONFIGURED
+    if release != CONFIGURED:
+        releases.unpack(release, releases_folder(settings))
+    return folders_of(under_release(settings, release))
+
+
 def remember_last(settings: Settings, release: str) -> None:
     """For a start without the database. Raises OSError."""
     folder = releases_folder(settings)
@@ -58,9 +70,9 @@ def last_release(settings: Settings) -> str:
 
 def sweep(settings: Settings, keep: Collection[str]) -> None:
     """Take away unpacked releases that are older than a week and not in `keep`: calls under way, and other processes on this
-    folder, may still play recordings of the newer ones.
+    folder, may still play recordings of the newer ones. So are damaged ones, and what a process that died was unpacking.
     """
     oldest = time.time() - _KEPT_S
-    for folder in releases_folder(settings).glob("[0-9a-f]*"):
+    for folder in releases_folder(settings).iterdir():
         if folder.is_dir() and folder.name not in keep and folder.stat().st_mtime < oldest:
             shutil.rmtree(folder, ignore_errors=True)

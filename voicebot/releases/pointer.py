@@ -55,15 +55,17 @@ class Pointer:
 
 def before(history: Sequence[Pointer]) -> tuple[Arm, ...] | None:
     """What calls went by before what they go by now; None when nothing was published. `history` has the newest order first.
-    Whoever goes back twice goes back two steps, and never forward to what was taken back.
+    Whoever goes back twice goes back two steps, and never forward to what was taken back; nor to a share of the callers for it.
     """
     stack: list[tuple[Arm, ...]] = [(Arm(CONFIGURED),)]
     for order in reversed(history):
         if order.stage is Stage.LIVE and order.arms != stack[-1]:
             stack.append(order.arms)
-        elif order.stage is Stage.BACK and len(stack) > 1:
-            stack.pop()
-    return stack[-2] if len(stack) > 1 else None
+        elif order.stage is Stage.BACK:
+            at = next((at for at in reversed(range(len(stack) - 1)) if stack[at] == order.arms), len(stack) - 1)
+            del stack[at + 1 :]
+    taken_back = stack[-1][-1].release
+    return next((arms for arms in reversed(stack[:-1]) if taken_back not in {arm.release for arm in arms}), None)
 
 
 def arm_of(arms: Sequence[Arm], caller: str) -> str:

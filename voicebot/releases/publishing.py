@@ -48,8 +48,8 @@ class Publishing:
 
     async def switch(self, seq: int, who: str, share: float = 1.0) -> Pointer:
         """Calls that begin from now on go by it: all, or this share (above 0) of the callers, the others by what was live."""
-        proposal = await asyncio.to_thread(self._allowed, seq)
         prepared = await asyncio.to_thread(self._releases.newest)
+        proposal = await asyncio.to_thread(self._allowed, seq)
         if proposal.final is None or prepared is None or proposal.final not in prepared.releases:
             raise ReleaseError("prepare it first, so that every process has it before the first call goes by it")
         if not 0 < share <= 1:
@@ -59,7 +59,7 @@ class Publishing:
             live = await asyncio.to_thread(self._releases.live)
             before = live.release if live is not None else CONFIGURED
             arms = (Arm(before, 1 - share), Arm(proposal.final, share))
-        pointer = await self._order(Stage.LIVE, arms, who, f"proposal {seq}: {proposal.note}")
+        pointer = await self._order(Stage.LIVE, arms, who, f"proposal {seq}: {proposal.note}", after=prepared)
         if share == 1:
             await asyncio.to_thread(self._releases.close, seq, State.PUBLISHED, who, "")
             await asyncio.to_thread(self._drop_draft_of, proposal)
@@ -77,8 +77,9 @@ class Publishing:
         ready = tuple(each for each in there if set(pointer.releases) <= {*each.loaded, each.live})
         return Readiness(ready, tuple(each for each in there if each not in ready))
 
-    async def _order(self, stage: Stage, arms: tuple[Arm, ...], who: str, why: str) -> Pointer:
-        pointer = await asyncio.to_thread(lambda: self._releases.order(stage, arms, who=who, why=why, at=self._clock()))
+    async def _order(self, stage: Stage, arms: tuple[Arm, ...], who: str, why: str, after: Pointer | None = None) -> Pointer:
+        now = self._clock()
+        pointer = await asyncio.to_thread(lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after))
         await announce(self._shared, pointer)
         return pointer
 
@@ -110,7 +111,8 @@ class Publishing:
             load_bundle(folder / BUNDLE)
             contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
             final = self._releases.put(contents, where, self._clock())
-        self._releases.finish(seq, final)
+        if not self._releases.becomes(seq, final):
+            raise ReleaseError("its checks were begun again meanwhile")
         return final
 
     def _drop_draft_of(self, proposal: Proposal) -> None:

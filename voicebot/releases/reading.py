@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialogs.data.prompts import PromptFile, PromptSpec
+from dialogs.data.prompts import UNSEEN, PromptFile, PromptSpec
 from dialogs.data.source import parse, read
 from voicebot.releases.approvals import Kind, kind_of
 from voicebot.releases.contents import BUNDLE, Contents, difference
@@ -87,11 +87,12 @@ def _file(releases: Releases, base: Contents, new: Contents, path: str) -> FileC
 
 
 def _lines(releases: Releases, contents: Contents, path: str) -> list[str] | None:
-    """The lines of a file, none where it is not there; None when it is no text."""
+    """The lines of a file, none where it is not there, with what nobody sees written out; None when it is no text."""
     file = contents.by_path.get(path)
     if file is None:
         return []
     try:
-        return (releases.data(file.sha256) or b"").decode().splitlines()
+        text = (releases.data(file.sha256) or b"").decode()
+        return [UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", line) for line in text.splitlines()]
     except UnicodeDecodeError:
         return None

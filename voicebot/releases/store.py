@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -23,7 +25,7 @@ from voicebot.accounts.roles import Role
 from voicebot.files import private_folder
 from voicebot.records import schema
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
-from voicebot.releases.contents import Contents, File, contents_of, difference
+from voicebot.releases.contents import Contents, File, contents_of, difference, is_whole
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.models import ApprovalRow, BlobRow, CheckRow, PointerRow, ProcessRow, ProposalRow, ReleaseRow
 from voicebot.releases.pointer import Arm, Pointer, Stage, before
@@ -33,6 +35,8 @@ PROCESS_GONE = timedelta(seconds=20)
 CHECKS_GONE = timedelta(seconds=60)
 """Checks that have said nothing for so long have failed: their process, or its machine, is gone."""
 _WHOLE_HISTORY = 100_000
+_TRIES = 5
+"""Where several processes want the same at once."""
 
 
 class State(StrEnum):
@@ -115,6 +119,12 @@ class Releases:
     def put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
         """Keep a release; its id. `where` tells the file of each content that may be new. Raises ReleaseError, OSError."""
         schema.ready(self._engine)
+        for _ in range(_TRIES - 1):
+            with suppress(IntegrityError):  # another process keeps some of the same meanwhile
+                return self._put(contents, where, at)
+        return self._put(contents, where, at)
+
+    def _put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
         with Session(self._engine) as session, session.begin():
             if session.get(ReleaseRow, contents.id) is not None:
                 return contents.id
@@ -145,15 +155,20 @@ class Releases:
             return row.data if row is not None else None
 
     def unpack(self, release: str, parent: Path) -> Path:
-        """The folder `parent`/<release> with the files of the release, written beside and renamed when all are verified. Several
-        processes may do it at once. Raises ReleaseError for what is not known or damaged; OSError.
+        """The folder `parent`/<release> with the files of the release, written beside and renamed when all are verified; one that
+        is there already is verified, and written anew when it is damaged. Several processes may do it at once.
+
+        Raises ReleaseError for what is not known or damaged; OSError.
         """
         folder = parent / release
-        if folder.is_dir():
-            return folder
         contents = self.contents(release)
         if contents is None:
             raise ReleaseError(f"release {release[:12]} is not in the database")
+        if folder.is_dir():
+            if is_whole(folder, contents):
+                return folder
+            with suppress(FileNotFoundError):  # another process was quicker
+                folder.rename(parent / f".{release[:12]}-damaged-{secrets.token_hex(4)}")
         private_folder(parent)
         fresh = Path(tempfile.mkdtemp(prefix=f".{release[:12]}-", dir=parent))
         try:
@@ -297,6 +312,16 @@ class Releases:
             lengthened = update(ProposalRow).where(*mine).values(checks_until=self._clock() + CHECKS_GONE)
             return connection.execute(lengthened).rowcount == 1
 
+    def becomes(self, seq: int, final: str) -> bool:
+        """The release that a proposal becomes; False when its checks have not passed any more."""
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(ProposalRow)
+                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN, ProposalRow.checked == Checked.PASSED)
+                .values(final=final)
+            )
+            return done.rowcount == 1
+
     def checks_end(self, seq: int, run: str, checked: Checked, final: str | None = None) -> bool:
         """The run is over; `final` is the release that the proposal becomes. False when another has taken its place: then nothing
         is changed.
@@ -305,11 +330,6 @@ class Releases:
         with self._engine.begin() as connection:
             ended = update(ProposalRow).where(*mine).values(checked=checked.value, final=final, checks_until=None)
             return connection.execute(ended).rowcount == 1
-
-    def finish(self, seq: int, final: str) -> None:
-        """What was checked and passed becomes this release: the names of those who answer for it are in it."""
-        with self._engine.begin() as connection:
-            connection.execute(update(ProposalRow).where(ProposalRow.seq == seq).values(final=final))
 
     def keep_check(self, seq: int, run: str, check: Check) -> None:
         """What a check found, in place of what it had found before. Nothing when another run has taken the place of this one."""
@@ -330,14 +350,23 @@ class Releases:
 
     # ------------------------------------------------------------------ the pointer
 
-    def order(self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime) -> Pointer:
-        """Point at these releases."""
-        with Session(self._engine) as session, session.begin():
-            written = [[arm.release, arm.share] for arm in arms]
-            row = PointerRow(stage=stage.value, arms=written, who=who, why=why, at=at)
-            session.add(row)
-            session.flush()
-            return _pointer(row)
+    def order(
+        self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime, after: Pointer | None = None
+    ) -> Pointer:
+        """Point at these releases. With `after` only while that is the newest order. Raises ReleaseError."""
+        for _ in range(_TRIES):
+            newest = after or self.newest()
+            seq = newest.seq + 1 if newest is not None else 1
+            row = PointerRow(seq=seq, stage=stage.value, arms=[[arm.release, arm.share] for arm in arms], who=who, why=why, at=at)
+            try:
+                with Session(self._engine) as session, session.begin():
+                    session.add(row)
+                    session.flush()
+                    return _pointer(row)
+            except IntegrityError:  # of several who order at once, one has this number
+                if after is not None:
+                    break
+        raise ReleaseError("somebody else published or rolled back at this moment; look at the page again")
 
     def history(self, limit: int = 50) -> list[Pointer]:
         """What was ordered, newest first."""

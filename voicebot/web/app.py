@@ -25,7 +25,7 @@ from voicebot.handoff.store import HandOffStore
 from voicebot.health.report import Part
 from voicebot.health.routes import health_routes
 from voicebot.http.connections import Refused
-from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
+from voicebot.http.guards import BodyLimit, ClientShare, NoNul, TokenRequired
 from voicebot.http.security_headers import SecurityHeaders
 from voicebot.http.settings import HttpLimits
 from voicebot.identity.clients import ClientRefused
@@ -146,6 +146,7 @@ def _app(parts: WebParts, *, openapi_url: str | None = None) -> FastAPI:
     app.add_exception_handler(TicketRefused, refuse_ticket)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     limits = {f"/api{web_calls.PATH}": web_calls.MOST_BODY, f"/api{messages.PATH}": MOST_BODY}
+    app.add_middleware(NoNul)
     app.add_middleware(BodyLimit, octets=parts.limits.max_body_octets, refused=parts.refused, by_path=limits)
     app.add_middleware(
         TokenRequired,

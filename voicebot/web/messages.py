@@ -52,6 +52,9 @@ class MessageTold(BaseModel):
     attachments: Annotated[list[Annotated[str, Field(max_length=LONGEST_NAME)]], Field(max_length=MOST_ATTACHMENTS)] = []
     """Names; what is attached is never opened."""
 
+    automatic: bool = False
+    """A program wrote it (RFC 3834): then there is no acknowledgement, for two programs would answer each other for ever."""
+
     @model_validator(mode="after")
     def _one_text(self) -> MessageTold:
         if self.text is not None and self.html is not None:
@@ -97,7 +100,7 @@ def routes(mail: MailService, in_force: Callable[[], Bundle]) -> APIRouter:
         if told.language is not None:
             known("complete language", told.language, in_force().prompts.languages)
         text = text_of(told.html) if told.html is not None else told.text or ""
-        mail_told = Mail(told.subject, text, told.language, told.segment)
+        mail_told = Mail(told.subject, text, told.language, told.segment, told.automatic)
         incoming = Incoming(told.id, mail_told, told.number, told.sender, tuple(told.attachments))
         try:
             kept, new = await mail.take(incoming)

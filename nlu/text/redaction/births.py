@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,18 +29,18 @@ class _Words:
     """Words that say a day, a month by its number, or a year."""
     ordinals: frozenset[str]
     months: frozenset[str]
+    inside: frozenset[str]
+    """All words that a date can have."""
 
 
 @lru_cache(maxsize=1)
 def _known() -> _Words:
     known = languages().values()
     entries = [each for language in known for each in language.number_words.items()]
-    return _Words(
-        whole_words(lambda each: each.birth),
-        frozenset(word for word, entry in entries if entry.alone or entry.ordinal),
-        frozenset(word for word, entry in entries if entry.ordinal),
-        frozenset(word for each in known for word in each.dates.months.replace("|", " ").split()),
-    )
+    numbers = frozenset(word for word, entry in entries if entry.alone or entry.ordinal)
+    months = frozenset(word for each in known for word in each.dates.months.replace("|", " ").split())
+    ordinals = frozenset(word for word, entry in entries if entry.ordinal)
+    return _Words(whole_words(lambda each: each.birth), numbers, ordinals, months, numbers | months | _INSIDE)
 
 
 def names_birth(text: str) -> bool:
@@ -53,17 +54,23 @@ def birth_dates(text: str, expected: bool = False) -> list[tuple[int, int]]:
     if not named and not expected:
         return []
     tokens = tokens_of(text)
-    places = [at for at, token in enumerate(tokens) if any(start <= token.start < end for start, end in named)]
+    starts = [token.start for token in tokens]
+    places = [at for start, end in named for at in range(bisect_left(starts, start), bisect_left(starts, end))]
     return [
         (tokens[first].start, tokens[last - 1].end)
         for first, last in _dates(tokens)
-        if expected or any(min(abs(first - place), abs(last - place)) <= _REACH for place in places)
+        if expected or _is_near(places, first) or _is_near(places, last)
     ]
+
+
+def _is_near(places: Sequence[int], at: int) -> bool:
+    found = bisect_left(places, at - _REACH)
+    return found < len(places) and places[found] <= at + _REACH
 
 
 def _dates(tokens: Sequence[Token]) -> list[tuple[int, int]]:
     """Runs of tokens that can be a date: two numbers or more, a month with one, or a year."""
-    numbers, months = _known().numbers, _known().months
+    numbers, months, inside = _known().numbers, _known().months, _known().inside
     found: list[tuple[int, int]] = []
     at = 0
     while at < len(tokens):
@@ -71,7 +78,7 @@ def _dates(tokens: Sequence[Token]) -> list[tuple[int, int]]:
             at += 1
             continue
         first, last = at, at + 1
-        while at < len(tokens) and (tokens[at].digits or tokens[at].word in numbers | months | _INSIDE):
+        while at < len(tokens) and (tokens[at].digits or tokens[at].word in inside):
             at += 1
             if tokens[at - 1].word not in _INSIDE:
                 last = at

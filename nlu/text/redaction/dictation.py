@@ -130,11 +130,14 @@ class Item:
 def tokens_of(text: str) -> list[Token]:
     """Words and runs of digits, left to right. What is masked already, and a UUID, is a word that nobody says."""
     opaque = [match.span() for match in _UUID.finditer(text)] if "-" in text else []
+    passed = 0
     found: list[Token] = []
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         raw = match[0]
-        if any(first <= start < last for first, last in opaque) or text[start - 1 : start] == "<":
+        while passed < len(opaque) and opaque[passed][1] <= start:
+            passed += 1
+        if (passed < len(opaque) and opaque[passed][0] <= start) or text[start - 1 : start] == "<":
             found.append(Token(start, end, ""))
         elif raw[0].isdecimal():
             digits = raw if raw.isascii() else "".join(str(unicodedata.decimal(character)) for character in raw)

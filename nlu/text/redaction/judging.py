@@ -8,8 +8,7 @@ from stdnum import luhn
 from stdnum.exceptions import ValidationError
 from stdnum.pl import pesel
 
-from nlu.text.redaction.dictation import Item, lexicon, without_corrected
-from nlu.text.redaction.names import links
+from nlu.text.redaction.dictation import Item, without_corrected
 from nlu.text.redaction.naming import LONE, is_called_harmless, is_named
 from nlu.text.redaction.reading import LONG_RUN, Reading, Run
 
@@ -22,6 +21,7 @@ _DICTATED_FIGURES = 4
 _DOCUMENT_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2,3}[ -]?$")
 _COUNTRY_PREFIX = re.compile(r"(?<![^\W\d_])[A-Z]{2} ?$")
 _PLUS = re.compile(r"\+\s?$")
+_LONGEST_PREFIX = 8
 _PREFIXES = {DOCUMENT: _DOCUMENT_PREFIX, ACCOUNT: _COUNTRY_PREFIX, PHONE: _PLUS}
 
 
@@ -30,11 +30,11 @@ def mask_of(read: Reading, run: Run) -> str | None:
     digits = "".join(item.digits for item in without_corrected(run.items, read.tokens))
     is_pesel = len(digits) == 11 and _valid_pesel(digits)
     if is_pesel or is_named(read, run):
-        return _kind(read.text[: run.start], digits, is_pesel)
+        return _kind(_before(read, run), digits, is_pesel)
     if all(read.harmless.maybe(item) for item in run.items) or is_called_harmless(read, run):
         return None
     if run.long and not run.amounts:
-        return _kind(read.text[: run.start], digits, is_pesel)
+        return _kind(_before(read, run), digits, is_pesel)
     figures = sum(item.figures for item in run.items if not item.written)
     return CODE if figures >= _DICTATED_FIGURES or (read.alone and _answers(read, run)) else None
 
@@ -48,9 +48,12 @@ def _answers(read: Reading, run: Run) -> bool:
     """There is nothing beside the number but fillers: it answers something. What could be an amount is none."""
     if run.count < LONE or (len(run.items) == 1 and (run.items[0].round or _large(run.items[0]))):
         return False
-    rest = [*read.tokens[: run.items[0].first], *read.tokens[run.items[-1].last :]]
-    known = lexicon()
-    return all(token.word in known.fillers or token.word in links() or token.word in known.repeats for token in rest)
+    return read.says_only(run)
+
+
+def _before(read: Reading, run: Run) -> str:
+    """As much of what stands before it as a prefix is long."""
+    return read.text[max(0, run.start - _LONGEST_PREFIX) : run.start]
 
 
 def _large(item: Item) -> bool:

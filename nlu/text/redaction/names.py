@@ -43,10 +43,10 @@ def links() -> frozenset[str]:
 def names_in(text: str) -> Iterator[tuple[Name, int, int]]:
     """What numbers are called in this text, and where; of names that overlap the surest counts."""
     plain = folded(text)
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(plain))
     for name, pattern in _name_patterns():
         for match in pattern.finditer(plain):
             start, end = match.span()
-            if not any(first < end and start < last for first, last in taken):
-                taken.append((start, end))
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
                 yield name, start, end

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from nlu.text.redaction.dictation import Item
 from nlu.text.redaction.names import Name, links
@@ -25,6 +27,8 @@ class _Reach:
 
 
 _REACH = {Name.STRONG: _Reach(8, 1, 3), Name.CODE: _Reach(6, 1, 3), Name.NUMBER: _Reach(2, 0, 4), Name.HARMLESS: _Reach(1, -1, 0)}
+_FARTHEST_BEFORE, _FARTHEST_AFTER = 8, 1
+"""No name reaches further."""
 _MACHINE_REACH = {Name.STRONG: _Reach(4, -1, 3), Name.CODE: _Reach(4, -1, 4)}
 """What a program writes speaks of codes of its own."""
 
@@ -33,37 +37,59 @@ def is_named(read: Reading, run: Run) -> bool:
     """What is said before or after the number makes it a secret."""
     if read.expected is not None and run.count >= LONE:
         return not all(read.harmless.elsewhere(item) for item in run.items)
-    return not is_called_harmless(read, run) and any(_names(read, run, each) for each in read.named)
+    return not is_called_harmless(read, run) and any(_names(read, run, each) for each in _near(read, run))
 
 
 def is_called_harmless(read: Reading, run: Run) -> bool:
     """It is said to be the number of a house, a postal code and the like."""
-    return run.count <= LONG_RUN and any(
-        each.name is Name.HARMLESS and 0 <= read.words_between(each.last, run.items[0].first) <= 1 for each in read.named
-    )
+    return run.count <= LONG_RUN and Name.HARMLESS in {each.name for each, _ in _within(read.names_before(run.items[0].first), 1)}
 
 
-def is_directly_named(read: Reading, item: Item) -> bool:
-    """The name of a secret stands right beside the number, and no currency after it."""
-    if read.by_machine or read.harmless.is_counted(item):
-        return False
-    run = _piece(read, item)
-    if is_called_harmless(read, run):
-        return False
-    if item.first in read.harmless.decimals:  # nobody dictates a machine's address
-        return (read.alone and len(run.items) == _OCTETS) or any(_names(read, run, each) for each in read.named)
-    return any(each.name.secret and _is_beside(read, run, each) for each in read.named)
+def directly_named(read: Reading) -> frozenset[int]:
+    """The numbers, by their first token, that are set aside as harmless though the name of a secret stands right beside them, and
+    no currency after them.
+    """
+    if read.by_machine:
+        return frozenset()
+    return frozenset(item.first for piece in _pieces(read) for item in _directly_named(read, piece))
 
 
-def _piece(read: Reading, item: Item) -> Run:
-    """The number with those that follow or go before without a word between."""
-    at = read.items.index(item)
-    first = last = at
-    while first and read.items[first - 1].last == read.items[first].first:
-        first -= 1
-    while last + 1 < len(read.items) and read.items[last].last == read.items[last + 1].first:
-        last += 1
-    return Run(tuple(read.items[first : last + 1]))
+def _directly_named(read: Reading, piece: Run) -> Iterator[Item]:
+    known = read.harmless
+    aside = [item for item in piece.items if known.surely(item) and not known.is_counted(item)]
+    if not aside or is_called_harmless(read, piece):
+        return
+    beside = any(each.name.secret and _is_beside(read, piece, each) for each in _near(read, piece))
+    # nobody dictates a machine's address
+    named = (read.alone and len(piece.items) == _OCTETS) or any(_names(read, piece, each) for each in _near(read, piece))
+    yield from (item for item in aside if (named if item.first in known.decimals else beside))
+
+
+def _pieces(read: Reading) -> Iterator[Run]:
+    """Numbers without a word between."""
+    piece: list[Item] = []
+    for item in read.items:
+        if piece and piece[-1].last != item.first:
+            yield Run(tuple(piece))
+            piece = []
+        piece.append(item)
+    if piece:
+        yield Run(tuple(piece))
+
+
+def _near(read: Reading, run: Run) -> Iterator[Named]:
+    """The names that can be those of these numbers."""
+    before = _within(read.names_before(run.items[0].first), _FARTHEST_BEFORE)
+    after = _within(read.names_after(run.items[-1].last), _FARTHEST_AFTER)
+    return (each for each, _ in chain(before, after))
+
+
+def _within(names: Iterable[tuple[Named, int]], most: int) -> Iterator[tuple[Named, int]]:
+    """Those with at most so many words between."""
+    for each, between in names:
+        if between > most:
+            return
+        yield each, between
 
 
 def _names(read: Reading, run: Run, named: Named) -> bool:

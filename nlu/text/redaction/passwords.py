@@ -12,7 +12,8 @@ from nlu.text.patterns import alternatives, folded
 
 PASSWORD = "<password>"
 
-_WORD = r"[^\s,.;:!?<>()\"„”]+(?:[.:!?&]+\w+)*"
+_WORD = r"(?>[^\s,.;:!?<>()\"„”]+(?:[.:!?&]+\w+)*)"
+_EARLIER_WORD = _WORD.replace("*", "{0,60}")  # its beginning is looked for at every mark
 _NEXT_WORD = re.compile(rf"\s+({_WORD})")
 _MOST_WORDS = 3
 _MARKS = r"[\s,.:;!?…–—=\"„”'-]"
@@ -60,7 +61,7 @@ def _patterns(words: PasswordWords) -> _Patterns:
             rf"(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*(?=$|[,.;!?](?:\s|$))"
         ),
         re.compile(
-            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_WORD}(?:\s+{_WORD})?)\s*[,!?–—-]?\s+(?:{of(words.said)}|thats|that's)\s+"
+            rf"(?:^|[,.;:!?]\s*)(?P<secret>{_EARLIER_WORD}(?:\s+{_EARLIER_WORD})?)\s*[,!?–—-]?\s+(?:{of(words.said)}|thats|that's)\s+"
             rf"(?:(?:{of(words.lead)})\s+)*{name}"
         ),
         re.compile(rf"{name}[^<>]{{0,40}}?\s(?P<secret>(?=[^\s<>]*[a-z])(?=[^\s<>]*[\d!@#$%^&*_])[^\s,;<>]{{4,}})"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
+from operator import attrgetter
 
 from nlu.text.patterns import folded
 from nlu.text.redaction.dictation import Item, Token, items_of, lexicon, tokens_of
@@ -26,14 +29,15 @@ class Named:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
-    """A text, read."""
+    """A text, read. Long texts are read in time proportional to their length: what lies between two places is counted once."""
 
     text: str
     tokens: Sequence[Token]
     items: Sequence[Item]
     named: Sequence[Named]
+    """In order; none overlaps another."""
     harmless: Harmless
     expected: Name | None
     """What was named in the turn before."""
@@ -46,13 +50,57 @@ class Reading:
         """How many words that mean something stand between two places; -1 when the second is not behind the first, or a mask
         between.
         """
-        if last < first or any(not token.word for token in self.tokens[first:last]):
+        if last < first or self._masks[first] != self._masks[last]:
             return -1
-        fillers, linking = lexicon().fillers, links()
-        return sum(token.word not in fillers and token.word not in linking for token in self.tokens[first:last])
+        return self._meaning[last] - self._meaning[first]
+
+    def names_before(self, at: int) -> Iterator[tuple[Named, int]]:
+        """The names before this place, the nearest first, and the words between; up to a mask."""
+        for place in reversed(range(bisect_right(self.named, at, key=attrgetter("last")))):
+            each = self.named[place]
+            if (between := self.words_between(each.last, at)) < 0:
+                return
+            yield each, between
+
+    def names_after(self, at: int) -> Iterator[tuple[Named, int]]:
+        """The same after this place."""
+        for place in range(bisect_left(self.named, at, key=attrgetter("first")), len(self.named)):
+            each = self.named[place]
+            if (between := self.words_between(at, each.first)) < 0:
+                return
+            yield each, between
+
+    def says_only(self, run: Run) -> bool:
+        """There is nothing beside these numbers but fillers, links, and words that say how often."""
+        first, last = run.items[0].first, run.items[-1].last
+        return self._strange[-1] == self._strange[last] - self._strange[first]
+
+    @cached_property
+    def kinds(self) -> frozenset[Name]:
+        """What is named anywhere."""
+        return frozenset(each.name for each in self.named)
+
+    @cached_property
+    def _masks(self) -> Sequence[int]:
+        """How many masks stand before each place; the next two say the same of words that mean something."""
+        return _counted(not token.word for token in self.tokens)
+
+    @cached_property
+    def _meaning(self) -> Sequence[int]:
+        known = lexicon().fillers | links()
+        return _counted(token.word not in known for token in self.tokens)
+
+    @cached_property
+    def _strange(self) -> Sequence[int]:
+        known = lexicon().fillers | links() | lexicon().repeats.keys()
+        return _counted(token.word not in known for token in self.tokens)
 
 
-@dataclass(frozen=True, slots=True)
+def _counted(each: Iterable[bool]) -> list[int]:
+    return list(accumulate(each, initial=0))
+
+
+@dataclass(frozen=True)
 class Run:
     """Numbers that may be parts of one."""
 
@@ -68,12 +116,12 @@ class Run:
         """Where it ends in the text, exclusive."""
         return self.items[-1].end
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Of its digits."""
         return sum(len(item.digits) for item in self.items)
 
-    @property
+    @cached_property
     def most(self) -> int:
         """How many digits it can stand for."""
         return sum(item.most for item in self.items)
@@ -97,9 +145,7 @@ def read(text: str, *, expected: Name | None, alone: bool, by_machine: bool) -> 
     plain = folded(text)
     tokens = tokens_of(text)
     items = items_of(text, tokens)
-    named = []
-    for name, start, end in names_in(text):
-        within = [at for at, token in enumerate(tokens) if start <= token.start < end]
-        if within:
-            named.append(Named(name, within[0], within[-1] + 1))
+    starts = [token.start for token in tokens]
+    places = ((name, bisect_left(starts, start), bisect_left(starts, end)) for name, start, end in names_in(text))
+    named = sorted((Named(*each) for each in places if each[1] < each[2]), key=attrgetter("first"))
     return Reading(text, tokens, items, named, find_harmless(text, plain, tokens, items), expected, alone, by_machine)

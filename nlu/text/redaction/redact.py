@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from nlu.text.redaction.births import BIRTH, birth_dates
 from nlu.text.redaction.dictation import says_numbers
@@ -28,7 +30,8 @@ def redact(text: str, *, expected: Name | None = None, alone: bool = False, by_m
         return text
     births = tuple(masks)
     for run, mask in _masked_runs(read(text, expected=expected, alone=alone, by_machine=by_machine)):
-        if not any(start < run.end and run.start < end for start, end, _ in births):
+        at = bisect_right(births, run.start, key=itemgetter(1))  # the first that ends behind where the run begins
+        if at == len(births) or births[at][0] >= run.end:
             masks.append((run.start, run.end, mask))
     return _with(text, sorted(masks))
 
@@ -39,7 +42,8 @@ def _masked_runs(reading: Reading) -> Iterator[tuple[Run, str]]:
     masks = [mask_of(reading, run) for run in runs]
     at = 0
     while at < len(runs):
-        run, mask, last = runs[at], masks[at], at
+        mask, last = masks[at], at
+        items = list(runs[at].items)
         while (
             last + 1 < len(runs)
             and (mask or masks[last + 1])
@@ -47,9 +51,10 @@ def _masked_runs(reading: Reading) -> Iterator[tuple[Run, str]]:
             and belong_together(reading, runs[last], runs[last + 1])
         ):
             last += 1
-            run, mask = Run((*run.items, *runs[last].items)), mask or masks[last]
+            items += runs[last].items
+            mask = mask or masks[last]
         if mask:
-            yield run, mask
+            yield Run(tuple(items)), mask
         at = last + 1
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from nlu.text.redaction.dictation import Item, gap_joins, lexicon
 from nlu.text.redaction.harmless import counts_things
 from nlu.text.redaction.names import Name
-from nlu.text.redaction.naming import is_directly_named
+from nlu.text.redaction.naming import directly_named
 from nlu.text.redaction.reading import LONG_RUN, Reading, Run
 
 _ASIDES = 5
@@ -22,13 +24,18 @@ _NAMED_BREAK = 5
 
 def runs_of(read: Reading) -> Iterator[Run]:
     """The numbers of a text, joined where they are one; harmless ones are left out."""
-    joined: list[Run] = []
+    dictation = _is_dictation(read)
+    parts: list[Item] = []
+    count = 0
     for run in _without_break(read):
-        if joined and joined[-1].items and run.items and _goes_on(read, joined[-1], run):
-            joined[-1] = Run((*joined[-1].items, *run.items))
-        else:
-            joined.append(run)
-    return (run for run in joined if run.items)
+        if not (parts and run.items and _goes_on(read, parts, count, run, dictation)):
+            if parts:
+                yield Run(tuple(parts))
+            parts, count = [], 0
+        parts += run.items
+        count += run.count
+    if parts:
+        yield Run(tuple(parts))
 
 
 def belong_together(read: Reading, run: Run, following: Run) -> bool:
@@ -39,35 +46,32 @@ def belong_together(read: Reading, run: Run, following: Run) -> bool:
 
 def _without_break(read: Reading) -> list[Run]:
     """A run without numbers stands for a harmless one, which parts its neighbours."""
-    tight: list[Run] = []
+    tight: list[list[Item]] = []
+    named = directly_named(read)
     for item in read.items:
-        run = tight[-1] if tight else None
-        goes_on = bool(run and run.items and run.items[-1].last == item.first and read.harmless.surely(run.items[-1]))
-        if (
-            read.harmless.surely(item)
-            and not is_directly_named(read, item)
-            and not (goes_on and not read.harmless.is_counted(item))
-        ):
-            tight.append(Run(()))
-        elif run and run.items and gap_joins(read.text, run.items[-1], item, read.tokens, 0):
-            tight[-1] = Run((*run.items, item))
+        run = tight[-1] if tight else []
+        goes_on = bool(run and run[-1].last == item.first and read.harmless.surely(run[-1]))
+        if read.harmless.surely(item) and item.first not in named and not (goes_on and not read.harmless.is_counted(item)):
+            tight.append([])
+        elif run and gap_joins(read.text, run[-1], item, read.tokens, 0):
+            run.append(item)
         else:
-            tight.append(Run((item,)))
-    return tight
+            tight.append([item])
+    return [Run(tuple(run)) for run in tight]
 
 
-def _goes_on(read: Reading, run: Run, following: Run) -> bool:
-    """A dictation that was broken off goes on."""
-    before, after = run.items[-1], following.items[0]
+def _goes_on(read: Reading, parts: Sequence[Item], count: int, following: Run, dictation: bool) -> bool:
+    """A dictation that was broken off goes on. `count` is of the digits of `parts`."""
+    before, after = parts[-1], following.items[0]
     if read.by_machine:
         return False
     if _parted(read, before, after):
         return False
-    if read.expected is not None or any(each.name.secret for each in read.named):
+    if read.expected is not None or any(name.secret for name in read.kinds):
         return gap_joins(read.text, before, after, read.tokens, _NAMED_BREAK)
-    dictated = min(run.count, following.count) >= _PART and min(len(run.items), len(following.items)) > 1
-    parts = any(each.name is Name.NUMBER for each in read.named) and min(run.count, following.count) >= 2
-    return (dictated or parts or _is_dictation(read)) and gap_joins(read.text, before, after, read.tokens, _BREAK)
+    dictated = min(count, following.count) >= _PART and min(len(parts), len(following.items)) > 1
+    of_a_number = Name.NUMBER in read.kinds and min(count, following.count) >= 2
+    return (dictated or of_a_number or dictation) and gap_joins(read.text, before, after, read.tokens, _BREAK)
 
 
 def _parted(read: Reading, before: Item, after: Item) -> bool:
@@ -77,8 +81,8 @@ def _parted(read: Reading, before: Item, after: Item) -> bool:
     if any(read.harmless.elsewhere(item) or counts_things(item, read.tokens) for item in (before, after)):
         return True
     fillers = lexicon().fillers
-    between = (each for each in read.named if before.last <= each.first < after.first)
-    return any(token.word not in fillers for each in between for token in read.tokens[each.first : each.last])
+    first, last = (bisect_left(read.named, place, key=attrgetter("first")) for place in (before.last, after.first))
+    return any(token.word not in fillers for each in read.named[first:last] for token in read.tokens[each.first : each.last])
 
 
 def _is_dictation(read: Reading) -> bool:

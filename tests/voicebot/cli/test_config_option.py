@@ -44,3 +44,12 @@ def test_every_command_that_reads_the_configuration_has_the_same_option(command:
     assert result.exit_code == 0
     assert "--config" in result.output
     assert "VOICEBOT_CONFIG" in result.output
+
+
+@pytest.mark.parametrize("token", ["", "vbt_ż", "two words"])
+def test_a_file_without_a_token_is_told(tmp_path: Path, token: str) -> None:
+    file = tmp_path / "mail.token"
+    file.write_text(token)
+    result = CliRunner().invoke(app, ["mail", "--token-file", str(file)])
+    assert result.exit_code == 2
+    assert "voicebot token add" in result.output

@@ -215,7 +215,7 @@ async def test_teaching_goes_by_the_stored_line_and_shows_no_folder(console: Con
 
     with console.browser_of(Role.TUNER) as browser:
         said = await asyncio.to_thread(work, browser)
-        assert "Not added: nlu: the draft cannot be written" in said
+        assert "Not added: the draft cannot be written" in said
         assert str(drafts.parent) not in said
         drafts.unlink()
         assert "Added to the draft (card_block.yml)" in await asyncio.to_thread(work, browser)

@@ -6,6 +6,7 @@ import asyncio
 from datetime import date
 
 from dialogs.authoring.prompt_list import PromptEntry, Status
+from dialogs.data.bundle import load_bundle
 from tests.voicebot.console.running import Browser, Console
 from voicebot.accounts.roles import Role
 from voicebot.console.pages.texts import in_order
@@ -35,3 +36,19 @@ async def test_texts_are_found_by_words_and_language(console: Console) -> None:
     assert "Dzień dobry" in found
     assert "Good morning" not in found
     assert "Texts: 0" in nothing
+
+
+async def test_a_text_holds_nothing_that_nobody_sees(console: Console) -> None:
+    """An approver would read something else than what is there; what looks like YAML is only words."""
+
+    def write(browser: Browser) -> None:
+        for unseen in ("\u202e", "\u2066", "\x07", "\u200b", "\x1b[31m"):
+            refused = browser.send("/texts/pl/ask_matter", {"text": f"W czym pomóc?{unseen}", "chat": ""})
+            assert (refused.status_code, "nobody sees" in refused.text) == (422, True), repr(unseen)
+        odd = "!!python/object:x &a *a: [ # - | > ' \" \\ %"
+        assert browser.send("/texts/pl/ask_matter", {"text": odd, "chat": ""}).status_code == 303
+        texts = load_bundle(console.parts.drafts.folders.bundle).prompts.files["pl"].prompts
+        assert texts["ask_matter"].text == odd
+
+    with console.browser_of() as browser:
+        await asyncio.to_thread(write, browser)

@@ -13,6 +13,8 @@ from voicebot.accounts.tokens import TokenCheck, Tokens
 async def test_a_token_is_shown_once_opens_what_was_ticked_and_is_taken_back(console: Console) -> None:
     def make(browser: Browser) -> str:
         assert browser.send("/tokens", {"name": "dialler", "days": "0", "scopes": ["events"]}).status_code == 422
+        for days in ("3651", "0000019999999999", "-1", "x", "9" * 5000):
+            assert browser.send("/tokens", {"name": "dialler", "days": days, "scopes": ["events"]}).status_code == 422
         assert browser.send("/tokens", {"name": "dialler", "days": "30"}).status_code == 422, "a token without a scope"
         made = browser.send("/tokens", {"name": "dialler", "days": "30", "scopes": ["events", "callbacks"]})
         secret = str(re.findall(r"<code>(vbt_[^<]+)</code>", made.text)[0])

@@ -43,3 +43,15 @@ def test_nothing_makes_it_fail(html: str) -> None:
 def test_what_stops_other_parsers_is_read_through(piece: str) -> None:
     """The standard library's needs hours for the second of these."""
     assert len(text_of(piece * MOST_HTML)) <= MOST_HTML
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<" + "a" * MOST_HTML, "<" + "a" * (MOST_HTML - 1)),
+        ("&#" + "9" * 5000 + ";karta", "\N{REPLACEMENT CHARACTER}karta"),
+        ("&#x" + "f" * 5000 + ";karta", "\N{REPLACEMENT CHARACTER}karta"),
+    ],
+)
+def test_names_and_numbers_without_end_end(html: str, text: str) -> None:
+    assert text_of(html) == text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebot.mail.own_words import MOST_CHARS, own_words
+from voicebot.mail.own_words import MOST_CHARS, beginning, own_words
 from voicebot.mail.sentences import MOST_WORDS, sentences
 
 WISH = "Zgubiłam kartę, proszę ją zastrzec."
@@ -96,3 +96,12 @@ def test_sentences_are_what_a_person_would_say() -> None:
         "Co robić?",
         "Kiedy przyjdzie nowa?",
     ]
+
+
+@pytest.mark.parametrize("filling", ["słowo ", "1 ", "a", "4111 1111 1111 1111 "])
+def test_no_half_of_a_number_is_left_where_a_long_text_is_cut(filling: str) -> None:
+    for before in range(MOST_CHARS - 24, MOST_CHARS):
+        text = (filling * MOST_CHARS)[:before] + " 4111 1111 1111 1111 i jeszcze wiele słów"
+        cut = beginning(text, MOST_CHARS)
+        assert len(cut) <= MOST_CHARS
+        assert cut.endswith("4111 1111 1111 1111 i") or not cut[-1].isdigit()

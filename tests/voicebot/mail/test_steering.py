@@ -41,6 +41,16 @@ async def test_a_lost_card_is_an_emergency_in_any_segment(steering: MailSteering
     assert "Wróbel" not in found.text
 
 
+async def test_a_program_gets_no_acknowledgement(steering: MailSteering) -> None:
+    found = await steering.steer(Mail("karta", LOST, automatic=True))
+    assert (found.acknowledgement, found.queue) == ("", "card_emergency")
+
+
+async def test_what_the_subject_names_is_masked_in_the_text(steering: MailSteering) -> None:
+    found = await steering.steer(Mail("mój PIN do karty", "4821\n\nnie działa od rana", "pl"))
+    assert (found.subject, found.text) == ("mój PIN do karty", "<code>\n\nnie działa od rana")
+
+
 async def test_an_ordinary_matter_goes_by_the_segment(steering: MailSteering) -> None:
     plain = await steering.steer(Mail("standing order", STANDING))
     select = await steering.steer(Mail("standing order", STANDING, segment=Segment.SELECT))

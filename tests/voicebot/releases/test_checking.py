@@ -76,8 +76,8 @@ async def checked(
     settings: Settings, releases: Releases, drafts: Drafts, change: Callable[[Folders], object], *, apart: bool = False
 ) -> tuple[Proposal, dict[str, Check]]:
     """The proposal of this change, checked, and what the checks found."""
-    change(drafts.begin())
-    drafts.note("tola", "a change")
+    with drafts.change("tola", "a change") as folders:
+        change(folders)
     seq = drafts.propose("tola", "to try")
     if apart:
         await check_apart(settings, releases, seq)

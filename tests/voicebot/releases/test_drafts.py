@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 from sqlalchemy import Engine
 
 from dialogs.authoring.prompt_editing import change_text
-from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.data.bundle import DEFAULT_BUNDLE, load_bundle
+from dialogs.data.errors import BundleError
 from tests.nlu.tools_pack import write_pack
 from voicebot.releases.approvals import Kind
+from voicebot.releases.contents import BUNDLE, PACK, read_contents
 from voicebot.releases.drafts import Drafts, Folders
 from voicebot.releases.errors import ReleaseError
+from voicebot.releases.pointer import Arm, Stage
 from voicebot.releases.store import Releases
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -39,8 +43,8 @@ def test_a_changed_text_is_proposed_with_all_who_changed_anything(drafts: Drafts
     assert not drafts.begun
     with pytest.raises(ReleaseError, match="nothing differs"):
         drafts.propose("tola", "for clarity")
-    reword(drafts.begin(), "ask_matter", "W czym możemy pomóc?")
-    drafts.note("cora", "pl ask_matter")
+    with drafts.change("cora", "pl ask_matter") as folders:
+        reword(folders, "ask_matter", "W czym możemy pomóc?")
     assert drafts.differs().paths == ("bundle/prompts/pl.yml",)
     with pytest.raises(ReleaseError, match="what the change is for"):
         drafts.propose("tola", "")
@@ -53,6 +57,95 @@ def test_begun_again_it_is_still_there(drafts: Drafts) -> None:
     reword(drafts.begin(), "ask_matter", "W czym możemy pomóc?")
     drafts.begin()
     assert drafts.differs()
+
+
+def test_two_who_change_one_file_at_once_lose_nothing(drafts: Drafts) -> None:
+    """Both begin the draft, too."""
+    texts = load_bundle(DEFAULT_BUNDLE).prompts.files["pl"].prompts
+    wanted = {prompt: f"Nowe brzmienie {at}." for at, prompt in enumerate(list(texts)[:4]) if "{" not in texts[prompt].text}
+
+    def change(prompt: str) -> None:
+        with drafts.change(f"who-{prompt}", prompt) as folders:
+            reword(folders, prompt, wanted[prompt])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(change, wanted))
+    texts = load_bundle(drafts.folders.bundle).prompts.files["pl"].prompts
+    assert {each: texts[each].text for each in wanted} == wanted
+    assert {each.who for each in drafts.changes()} == {f"who-{each}" for each in wanted}
+
+
+def test_no_change_is_without_its_author_and_what_is_refused_has_none(drafts: Drafts) -> None:
+    with pytest.raises(BundleError), drafts.change("eve", "nonsense") as folders:
+        reword(folders, "ask_matter", "a {brace")
+    assert drafts.changes() == []
+
+    def changes_on_a_full_disk() -> None:
+        with drafts.change("eve", "pl ask_matter") as folders:
+            reword(folders, "ask_matter", "Słucham?")
+            raise OSError(28, "the disk is full")
+
+    with pytest.raises(ReleaseError, match=r"\(the disk is full\): tell who runs the console"):
+        changes_on_a_full_disk()
+    assert [each.who for each in drafts.changes()] == ["eve"]
+    (drafts.folder / "changes.ndjson").write_text('{"who": "ev')
+    with pytest.raises(ReleaseError, match="who changed what"):
+        drafts.propose("tola", "for clarity")
+
+
+def test_what_a_process_that_died_left_of_a_beginning_is_not_taken_for_a_draft(drafts: Drafts, live: Folders) -> None:
+    """Else the draft would quietly take back what went live since."""
+    drafts.begin()
+    (drafts.folder / "base").rename(drafts.folder / ".begins")
+    reword(live, "ask_matter", "Słucham?")
+    drafts.begin()
+    assert not drafts.differs()
+
+
+def test_texts_half_written_on_a_full_disk_are_no_part_of_a_draft(drafts: Drafts, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = drafts.begin()
+
+    def fills_the_disk(path: Path, text: str, **_: object) -> int:
+        path.write_bytes(text.encode()[:1000])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", fills_the_disk)
+        with pytest.raises(OSError, match="No space"):
+            reword(folders, "ask_matter", "Słucham?")
+    assert not drafts.differs()
+
+
+def test_a_damaged_copy_on_disk_is_written_anew(drafts: Drafts, engine: Engine, live: Folders, tmp_path: Path) -> None:
+    """Changed, missing, or with a text that nobody approved beside it."""
+    releases = Releases(engine)
+    release = releases.put(*live.contents(), NOW)
+    folder = releases.unpack(release, tmp_path / "unpacked")
+    (folder / BUNDLE / "prompts" / "pl.yml").write_text("gone")
+    releases.unpack(release, tmp_path / "unpacked")
+    (folder / BUNDLE / "routes.yml").unlink()
+    releases.unpack(release, tmp_path / "unpacked")
+    (folder / BUNDLE / "prompts" / "xx.yml").touch()
+    releases.unpack(release, tmp_path / "unpacked")
+    assert read_contents({BUNDLE: folder / BUNDLE, PACK: folder / PACK})[0].id == release
+
+
+def test_of_two_orders_at_once_one_is_refused(engine: Engine) -> None:
+    releases = Releases(engine)
+    first = releases.order(Stage.PREPARE, (Arm("a"),), who="sam", why="x", at=NOW)
+    releases.order(Stage.LIVE, (Arm("a"),), who="sam", why="x", at=NOW, after=first)
+    with pytest.raises(ReleaseError, match="at this moment"):
+        releases.order(Stage.LIVE, (Arm("b"),), who="eve", why="x", at=NOW, after=first)
+    with ThreadPoolExecutor() as pool:
+        orders = list(pool.map(lambda who: releases.order(Stage.BACK, (Arm(""),), who=who, why="x", at=NOW), "abc"))
+    assert sorted(each.seq for each in orders) == [3, 4, 5]
+
+
+def test_two_processes_may_keep_the_same_at_once(engine: Engine, live: Folders) -> None:
+    contents, where = live.contents()
+    releases = Releases(engine)
+    with ThreadPoolExecutor() as pool:
+        assert set(pool.map(lambda _: releases.put(contents, where, NOW), range(3))) == {contents.id}
 
 
 def test_another_release_went_live_meanwhile(drafts: Drafts, live: Folders) -> None:

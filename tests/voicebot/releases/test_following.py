@@ -113,6 +113,19 @@ async def test_prepared_first_then_switched_to_and_back(
     assert editions.loaded == [made[0]], "nothing was loaded to go back"
 
 
+async def test_whoever_prepares_the_next_hides_no_switch(
+    follower: ReleaseFollower, engine: Engine, editions: Recorded, made: list[str]
+) -> None:
+    """Both within one look; and what was prepared and never published is not kept for ever."""
+    await order(engine, Stage.LIVE, made[0])
+    await order(engine, Stage.PREPARE, made[1])
+    await until(lambda: editions.used == [(made[0],)])
+    await until(lambda: editions.loaded == made)
+    await order(engine, Stage.LIVE, "")
+    await until(lambda: follower.live == "")
+    assert editions.kept == {made[0], ""}
+
+
 async def test_what_is_announced_holds_at_once_also_with_the_database_away(
     follower: ReleaseFollower,
     engine: Engine,
@@ -199,6 +212,16 @@ def test_whoever_goes_back_never_comes_to_what_was_taken_back(orders: list[str])
         if arms is not None:
             stack.pop()
             history.insert(0, Pointer(seq, Stage.BACK, arms, "sam", "why", NOW))
+
+
+def test_back_from_all_callers_is_not_back_to_a_share_of_them() -> None:
+    """A release is tried with a tenth of the callers, then with all: taken back, nobody hears it."""
+    old, tenth, whole = (Arm("old"),), (Arm("old", 0.9), Arm("new", 0.1)), (Arm("new"),)
+    orders = [(Stage.LIVE, old), (Stage.LIVE, tenth), (Stage.LIVE, whole)]
+    history = [Pointer(seq, stage, arms, "sam", "why", NOW) for seq, (stage, arms) in enumerate(orders, 1)]
+    assert before(history[::-1]) == old
+    history.append(Pointer(4, Stage.BACK, old, "sam", "why", NOW))
+    assert before(history[::-1]) == (Arm(""),)
 
 
 def test_callers_stay_in_their_arm_and_the_shares_hold() -> None:

@@ -64,3 +64,20 @@ async def test_a_token_opens_what_its_scopes_name(api: Api) -> None:
         assert (await centre.post(f"/api/handoffs/{REF}/events", json=told)).status_code == 401
     async with httpx.AsyncClient(base_url=url, headers=AUTH) as all_scopes:
         assert (await all_scopes.get("/api/openapi.json")).status_code == 200
+
+
+async def test_no_scope_opens_what_another_is_for(api: Api) -> None:
+    """Every token by every route of the API."""
+    tokens, url = Tokens(api.parts.outcomes._engine), str(api.client.base_url)
+    secrets = {scope: tokens.add(f"only-{scope}", [scope], made_by="test") for scope in Scope}
+    routes = [
+        (method.upper(), path.replace("{", "x").replace("}", ""))
+        for path, methods in build_app(api.parts).openapi()["paths"].items()
+        if path.startswith(("/api", "/metrics")) and not path.startswith(OWN_PROOF)
+        for method in methods
+    ]
+    async with httpx.AsyncClient(base_url=url) as client:
+        for method, path in routes:
+            for scope, secret in secrets.items():
+                answer = await client.request(method, path, headers={"Authorization": f"Bearer {secret}"})
+                assert (answer.status_code == 403) is (scope_of(method, path) is not scope), (method, path, scope)

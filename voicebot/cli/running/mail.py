@@ -19,8 +19,14 @@ def mail(
     config: Config = None,
 ) -> None:
     """Read the mailbox of mail.imap and give each mail to the API, until stopped. See docs/mail.md."""
+    from voicebot.errors import ConfigError
+
     with told_plainly():
-        token = token_file.read_text(encoding="utf-8").strip()
+        token = token_file.read_bytes().decode("ascii", "replace").strip()
+        if not (token.isascii() and token.isprintable()) or not token or " " in token:
+            raise ConfigError(f"{token_file} holds no token; make one with: voicebot token add mailbox --scope messages")
+        if not api.startswith(("http://", "https://")):
+            raise ConfigError(f"--api {api}: write it like http://127.0.0.1:8080")
         asyncio.run(_mail(config, api, token))
 
 

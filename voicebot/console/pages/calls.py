@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from urllib.parse import urlencode
 
 from starlette.responses import Response, StreamingResponse
 
 from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Pages, View
+from voicebot.console.routing import Pages, View, day
 from voicebot.records.exporting import csv_rows, ndjson_rows
 from voicebot.records.listing import CallFilter, listed
 from voicebot.records.search import page
@@ -47,11 +47,10 @@ def filter_of(query: Mapping[str, str], parts: ConsoleParts) -> CallFilter:
 
 def day_in(written: str, parts: ConsoleParts, *, ends: bool = False) -> datetime | None:
     """The moment when a day, as the form of a page writes it, begins or ends in the bank's zone; None for what is no day."""
-    try:
-        day = date.fromisoformat(written)
-    except ValueError:
+    asked = day(written)
+    if asked is None:
         return None
-    return datetime.combine(day + timedelta(days=1 if ends else 0), time(), parts.bundle().calendar.zone)
+    return datetime.combine(asked + timedelta(days=1 if ends else 0), time(), parts.bundle().calendar.zone)
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -63,7 +62,7 @@ def pages(parts: ConsoleParts) -> Pages:
         query = dict(view.query)
         chosen = filter_of(query, parts)
         shown = await asyncio.to_thread(page, parts.engine, chosen, words=query.get("words", ""), after=query.get("after", ""))
-        kept = {name: value for name, value in query.items() if value and name not in ("after", "notice")}
+        kept = {name: query[name] for name in (*CHOICES, "from", "to", "digits", "words") if query.get(name)}
         bundle = parts.bundle()
         choices = {
             "line": list(bundle.routes.lines),

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Pages, View
+from voicebot.console.routing import Pages, View, day
 from voicebot.figures.charts import bars, intervals
 from voicebot.figures.estimates import wilson
 from voicebot.figures.reading import SPLITS, Period, Read, read
@@ -25,17 +25,10 @@ _CHARTED = 12
 
 def period_of(query: Mapping[str, str], today: date) -> Period:
     """The period in an address: the last 28 days where none is told."""
-    last = min(_day(query.get("to", "")) or today, today)
-    first = _day(query.get("from", "")) or last - timedelta(days=_DAYS - 1)
+    last = min(day(query.get("to", "")) or today, today)
+    first = day(query.get("from", "")) or last - timedelta(days=_DAYS - 1)
     first = max(min(first, last), last - timedelta(days=_MOST_DAYS))
     return Period(first, last, tuple((name, query[name]) for name in SPLITS if query.get(name)))
-
-
-def _day(written: str) -> date | None:
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None
 
 
 def pages(parts: ConsoleParts) -> Pages:

@@ -16,9 +16,10 @@ from voicebot.console.routing import Pages, View, whole_number
 from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
-from voicebot.releases.contents import Contents
+from voicebot.releases.contents import Contents, Difference
+from voicebot.releases.drafts import Change
 from voicebot.releases.errors import ReleaseError
-from voicebot.releases.placing import folders_of
+from voicebot.releases.placing import in_force
 from voicebot.releases.pointer import Stage
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
@@ -35,14 +36,14 @@ def pages(parts: ConsoleParts) -> Pages:
     """The overview, one proposal, and what their forms do."""
     found = Pages()
     releases, drafts = parts.releases, parts.drafts
-    publishing = Publishing(releases, drafts, parts.stores.shared, lambda: folders_of(parts.in_force()), parts.clock)
-    checking: set[asyncio.Task[None]] = set()
+    publishing = Publishing(releases, drafts, parts.stores.shared, lambda: in_force(parts.settings, releases), parts.clock)
+    checking: dict[int, asyncio.Task[None]] = {}
 
     def have_checked(seq: int) -> None:
-        """The checks run on while pages are read; what they find is in the database."""
-        task = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
-        checking.add(task)
-        task.add_done_callback(checking.discard)
+        """The checks run on while pages are read, once however often it is asked; what they find is in the database."""
+        if seq not in checking:
+            checking[seq] = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
+            checking[seq].add_done_callback(lambda _: checking.pop(seq))
 
     # ------------------------------------------------------------------ the overview
 
@@ -52,6 +53,13 @@ def pages(parts: ConsoleParts) -> Pages:
 
     async def show(view: View, *, status: int = 200, problem: str = "") -> Response:
         newest, live = await asyncio.to_thread(releases.newest), await asyncio.to_thread(releases.live)
+        draft: list[Change] = []
+        differs, behind = Difference((), (), ()), False
+        try:
+            draft = await asyncio.to_thread(drafts.changes)
+            differs, behind = await asyncio.to_thread(drafts.differs), await asyncio.to_thread(drafts.behind)
+        except (ReleaseError, OSError) as error:  # whatever lies in the draft's folder: rolling back must be possible
+            problem = problem or str(error)
         preparing = newest if newest is not None and newest.stage is Stage.PREPARE else None
         order = preparing or live
         return view.show(
@@ -63,9 +71,9 @@ def pages(parts: ConsoleParts) -> Pages:
             readiness=await asyncio.to_thread(publishing.readiness, order) if order is not None else None,
             processes=await asyncio.to_thread(releases.processes, parts.clock()),
             begun=drafts.begun,
-            draft=await asyncio.to_thread(drafts.changes),
-            differs=await asyncio.to_thread(drafts.differs),
-            behind=await asyncio.to_thread(drafts.behind),
+            draft=draft,
+            differs=differs,
+            behind=behind,
             proposals=await asyncio.to_thread(releases.proposals, _HISTORY),
             history=await asyncio.to_thread(releases.history, _HISTORY),
             may_publish=view.may(*PUBLISHERS),
@@ -118,7 +126,7 @@ def pages(parts: ConsoleParts) -> Pages:
         contents = await asyncio.to_thread(releases.contents, proposal.contents)
         try:
             differs = await asyncio.to_thread(changes, releases, base or Contents(()), contents or Contents(()))
-        except BundleError as error:
+        except (BundleError, ReleaseError, OSError) as error:
             differs, problem = None, problem or str(error)
         found_so_far = await asyncio.to_thread(releases.checks, proposal.seq)
         newest = await asyncio.to_thread(releases.newest)

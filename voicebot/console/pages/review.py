@@ -115,15 +115,18 @@ def pages(parts: ConsoleParts) -> Pages:
             said += " " + await teach(view, kept)
         return await show(view, queue, said=said)
 
+    def taught(kept: Label, who: str) -> Path:
+        with parts.drafts.change(who, f"{kept.label}: {kept.text}"):
+            return parts.draft.teach(kept.text, kept.label, kept.language)
+
     async def teach(view: View, kept: Label) -> str:
         if not await asyncio.to_thread(review.may_teach, kept.text):
             return view.t("review.sample_never")
         try:
-            file = await asyncio.to_thread(parts.draft.teach, kept.text, kept.label, kept.language)
-        except (PackError, ReleaseError) as error:
+            file = await asyncio.to_thread(taught, kept, view.user.name)
+        except (PackError, ReleaseError, OSError) as error:
             return view.t("review.not_taught", why=str(error))
         await asyncio.to_thread(review.taught, kept)
-        await asyncio.to_thread(parts.drafts.note, view.user.name, f"{kept.label}: {kept.text}")
         parts.studies.soon(DRAFT, view.user.name)
         await parts.audit.note("review.taught", who=view.user.name, matter=kept.label, file=file.name)
         return view.t("review.taught", file=file.name)

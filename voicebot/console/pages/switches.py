@@ -40,9 +40,9 @@ def _moment(written: str, parts: ConsoleParts) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(written)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=parts.bundle().calendar.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise SwitchRefused("the end is no time; write it like 2026-11-27T18:00") from None
-    return at if at.tzinfo else at.replace(tzinfo=parts.bundle().calendar.zone).astimezone(UTC)
 
 
 def pages(parts: ConsoleParts) -> Pages:

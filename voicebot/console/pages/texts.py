@@ -121,8 +121,8 @@ def pages(parts: ConsoleParts) -> Pages:
         return view.go("/releases", "texts.in_draft")
 
     def keep(language: str, prompt: str, form: Form, who: str) -> None:
-        change_text(drafts.begin().bundle, language, prompt, form.get("text"), form.get("chat"))
-        drafts.note(who, f"{language} {prompt}")
+        with drafts.change(who, f"{language} {prompt}") as folders:
+            change_text(folders.bundle, language, prompt, form.get("text"), form.get("chat"))
 
     @found.get("/texts/{language}/{prompt}/recording", roles=READERS)
     async def recording(view: View) -> Response:

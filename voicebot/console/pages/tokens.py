@@ -11,7 +11,7 @@ from voicebot.accounts.roles import Role
 from voicebot.accounts.tokens import Scope, Tokens
 from voicebot.accounts.users import AccountError
 from voicebot.console.parts import ConsoleParts
-from voicebot.console.routing import Pages, View
+from voicebot.console.routing import Pages, View, whole_number
 
 _ADMINS = frozenset({Role.ADMIN})
 _LONGEST_DAYS = 3650
@@ -46,7 +46,7 @@ def pages(parts: ConsoleParts) -> Pages:
         """The secret is on this page alone: a form that is sent again makes no second one, for the name is taken."""
         scopes = {Scope(each) for each in view.form.all("scopes") if each in set(Scope)}
         days = view.form.get("days")
-        if days and not (days.isdecimal() and 0 < int(days[:6]) <= _LONGEST_DAYS):
+        if days and not 0 < whole_number(days) <= _LONGEST_DAYS:
             raise AccountError(view.t("tokens.days_wrong", most=_LONGEST_DAYS))
         until = parts.clock() + timedelta(days=int(days)) if days else None
         secret = await asyncio.to_thread(lambda: tokens.add(name, scopes, made_by=view.user.name, until=until))

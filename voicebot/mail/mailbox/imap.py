@@ -1,7 +1,8 @@
 """One folder of a mailbox by IMAP4rev1 (RFC 3501). Blocks: for a thread. Methods raise OSError and imaplib.IMAP4.error.
 
 A mail is looked at without marking it read (BODY.PEEK). UIDs are used within one connection only, in which they stay valid
-(RFC 3501, 2.3.1.1); what was done is marked in the mailbox itself, so that nothing else has to be remembered.
+(RFC 3501, 2.3.1.1); what was done is marked in the mailbox itself, so that nothing else has to be remembered. What a server sends
+is limited in octets and in time: it may be broken, or not the one it should be.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ from __future__ import annotations
 import base64
 import imaplib
 import re
+import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
+from typing import Any
 
 from voicebot.errors import ConfigError
 from voicebot.mail.settings import ImapSettings
 
 SEEN = "\\Seen"
+_MOST_BESIDE = 16 * 1024 * 1024
+"""Octets that an answer may have beside a mail."""
+_LONGEST_S = 120.0
+"""An answer takes so long at most, also one that comes octet by octet."""
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -29,8 +38,9 @@ class Mailbox:
         self._able = frozenset[str]()
         """What the server is capable of; it tells more to those who are logged in."""
         try:
-            self._able = frozenset(_first(self._imap.capability()[1]).upper().split())
-            self._open()
+            with self._imap.limited(0):
+                self._able = frozenset(_first(self._imap.capability()[1]).upper().split())
+                self._open()
         except BaseException:
             self.close()
             raise
@@ -41,7 +51,8 @@ class Mailbox:
 
     def waiting(self) -> list[str]:
         """UIDs of mails that were not handed on, oldest first."""
-        self._imap.noop()  # the server tells of new mails
+        with self._imap.limited(0):
+            self._imap.noop()  # the server tells of new mails
         flag = self._settings.done_flag
         undone = ("UNSEEN",) if flag == SEEN else ("UNKEYWORD", flag)
         found = self._asked("SEARCH", "UNDELETED", *(undone if self._settings.done_folder is None else ()))
@@ -72,7 +83,10 @@ class Mailbox:
         wanted = self._settings
         if wanted.done_folder is not None:
             self._imap.create(_quoted(wanted.done_folder))  # "no" when it is there
-        status, told = self._imap.select(_quoted(wanted.folder))
+        try:
+            status, told = self._imap.select(_quoted(wanted.folder))
+        except imaplib.IMAP4.readonly:
+            status, told = "NO", [b"it is read-only"]
         if status != "OK":
             raise ConfigError(f"mail.imap.folder: there is no folder {wanted.folder!r} to write in ({_first(told)})")
         flags = _first(self._imap.response("PERMANENTFLAGS")[1])
@@ -83,21 +97,78 @@ class Mailbox:
             )
 
     def _asked(self, command: str, *arguments: str) -> list[object]:
-        status, told = self._imap.uid(command, *arguments)
+        with self._imap.limited(self._settings.max_octets):
+            status, told = self._imap.uid(command, *arguments)
         if status != "OK":
             raise imaplib.IMAP4.error(f"{command}: {_first(told)}")
         return list(told)
 
 
-def _connected(settings: ImapSettings) -> imaplib.IMAP4:
+class _Limits(imaplib.IMAP4):
+    """What one answer of the server may be."""
+
+    def open(self, *arguments: Any, **named: Any) -> None:
+        """The greeting is the first answer; until whoever connects is logged in."""
+        self._left = _MOST_BESIDE
+        super().open(*arguments, **named)
+        self._clock = self._started()
+
+    def greeted(self) -> None:
+        """The first answers are over."""
+        self._clock.cancel()
+
+    @contextmanager
+    def limited(self, octets: int) -> Iterator[None]:
+        """For one command: so many octets of a mail, and what stands around it."""
+        self._left = octets + _MOST_BESIDE
+        clock = self._started()
+        try:
+            yield
+        finally:
+            clock.cancel()
+
+    def read(self, size: int) -> bytes:
+        """A literal: `size` is only what the server says."""
+        self._take(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """A line."""
+        line = super().readline()
+        self._take(len(line))
+        return line
+
+    def _take(self, octets: int) -> None:
+        self._left -= octets
+        if self._left < 0:
+            raise self.abort("the server sends more than was asked for")
+
+    def _started(self) -> Timer:
+        clock = Timer(_LONGEST_S, _cut, (self.sock,))
+        clock.daemon = True
+        clock.start()
+        return clock
+
+
+class _Tls(_Limits, imaplib.IMAP4_SSL):
+    """The same over TLS."""
+
+
+def _cut(connection: socket.socket) -> None:
+    """Whoever reads it finds that it has ended; over TLS, too."""
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _connected(settings: ImapSettings) -> _Limits:
     """A connection that is logged in."""
     if settings.tls:
         context = ssl.create_default_context()
         if settings.ca_file is not None:
             context.load_verify_locations(settings.ca_file)
-        imap: imaplib.IMAP4 = imaplib.IMAP4_SSL(settings.host, settings.port, ssl_context=context, timeout=settings.timeout_s)
+        imap: _Limits = _Tls(settings.host, settings.port, ssl_context=context, timeout=settings.timeout_s)
     else:
-        imap = imaplib.IMAP4(settings.host, settings.port, timeout=settings.timeout_s)
+        imap = _Limits(settings.host, settings.port, timeout=settings.timeout_s)
     try:
         imap.login(settings.user, settings.password.get_secret_value())
     except (OSError, imaplib.IMAP4.error) as error:
@@ -105,6 +176,8 @@ def _connected(settings: ImapSettings) -> imaplib.IMAP4:
         if isinstance(error, OSError | imaplib.IMAP4.abort) or "UNAVAILABLE" in str(error):
             raise
         raise ConfigError("the mail server refuses mail.imap.user with mail.imap.password") from None
+    finally:
+        imap.greeted()
     return imap
 
 

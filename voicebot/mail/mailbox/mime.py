@@ -8,14 +8,31 @@ from dataclasses import dataclass
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
+from email.policy import Compat32
 from email.utils import parseaddr
 
 from voicebot.mail.limits import LONGEST_ADDRESS, LONGEST_NAME, MOST_ATTACHMENTS, MOST_HTML, MOST_SUBJECT, MOST_TEXT
 
 _MOST_PARTS = 200
 _FALLBACKS = ("utf-8", "cp1250")  # what Polish programs write without saying so
+_LONGEST_HEADER = 20_000
+_MOST_DECODED = 4 * MOST_TEXT
+"""Octets of a text: more than are told, whatever its character set."""
+_LEAST_CUT = 8_000
 _LEAST_PLAIN = 10
 """A plain text with fewer characters beside HTML is a program's excuse."""
+
+
+class _Headers(Compat32):
+    """The library takes minutes to read the parameters of a header of a million characters."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """A header's name, and the beginning of what it says."""
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+
+_HEADERS = _Headers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +46,13 @@ class ReadMail:
     html: str | None
     sender: str | None
     attachments: tuple[str, ...]
+    automatic: bool = False
+    """A program wrote it: an automatic answer, a list, a report that a mail was not delivered."""
 
     def as_json(self) -> dict[str, object]:
         """The body of POST /api/messages."""
         told: dict[str, object] = {"id": self.id, "subject": self.subject, "attachments": list(self.attachments)}
-        wanted = {"text": self.text, "html": self.html, "sender": self.sender}
+        wanted = {"text": self.text, "html": self.html, "sender": self.sender, "automatic": self.automatic or None}
         return told | {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -41,7 +60,7 @@ def read_mail(octets: bytes) -> ReadMail:
     """Read a mail, or its beginning. What cannot be read has no text: a person looks at the mail itself."""
     mail_id = f"sha256:{hashlib.sha256(octets).hexdigest()}"
     try:
-        return _read(mail_id, BytesParser().parsebytes(octets))
+        return _read(mail_id, BytesParser(policy=_HEADERS).parsebytes(octets))
     except Exception:  # the parser was written for what is well-formed; nesting can be too deep for it
         return _unreadable(mail_id, octets)
 
@@ -66,12 +85,13 @@ def _read(mail_id: str, mail: Message) -> ReadMail:
         html[:MOST_HTML] if use_html else None,
         _sender(mail),
         tuple(names[:MOST_ATTACHMENTS]),
+        _is_automatic(mail),
     )
 
 
 def _unreadable(mail_id: str, octets: bytes) -> ReadMail:
     try:
-        head: Message = BytesHeaderParser().parsebytes(octets.split(b"\n\n", 1)[0][:50_000])
+        head: Message = BytesHeaderParser(policy=_HEADERS).parsebytes(octets.split(b"\n\n", 1)[0][:50_000])
         return ReadMail(mail_id, _header(head, "subject")[:MOST_SUBJECT], "", None, _sender(head), ())
     except Exception:
         return ReadMail(mail_id, "", "", None, None, ())
@@ -91,13 +111,23 @@ def _parts(mail: Message) -> Iterator[Message]:
 
 def _text(part: Message) -> str:
     payload = part.get_payload(decode=True)
-    octets = payload if isinstance(payload, bytes) else b""
+    octets = payload[:_MOST_DECODED] if isinstance(payload, bytes) else b""
     for charset in (part.get_content_charset(), *_FALLBACKS):
         try:
-            return _clean(octets.decode(charset or "utf-8"))
+            return _clean(_decoded(octets, charset or "utf-8"))
         except (LookupError, UnicodeError):
             continue
     return _clean(octets.decode("latin-1"))
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    """Raises LookupError, UnicodeError. A last character of a long text, which was cut through, is left out."""
+    try:
+        return octets.decode(charset)
+    except UnicodeDecodeError as error:
+        if len(octets) < _LEAST_CUT or error.end < len(octets) or error.reason != "unexpected end of data":
+            raise
+        return octets[: error.start].decode(charset)
 
 
 def _header(mail: Message, name: str) -> str:
@@ -111,6 +141,19 @@ def _header(mail: Message, name: str) -> str:
     except Exception:  # an unknown character set, base64 that is none
         parts = [raw]
     return " ".join(_clean("".join(parts)).split())
+
+
+def _is_automatic(mail: Message) -> bool:
+    """By what programs say of themselves (RFC 3834, RFC 2919, RFC 3464)."""
+    said = _header(mail, "auto-submitted").lower().partition(";")[0].strip()
+    written = (
+        _header(mail, "precedence").lower() in ("bulk", "junk", "list", "auto_reply"),
+        bool(_header(mail, "list-id") or _header(mail, "list-unsubscribe")),
+        _header(mail, "return-path") == "<>",
+        mail.get_content_type() == "multipart/report",
+        (_sender(mail) or "").lower().startswith(("mailer-daemon@", "postmaster@")),
+    )
+    return said not in ("", "no") or any(written)
 
 
 def _sender(mail: Message) -> str | None:

@@ -85,3 +85,31 @@ def test_what_is_too_long_is_cut() -> None:
         message.add_attachment(b"x", maintype="image", subtype="png", filename=f"{at}.png")
     read = read_mail(message.as_bytes())
     assert (len(read.subject), len(read.text or ""), len(read.attachments)) == (MOST_SUBJECT, MOST_TEXT, MOST_ATTACHMENTS)
+
+
+@pytest.mark.parametrize(
+    "head", [b"Subject: " + b"=?utf-8?q?a?= " * 100_000, b"Content-Type: text/plain" + b";" * 500_000, b"From: " + b"<" * 300_000]
+)
+def test_a_header_without_end_is_read_as_far_as_anybody_would(head: bytes) -> None:
+    assert (read_mail(head + b"\n\nkarta").text or "").strip() == "karta"
+
+
+def test_a_letter_that_was_cut_through_does_not_change_the_others() -> None:
+    octets = b"Content-Type: text/plain; charset=utf-8\n\n" + ("zgubiłam kartę" * 1000).encode()
+    assert (read_mail(octets[:-1]).text or "").endswith("zgubiłam kart")
+
+
+@pytest.mark.parametrize(
+    ("head", "automatic"),
+    [
+        (b"Auto-Submitted: auto-replied", True),
+        (b"Auto-Submitted: no", False),
+        (b"Precedence: bulk", True),
+        (b"List-Id: <news.example.org>", True),
+        (b"From: MAILER-DAEMON@example.org (Mail Delivery System)", True),
+        (b"Content-Type: multipart/report; boundary=b", True),
+        (b"From: Anna <anna@example.org>", False),
+    ],
+)
+def test_what_a_program_wrote_is_told(head: bytes, automatic: bool) -> None:
+    assert read_mail(head + b"\n\ntext").as_json().get("automatic", False) is automatic
