@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -19,16 +20,31 @@ from voicebot.releases.checking import PROGRESS, check_apart
 from voicebot.releases.contents import Contents
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.placing import folders_of
-from voicebot.releases.pointer import Stage
+from voicebot.releases.pointer import ShadowOrder, Stage
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
-from voicebot.releases.store import Check, Proposal, State
+from voicebot.releases.shadowing import MOST_DAYS
+from voicebot.releases.store import Check, Process, Proposal, State
 from voicebot.review.lines import words_of
+from voicebot.review.shadow import Compared, compared
 
 SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
 PUBLISHERS = frozenset({Role.SUPERVISOR})
 _HISTORY = 30
 _LONGEST_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The shadow of a proposal, as its page shows it."""
+
+    orders: Sequence[ShadowOrder]
+    """Newest first."""
+    running: ShadowOrder | None
+    processes: Sequence[Process]
+    """Those that have it, or are about to."""
+    compared: Compared | None
+    """None when it never was in the shadow."""
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -43,6 +59,13 @@ def pages(parts: ConsoleParts) -> Pages:
         task = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
         checking.add(task)
         task.add_done_callback(checking.discard)
+
+    def shadow_of(proposal: Proposal) -> Shadow:
+        orders, now = releases.shadows_of(proposal.seq), parts.clock()
+        running = next((each for each in orders[:1] if each.running(now)), None)
+        shadowed = {each.release for each in orders if each.release}
+        processes = [each for each in releases.processes(now) if each.shadow is not None] if running is not None else []
+        return Shadow(orders, running, processes, compared(parts.engine, shadowed) if shadowed else None)
 
     # ------------------------------------------------------------------ the overview
 
@@ -135,6 +158,8 @@ def pages(parts: ConsoleParts) -> Pages:
             progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
             approvers=APPROVERS,
             refusals={kind: refusal(proposal.asked, kind, view.user.name, view.user.roles) for kind in proposal.needed},
+            shadow=await asyncio.to_thread(shadow_of, proposal),
+            most_days=MOST_DAYS,
             prepared=newest if prepared else None,
             readiness=await asyncio.to_thread(publishing.readiness, newest) if prepared and newest is not None else None,
             may_publish=view.may(*PUBLISHERS),
@@ -168,7 +193,7 @@ def pages(parts: ConsoleParts) -> Pages:
         who, seq, form = view.user.name, proposal.seq, view.form
         here = f"/releases/{seq}"
         do = form.get("do")
-        if do in ("prepare", "switch") and not view.may(*PUBLISHERS):
+        if do in ("prepare", "switch", "shadow", "no_shadow") and not view.may(*PUBLISHERS):
             raise ReleaseError(view.t("releases.refused_role"))
         match do:
             case "approve":
@@ -178,6 +203,15 @@ def pages(parts: ConsoleParts) -> Pages:
             case "check":
                 have_checked(seq)
                 return view.go(here, "releases.checking")
+            case "shadow":
+                order = await publishing.begin_shadow(seq, who, whole_number(form.get("days")))
+                until = order.until.isoformat()
+                await parts.audit.note("release.shadow", who=who, proposal=seq, release=order.release, until=until)
+                return view.go(here, "releases.is_in_shadow")
+            case "no_shadow":
+                if await publishing.end_shadow(seq, who) is not None:
+                    await parts.audit.note("release.no_shadow", who=who, proposal=seq)
+                return view.go(here, "releases.is_no_shadow")
             case "prepare":
                 pointer = await publishing.prepare(seq, who)
                 await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
@@ -212,6 +246,7 @@ def pages(parts: ConsoleParts) -> Pages:
             raise ReleaseError(view.t("releases.say_why"))
         if not await asyncio.to_thread(releases.close, proposal.seq, state, who, why):
             raise ReleaseError(view.t("releases.refused_closed"))
+        await publishing.end_shadow(proposal.seq, who, state)
         await parts.audit.note(f"release.{state}", who=who, proposal=proposal.seq, why=why)
         return view.go("/releases", f"releases.is_{state}")
 
