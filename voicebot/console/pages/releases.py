@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -14,13 +15,14 @@ from dialogs.data.prompts import PLACE
 from voicebot.accounts.roles import Role
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, whole_number
+from voicebot.figures.arms import Arms, compare_arms
 from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
 from voicebot.releases.contents import Contents
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.placing import folders_of
-from voicebot.releases.pointer import ShadowOrder, Stage
+from voicebot.releases.pointer import Pointer, ShadowOrder, Stage
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
 from voicebot.releases.shadowing import MOST_DAYS
@@ -60,6 +62,12 @@ def pages(parts: ConsoleParts) -> Pages:
         checking.add(task)
         task.add_done_callback(checking.discard)
 
+    def arms_of(live: Pointer) -> Arms:
+        """From the first whole day on: on the day of the switch the old release had all callers for some hours."""
+        local = parts.bundle().calendar.local
+        first, today = local(live.at).date() + timedelta(days=1), local(parts.clock()).date()
+        return compare_arms(parts.engine, live.arms[0].release, live.arms[-1].release, first, today)
+
     def shadow_of(proposal: Proposal) -> Shadow:
         orders, now = releases.shadows_of(proposal.seq), parts.clock()
         running = next((each for each in orders[:1] if each.running(now)), None)
@@ -82,6 +90,7 @@ def pages(parts: ConsoleParts) -> Pages:
             status=status,
             problem=problem,
             live=live,
+            beside=await asyncio.to_thread(arms_of, live) if live is not None and len(live.arms) > 1 else None,
             preparing=preparing,
             readiness=await asyncio.to_thread(publishing.readiness, order) if order is not None else None,
             processes=await asyncio.to_thread(releases.processes, parts.clock()),
