@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import insert
 
-from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.authoring.prompt_editing import change_text
+from dialogs.data.bundle import DEFAULT_BUNDLE, load_bundle
 from nlu.pack.pack import BANK_PACK
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
 from tests.voicebot.console.running import Console
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.records.databases import heard, summary
 from voicebot.accounts.roles import Role
 from voicebot.figures.models import CallDayRow
@@ -111,3 +116,50 @@ async def test_what_runs_beside_is_compared_in_words_that_people_read(console: C
         assert await axe_finds(page) == []
         await shoot(page, "releases_arms")
         assert await sideways(page) <= 0
+
+
+def live_meanwhile(console: Console, folder: Path, change: Callable[[Path], None]) -> str:
+    """Another release goes live; its id."""
+    parts = console.parts
+    shutil.copytree(DEFAULT_BUNDLE, folder)
+    change(folder)
+    release = parts.releases.put(*read_contents({BUNDLE: folder, PACK: BANK_PACK}), datetime.now(UTC))
+    parts.releases.order(Stage.LIVE, [Arm(release)], who="sam", why="meanwhile", at=datetime.now(UTC))
+    return release
+
+
+@needs_chromium
+async def test_lines_that_two_people_changed_are_settled_side_by_side(console: Console, tmp_path: Path) -> None:
+    def reword(bundle: Path, text: str, more: str) -> None:
+        change_text(bundle, "pl", "ask_matter", text)
+        change_text(bundle, "pl", more, f"{text} ({more})")
+
+    parts = console.parts
+    await asyncio.to_thread(lambda: reword(parts.drafts.begin().bundle, "W czym możemy pomóc?", "greeting"))
+    release = await asyncio.to_thread(live_meanwhile, console, tmp_path / "live", lambda to: reword(to, "Słucham?", "goodbye"))
+    await until(lambda: console.service.follower.live == release)
+    async with chromium() as browser, page_of(browser, console, Role.TUNER, Role.COMPLIANCE) as page:
+        await page.goto("/releases")
+        await page.get_by_role("button", name="Renew the draft").click()
+        section = page.locator("section", has=page.get_by_role("heading", name="Place 1"))
+        text = await section.inner_text()
+        assert "W czym możemy pomóc?" in text
+        assert "Słucham?" in text
+        assert "greeting" not in text.replace("greeting.", ""), "what only one side changed is no question"
+        assert await page.locator("fieldset").count() == 1
+        assert await axe_finds(page) == []
+        await shoot(page, "renew")
+        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        assert await sideways(page) <= 0
+        await page.get_by_role("radio", name="The draft's", exact=True).check()
+        await page.get_by_role("button", name="Put together").click()
+        assert await page.get_by_text("The draft is renewed.").is_visible()
+    merged = load_bundle(parts.drafts.folders.bundle).prompts.files["pl"].prompts
+    assert merged["ask_matter"].text == "W czym możemy pomóc?"
+    assert (merged["greeting"].text, merged["goodbye"].text) == ("W czym możemy pomóc? (greeting)", "Słucham? (goodbye)")
+    assert [each.what for each in parts.drafts.changes()] == ["places settled: bundle/prompts/pl.yml"]
+    with console.browser_of(Role.TUNER) as tuner:
+        stale = await asyncio.to_thread(
+            lambda: tuner.send("/releases/renew", {"places": "1", "place-1": "mine", "of": "x"}, page="/releases")
+        )
+    assert stale.status_code == 422

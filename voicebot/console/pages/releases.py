@@ -20,7 +20,9 @@ from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
 from voicebot.releases.contents import Contents
+from voicebot.releases.drafts import Renewal
 from voicebot.releases.errors import ReleaseError
+from voicebot.releases.merging import Choice
 from voicebot.releases.placing import folders_of
 from voicebot.releases.pointer import Pointer, ShadowOrder, Stage
 from voicebot.releases.publishing import Publishing
@@ -29,11 +31,13 @@ from voicebot.releases.shadowing import MOST_DAYS
 from voicebot.releases.store import Check, Process, Proposal, State
 from voicebot.review.lines import words_of
 from voicebot.review.shadow import Compared, compared
+from voicebot.review.studies import DRAFT
 
 SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
 PUBLISHERS = frozenset({Role.SUPERVISOR})
 _HISTORY = 30
 _LONGEST_NOTE = 500
+_MOST_PLACES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,9 @@ def pages(parts: ConsoleParts) -> Pages:
                     return view.go(f"/releases/{seq}", "releases.proposed")
                 case "renew":
                     renewed = await asyncio.to_thread(drafts.renew)
-                    if renewed.conflicts:
-                        return await show(
-                            view, status=409, problem=view.t("releases.conflicts", files=", ".join(renewed.conflicts))
-                        )
-                    return view.go("/releases", "releases.renewed")
+                    if renewed.places:
+                        return view.go("/releases/renew")
+                    return await is_renewed(view, renewed)
                 case "drop":
                     await asyncio.to_thread(drafts.drop)
                     await parts.audit.note("release.draft_dropped", who=view.user.name)
@@ -126,6 +128,39 @@ def pages(parts: ConsoleParts) -> Pages:
         except (ReleaseError, OSError) as error:
             return await show(view, status=422, problem=str(error))
         return await show(view, status=422, problem=view.t("problem.not_found"))
+
+    @found.get("/releases/renew", roles=SEERS)
+    async def places(view: View) -> Response:
+        """What the draft and what went live meanwhile both changed, side by side."""
+        if not await asyncio.to_thread(drafts.behind):
+            return view.go("/releases")
+        return await show_places(view)
+
+    async def show_places(view: View, *, status: int = 200, problem: str = "") -> Response:
+        renewal = await asyncio.to_thread(drafts.renewal)
+        return view.show("renew.html", status=status, problem=problem, renewal=renewal, choices=tuple(Choice), chosen=view.form)
+
+    @found.post("/releases/renew", roles=SEERS)
+    async def settle(view: View) -> Response:
+        form = view.form
+        count = min(whole_number(form.get("places")), _MOST_PLACES)
+        asked = [form.get(f"place-{number}") for number in range(1, count + 1)]
+        if not all(each in set(Choice) for each in asked):
+            return await show_places(view, status=422, problem=view.t("releases.choose_all"))
+        try:
+            renewed = await asyncio.to_thread(drafts.renew, [Choice(each) for each in asked], form.get("of"))
+        except (ReleaseError, OSError) as error:
+            return await show_places(view, status=422, problem=str(error))
+        return await is_renewed(view, renewed)
+
+    async def is_renewed(view: View, renewed: Renewal) -> Response:
+        """Who settles a place has a part in the change."""
+        if renewed.places:
+            files = ", ".join(each.path for each in renewed.both if each.places)
+            await asyncio.to_thread(drafts.note, view.user.name, view.t("releases.settled", files=files))
+        await parts.audit.note("release.draft_renewed", who=view.user.name, places=len(renewed.places))
+        parts.studies.soon(DRAFT, view.user.name)
+        return view.go("/releases", "releases.renewed")
 
     @found.post("/releases/back", roles=PUBLISHERS)
     async def back(view: View) -> Response:
