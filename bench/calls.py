@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from audio.types import Recogniser, RecogniserStream, Recognition
 from bench.parts import doing, part
+from bench.shadow import PHASE_S, measure_shadow
 from dialogs.events import Conditions
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.config.settings import Settings
 from voicebot.demo.run import A_WORKING_DAY
 from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
+from voicebot.memory import keep_for_good
 from voicebot.service import Service, open_service
 from voicebot.softphone import (
     CallReport,
@@ -40,7 +42,7 @@ from voicebot.softphone import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CALL_PARTS = ("load", "latency", "recogniser", "growth")
+CALL_PARTS = ("load", "shadow", "latency", "recogniser", "growth")
 Figure = Callable[[str, float, str], None]
 
 _NUMBERS = itertools.count()  # a number that called before is asked whether it is the same matter
@@ -92,6 +94,11 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
         if "load" in parts:
             with part("load", failed):
                 await _load(say, service, await long_speech(folder), calls=10 if quick else 30, seconds=15)
+        if "shadow" in parts:
+            with part("shadow", failed):
+                pairs = 2 if quick else 6
+                async with _talking(service, await long_speech(folder), calls=30, seconds=2 * pairs * PHASE_S + 60):
+                    await measure_shadow(say, service, list(MATTERS), pairs=pairs)
         if "latency" in parts:
             with part("latency", failed):
                 await _latencies(say, service, rounds=1 if quick else 3)
@@ -134,6 +141,7 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
         }
     )
     async with open_service(settings, clock=lambda: A_WORKING_DAY, progress=doing) as service:
+        keep_for_good()  # as a service does
         await asyncio.sleep(2)
         yield service
 
@@ -177,29 +185,34 @@ async def long_speech(folder: Path) -> Path:
     return path
 
 
-async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
-    """Media both ways, voice activity and dialogue: every caller talks all the time and is heard by a recogniser that is deaf."""
+@asynccontextmanager
+async def _talking(service: Service, speech: Path, *, calls: int, seconds: float) -> AsyncIterator[None]:
+    """Media both ways, voice activity and dialogue: every caller talks all the time and is heard by a recogniser that is deaf.
+    Calls last for `seconds` and a little more.
+    """
     deaf: dict[str, Recogniser] = {language: DeafRecogniser() for language in service.call_services.recognisers}
     with _serving(service, replace(service.call_services, recognisers=deaf)):
-        await _loaded(say, service, speech, calls=calls, seconds=seconds)
+        talk: tuple[Step, ...] = (Play(speech),) * (1 + int(seconds // 30))
+        steps = [(*talk, HangUp())] * calls
+        placing = asyncio.create_task(run_script_process(_cut(_scripts(service, steps), seconds + 12), host="127.0.0.1"))
+        while service.sip.counts.live < calls and not placing.done():  # noqa: ASYNC110 - a count of the endpoint, not an event
+            await asyncio.sleep(0.1)
+        if placing.done():
+            await placing  # raises what kept the calls from being placed
+        await asyncio.sleep(2)
+        yield
+        await placing
 
 
-async def _loaded(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
+async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
     before = _rss_mb()
-    steps = [(Play(speech), HangUp())] * calls
-    placing = asyncio.create_task(run_script_process(_cut(_scripts(service, steps), seconds + 12), host="127.0.0.1"))
-    while service.sip.counts.live < calls and not placing.done():  # noqa: ASYNC110 - a count of the endpoint, not an event
-        await asyncio.sleep(0.1)
-    if placing.done():
-        await placing  # raises what kept the calls from being placed
-    await asyncio.sleep(2)
-    cpu, wall, live = time.process_time(), time.monotonic(), service.sip.counts.live
-    await asyncio.sleep(seconds)
-    share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
-    how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
-    say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
-    say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
-    await placing
+    async with _talking(service, speech, calls=calls, seconds=seconds):
+        cpu, wall, live = time.process_time(), time.monotonic(), service.sip.counts.live
+        await asyncio.sleep(seconds)
+        share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
+        how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
+        say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
+        say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
 
 
 def _cut(scripts: Sequence[CallScript], seconds: float) -> list[CallScript]:

@@ -100,6 +100,7 @@ FIELDS: Mapping[str, LogField] = {
     "of": LogField(FieldType.COUNT, "How many there are in all."),
     "waiting": LogField(FieldType.COUNT, "Records that wait to be written."),
     "pending": LogField(FieldType.COUNT, "State writes that wait for the server."),
+    "octets": LogField(FieldType.COUNT, "Memory or data, in octets."),
     "calls": LogField(FieldType.COUNT, "Calls."),
     "lag_ms": LogField(FieldType.COUNT, "How late the event loop is, in milliseconds (95th percentile)."),
     "seconds": LogField(FieldType.NUMBER, "How long it lasted."),

@@ -56,6 +56,7 @@ from voicebot.metrics.registry import Metrics
 from voicebot.records.journal import JournalSink
 from voicebot.releases.following import ReleaseFollower, open_releases
 from voicebot.releases.placing import under_release
+from voicebot.releases.shadowing import ShadowFollower
 from voicebot.reloading import needs_restart
 from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
 from voicebot.state.relay import tell
@@ -226,8 +227,9 @@ async def open_service(
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         traces = Traces(settings.sip.trace)
-        session = replace(shared.session(engines.understanding, (*sinks, traces.noted)), release=release)
         load = LoadMeter(settings.limits.load)
+        shadow = shared.shadow(loaded=lambda: load.level is not LoadLevel.NORMAL)
+        session = replace(shared.session(engines.understanding, (*sinks, traces.noted)), release=release, shadow=shadow.offer)
         call_services = replace(_call_services(settings, session, engines, stores, shared.identity), load=load)
         calls = CallServer(call_services)
         progress("opening the line")
@@ -240,7 +242,16 @@ async def open_service(
         editions = CallEditions(
             calls, callbacks, call_services, lambda bundles: sip.let_dial([each for one in bundles for each in _queues(one)])
         )
-        follower = ReleaseFollower(process, configured, releases, stores.shared, editions, began_with=release, clock=clock)
+        follower = ReleaseFollower(
+            process,
+            configured,
+            releases,
+            stores.shared,
+            editions,
+            began_with=release,
+            clock=clock,
+            shadow=ShadowFollower(releases, stores.shared, shadow, metrics, clock),
+        )
         lost = LostCalls(stores.live, stores.records, metrics)
         lost.start()
         stack.push_async_callback(lost.close)

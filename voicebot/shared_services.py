@@ -30,6 +30,7 @@ from voicebot.redaction import JsonValue
 from voicebot.state.relay import Relay
 from voicebot.stores import Stores, open_stores
 from voicebot.understanding.service import UnderstandingService
+from voicebot.understanding.shadow import LiveShadow
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,10 @@ class SharedServices:
     def hand_offs(self) -> HandOffService:
         """Hand-offs to the targets of the bundle's queues."""
         return _hand_offs(self)
+
+    def shadow(self, loaded: Callable[[], bool] = lambda: False) -> LiveShadow:
+        """Nothing yet; `loaded`: whether the process has enough to do without a shadow."""
+        return LiveShadow(self.stores.records, self.metrics, loaded=loaded, clock=self.clock)
 
     def session(self, understanding: UnderstandingService, sinks: Sequence[JournalSink]) -> SessionServices:
         """What every conversation of the process shares."""

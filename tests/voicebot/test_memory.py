@@ -55,3 +55,30 @@ async def test_after_the_last_call_memory_is_given_back(
         await probe.bye()
         await end_of(leg)
     await until(lambda: given)
+
+
+_STAYS = """
+import gc
+import weakref
+from voicebot.memory import keep_for_good
+
+class Node: ...
+
+def cycle():
+    one, other = Node(), Node()
+    one.other, other.one = other, one
+    return weakref.ref(one)
+
+base = [Node() for _ in range(100_000)]
+before = cycle()
+keep_for_good()
+after = cycle()
+gc.collect()
+print(before() is None, after() is None, gc.get_freeze_count() >= len(base), len(gc.get_objects()) < 10_000)
+"""
+
+
+def test_what_is_there_at_the_start_is_looked_through_once() -> None:
+    """What comes later is collected as ever."""
+    done = subprocess.run([sys.executable, "-c", _STAYS], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * 4

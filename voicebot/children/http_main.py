@@ -17,6 +17,7 @@ from voicebot.children.orders import PARENT_GONE, Orders, beat, first_line, orde
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.logs import configure_logs
+from voicebot.memory import keep_for_good
 from voicebot.process import give_way, raise_file_limit
 from voicebot.tasks import cancelled
 
@@ -69,6 +70,7 @@ async def _run(name: str, opens: Opens, numbers: Mapping[str, int], settings: Se
         stack.push_async_callback(cancelled, asyncio.create_task(beat()))
         async with starting(orders):
             served = await stack.enter_async_context(opens(settings, sockets))
+        keep_for_good()
         say(READY)
         reading = asyncio.create_task(_read_orders(name, orders, served, stop))
         await stop.wait()

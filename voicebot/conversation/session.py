@@ -43,6 +43,7 @@ from voicebot.records.summary import CallSummary
 from voicebot.state.caller_memory import CallerMemory, Remembered
 from voicebot.state.live_calls import LiveCall, LiveCalls
 from voicebot.understanding.service import UnderstandingService
+from voicebot.understanding.shadow import ShadowLine
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +106,8 @@ class SessionServices:
     """Told of every line of every journal."""
     release: str = ""
     """That they go by; "" for the configuration's own bundle."""
+    shadow: Callable[[ShadowLine], None] | None = None
+    """Takes each line after the caller was answered, for another release to decide on; None where there is never one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Session:
         self._channel = channel
         self._started = now
         self._closed = False
+        self._taken: tuple[tuple[Hypothesis, ...], str] | None = None
+        self._unanswered: ShadowLine | None = None
 
     # ------------------------------------------------------------------ begin
 
@@ -202,6 +207,7 @@ class Session:
     async def understand(self, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
         """The meaning of one utterance; how long that took is measured."""
         began = time.monotonic()
+        self._taken = (tuple(hypotheses), language)
         try:
             return await self._services.understanding.understand(hypotheses, language)
         finally:
@@ -266,7 +272,8 @@ class Session:
             self._services.memory.prefer(self.caller.number, action.preference, on=action.on)
 
     def _watch(self, call_id: str, line: Line) -> None:
-        """Keep the live list and the metrics up to date."""
+        """Keep the live list and the metrics up to date, and the shadow in lines."""
+        self._tell_shadow(line)
         metrics, live = self._services.metrics, self._services.live
         match line.get("type") or line.get("kind"):
             case "Decided":
@@ -287,6 +294,20 @@ class Session:
             case "closed":
                 metrics.count(self._channel.ended, outcome=str(line["outcome"]))
                 metrics.observe(self._channel.length, float(str(line["t"])))
+
+    def _tell_shadow(self, line: Line) -> None:
+        """What was understood is told once the caller has been answered. The answer is actions: the first line behind them that
+        is none comes when it has begun to play, or the call is over.
+        """
+        if self._services.shadow is None or line["what"] == "action":
+            return
+        if self._unanswered is not None:
+            self._services.shadow(self._unanswered)
+            self._unanswered = None
+        if self._taken is not None and line.get("type") == "Heard":
+            if line.get("understanding"):
+                self._unanswered = ShadowLine(self.call_id, len(self.journal.lines) - 1, *self._taken)
+            self._taken = None
 
     # ------------------------------------------------------------------ end
 

@@ -164,6 +164,29 @@ FAMILIES: Mapping[str, Family] = {
             wrong="Near limits.understand_s: the classifier, or the Rasa server, is too slow; callers are asked again.",
             bounds=_UNDERSTANDING,
         ),
+        _counter(
+            "voicebot_shadow_decided_total",
+            "Lines that a release in the shadow decided on, beside the one in force.",
+            wrong="Standing still while a shadow runs: see its page, and voicebot_shadow_dropped_total.",
+        ),
+        _counter(
+            "voicebot_shadow_dropped_total",
+            "Lines without a decision of the release in the shadow, by reason: busy, load, failed, unwritten.",
+            "reason",
+            wrong="busy, load: the machine has no room for a shadow. failed: the release, see the log. unwritten: the database.",
+            known=("busy", "load", "failed", "unwritten"),
+        ),
+        _gauge(
+            "voicebot_shadow_memory_bytes",
+            "By how much the process grew when it loaded the release in the shadow; 0 without one.",
+            wrong="Too much for the machine: end the shadow.",
+        ),
+        _histogram(
+            "voicebot_shadow_understand_seconds",
+            "Understanding one utterance by a release in the shadow, in a thread beside the calls.",
+            wrong="Far above voicebot_understand_seconds: the machine is busy.",
+            bounds=_UNDERSTANDING,
+        ),
         _histogram(
             "voicebot_call_loss_ratio",
             "Share of a call's packets that never reached us, at its end.",

@@ -45,6 +45,7 @@ async def delete(stores: PersonStores, found: Found) -> list[tuple[str, int]]:
         ("callbacks promised", len(found.callbacks)),
         ("cases", cases),
         ("labelled lines", labelled),
+        ("shadow decisions", calls.shadow),
         ("mails", mails),
         ("caller memory", int(memory)),
         ("webhook messages waiting", webhooks),

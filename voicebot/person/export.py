@@ -27,6 +27,7 @@ recordings/    the sound of the calls: the caller left, the machine right
 handoffs/      what the bank's adviser was shown
 callbacks/     promises to call back
 cases/         what our people were to do for you
+shadow.json    what a trial of another understanding made of your words; it decided nothing
 mails/         messages that you wrote, and what was made of them
 memory.json    how you like to be spoken to, and where you were put through today
 webhooks/      messages to the bank's systems that wait to be delivered
@@ -96,6 +97,8 @@ def _documents(found: Found, notes: Sequence[str], now: datetime) -> Iterator[tu
         yield f"cases/{at:04}.json", _json(asdict(case))
     for at, mail in enumerate(found.mails, 1):
         yield f"mails/{at:04}.json", _json(asdict(mail))
+    if found.calls.shadow:
+        yield "shadow.json", _json([asdict(decision) for decision in found.calls.shadow])
     if found.memory is not None:
         yield "memory.json", _json(asdict(found.memory))
     for at, (_, delivery) in enumerate(found.undelivered, 1):

@@ -78,6 +78,7 @@ class Found:
             ("callbacks promised", len(self.callbacks)),
             ("cases", len(self.cases)),
             ("labelled lines", self.labelled),
+            ("shadow decisions", len(self.calls.shadow)),
             ("mails", len(self.mails)),
             ("caller memory", int(self.memory is not None)),
             ("webhook messages waiting", len(self.undelivered)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ from voicebot.records import schema
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
 from voicebot.records.listing import CallFilter, listed
-from voicebot.records.models import CallRow, LineRow, NoteRow, UtteranceRow
+from voicebot.records.models import CallRow, LineRow, NoteRow, ShadowRow, UtteranceRow
+from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _IDS_AT_A_TIME = 500  # a statement takes only so many values
@@ -125,6 +126,23 @@ class Database:
             _delete(connection, [record.summary.call_id], for_good=False)
             _insert(connection, record)
 
+    def keep_shadow(self, decisions: Sequence[ShadowDecision]) -> None:
+        """What a release in the shadow decided; its calls may be not over yet."""
+        self._prepare()
+        with self._engine.begin() as connection:
+            connection.execute(insert(ShadowRow), [asdict(each) for each in decisions])
+
+    def shadow_of(self, call_ids: Collection[str]) -> list[ShadowDecision]:
+        """What releases in the shadow decided in these calls, in order."""
+        self._prepare()
+        found: list[ShadowDecision] = []
+        columns = [getattr(ShadowRow, name) for name in ShadowDecision.__dataclass_fields__]
+        with self._engine.connect() as connection:
+            for some in _some(call_ids):
+                chosen = select(*columns).where(ShadowRow.call_id.in_(some))
+                found += [ShadowDecision(*row) for row in connection.execute(chosen)]
+        return sorted(found, key=lambda each: (each.call_id, each.position, each.release))
+
     def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
         """The latest calls, newest first; those that started before `before`, for the next page."""
         self._prepare()
@@ -190,6 +208,7 @@ class Database:
         with Session(self._engine) as session, session.begin():
             old = [_summary(row) for row in session.scalars(select(CallRow).where(CallRow.ended < ended_before))]
             _delete(session.connection(), [summary.call_id for summary in old])
+            session.execute(delete(ShadowRow).where(ShadowRow.at < ended_before))  # also of a call that was never written
         return old
 
     def drop_number_hashes(self, ended_before: datetime) -> int:
@@ -237,9 +256,11 @@ def _insert(connection: Connection, record: CallRecord) -> None:
 
 
 def _delete(connection: Connection, call_ids: Collection[str], *, for_good: bool = True) -> None:
-    """What people noted goes with a call that is deleted for good, and stays when the call is written anew."""
+    """What people noted, and what was decided in the shadow, goes with a call that is deleted for good, and stays when the call
+    is written anew.
+    """
     for some in _some(call_ids):
-        for table in (LineRow, UtteranceRow, CallRow, *((NoteRow,) if for_good else ())):
+        for table in (LineRow, UtteranceRow, CallRow, *((NoteRow, ShadowRow) if for_good else ())):
             connection.execute(delete(table).where(table.call_id.in_(some)))
 
 

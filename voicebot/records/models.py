@@ -131,6 +131,24 @@ class NoteRow(Base):
     note: Mapped[str] = mapped_column(Text)
 
 
+class ShadowRow(Base):
+    """What a release that runs in the shadow would have decided on a line. A second write of the call leaves it; it is deleted
+    with the call. Without words: they stand in the line.
+    """
+
+    __tablename__ = "shadow"
+    __table_args__ = (Index("shadow_by_time", "at"), Index("shadow_by_release", "release"))
+
+    call_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """The line of the journal, as in `utterances`."""
+    release: Mapped[str] = mapped_column(String(64), primary_key=True)
+    intent: Mapped[str] = mapped_column(String(80))
+    decision: Mapped[str] = mapped_column(String(16))
+    confidence: Mapped[float]
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class AuditRow(Base):
     """One line of the audit trail; see `voicebot.identity.audit_table` for what its hash is made of. Rows are never changed."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from voicebot.files import erase
 from voicebot.records.call_files import RECORDING, CallFiles
 from voicebot.records.database import Database
+from voicebot.records.shadow import ShadowDecision
 from voicebot.records.spool import Spool
 from voicebot.records.summary import CallRecord
 from voicebot.records.under_way import heads
@@ -44,6 +45,8 @@ class FoundCalls:
     calls: tuple[FoundCall, ...]
     other_files: tuple[Path, ...] = ()
     """Call files that name the number, of calls without a record."""
+    shadow: tuple[ShadowDecision, ...] = ()
+    """What releases in the shadow would have decided in these calls."""
     under_way: int = 0
     """Calls that are not over."""
     possible: int = 0
@@ -59,6 +62,8 @@ class ErasedCalls:
     rejected: int = 0
     files: int = 0
     recordings: int = 0
+    shadow: int = 0
+    """Lines as releases in the shadow would have decided them."""
     under_way: int = 0
     """Calls that are not over; they are not deleted: do it again when they are."""
     possible: int = 0
@@ -85,12 +90,15 @@ class OneNumber:
         )
         named = {path for call in found for path in call.files}
         others = tuple(path for path in self._files.with_number(self._number) if path not in named)
-        return FoundCalls(tuple(found), others, self._under_way(), self._database.possibly_of(self._number))
+        shadow = tuple(self._database.shadow_of([call.record.summary.call_id for call in found]))
+        return FoundCalls(tuple(found), others, shadow, self._under_way(), self._database.possibly_of(self._number))
 
     def erase(self) -> ErasedCalls:
         """Delete everything; harmless when repeated. What waits goes first: it must not become a row behind our back."""
         waiting = rejected = files = recordings = 0
+        ids = set()
         for path, record, place in self._unwritten():
+            ids.add(record.summary.call_id)
             gone = self._files.remove(record.summary)
             with self._spool.claimed(path, wait=True) as there:
                 if there:
@@ -104,13 +112,16 @@ class OneNumber:
             files, recordings = files + _count(gone, False), recordings + _count(gone, True)
         for path in list(self._files.with_number(self._number)):
             files += erase(path)
-        self._database.delete([row.summary.call_id for row in rows])
+        ids |= {row.summary.call_id for row in rows}
+        shadow = len(self._database.shadow_of(ids))
+        self._database.delete(ids)
         return ErasedCalls(
             database=len(rows),
             waiting=waiting,
             rejected=rejected,
             files=files,
             recordings=recordings,
+            shadow=shadow,
             under_way=self._under_way(),
             possible=self._database.possibly_of(self._number),
             overwritten=self._overwritten(),

@@ -19,6 +19,7 @@ from voicebot.records.database import Database
 from voicebot.records.journal import Line
 from voicebot.records.one_number import ErasedCalls, FoundCalls, OneNumber
 from voicebot.records.retention import Retention
+from voicebot.records.shadow import ShadowDecision
 from voicebot.records.spool import Spool
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 from voicebot.records.under_way import CallsUnderWay, Head
@@ -114,6 +115,21 @@ class RecordStore:
 
     def _kept(self, summary: CallSummary) -> CallSummary:
         return summary if self._keep_numbers else summary.with_short_number()
+
+    def keep_shadow(self, decisions: Sequence[ShadowDecision], lost: Callable[[int], None]) -> None:
+        """Keep what a release in the shadow decided, unless the database is away or the records have much to do: these come
+        first, and nothing of a shadow waits on disk. `lost` is told how many are not kept, from any thread. Returns at once,
+        never raises.
+        """
+
+        def write() -> None:
+            try:
+                self._database.keep_shadow(decisions)
+            except (SQLAlchemyError, OSError, RecordsError):
+                lost(len(decisions))
+
+        if decisions and not self._writer.do(write):
+            lost(len(decisions))
 
     def left_out(self, call_id: str) -> None:
         """A call that began is over and gets no record. Returns at once, never raises."""

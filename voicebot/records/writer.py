@@ -79,6 +79,18 @@ class RecordWriter:
         except queue.Full:
             self._keep(record)  # the thread is stuck in the database: the disk is still quick
 
+    def do(self, job: Callable[[], None]) -> bool:
+        """Have the thread do something small beside the records, when they are taken care of; False when it has too much to do,
+        or no database. Returns at once.
+        """
+        if self.trouble is not None:
+            return False
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            return False
+        return True
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was handed in is in the database, or safe on disk while that is away. False when it takes too long."""
         passed = threading.Event()

@@ -42,7 +42,7 @@ from nlu.tools.utterances import UNLABELLED
 from nlu.types import Decision, Understanding
 from nlu.understanding.classifier import Classifier
 from voicebot.config.settings import Settings
-from voicebot.figures.estimates import mcnemar
+from voicebot.figures.estimates import BY_CHANCE, mcnemar
 from voicebot.logs import configure_logs
 from voicebot.records.engine import open_engine
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
@@ -60,7 +60,6 @@ UNNAMED = "-"
 _NICE = 15
 _LAST_DAYS = timedelta(days=7)
 _MOST_SHOWN = 50
-_BY_CHANCE = 0.05
 _TELL_EVERY_S = 1.0
 _LIVE_EVERY_S = CHECKS_GONE.total_seconds() / 6
 
@@ -179,7 +178,7 @@ class Checks:
             kept_apart += [_told(change) for change in found.changes if change.verdict == "broken"]
             lost += _lost(found.changes, candidate)
         chance = mcnemar(fixed, broken)
-        worse = broken > fixed and chance < _BY_CHANCE
+        worse = broken > fixed and chance < BY_CHANCE
         told = {"lines": count, "fixed": fixed, "broken": broken, "chance": round(chance, 3), "changes": kept_apart[:_MOST_SHOWN]}
         self._found("kept_apart", ok=not worse, **told)
         changes: list[dict[str, Any]] = []

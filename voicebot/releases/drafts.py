@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
+from dialogs.data.bundle import load_bundle
+from dialogs.data.errors import BundleError
+from nlu.errors import PackError
+from nlu.pack.pack import Pack
 from voicebot.files import locked, private_folder, write_whole
-from voicebot.releases.contents import BUNDLE, PACK, Contents, Difference, Rebased, difference, read_contents, rebased
+from voicebot.releases.contents import BUNDLE, PACK, Contents, Difference, difference, read_contents, rebased
 from voicebot.releases.errors import ReleaseError
+from voicebot.releases.merging import BothChanged, Choice, Place, both_changed
 from voicebot.releases.store import Releases
 
 _BASE, _BEGINS, _CHANGES = "base", ".begins", "changes.ndjson"
@@ -30,6 +35,30 @@ class Folders:
     def contents(self) -> tuple[Contents, dict[str, Path]]:
         """Without models, which are made of the rest. Raises ReleaseError, OSError."""
         return read_contents({BUNDLE: self.bundle, PACK: self.pack})
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A draft on top of a newer release."""
+
+    id: str
+    """Of the three that it is made of."""
+    live: str
+    contents: Contents
+    """All files; of those that both sides changed, the draft's."""
+    both: tuple[BothChanged, ...]
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What a person is to settle, in order."""
+        return tuple(place for file in self.both for place in file.places)
+
+    def settled(self, choices: Sequence[Choice]) -> Iterator[tuple[BothChanged, Sequence[Choice]]]:
+        """Each file with its choices."""
+        at = 0
+        for file in self.both:
+            yield file, choices[at : at + len(file.places)]
+            at += len(file.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,30 +164,64 @@ class Drafts:
         """Whether another release went live since the draft began."""
         return self.begun and self._live().contents()[0].id != self._base().id
 
-    def renew(self) -> Rebased:
-        """Bring the draft onto what is live now: files that the draft did not change are taken from there. With conflicts
-        nothing is changed.
+    def renewal(self) -> Renewal:
+        """What bringing the draft onto what is live now comes to: files that only one side changed are taken from it, texts in
+        YAML that both changed are merged by line, and what is left is for a person to settle.
+        """
+        base = self._base()
+        (live, live_files), (drafted, files) = self._live().contents(), self.folders.contents()
+        found = rebased(base, live, drafted)
+
+        def both_of(path: str) -> BothChanged:
+            began, lives, mine = (each.by_path.get(path) for each in (base, live, drafted))
+            return both_changed(
+                path,
+                self._releases.data(began.sha256) if began is not None else None,
+                live_files[lives.sha256].read_bytes() if lives is not None else None,
+                files[mine.sha256].read_bytes() if mine is not None else None,
+            )
+
+        both = [both_of(path) for path in found.conflicts]
+        return Renewal(f"{base.id} {live.id} {drafted.id}", live.id, found.contents, tuple(both))
+
+    def renew(
+        self,
+        choices: Sequence[Choice] = (),
+        of: str | None = None,
+        *,
+        who: str = "",
+        what: Callable[[Renewal], str] | None = None,
+    ) -> Renewal:
+        """Do it, with a choice for each place that is to be settled, in order; of the renewal `of` (`Renewal.id`), so that no
+        choice is for another place than a person saw. Without a choice for each nothing is changed, and neither when what comes
+        out cannot be loaded: then it raises ReleaseError. Whoever settles a place has a part in the change: `who` did `what`.
         """
         with self._alone():
-            return self._renew()
+            found = self.renewal()
+            if of not in (None, found.id):
+                raise ReleaseError("the draft or what is live was changed meanwhile: look at the places again")
+            if len(choices) == len(found.places):
+                with self.change(who, what(found)) if found.places and what is not None else nullcontext():
+                    self._renew(found, choices)
+            return found
 
-    def _renew(self) -> Rebased:
-        live, draft, base = self._live(), self.folders, self._base()
-        (lives, _), (drafted, _) = live.contents(), draft.contents()
-        self._keep(live)
-        found = rebased(base, lives, drafted)
-        if not found.conflicts:
-            self._keep(draft)
-            fresh = self.folder / ".renewed"
-            shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
+    def _renew(self, found: Renewal, choices: Sequence[Choice]) -> None:
+        for folders in (self._live(), self.folders):
+            self._keep(folders)
+        fresh = self.folder / ".renewed"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        try:
             self._releases.write(found.contents, fresh)
+            for file, chosen in found.settled(choices):
+                file.write(fresh, chosen)
+            _load(Folders(fresh / BUNDLE, fresh / PACK))
             for name in (BUNDLE, PACK):
                 shutil.rmtree(self.folder / name)
                 (fresh / name).rename(self.folder / name)
-            fresh.rmdir()
-            (self.folder / _BASE).write_text(lives.id, encoding="ascii")
-        return found
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        write_whole(self.folder / _BASE, found.live)
 
     def propose(self, who: str, note: str) -> int:
         """Propose the draft as it is now; the number of the proposal. The draft may go on to be changed."""
@@ -233,3 +296,14 @@ def _copied(source: Path, target: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     fresh.rename(target)
+
+
+def _load(folders: Folders) -> None:
+    """Lines that fit each other may still be no bundle. Raises ReleaseError."""
+    try:
+        load_bundle(folders.bundle)
+        pack = Pack(folders.pack)
+        for language in pack.languages:
+            pack.training_data(language)
+    except (BundleError, PackError) as error:
+        raise ReleaseError(f"put together it cannot be loaded, so that nothing was changed: {error}") from error

@@ -14,20 +14,21 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import structlog
-from redis.asyncio import Redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.data.bundle import load_bundle
 from dialogs.data.errors import BundleError
 from voicebot.config.settings import Settings
-from voicebot.errors import RecordsError, StateError, code_of
+from voicebot.errors import RecordsError, code_of
 from voicebot.records.engine import open_engine
+from voicebot.releases import orders
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.placing import last_release, releases_folder, remember_last, sweep, under_release
 from voicebot.releases.pointer import CONFIGURED, Arm, Pointer, Stage
+from voicebot.releases.shadowing import ShadowFollower
 from voicebot.releases.store import Process, Releases, process_name
 from voicebot.state.shared import PREFIX, SharedState
 from voicebot.tasks import cancelled
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 POINTER = f"{PREFIX}release-pointer"
 LOOK_EVERY_S = 1.0
-_DATABASE_EVERY_S = 5.0
+_TELL_EVERY_S = 5.0
 _TRY_AGAIN_S = 15.0
 
 
@@ -78,16 +79,7 @@ def from_text(text: str) -> Pointer:
 
 async def announce(shared: SharedState, pointer: Pointer) -> bool:
     """Tell all processes now, rather than when they next look into the database; False when the state server is away."""
-
-    async def put(redis: Redis) -> None:
-        await redis.set(POINTER, to_text(pointer))
-
-    try:
-        await shared.ask(put)
-    except StateError as error:
-        log.warning("a release is announced by the database alone: the state server is away", code=code_of(error))
-        return False
-    return True
+    return await orders.announce(shared, POINTER, to_text(pointer))
 
 
 async def open_releases(settings: Settings, stack: AsyncExitStack) -> tuple[Releases, str, Settings]:
@@ -141,12 +133,16 @@ class ReleaseFollower:
         *,
         began_with: str,
         clock: Callable[[], datetime],
+        shadow: ShadowFollower | None = None,
     ) -> None:
-        """`kind` of process, such as "calls-2"; `settings` as configured; `began_with` is what `editions` has loaded and uses."""
+        """`kind` of process, such as "calls-2"; `settings` as configured; `began_with` is what `editions` has loaded and uses;
+        `shadow` follows the orders about shadows, None in a process that serves nobody.
+        """
         self._settings = settings
         self._name = process_name(kind, socket.gethostname())
         self._releases = releases
-        self._shared = shared
+        self._orders = orders.Orders(shared, POINTER, from_text, lambda: (releases.live(), releases.newest()))
+        self._shadow = shadow
         self._editions = editions
         self._clock = clock
         self._loaded = {began_with}
@@ -159,7 +155,6 @@ class ReleaseFollower:
         """The last order to load something; it does not hide the one before that switched."""
         self._loading: asyncio.Task[None] | None = None
         self._try_again_at = 0.0
-        self._database_at = 0.0
         self._told: tuple[object, ...] = ()
         self._tell_at = 0.0
         self._looking: asyncio.Task[None] | None = None
@@ -193,9 +188,9 @@ class ReleaseFollower:
 
     async def close(self) -> None:
         """Stop looking."""
-        for task in (self._looking, self._loading):
-            if task is not None:
-                await cancelled(task)
+        await cancelled(self._looking, self._loading)
+        if self._shadow is not None:
+            await self._shadow.close()
         with suppress(SQLAlchemyError, RecordsError):
             await asyncio.to_thread(self._releases.ended, self._name)
 
@@ -209,13 +204,12 @@ class ReleaseFollower:
 
     async def look(self) -> None:
         """Ask both stores, and do what is to be done."""
-        for found in (await self._announced(), *await self._ordered()):
-            if found is not None:
-                self._hear(found)
+        for found in await self._orders.look():
+            self._hear(found)
         self._follow()
+        if self._shadow is not None:
+            await self._shadow.look(self._settings, [arm.release for arm in self._arms])
         await self._tell()
-
-    # ------------------------------------------------------------------ where the pointer points
 
     def _hear(self, found: Pointer) -> None:
         known = self._to_prepare if found.stage is Stage.PREPARE else self._wanted
@@ -227,28 +221,6 @@ class ReleaseFollower:
             self._wanted = found
         self._try_again_at = 0.0
         self.trouble = ""
-
-    async def _announced(self) -> Pointer | None:
-        async def read(redis: Redis) -> str | None:
-            return cast("str | None", await redis.get(POINTER))
-
-        try:
-            text = await self._shared.ask(read)
-            return from_text(text) if text else None
-        except StateError:
-            return None
-        except ValueError as error:
-            log.error("the announced release cannot be read and does not count", code=ReleaseError.code, why=str(error))
-            return None
-
-    async def _ordered(self) -> tuple[Pointer | None, ...]:
-        """The last order that switched, and the last one of all."""
-        if time.monotonic() < self._database_at:
-            return ()
-        self._database_at = time.monotonic() + _DATABASE_EVERY_S
-        with suppress(SQLAlchemyError, RecordsError):  # both away: go on
-            return await asyncio.to_thread(self._releases.live), await asyncio.to_thread(self._releases.newest)
-        return ()
 
     # ------------------------------------------------------------------ following it
 
@@ -321,10 +293,11 @@ class ReleaseFollower:
 
     async def _tell(self) -> None:
         """When something changed, and every five seconds."""
-        told: tuple[object, ...] = (self._seq, self.live, tuple(sorted(self._loaded)), self.trouble)
+        shadow = self._shadow.state if self._shadow is not None else None
+        told: tuple[object, ...] = (self._seq, self.live, tuple(sorted(self._loaded)), self.trouble, shadow)
         if told == self._told and time.monotonic() < self._tell_at:
             return
-        self._told, self._tell_at = told, time.monotonic() + _DATABASE_EVERY_S
-        process = Process(self._name, self._clock(), self._seq, self.live, tuple(sorted(self._loaded)), self.trouble)
+        self._told, self._tell_at = told, time.monotonic() + _TELL_EVERY_S
+        process = Process(self._name, self._clock(), self._seq, self.live, tuple(sorted(self._loaded)), self.trouble, shadow)
         with suppress(SQLAlchemyError, RecordsError):
             await asyncio.to_thread(self._releases.tell, process)

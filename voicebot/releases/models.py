@@ -98,6 +98,21 @@ class PointerRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class ShadowOrderRow(Base):
+    """Which release decides in the shadow: the newest row wins."""
+
+    __tablename__ = "release_shadows"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    release: Mapped[str] = mapped_column(String(64))
+    """"" when none does any more."""
+    proposal: Mapped[int]
+    until: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(String(120))
+    why: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class ProcessRow(Base):
     """What a process says of itself every few seconds."""
 
@@ -111,3 +126,5 @@ class ProcessRow(Base):
     live: Mapped[str] = mapped_column(String(64))
     loaded: Mapped[list[Any]] = mapped_column(JSON)
     trouble: Mapped[str] = mapped_column(Text)
+    shadow: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """How far it is with the release in the shadow; see `voicebot.releases.store.Shadowed`."""

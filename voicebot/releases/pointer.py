@@ -53,6 +53,26 @@ class Pointer:
         return tuple(arm.release for arm in self.arms)
 
 
+@dataclass(frozen=True, slots=True)
+class ShadowOrder:
+    """A release is to decide beside the one in force, or none any more."""
+
+    seq: int
+    release: str
+    """"" when none is to any more."""
+    proposal: int
+    """That it belongs to."""
+    until: datetime
+    """When it ends by itself."""
+    who: str
+    why: str
+    at: datetime
+
+    def running(self, now: datetime) -> bool:
+        """Whether a release is in the shadow by it."""
+        return bool(self.release) and now < self.until
+
+
 def before(history: Sequence[Pointer]) -> tuple[Arm, ...] | None:
     """What calls went by before what they go by now; None when nothing was published. `history` has the newest order first.
     Whoever goes back twice goes back two steps, and never forward to what was taken back; nor to a share of the callers for it.

@@ -6,17 +6,18 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dialogs.authoring.prompt_editing import stamp
 from dialogs.data.bundle import load_bundle
+from voicebot.releases import shadowing
 from voicebot.releases.approvals import Kind, missing
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.drafts import Drafts, Folders
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.following import announce
-from voicebot.releases.pointer import CONFIGURED, Arm, Pointer, Stage
+from voicebot.releases.pointer import CONFIGURED, Arm, Pointer, ShadowOrder, Stage
 from voicebot.releases.store import Checked, Process, Proposal, Releases, State
 from voicebot.state.shared import SharedState
 
@@ -68,8 +69,43 @@ class Publishing:
     async def back(self, who: str, why: str) -> Pointer:
         """Roll back to what was live before: one person, at once. Every process has it still."""
         pointer = await asyncio.to_thread(self._releases.roll_back, who, why, self._clock())
-        await announce(self._shared, pointer)
+        await self._announce(pointer)
         return pointer
+
+    # ------------------------------------------------------------------ the shadow
+
+    async def begin_shadow(self, seq: int, who: str, days: int) -> ShadowOrder:
+        """Have the release that a proposal becomes decide beside the one in force, for so many days at most. No caller hears of
+        it, so that neither approvals nor passed checks are needed.
+        """
+        if not 1 <= days <= shadowing.MOST_DAYS:
+            raise ReleaseError(f"a shadow lasts from 1 to {shadowing.MOST_DAYS} days")
+        proposal = await asyncio.to_thread(self._releases.proposal, seq)
+        if proposal is None or proposal.state is not State.OPEN:
+            raise ReleaseError("the proposal is open no more")
+        release = proposal.final
+        if release is None:
+            raise ReleaseError("it has no models yet: they are made by its checks")
+        now = self._clock()
+        until = now + timedelta(days=days)
+        order = await asyncio.to_thread(lambda: self._releases.begin_shadow(release, seq, until=until, who=who, at=now))
+        await shadowing.announce(self._shared, order)
+        return order
+
+    async def end_shadow(self, seq: int, who: str, why: str = "") -> ShadowOrder | None:
+        """End the shadow of a proposal; None when there was none."""
+        order = await asyncio.to_thread(lambda: self._releases.end_shadow(seq, who=who, why=why, at=self._clock()))
+        if order is not None:
+            await shadowing.announce(self._shared, order)
+        return order
+
+    async def _announce(self, pointer: Pointer) -> None:
+        await announce(self._shared, pointer)
+        shadow = await asyncio.to_thread(self._releases.shadow)
+        if shadow is not None and not shadow.release:  # it may have ended with this order
+            await shadowing.announce(self._shared, shadow)
+
+    # ------------------------------------------------------------------ how far the processes are
 
     def readiness(self, pointer: Pointer) -> Readiness:
         """Who has loaded all that this order points at."""
@@ -80,7 +116,7 @@ class Publishing:
     async def _order(self, stage: Stage, arms: tuple[Arm, ...], who: str, why: str, after: Pointer | None = None) -> Pointer:
         now = self._clock()
         pointer = await asyncio.to_thread(lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after))
-        await announce(self._shared, pointer)
+        await self._announce(pointer)
         return pointer
 
     def _allowed(self, seq: int) -> Proposal:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -27,8 +27,17 @@ from voicebot.records import schema
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
 from voicebot.releases.contents import Contents, File, contents_of, difference, is_whole
 from voicebot.releases.errors import ReleaseError
-from voicebot.releases.models import ApprovalRow, BlobRow, CheckRow, PointerRow, ProcessRow, ProposalRow, ReleaseRow
-from voicebot.releases.pointer import Arm, Pointer, Stage, before
+from voicebot.releases.models import (
+    ApprovalRow,
+    BlobRow,
+    CheckRow,
+    PointerRow,
+    ProcessRow,
+    ProposalRow,
+    ReleaseRow,
+    ShadowOrderRow,
+)
+from voicebot.releases.pointer import Arm, Pointer, ShadowOrder, Stage, before
 
 PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
@@ -93,6 +102,16 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadowed:
+    """How far a process is with the release in the shadow."""
+
+    release: str
+    octets: int
+    """By how much the process grew when it loaded it; 0 while it loads."""
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """What a process of ours goes by."""
 
@@ -102,6 +121,8 @@ class Process:
     live: str
     loaded: tuple[str, ...]
     trouble: str
+    shadow: Shadowed | None = None
+    """None in a process that has none, or serves nobody."""
 
 
 class Releases:
@@ -353,7 +374,9 @@ class Releases:
     def order(
         self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime, after: Pointer | None = None
     ) -> Pointer:
-        """Point at these releases. With `after` only while that is the newest order. Raises ReleaseError."""
+        """Point at these releases. With `after` only while that is the newest order. A shadow is compared with what calls go by:
+        it ends when that changes. Raises ReleaseError.
+        """
         for _ in range(_TRIES):
             newest = after or self.newest()
             seq = newest.seq + 1 if newest is not None else 1
@@ -362,6 +385,8 @@ class Releases:
                 with Session(self._engine) as session, session.begin():
                     session.add(row)
                     session.flush()
+                    if stage is not Stage.PREPARE:
+                        _end_shadow(session, who=who, why=why, at=at)
                     return _pointer(row)
             except IntegrityError:  # of several who order at once, one has this number
                 if after is not None:
@@ -395,6 +420,35 @@ class Releases:
             raise ReleaseError("there is nothing to go back to: calls go by the configuration")
         return self.order(Stage.BACK, arms, who=who, why=why, at=at)
 
+    # ------------------------------------------------------------------ the shadow
+
+    def begin_shadow(self, release: str, proposal: int, *, until: datetime, who: str, at: datetime) -> ShadowOrder:
+        """Have this release, of that proposal, decide beside the one in force, in place of any other."""
+        with Session(self._engine) as session, session.begin():
+            row = ShadowOrderRow(release=release, proposal=proposal, until=until, who=who, why="", at=at)
+            session.add(row)
+            session.flush()
+            return _shadow_order(row)
+
+    def end_shadow(self, proposal: int, *, who: str, why: str, at: datetime) -> ShadowOrder | None:
+        """No release of that proposal decides any more; None when none did."""
+        with Session(self._engine) as session, session.begin():
+            return _end_shadow(session, who=who, why=why, at=at, proposal=proposal)
+
+    def shadow(self) -> ShadowOrder | None:
+        """The newest order; None when there never was one."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session:
+            row = _newest_shadow(session)
+            return _shadow_order(row) if row is not None else None
+
+    def shadows_of(self, proposal: int) -> list[ShadowOrder]:
+        """All orders about releases of a proposal, newest first."""
+        schema.ready(self._engine)
+        chosen = select(ShadowOrderRow).where(ShadowOrderRow.proposal == proposal).order_by(ShadowOrderRow.seq.desc())
+        with Session(self._engine) as session:
+            return [_shadow_order(row) for row in session.scalars(chosen)]
+
     # ------------------------------------------------------------------ processes
 
     def tell(self, process: Process) -> None:
@@ -405,6 +459,7 @@ class Releases:
             "live": process.live,
             "loaded": list(process.loaded),
             "trouble": process.trouble,
+            "shadow": asdict(process.shadow) if process.shadow is not None else None,
         }
         schema.ready(self._engine)
         with self._engine.begin() as connection:
@@ -423,7 +478,18 @@ class Releases:
         schema.ready(self._engine)
         with Session(self._engine) as session:
             rows = session.scalars(select(ProcessRow).where(ProcessRow.at >= now - PROCESS_GONE).order_by(ProcessRow.name))
-            return [Process(row.name, row.at, row.seq, row.live, tuple(row.loaded), row.trouble) for row in rows]
+            return [
+                Process(
+                    row.name,
+                    row.at,
+                    row.seq,
+                    row.live,
+                    tuple(row.loaded),
+                    row.trouble,
+                    Shadowed(**row.shadow) if row.shadow is not None else None,
+                )
+                for row in rows
+            ]
 
 
 def process_name(kind: str, host: str) -> str:
@@ -433,6 +499,25 @@ def process_name(kind: str, host: str) -> str:
 
 def _pointer(row: PointerRow) -> Pointer:
     return Pointer(row.seq, Stage(row.stage), tuple(Arm(*each) for each in row.arms), row.who, row.why, row.at)
+
+
+def _shadow_order(row: ShadowOrderRow) -> ShadowOrder:
+    return ShadowOrder(row.seq, row.release, row.proposal, row.until, row.who, row.why, row.at)
+
+
+def _newest_shadow(session: Session) -> ShadowOrderRow | None:
+    return session.scalars(select(ShadowOrderRow).order_by(ShadowOrderRow.seq.desc()).limit(1)).first()
+
+
+def _end_shadow(session: Session, *, who: str, why: str, at: datetime, proposal: int | None = None) -> ShadowOrder | None:
+    """Of this proposal, or whichever it is."""
+    last = _newest_shadow(session)
+    if last is None or not _shadow_order(last).running(at) or proposal not in (None, last.proposal):
+        return None
+    row = ShadowOrderRow(release="", proposal=last.proposal, until=at, who=who, why=why, at=at)
+    session.add(row)
+    session.flush()
+    return _shadow_order(row)
 
 
 def _in_parts(values: Sequence[str], size: int = 500) -> list[Sequence[str]]:

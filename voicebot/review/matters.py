@@ -5,7 +5,7 @@ came from. Blocks; raises what SQLAlchemy raises.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from voicebot.figures.estimates import FEWEST, Estimate, wilson
 from voicebot.records import schema
 from voicebot.review.lines import waiting_lines
-from voicebot.review.measures import taken_right
+from voicebot.review.measures import meant, taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
 
@@ -58,17 +58,11 @@ def right_shares(engine: Engine, first: date, last: date) -> dict[str, Estimate]
             weights[(label.call_id, label.position)] = 1 / probability
         observed: dict[str, list[tuple[bool, float]]] = defaultdict(list)
         for line, labels in by_line.items():
-            meant = _meant(label.label for label in labels)
-            if meant is not None:
-                agreed = next(label for label in labels if label.label == meant)
-                observed[meant].append((taken_right(agreed), weights[line]))
+            truth = meant(label.label for label in labels)
+            if truth is not None:
+                agreed = next(label for label in labels if label.label == truth)
+                observed[truth].append((taken_right(agreed), weights[line]))
     return {matter: _share(lines) for matter, lines in observed.items()}
-
-
-def _meant(labels: Iterable[str]) -> str | None:
-    """What most people say; None where they do not agree."""
-    votes = Counter(labels).most_common(2)
-    return votes[0][0] if len(votes) == 1 or votes[0][1] > votes[1][1] else None
 
 
 def _share(lines: list[tuple[bool, float]]) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Engine, and_, func, select
@@ -74,6 +74,15 @@ def rightness(labels: Sequence[LabelRow]) -> float | None:
 
 def taken_right(row: LabelRow) -> bool:
     """Whether the model took the line as what it was; or rightly as nothing."""
-    if row.label == OUT_OF_SCOPE:
-        return row.decision == "reject" or row.decided == OUT_OF_SCOPE
-    return row.decision != "reject" and row.decided == row.label
+    return taken_as(row.decided, row.decision) == row.label
+
+
+def taken_as(decided: str | None, decision: str | None) -> str | None:
+    """The matter that a line was taken for, or out of scope: rejected, whatever came nearest."""
+    return OUT_OF_SCOPE if decision == "reject" else decided
+
+
+def meant(labels: Iterable[str]) -> str | None:
+    """What most people say; None where they do not agree."""
+    votes = Counter(labels).most_common(2)
+    return votes[0][0] if len(votes) == 1 or votes[0][1] > votes[1][1] else None

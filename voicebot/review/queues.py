@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
+from nlu.types import OUT_OF_SCOPE
 from voicebot.outcomes.models import HandOffEventRow
-from voicebot.records.models import CallRow, UtteranceRow
+from voicebot.records.models import CallRow, ShadowRow, UtteranceRow
 from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
 
@@ -27,6 +28,8 @@ class Queue(StrEnum):
     DISAGREE = "disagree"
     NEW_MODEL = "new_model"
     """What the model of the draft decides otherwise."""
+    SHADOW = "shadow"
+    """What the release that was in the shadow last takes for another matter."""
     DOUBTED = "doubted"
     """Labels that the model in force contradicts."""
 
@@ -58,7 +61,9 @@ class ReviewLine:
     t: float = 0.0
     """When it was said, in seconds since the call began."""
     sampled: bool = False
-    """Of the sample: what the model made of it is hidden, and it cannot be taught."""
+    """Of the sample: it cannot be taught."""
+    blind: bool = False
+    """What was made of it is hidden: a line that measures, as those of the sample and of the shadow do."""
     understanding: Mapping[str, Any] = field(default_factory=dict)
     """All that the journal says of what was understood."""
 
@@ -106,6 +111,8 @@ def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
             return _grouped(UtteranceRow.decision == "reject", who, now)
         case Queue.DISAGREE:
             return _disagree(who, now)
+        case Queue.SHADOW:
+            return _shadow(who, now)
         case Queue.NEW_MODEL | Queue.DOUBTED:
             return _found(queue, who, now)
 
@@ -168,6 +175,21 @@ def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
         .where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free)
         .order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
     )
+
+
+def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
+    """See `voicebot.review.measures.taken_as`."""
+    return case((decision == "reject", OUT_OF_SCOPE), else_=func.coalesce(decided, OUT_OF_SCOPE))
+
+
+def _shadow(who: str, now: datetime) -> Select[Any]:
+    """Nobody is told who of the two decided how: the labels judge between them. Found from the shadow's side, which is small."""
+    last = select(ShadowRow.release).order_by(ShadowRow.at.desc()).limit(1).scalar_subquery()
+    served = aliased(UtteranceRow)
+    own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
+    otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
+    differ = select(ShadowRow.call_id, ShadowRow.position).join(served, own).where(ShadowRow.release == last, otherwise)
+    return _grouped(tuple_(UtteranceRow.call_id, UtteranceRow.position).in_(differ), who, now)
 
 
 def _grouped(why: ColumnElement[bool], who: str, now: datetime, *, least_sure_first: bool = False) -> Select[Any]:

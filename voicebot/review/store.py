@@ -60,7 +60,7 @@ class Review:
             rows = session.execute(queues.waiting(queue, who, self._clock()).limit(start + limit + len(put_off))).all()
             ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
             later = [row for row in rows if (row.call_id, row.position) in put_off]
-            return [_line(session, row) for row in [*ahead, *later][start : start + limit]]
+            return [_line(session, row, queue) for row in [*ahead, *later][start : start + limit]]
 
     def take(
         self,
@@ -85,7 +85,7 @@ class Review:
         all_ = queues.waiting(queue, who, self._clock()).order_by(None).subquery()
         with Session(self._engine) as session:
             row = session.execute(select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])).first()
-            return _line(session, row) if row is not None else None
+            return _line(session, row, queue) if row is not None else None
 
     def _lease(self, line: ReviewLine, queue: Queue, who: str) -> bool:
         now, place = self._clock(), (line.call_id, line.position)
@@ -214,10 +214,11 @@ def _latest(who: str) -> Select[Any]:
     return select(LabelRow).where(LabelRow.who == who).order_by(LabelRow.seq.desc()).limit(UNDO_LAST)
 
 
-def _line(session: Session, row: Any) -> ReviewLine:
-    """What the model made of a sampled line is not told: it would lead the hand."""
+def _line(session: Session, row: Any, queue: Queue) -> ReviewLine:
+    """What the model made of a line that measures is not told: it would lead the hand."""
     journal = session.get(LineRow, (row.call_id, row.position))
-    shown = not row.sampled
+    blind = row.sampled or queue is Queue.SHADOW
+    shown = not blind
     return ReviewLine(
         row.call_id,
         row.position,
@@ -236,6 +237,7 @@ def _line(session: Session, row: Any) -> ReviewLine:
         recording=row.recording,
         t=journal.t if journal is not None else 0.0,
         sampled=row.sampled,
+        blind=blind,
         understanding=(journal.data.get("understanding") or {}) if journal is not None and shown else {},
     )
 

@@ -43,6 +43,7 @@ from voicebot.outcomes.store import Outcomes
 from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
 from voicebot.releases.following import ReleaseFollower, open_releases
+from voicebot.releases.shadowing import ShadowFollower
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
@@ -148,11 +149,22 @@ async def open_web(
         understood = Understood(understanding)
         mail = _mail(settings, shared, understood, engine, stack) if settings.mail.enabled else None
         chat = None
+        shadow = shared.shadow()
         if settings.web.chat.enabled and understanding is not None:
             talks = await open_talks(settings.web.chat, stores, relay, metrics, stack, clock)
-            chat = _chat(settings, replace(shared.session(understanding, sinks), release=release), talks)
+            session = replace(shared.session(understanding, sinks), release=release, shadow=shadow.offer)
+            chat = _chat(settings, session, talks)
         editions = WebEditions(chat, callbacks, release, bundle, understood)
-        follower = ReleaseFollower("web", configured, releases, stores.shared, editions, began_with=release, clock=clock)
+        follower = ReleaseFollower(
+            "web",
+            configured,
+            releases,
+            stores.shared,
+            editions,
+            began_with=release,
+            clock=clock,
+            shadow=ShadowFollower(releases, stores.shared, shadow, metrics, clock) if chat is not None else None,
+        )
         await follower.start()
         stack.push_async_callback(follower.close)
         asking = httpx.AsyncClient(base_url=settings.health.url, timeout=_ASK_CALLS_S, trust_env=False)

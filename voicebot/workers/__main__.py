@@ -19,6 +19,7 @@ from voicebot.config.settings import Settings
 from voicebot.errors import code_of
 from voicebot.files import keep_private
 from voicebot.logs import configure_logs
+from voicebot.memory import keep_for_good
 from voicebot.process import raise_file_limit
 from voicebot.service import Service, open_service
 from voicebot.tasks import cancelled
@@ -48,6 +49,7 @@ async def run(name: str, settings: Settings, opens: OpenService) -> int:
         stack.push_async_callback(cancelled, asyncio.create_task(beat()))
         async with starting(orders):
             service = await stack.enter_async_context(opens(settings, process=name))
+        keep_for_good()
         told = Addresses(sip=service.sip.address, health=service.health, bundle=service.bundle.version)
         say(READY + b" " + told.model_dump_json().encode())
         reading = asyncio.create_task(_read_orders(orders, service, stop))

@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from voicebot.figures.estimates import (
+    BY_CHANCE,
     FEWEST,
     Stratum,
     corrected,
     difference,
+    discordant_needed,
     kappa,
     mcnemar,
     neyman,
+    per_arm_needed,
     per_call,
     quantile,
     stratified,
@@ -90,6 +93,29 @@ def test_two_models_on_the_same_lines() -> None:
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(41, 3) < 0.001
     assert mcnemar(9, 7) == pytest.approx(stats.binomtest(9, 16).pvalue)
+
+
+def test_how_many_cases_it_takes_to_tell() -> None:
+    """The facts' example: a misroute rate of 6 % that fell to 5 %, 80 % power; found so often in simulated trials, too."""
+    needed = per_arm_needed(0.06, 0.05)
+    assert needed == pytest.approx(8150, abs=10)
+    assert per_arm_needed(0.05, 0.06) == needed
+    assert per_arm_needed(0.05, 0.05) is None
+    assert needed is not None
+    drawn = np.random.default_rng(3).binomial(needed, [0.06, 0.05], (2000, 2))
+    told = [difference((int(k), needed), (int(m), needed)) for k, m in drawn]
+    assert 0.77 < sum(each.low > 0 or each.high < 0 for each in told) / len(told) < 0.83
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_lines_that_go_on_as_they_did_tell_the_better_model_in_the_end(better: int, worse: int) -> None:
+    needed = discordant_needed(better, worse)
+    assert needed == discordant_needed(worse, better)
+    if needed is None:
+        assert better == worse
+        return
+    share = better / (better + worse)
+    assert mcnemar(round(share * needed), needed - round(share * needed)) < BY_CHANCE
 
 
 def test_transfers_that_err_both_ways_are_put_right() -> None:

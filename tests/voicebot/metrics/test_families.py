@@ -37,6 +37,7 @@ LIMITS = {
     "voicebot_chat_seconds": longest(ChatSettings, "max_chat_s"),
     "voicebot_chat_wait_seconds": longest(ChatSettings, "agent_wait_s"),
     "voicebot_understand_seconds": longest(Limits, "understand_s"),
+    "voicebot_shadow_understand_seconds": longest(Limits, "understand_s"),
     "voicebot_recogniser_seconds": FINISH_DEADLINE_S,
     "voicebot_response_seconds": FINISH_DEADLINE_S + longest(Limits, "understand_s"),
     "voicebot_call_loss_ratio": 1.0,

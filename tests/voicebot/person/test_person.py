@@ -33,6 +33,7 @@ from voicebot.person.finding import Found, PersonError, find, notes, read_number
 from voicebot.person.stores import opened
 from voicebot.records.engine import open_engine
 from voicebot.records.folding import folded
+from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord
 from voicebot.review.queues import Queue
 from voicebot.review.sampling import draw
@@ -66,6 +67,8 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
         file.setparams((2, 2, 8000, 0, "NONE", ""))
         file.writeframes(sentence.encode().ljust(400, b"\0"))
     stores.records.save(replace(call, recording=str(recording)), [heard(sentence)])
+    shadowed = ShadowDecision(call.call_id, 0, "a-release", "transfer", "accept", 0.8, NOW)
+    stores.records.keep_shadow([shadowed], lost=lambda _: pytest.fail("it is not kept"))
     for action in (HandOff("cards", words=sentence), HandOff("cards", words=sentence, kind="message")):
         kept = replace(handoff(action), number=number, call_id=call.call_id)
         await stores.handoffs.put(kept)
@@ -133,6 +136,7 @@ ALL = {
     "callbacks promised": 1,
     "cases": 1,
     "labelled lines": 1,
+    "shadow decisions": 1,
     "mails": 1,
     "caller memory": 1,
     "webhook messages waiting": 2,
@@ -188,6 +192,7 @@ def test_an_export_holds_everything_in_json_and_wav(bank: Bank, tmp_path: Path) 
         assert sound.getnchannels() == 2
     assert json.loads(texts["handoffs/0001.json"])["number"] == NUMBER
     assert json.loads(texts["callbacks/0001.json"])["number"] == NUMBER
+    assert [each["intent"] for each in json.loads(texts["shadow.json"])] == ["transfer"]
     assert json.loads(texts["memory.json"])["preferences"] == ["slow"]
     assert not any(OTHERS_SENTENCE in content.decode(errors="replace") for content in texts.values())
 

@@ -18,6 +18,7 @@ from voicebot.releases.approvals import Kind
 from voicebot.releases.contents import BUNDLE, PACK, read_contents
 from voicebot.releases.drafts import Drafts, Folders
 from voicebot.releases.errors import ReleaseError
+from voicebot.releases.merging import Choice
 from voicebot.releases.pointer import Arm, Stage
 from voicebot.releases.store import Releases
 
@@ -156,13 +157,13 @@ def test_another_release_went_live_meanwhile(drafts: Drafts, live: Folders) -> N
     assert drafts.behind()
     with pytest.raises(ReleaseError, match="renew the draft"):
         drafts.propose("tola", "for clarity")
-    assert drafts.renew().conflicts == ()
+    assert drafts.renew().both == ()
     assert not drafts.behind()
     assert (drafts.folders.bundle / "routes.yml").read_text().endswith("# changed\n")
     assert drafts.differs().paths == ("bundle/prompts/pl.yml",)
     reword(live, "ask_matter", "Słucham?")
     before = (drafts.folders.bundle / "prompts" / "pl.yml").read_text()
-    assert drafts.renew().conflicts == ("bundle/prompts/pl.yml",)
+    assert [each.path for each in drafts.renew().both] == ["bundle/prompts/pl.yml"]
     assert drafts.behind()
     assert (drafts.folders.bundle / "prompts" / "pl.yml").read_text() == before, "nothing is lost"
 
@@ -177,3 +178,49 @@ def test_a_release_comes_out_of_the_database_as_it_went_in(drafts: Drafts, engin
     with pytest.raises(ReleaseError, match="not in the database"):
         releases.unpack("0" * 64, tmp_path / "releases")
     assert sorted(path.name for path in (tmp_path / "releases").iterdir()) == [release]
+
+
+def test_what_both_changed_in_one_file_is_merged_by_line_and_settled_by_a_person(drafts: Drafts, live: Folders) -> None:
+    """Comments stay. The choices are for what the person saw, and what comes out of them must load."""
+    routes = Path("routes.yml")
+    first, last = (live.bundle / routes).read_text().splitlines()[0], (live.bundle / routes).read_text().splitlines()[-1]
+    mine = drafts.begin().bundle / routes
+    mine.write_text(mine.read_text().replace(first, f"# mine\n{first}", 1))
+    (live.bundle / routes).write_text(f"{(live.bundle / routes).read_text()}# theirs\n")
+    assert drafts.renew().places == ()
+    assert mine.read_text().startswith(f"# mine\n{first}\n")
+    assert mine.read_text().endswith(f"{last}\n# theirs\n")
+    mine.write_text(f"{mine.read_text()}# mine, too\n")
+    (live.bundle / routes).write_text(f"{(live.bundle / routes).read_text()}other: 1\n")
+    found = drafts.renew()
+    (place,) = found.places
+    assert (place.base, place.theirs, place.mine) == ((), ("other: 1\n",), ("# mine, too\n",))
+    assert place.context[-1] == "# theirs\n"
+    assert drafts.behind(), "nothing is done before it is settled"
+    with pytest.raises(ReleaseError, match="cannot be loaded"):
+        drafts.renew([Choice.THEIRS], found.id)
+    assert mine.read_text().endswith("# mine, too\n")
+    assert drafts.renew([Choice.MINE, Choice.MINE], found.id).places == (place,), "as many choices as places"
+    (live.bundle / routes).write_text((live.bundle / routes).read_text().replace("other: 1\n", "# other\n"))
+    with pytest.raises(ReleaseError, match="look at the places again"):
+        drafts.renew([Choice.BOTH], found.id)
+    drafts.renew([Choice.BOTH], drafts.renewal().id)
+    assert mine.read_text().endswith("# theirs\n# other\n# mine, too\n")
+    assert not drafts.behind()
+    assert not (drafts.folder / ".renewed").exists()
+
+
+def test_a_file_that_one_side_took_away_or_that_is_no_text_is_taken_whole(drafts: Drafts, live: Folders) -> None:
+    for name, data in (("recordings/a.bin", b"\xff\x00"), ("more.yml", b"a: 1\n")):
+        (live.bundle / name).parent.mkdir(exist_ok=True)
+        (live.bundle / name).write_bytes(data)
+    draft = drafts.begin().bundle
+    (draft / "recordings/a.bin").write_bytes(b"\xff\x01")
+    (live.bundle / "recordings/a.bin").write_bytes(b"\xff\x02")
+    (draft / "more.yml").unlink()
+    (live.bundle / "more.yml").write_bytes(b"a: 2\n")
+    found = drafts.renewal()
+    assert [(each.path, each.parts) for each in found.both] == [("bundle/more.yml", None), ("bundle/recordings/a.bin", None)]
+    drafts.renew([Choice.MINE, Choice.THEIRS], found.id)
+    assert not (draft / "more.yml").exists()
+    assert (draft / "recordings/a.bin").read_bytes() == b"\xff\x02"

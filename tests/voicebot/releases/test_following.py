@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.data.bundle import DEFAULT_BUNDLE, load_bundle
+from nlu.pack.pack import BANK_PACK, Pack
+from nlu.understanding.keywords import KeywordUnderstander
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.state.servers import StateServer
 from voicebot.config.settings import Settings
+from voicebot.metrics.registry import Metrics
 from voicebot.records.engine import open_engine
-from voicebot.releases import following
+from voicebot.records.store import RecordStore
+from voicebot.releases import following, orders
+from voicebot.releases import shadowing as shadowing_module
 from voicebot.releases.contents import contents_of, read_contents
 from voicebot.releases.following import ReleaseFollower, announce, from_text, starting_release, to_text
 from voicebot.releases.placing import last_release, releases_folder, remember_last
-from voicebot.releases.pointer import Arm, Pointer, Stage, arm_of, before
-from voicebot.releases.store import Releases
+from voicebot.releases.pointer import Arm, Pointer, ShadowOrder, Stage, arm_of, before
+from voicebot.releases.shadowing import ShadowFollower
+from voicebot.releases.shadowing import announce as announce_shadow
+from voicebot.releases.shadowing import from_text as shadow_from_text
+from voicebot.releases.shadowing import to_text as shadow_to_text
+from voicebot.releases.store import Releases, Shadowed
 from voicebot.state.shared import SharedState
+from voicebot.understanding.shadow import LiveShadow
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -71,8 +82,9 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("LOOK_EVERY_S", 0.05), ("_DATABASE_EVERY_S", 0.2), ("_TRY_AGAIN_S", 0.2)):
+    for name, seconds in (("LOOK_EVERY_S", 0.05), ("_TELL_EVERY_S", 0.2), ("_TRY_AGAIN_S", 0.2)):
         monkeypatch.setattr(following, name, seconds)
+    monkeypatch.setattr(orders, "DATABASE_EVERY_S", 0.2)
 
 
 @pytest.fixture
@@ -136,7 +148,7 @@ async def test_what_is_announced_holds_at_once_also_with_the_database_away(
 ) -> None:
     await order(engine, Stage.PREPARE, made[0])
     await until(lambda: editions.loaded == [made[0]])
-    monkeypatch.setattr(following, "_DATABASE_EVERY_S", 3600)
+    monkeypatch.setattr(orders, "DATABASE_EVERY_S", 3600)
     await follower.look()
     pointer = await order(engine, Stage.LIVE, made[0])
     assert await announce(shared, pointer)
@@ -196,6 +208,92 @@ async def test_a_process_begins_with_what_is_live_and_without_a_database_with_th
     away = open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     assert await starting_release(settings, Releases(away)) == release
     away.dispose()
+
+
+@pytest.fixture
+async def shadowing(
+    settings: Settings, engine: Engine, shared: SharedState, tmp_path: Path
+) -> AsyncIterator[tuple[ShadowFollower, LiveShadow]]:
+    records = RecordStore(engine.url.render_as_string(hide_password=False), spool_dir=tmp_path / "spool")
+    shadow = LiveShadow(records, Metrics())
+    follower = ShadowFollower(Releases(engine), shared, shadow, Metrics(), lambda: datetime.now(UTC))
+    yield follower, shadow
+    await follower.close()
+
+
+async def test_a_shadow_begins_by_its_order_and_ends_by_itself(
+    shadowing: tuple[ShadowFollower, LiveShadow],
+    engine: Engine,
+    shared: SharedState,
+    settings: Settings,
+    made: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the state server at once, by the database else; when its time is over, when calls go by it, when another goes live."""
+    follower, shadow = shadowing
+    releases = Releases(engine)
+
+    def begin(days: float) -> ShadowOrder:
+        until_ = datetime.now(UTC) + timedelta(days=days)
+        return releases.begin_shadow(made[0], 1, until=until_, who="sam", at=datetime.now(UTC))
+
+    async def ready(*_: object) -> Any:
+        return KeywordUnderstander(Pack(BANK_PACK))
+
+    monkeypatch.setattr(shadowing_module, "load_bundle", lambda _: load_bundle(DEFAULT_BUNDLE))
+    monkeypatch.setattr(shadowing_module, "trained", lambda *_: True)
+    monkeypatch.setattr(shadowing_module, "load_shadow", ready)
+
+    async def looked(live: Collection[str] = ("",)) -> str:
+        await follower.look(settings, live)
+        if follower._loading is not None:
+            await follower._loading
+        return shadow.release
+
+    assert await looked() == ""
+    monkeypatch.setattr(orders, "DATABASE_EVERY_S", 3600)
+    order = await asyncio.to_thread(begin, 1)
+    assert await looked() == "", "nobody told, and the database was just asked"
+    assert await announce_shadow(shared, order)
+    assert await looked() == made[0]
+    assert follower.state == Shadowed(made[0], follower.state.octets if follower.state is not None else -1, "")
+    assert await looked([made[0]]) == "", "what calls go by needs no shadow"
+    assert await looked() == made[0]
+    ended = await asyncio.to_thread(lambda: releases.end_shadow(1, who="sam", why="", at=datetime.now(UTC)))
+    assert ended is not None
+    assert await announce_shadow(shared, ended)
+    assert await looked() == ""
+    await announce_shadow(shared, await asyncio.to_thread(begin, 1 / 86400))
+    assert await looked() == made[0]
+    async with asyncio.timeout(10):
+        while await looked():
+            await asyncio.sleep(0.05)
+    await announce_shadow(shared, await asyncio.to_thread(begin, 1))
+    assert await looked() == made[0]
+    await asyncio.to_thread(lambda: releases.order(Stage.PREPARE, [Arm(made[1])], who="sam", why="", at=datetime.now(UTC)))
+    assert releases.shadow().release == made[0]  # type: ignore[union-attr]
+    await asyncio.to_thread(lambda: releases.order(Stage.LIVE, [Arm(made[1])], who="ola", why="new", at=datetime.now(UTC)))
+    last = releases.shadow()
+    assert last is not None
+    assert (last.release, last.who, last.why) == ("", "ola", "new"), "what it was compared with is gone"
+    assert [each.release for each in releases.shadows_of(1)] == ["", made[0], made[0], "", made[0]]
+    assert shadow_from_text(shadow_to_text(last)) == last
+    for text in ("{}", "[]", '{"seq": 1}'):
+        with pytest.raises(ValueError):  # noqa: PT011 - any will do
+            shadow_from_text(text)
+
+
+async def test_a_release_that_cannot_be_in_the_shadow_is_told_and_changes_nothing(
+    shadowing: tuple[ShadowFollower, LiveShadow], engine: Engine, settings: Settings, made: list[str]
+) -> None:
+    follower, shadow = shadowing
+    now = datetime.now(UTC)
+    await asyncio.to_thread(lambda: Releases(engine).begin_shadow(made[0], 1, until=now + timedelta(days=1), who="sam", at=now))
+    await follower.look(settings, [""])
+    await until(lambda: follower.state is not None and "routes.yml" in follower.state.trouble)
+    assert shadow.release == ""
+    await follower.look(settings, [""])
+    assert follower._loading is None, "not again at once"
 
 
 @given(st.lists(st.sampled_from(["one", "two", "three", "back"]), max_size=12))

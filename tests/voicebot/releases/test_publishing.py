@@ -21,6 +21,7 @@ from tests.voicebot.endpoints.looking import until
 from tests.voicebot.running import RunningService, open_service
 from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
+from voicebot.records.database import Database
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.pointer import Stage
 from voicebot.releases.store import Check, Checked, Releases, State
@@ -86,6 +87,41 @@ async def greeting(service: RunningService) -> str:
         return customer.read
 
 
+async def in_the_shadow(running: Bank, supervisor: Browser) -> None:
+    """The proposal decides beside what is live, in the processes of calls and chats, and nobody is told anything else."""
+    console, service = running.console, running.service
+
+    def send(browser: Browser, **fields: str) -> int:
+        return browser.send("/releases/1", fields).status_code
+
+    assert await asyncio.to_thread(lambda: send(supervisor, do="shadow", days="8")) == 422
+    with console.browser_of(Role.TUNER) as tuner:
+        assert await asyncio.to_thread(lambda: send(tuner, do="shadow", days="3")) == 422, "not their role"
+    assert await asyncio.to_thread(lambda: send(supervisor, do="shadow", days="3")) == 303
+    async with asyncio.timeout(60):
+        while sum(bool(p.shadow and p.shadow.octets) for p in console.parts.releases.processes(datetime.now(UTC))) < 2:
+            await asyncio.sleep(0.1)
+    metrics = service.web.chat.services.session.metrics  # type: ignore[union-attr]
+    async with service.customer() as customer:
+        await customer.until("options")
+        await customer.say("chcę zrobić przelew za granicę")
+        await customer.until("options")
+        await until(lambda: "voicebot_shadow_decided_total 1.0" in metrics.render())
+    (call_id,) = [each for each, lines in service.journals.items() if any(line.get("type") == "Heard" for line in lines)]
+    assert await asyncio.to_thread(lambda: send(supervisor, do="no_shadow")) == 303
+    await until(lambda: all(each.shadow is None for each in console.parts.releases.processes(datetime.now(UTC))))
+    stores = service.web.stores.records
+    assert await stores.flush(10)
+    async with asyncio.timeout(10):
+        while (record := await stores.call(call_id)) is None:
+            await asyncio.sleep(0.05)
+    (decision,) = await asyncio.to_thread(Database(console.parts.settings.database_url).shadow_of, [call_id])
+    assert record.lines[decision.position]["type"] == "Heard", "the line that people review"
+    assert decision.intent.startswith("transfer")
+    page = (await asyncio.to_thread(supervisor.get, "/releases/1")).text
+    assert "Lines that both decided: 1." in page
+
+
 async def test_a_text_from_the_page_to_the_callers_and_back(
     tmp_path: Path, server: StateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +162,7 @@ async def test_a_text_from_the_page_to_the_callers_and_back(
             await asyncio.to_thread(as_checked, releases, 1, tmp_path / "checked")
             assert "3 tests, 1 failed, 0 by this change" in (await asyncio.to_thread(supervisor.get, "/releases/1")).text
             assert await asyncio.to_thread(publish, supervisor, "switch") == 422, "not prepared"
+            await in_the_shadow(running, supervisor)
             async with service.customer() as under_way:
                 await under_way.until("options")
                 assert await asyncio.to_thread(publish, supervisor, "prepare") == 303
@@ -163,4 +200,5 @@ async def test_a_text_from_the_page_to_the_callers_and_back(
             server.kill()
             await asyncio.to_thread(roll_back, supervisor)
             await until(lambda: service.service.follower.live == service.web.follower.live == "")
+            assert not releases.shadow().release, "it ended when the release went live"  # type: ignore[union-attr]
             assert [each.stage for each in releases.history()] == [Stage.BACK, Stage.LIVE, Stage.PREPARE]

@@ -24,12 +24,15 @@ from voicebot.records import schema
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
 from voicebot.records.folding import folded
+from voicebot.records.models import ShadowRow
+from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord
 from voicebot.review.measures import accuracy as accuracy_of
 from voicebot.review.measures import agreement
 from voicebot.review.models import LabelRow, LeaseRow, SampleRow
 from voicebot.review.queues import Queue
 from voicebot.review.sampling import Sampler, draw
+from voicebot.review.shadow import Pair, Reviewed, Verdict, compared
 from voicebot.review.store import Review
 from voicebot.review.teaching import Draft
 
@@ -470,3 +473,57 @@ def test_examples_of_two_people_at_once_are_both_kept(draft: Draft) -> None:
         list(pool.map(work, words))
     written = (draft.folder / "pl" / "card_block.yml").read_text(encoding="utf-8")
     assert all(each in written for each in words)
+
+
+def shadowed(engine: Engine, decisions: dict[str, tuple[str, str]], release: str = "new") -> None:
+    """By call: matter and decision of the release in the shadow."""
+    database = Database(engine.url.render_as_string(hide_password=False))
+    database.keep_shadow([ShadowDecision(call, 0, release, *each, 0.8, NOW) for call, each in decisions.items()])
+    database.close()
+
+
+def test_what_the_shadow_takes_for_another_matter_waits_blind_and_once_for_the_same_words(engine: Engine) -> None:
+    database = written(engine, {"accept": 30})
+    for number in (31, 32):  # the same words twice
+        database.write(CallRecord(summary(f"c{number:04}", started=BEGIN), [said("zdanie numer 1", "accept")]))
+    decisions = {f"c{number:04}": ("card_block", "accept") for number in range(1, 33)}
+    decisions |= {"c0001": ("transfer", "accept"), "c0031": ("transfer", "accept"), "c0002": ("transfer", "reject")}
+    decisions |= {"c0003": ("card_block", "confirm"), "c0004": ("out_of_scope", "accept")}
+    shadowed(engine, {"c0005": ("loans", "accept")}, release="old")
+    with Session(engine) as session, session.begin():
+        session.execute(update(ShadowRow).values(at=NOW - timedelta(days=1)))
+    shadowed(engine, decisions)
+    review = Review(engine, clock=lambda: NOW)
+    waiting = review.waiting(Queue.SHADOW, "anna", limit=10)
+    assert {(line.call_id, line.hits) for line in waiting} == {("c0001", 2), ("c0002", 1), ("c0004", 1)}
+    assert all((line.intent, line.decision, line.ranking, line.was, line.found) == (None, None, (), "", "") for line in waiting)
+    assert not any(line.sampled for line in waiting), "they may be taught"
+    found = compared(engine, ["new"])
+    assert (found.lines, found.agree.k, found.asked_otherwise) == (32, 28, 1)
+    assert found.pairs == (Pair("card_block", "out_of_scope", 2), Pair("card_block", "transfer", 2))
+    assert found.reviewed == Reviewed(3, 0, 0, 0)
+    assert (found.reviewed.verdict, found.reviewed.more) == (Verdict.UNSAID, None)
+    for call, label in (("c0001", "transfer"), ("c0002", "card_block"), ("c0004", "not_understandable")):
+        assert review.label((call, 0), label, who="anna", queue=Queue.SHADOW) is not None
+    assert review.waiting(Queue.SHADOW, "ola") == []
+    assert compared(engine, ["new"]).reviewed == Reviewed(3, 2, 1, 1)
+    database.delete(["c0001", "c0031"])
+    assert compared(engine, ["new"]).lines == 30, "what was decided goes with the call"
+    assert database.purge(NOW + timedelta(hours=1)), "all calls are old"
+    with engine.connect() as connection:
+        assert connection.scalars(select(ShadowRow.call_id)).all() == []
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "verdict"),
+    [(12, 1, Verdict.BETTER), (1, 12, Verdict.WORSE), (7, 3, Verdict.UNSAID), (5, 5, Verdict.UNSAID)],
+)
+def test_which_is_better_is_said_only_when_chance_does_not_explain_it(better: int, worse: int, verdict: Verdict) -> None:
+    """And as long as it cannot be said, how many more lines it takes if they go on as so far."""
+    reviewed = Reviewed(words=90, judged=20, better=better, worse=worse)
+    assert reviewed.verdict is verdict
+    if verdict is Verdict.UNSAID and better != worse:
+        assert reviewed.more is not None
+        grown = 1 + reviewed.more / reviewed.judged
+        assert Reviewed(90, 20, round(better * grown), round(worse * grown)).verdict is Verdict.BETTER

@@ -19,14 +19,18 @@ app = typer.Typer(no_args_is_help=True, help="Releases: what calls go by, and ba
 
 @app.command()
 def status(config: Config = None) -> None:
-    """The release in force, what each running process goes by, and the proposals that are open."""
+    """The release in force, the one in the shadow, what each running process goes by, and the proposals that are open."""
     with told_plainly():
         from voicebot.releases.store import State
 
         releases = _releases(config)
         live = releases.live()
         print("live", _told(live) if live is not None else "the configuration's own bundle", sep="\t")
-        for process in releases.processes(datetime.now(UTC)):
+        now, shadow = datetime.now(UTC), releases.shadow()
+        if shadow is not None and shadow.running(now):
+            until = f"until {shadow.until:%Y-%m-%d %H:%M} UTC"
+            print("shadow", shadow.release[:12], f"proposal {shadow.proposal}", until, sep="\t")
+        for process in releases.processes(now):
             print(process.name, process.live[:12] or "configured", process.trouble or "ok", sep="\t")
         for proposal in releases.proposals():
             if proposal.state is State.OPEN:

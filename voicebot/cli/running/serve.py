@@ -18,6 +18,7 @@ from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config
 from voicebot.errors import ConfigError, code_of
 from voicebot.hosts import uri_host
+from voicebot.memory import keep_for_good
 from voicebot.notify import READY, STOPPING, beat, notify, reloading
 from voicebot.process import pid_file
 from voicebot.tasks import cancelled
@@ -83,6 +84,7 @@ async def _serve(config: Path | None, workers: int | None) -> None:
         service = await stack.enter_async_context(_calls(settings, console))
         web = await _web(console, service, listeners, stack) if listeners is not None else None
         operations = _console(console, service, stack) if settings.console.enabled else None
+        keep_for_good()
         _announce(console, service, listeners, operations)
         notify(READY)
         stack.enter_context(pid_file(settings.state.data_dir))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -13,23 +15,42 @@ from dialogs.data.prompts import PLACE
 from voicebot.accounts.roles import Role
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, whole_number
+from voicebot.figures.arms import Arms, compare_arms
 from voicebot.prompts.voices import spoken, voices_of
 from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
 from voicebot.releases.checking import PROGRESS, check_apart
 from voicebot.releases.contents import Contents, Difference
-from voicebot.releases.drafts import Change
+from voicebot.releases.drafts import Change, Renewal
 from voicebot.releases.errors import ReleaseError
+from voicebot.releases.merging import Choice
 from voicebot.releases.placing import in_force
-from voicebot.releases.pointer import Stage
+from voicebot.releases.pointer import Pointer, ShadowOrder, Stage
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
-from voicebot.releases.store import Check, Proposal, State
+from voicebot.releases.shadowing import MOST_DAYS
+from voicebot.releases.store import Check, Process, Proposal, State
 from voicebot.review.lines import words_of
+from voicebot.review.shadow import Compared, compared
+from voicebot.review.studies import DRAFT
 
 SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
 PUBLISHERS = frozenset({Role.SUPERVISOR})
 _HISTORY = 30
 _LONGEST_NOTE = 500
+_MOST_PLACES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The shadow of a proposal, as its page shows it."""
+
+    orders: Sequence[ShadowOrder]
+    """Newest first."""
+    running: ShadowOrder | None
+    processes: Sequence[Process]
+    """Those that have it, or are about to."""
+    compared: Compared | None
+    """None when it never was in the shadow."""
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -44,6 +65,19 @@ def pages(parts: ConsoleParts) -> Pages:
         if seq not in checking:
             checking[seq] = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
             checking[seq].add_done_callback(lambda _: checking.pop(seq))
+
+    def arms_of(live: Pointer) -> Arms:
+        """From the first whole day on: on the day of the switch the old release had all callers for some hours."""
+        local = parts.bundle().calendar.local
+        first, today = local(live.at).date() + timedelta(days=1), local(parts.clock()).date()
+        return compare_arms(parts.engine, live.arms[0].release, live.arms[-1].release, first, today)
+
+    def shadow_of(proposal: Proposal) -> Shadow:
+        orders, now = releases.shadows_of(proposal.seq), parts.clock()
+        running = next((each for each in orders[:1] if each.running(now)), None)
+        shadowed = {each.release for each in orders if each.release}
+        processes = [each for each in releases.processes(now) if each.shadow is not None] if running is not None else []
+        return Shadow(orders, running, processes, compared(parts.engine, shadowed) if shadowed else None)
 
     # ------------------------------------------------------------------ the overview
 
@@ -67,6 +101,7 @@ def pages(parts: ConsoleParts) -> Pages:
             status=status,
             problem=problem,
             live=live,
+            beside=await asyncio.to_thread(arms_of, live) if live is not None and len(live.arms) > 1 else None,
             preparing=preparing,
             readiness=await asyncio.to_thread(publishing.readiness, order) if order is not None else None,
             processes=await asyncio.to_thread(releases.processes, parts.clock()),
@@ -90,11 +125,9 @@ def pages(parts: ConsoleParts) -> Pages:
                     return view.go(f"/releases/{seq}", "releases.proposed")
                 case "renew":
                     renewed = await asyncio.to_thread(drafts.renew)
-                    if renewed.conflicts:
-                        return await show(
-                            view, status=409, problem=view.t("releases.conflicts", files=", ".join(renewed.conflicts))
-                        )
-                    return view.go("/releases", "releases.renewed")
+                    if renewed.places:
+                        return view.go("/releases/renew")
+                    return await is_renewed(view, renewed)
                 case "drop":
                     await asyncio.to_thread(drafts.drop)
                     await parts.audit.note("release.draft_dropped", who=view.user.name)
@@ -102,6 +135,43 @@ def pages(parts: ConsoleParts) -> Pages:
         except (ReleaseError, OSError) as error:
             return await show(view, status=422, problem=str(error))
         return await show(view, status=422, problem=view.t("problem.not_found"))
+
+    @found.get("/releases/renew", roles=SEERS)
+    async def places(view: View) -> Response:
+        """What the draft and what went live meanwhile both changed, side by side."""
+        if not await asyncio.to_thread(drafts.behind):
+            return view.go("/releases")
+        return await show_places(view)
+
+    async def show_places(view: View, *, status: int = 200, problem: str = "") -> Response:
+        renewal = await asyncio.to_thread(drafts.renewal)
+        return view.show("renew.html", status=status, problem=problem, renewal=renewal, choices=tuple(Choice), chosen=view.form)
+
+    @found.post("/releases/renew", roles=SEERS)
+    async def settle(view: View) -> Response:
+        form = view.form
+        count = min(whole_number(form.get("places")), _MOST_PLACES)
+        asked = [form.get(f"place-{number}") for number in range(1, count + 1)]
+        if not all(each in set(Choice) for each in asked):
+            return await show_places(view, status=422, problem=view.t("releases.choose_all"))
+        try:
+            settled = [Choice(each) for each in asked]
+            renewed = await asyncio.to_thread(
+                lambda: drafts.renew(
+                    settled, form.get("of"), who=view.user.name, what=lambda renewal: told_settled(view, renewal)
+                )
+            )
+        except (ReleaseError, OSError) as error:
+            return await show_places(view, status=422, problem=str(error))
+        return await is_renewed(view, renewed)
+
+    def told_settled(view: View, renewal: Renewal) -> str:
+        return view.t("releases.settled", files=", ".join(each.path for each in renewal.both if each.places))
+
+    async def is_renewed(view: View, renewed: Renewal) -> Response:
+        await parts.audit.note("release.draft_renewed", who=view.user.name, places=len(renewed.places))
+        parts.studies.soon(DRAFT, view.user.name)
+        return view.go("/releases", "releases.renewed")
 
     @found.post("/releases/back", roles=PUBLISHERS)
     async def back(view: View) -> Response:
@@ -143,6 +213,8 @@ def pages(parts: ConsoleParts) -> Pages:
             progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
             approvers=APPROVERS,
             refusals={kind: refusal(proposal.asked, kind, view.user.name, view.user.roles) for kind in proposal.needed},
+            shadow=await asyncio.to_thread(shadow_of, proposal),
+            most_days=MOST_DAYS,
             prepared=newest if prepared else None,
             readiness=await asyncio.to_thread(publishing.readiness, newest) if prepared and newest is not None else None,
             may_publish=view.may(*PUBLISHERS),
@@ -176,7 +248,7 @@ def pages(parts: ConsoleParts) -> Pages:
         who, seq, form = view.user.name, proposal.seq, view.form
         here = f"/releases/{seq}"
         do = form.get("do")
-        if do in ("prepare", "switch") and not view.may(*PUBLISHERS):
+        if do in ("prepare", "switch", "shadow", "no_shadow") and not view.may(*PUBLISHERS):
             raise ReleaseError(view.t("releases.refused_role"))
         match do:
             case "approve":
@@ -186,6 +258,15 @@ def pages(parts: ConsoleParts) -> Pages:
             case "check":
                 have_checked(seq)
                 return view.go(here, "releases.checking")
+            case "shadow":
+                order = await publishing.begin_shadow(seq, who, whole_number(form.get("days")))
+                until = order.until.isoformat()
+                await parts.audit.note("release.shadow", who=who, proposal=seq, release=order.release, until=until)
+                return view.go(here, "releases.is_in_shadow")
+            case "no_shadow":
+                if await publishing.end_shadow(seq, who) is not None:
+                    await parts.audit.note("release.no_shadow", who=who, proposal=seq)
+                return view.go(here, "releases.is_no_shadow")
             case "prepare":
                 pointer = await publishing.prepare(seq, who)
                 await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
@@ -220,6 +301,7 @@ def pages(parts: ConsoleParts) -> Pages:
             raise ReleaseError(view.t("releases.say_why"))
         if not await asyncio.to_thread(releases.close, proposal.seq, state, who, why):
             raise ReleaseError(view.t("releases.refused_closed"))
+        await publishing.end_shadow(proposal.seq, who, state)
         await parts.audit.note(f"release.{state}", who=who, proposal=proposal.seq, why=why)
         return view.go("/releases", f"releases.is_{state}")
 

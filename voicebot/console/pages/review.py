@@ -70,7 +70,7 @@ def pages(parts: ConsoleParts) -> Pages:
             line=line,
             said=said,
             choices=_choices(line, known_matters()) if line is not None else (),
-            why=await asyncio.to_thread(_why, line, pack) if line is not None and not line.sampled else None,
+            why=await asyncio.to_thread(_why, line, pack) if line is not None and not line.blind else None,
             recorded=line is not None and await asyncio.to_thread(_recorded, line),
             listening=line is not None and await listening.allowed(view, line.call_id),
             reasons=REASONS,
