@@ -110,9 +110,11 @@ def count_turns(config: Config = None) -> None:
     from voicebot.config.loading import load_settings
     from voicebot.errors import RecordsError
     from voicebot.figures.rollup import RollUp
+    from voicebot.logs import configure_logs
     from voicebot.records.recount import recount, uncounted
 
     with told_plainly():
+        configure_logs(level="error")
         database, _ = _opened(config)
         settings = load_settings(config)
         engine = records_engine(settings)
