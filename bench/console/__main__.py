@@ -18,6 +18,8 @@ from pathlib import Path
 
 from bench.console.asking import Known, Told, asks_of, forgotten, measure
 from bench.console.filling import Base, Multiplied, Plan, fill, hashed
+from bench.console.keeping import keeping_table
+from bench.console.keeping import measure as keeping
 from bench.console.servers import postgresql
 from bench.console.settling import settle
 from bench.load.tables import measured_on, table, write
@@ -34,6 +36,7 @@ from voicebot.stores import record_store
 
 FOLDER = Path("var/bench-console")
 KINDS = ("sqlite", "postgresql")
+PARTS = ("pages", "keeping")
 SLOW_S = 0.05
 _BASE_CALLS, _BASE_DAYS = 1500, 30
 
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=50, help="that they are of")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"for the databases, 5 GB each (default: {FOLDER})")
     parser.add_argument("--databases", choices=KINDS, nargs="+", default=KINDS)
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured")
     parser.add_argument("--times", type=int, default=20, help="how often each page is asked")
     parser.add_argument("--pages", default="", help="only those whose name has this in it")
     parser.add_argument("--write", action="store_true", help="put the table into docs/capacity.md")
@@ -55,14 +59,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         opened = {kind: stack.enter_context(database(kind, asked.folder, asked.calls)) for kind in asked.databases}
         urls = {kind: url for kind, url in opened.items() if url is not None}
         plan = filled(list(urls.values()), asked.folder, asked.calls, asked.days)
-        for kind, url in urls.items():
-            found[kind] = asyncio.run(pages(url, asked.folder, plan, asked.times, asked.pages))
-    told = f"{measured_on()} {asked.calls:,} calls of {asked.days} days. Load {os.getloadavg()[0]:.1f} at the end.\n\n"
-    told += pages_table(found)
-    print(told)
-    if asked.write:
-        write("console", told)
+        if "pages" in asked.only:
+            for kind, url in urls.items():
+                found[kind] = asyncio.run(pages(url, asked.folder, plan, asked.times, asked.pages))
+            _tell("console", pages_table(found), asked)
+        if "keeping" in asked.only:
+            rows = [row for kind, url in urls.items() for row in keeping(kind, url, asked.folder, plan)]
+            _tell("keeping", keeping_table(rows), asked)
     return 0
+
+
+def _tell(name: str, found: str, asked: argparse.Namespace) -> None:
+    load = f"Load average {os.getloadavg()[0]:.1f} at the end."
+    text = f"{measured_on()} {asked.calls:,} calls of {asked.days} days. {load}\n\n{found}"
+    print(f"{name}\n{text}\n", flush=True)
+    if asked.write:
+        write(name, text)
 
 
 @contextmanager

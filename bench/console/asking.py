@@ -190,7 +190,11 @@ def asks_of(known: Known, bundle: Bundle, words: Sequence[str], now: datetime, t
         Ask("calls, first page", [calls()], "/calls"),
         Ask("calls, deep", [calls(after=after) for after in deep], "/calls"),
         Ask("calls of a matter", [calls(matter=matter) for matter in matters], "/calls"),
-        Ask("calls of a matter, deep", [calls(matter=matter, after=after) for (matter, _), after in zip(some, deep, strict=True)], "/calls"),
+        Ask(
+            "calls of a matter, deep",
+            [calls(matter=matter, after=after) for (matter, _), after in zip(some, deep, strict=True)],
+            "/calls",
+        ),
         Ask("calls of a queue", [calls(queue=queue) for queue in queues], "/calls"),
         Ask("calls by outcome", [calls(outcome=each) for each in ("handed_over", "callback", "self_service", "lost")], "/calls"),
         Ask("calls by language", [calls(language=each) for each in ("pl", "en")], "/calls"),
@@ -200,19 +204,31 @@ def asks_of(known: Known, bundle: Bundle, words: Sequence[str], now: datetime, t
         Ask("calls by three digits", [calls(digits=each) for each in digits], "/calls"),
         Ask("calls by two digits", [calls(digits=each[:2]) for each in digits], "/calls"),
         Ask("calls by three filters", [calls(matter=matter, queue=queue, language="en") for matter, queue in some], "/calls"),
-        Ask("calls by filters and days", [calls(matter=matter, segment="sme", **{"from": days(20), "to": days(10)}) for matter, _ in some], "/calls"),
+        Ask(
+            "calls by filters and days",
+            [calls(matter=matter, segment="sme", **{"from": days(20), "to": days(10)}) for matter, _ in some],
+            "/calls",
+        ),
         Ask("calls by a common word", [calls(words=word) for word in common], "/calls"),
         Ask("calls by a rare word", [calls(words=word) for word in rare], "/calls"),
         Ask("calls by two words", [calls(words=f"{one} {other}") for one, other in zip(common, rare, strict=True)], "/calls"),
         Ask("calls by a beginning", [calls(words=word[:2]) for word in common], "/calls"),
         Ask("calls by no such word", [calls(words="xyzzyq")], "/calls"),
-        Ask("calls by a word, deep", [calls(words=word, after=after) for word, after in zip(common, rows, strict=False)], "/calls"),
-        Ask("calls by word and filters", [calls(words=word, matter=matter, language="en") for word, (matter, _) in zip(common, some, strict=True)], "/calls"),
+        Ask(
+            "calls by a word, deep", [calls(words=word, after=after) for word, after in zip(common, rows, strict=False)], "/calls"
+        ),
+        Ask(
+            "calls by word and filters",
+            [calls(words=word, matter=matter, language="en") for word, (matter, _) in zip(common, some, strict=True)],
+            "/calls",
+        ),
         Ask("calls by word and days", [calls(words=word, **{"from": days(20), "to": days(18)}) for word in common], "/calls"),
         Ask("one call", [f"/calls/{call_id}" for call_id in known.whole], "/calls/{call_id}"),
         Ask("a test of a call", [f"/calls/{call_id}/test.yml" for call_id in known.whole], "/calls/{call_id}/test.yml"),
         Ask("export CSV, first octets", ["/calls.csv"], "/calls.csv"),
-        Ask("export CSV by filters, first octets", [f"/calls.csv?matter={matter}&language=en" for matter in matters], "/calls.csv"),
+        Ask(
+            "export CSV by filters, first octets", [f"/calls.csv?matter={matter}&language=en" for matter in matters], "/calls.csv"
+        ),
         Ask("export NDJSON, first octets", ["/calls.ndjson"], "/calls.ndjson"),
         Ask("live", ["/live"], "/live"),
         Ask("live, first event", ["/live/events"], "/live/events"),
@@ -224,10 +240,16 @@ def asks_of(known: Known, bundle: Bundle, words: Sequence[str], now: datetime, t
         Ask("matters", ["/matters"], "/matters"),
         Ask("one matter", [f"/matters/{matter}" for matter in matters], "/matters/{name}"),
         Ask("texts", ["/texts"], "/texts"),
-        Ask("one text", [f"/texts/{language}/{name}" for language, name in rng.sample(prompts, 20)], "/texts/{language}/{prompt}"),
+        Ask(
+            "one text", [f"/texts/{language}/{name}" for language, name in rng.sample(prompts, 20)], "/texts/{language}/{prompt}"
+        ),
         Ask("releases", ["/releases"], "/releases"),
         Ask("figures, 28 days", ["/figures"], "/figures"),
-        Ask("figures, narrowed", ["/figures?line=main", "/figures?language=en", "/figures?segment=sme", "/figures?release="], "/figures"),
+        Ask(
+            "figures, narrowed",
+            ["/figures?line=main", "/figures?language=en", "/figures?segment=sme", "/figures?release="],
+            "/figures",
+        ),
         Ask("figures, all days", [f"/figures?from={days(400)}"], "/figures"),
         Ask("figures, CSV", ["/figures.csv"], "/figures.csv"),
         Ask("times, 28 days", ["/figures/times"], "/figures/times"),
@@ -242,12 +264,16 @@ def asks_of(known: Known, bundle: Bundle, words: Sequence[str], now: datetime, t
         Ask("a person, form", ["/person"], "/person"),
         *(
             Ask(f"a person found, {which}", ["/person/find"], "/person/find", {"number": number, "reason": "bench"})
-            for which, number in (("who calls often", number_of(0)), ("who calls seldom", number_of(250)), ("nobody", "+48999999999"))
+            for which, number in (
+                ("who calls often", number_of(0)),
+                ("who calls seldom", number_of(250)),
+                ("nobody", "+48999999999"),
+            )
         ),
         Ask("people", ["/people"], "/people"),
         Ask("tokens", ["/tokens"], "/tokens"),
         Ask("account", ["/me"], "/me"),
-    ]  # fmt: skip
+    ]
     return [Ask(each.name, each.paths, each.route, {**each.form, TOKEN_FIELD: token} if each.form else None) for each in asked]
 
 

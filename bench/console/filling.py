@@ -201,10 +201,12 @@ def number_of(caller: int) -> str:
     return f"+48{500_000_000 + caller * 613 % 399_999_999}"
 
 
-def fill(urls: Sequence[str], made: Multiplied, names: Mapping[str, Sequence[str]], calls: int) -> None:
-    """Bring databases up to what is planned; interrupted, it goes on where it was: a chunk is written whole or not at all."""
+def fill(urls: Sequence[str], made: Multiplied, names: Mapping[str, Sequence[str]], calls: int, *, beside: bool = False) -> None:
+    """Bring databases up to what is planned; interrupted, it goes on where it was: a chunk is written whole or not at all.
+    `beside`: beside what is there already.
+    """
     targets = [_target(url) for url in urls]
-    done = [-(-each.count() // CHUNK) for each in targets]
+    done = [0 if beside else -(-each.count() // CHUNK) for each in targets]
     first, began = min(done), time.monotonic()
     for number in range(first, made.chunks):
         rows = made.chunk(number)
@@ -216,7 +218,7 @@ def fill(urls: Sequence[str], made: Multiplied, names: Mapping[str, Sequence[str
         told = f"{min(calls, (number + 1) * CHUNK):,} of {calls:,} calls, {rate:,.0f} a second, {left} left"
         print(f"\r… {told}  ", end="", file=sys.stderr, flush=True)
     for target, there in zip(targets, done, strict=True):
-        target.close(written=there < made.chunks)
+        target.close(written=there < made.chunks and not beside)
 
 
 def _target(url: str) -> _Sqlite | _Postgresql:
@@ -252,7 +254,8 @@ class _Sqlite:
 
 class _Postgresql:
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True)
+        told = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection = psycopg.connect(told, autocommit=True)
         self._connection.execute("SET session_replication_role = replica")  # rows are of calls that are there
         self._connection.execute("SET synchronous_commit = off")
         self._flags = {

@@ -59,8 +59,8 @@ def settle(engine: Engine, url: str, bundle: Bundle, now: datetime) -> None:
     cases = Cases(engine)
     for row in rng.sample(lines, min(_CASES, len(lines))):
         due = now + timedelta(hours=rng.uniform(-48, 48))
-        queue = rng.choice(list(bundle.queues))
-        cases.open(Case(f"case{rng.getrandbits(64):016x}", "message", queue, row.intent, "pl", 0, row.text, row.call_id, now, now, due))
+        ref, to = f"case{rng.getrandbits(64):016x}", rng.choice(list(bundle.queues))
+        cases.open(Case(ref, "message", to, row.intent, "pl", 0, row.text, row.call_id, now, now, due))
     audit = AuditTable(url)
     for _ in range(_NOTES // _AT_ONCE):
         facts = [canonical({"who": f"person-{rng.randrange(20)}", "call": rng.choice(lines).call_id}) for _ in range(_AT_ONCE)]
