@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.console.asking import Known, Told, asks_of, forgotten, measure
+from bench.console.beside import measure as beside
 from bench.console.filling import Base, Multiplied, Plan, fill, hashed
 from bench.console.keeping import keeping_table
 from bench.console.keeping import measure as keeping
@@ -36,7 +37,7 @@ from voicebot.stores import record_store
 
 FOLDER = Path("var/bench-console")
 KINDS = ("sqlite", "postgresql")
-PARTS = ("pages", "keeping")
+PARTS = ("pages", "keeping", "beside")
 SLOW_S = 0.05
 _BASE_CALLS, _BASE_DAYS = 1500, 30
 
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured")
     parser.add_argument("--times", type=int, default=20, help="how often each page is asked")
     parser.add_argument("--pages", default="", help="only those whose name has this in it")
+    parser.add_argument("--at-once", type=int, default=40, help="calls that the console is beside")
+    parser.add_argument("--seconds", type=float, default=20, help="how long they are held")
+    parser.add_argument("--pairs", type=int, default=4, help="how often with and without the console")
     parser.add_argument("--write", action="store_true", help="put the table into docs/capacity.md")
     asked = parser.parse_args(arguments)
     configure_logs(level="error")
@@ -66,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "keeping" in asked.only:
             rows = [row for kind, url in urls.items() for row in keeping(kind, url, asked.folder, plan)]
             _tell("keeping", keeping_table(rows), asked)
+        if "beside" in asked.only:
+            url = next(iter(urls.values()))
+            found_beside, how = asyncio.run(
+                beside(asked.folder, url, calls=asked.at_once, seconds=asked.seconds, pairs=asked.pairs)
+            )
+            _tell("beside", f"{how}\n\n{found_beside}", asked)
     return 0
 
 

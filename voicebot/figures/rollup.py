@@ -124,7 +124,7 @@ class RollUp:
                 again = {name: _again(row.again_at, row.number_hash, call.started, within) for name, within in _REPEATS.items()}
                 key = (call.line, call.language, call.segment, call.channel, call.release, call.intent or "")
                 outcome = told.get(call.handoff_ref or "")
-                counts[key] += counts_of(call, outcome=outcome, repeats=again, routes=self.routes)
+                counts[key].update(counts_of(call, outcome=outcome, repeats=again, routes=self.routes))
         names = ("line", "language", "segment", "channel", "release", "matter")
         written = [{"day": day, **dict(zip(names, key, strict=True)), "counts": dict(each)} for key, each in counts.items()]
         with self.engine.begin() as connection:

@@ -66,7 +66,8 @@ def listed(engine: Engine, chosen: CallFilter, *, page: int = _PAGE) -> Iterator
 
 def summary_of(row: Row[Any]) -> CallSummary:
     """The call of a row with `COLUMNS`."""
-    values = {name: row._mapping[name] for name in CallSummary.__dataclass_fields__}
+    told = row._mapping
+    values = {name: told[name] for name in CallSummary.__dataclass_fields__}
     return CallSummary(**values | {"response_ms": tuple(values["response_ms"])})
 
 
