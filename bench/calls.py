@@ -222,7 +222,8 @@ async def _latencies(say: Figure, service: Service, *, rounds: int) -> None:
 async def key_stops(service: Service, *, calls: int, deaf: bool = False) -> list[float]:
     """Milliseconds from a key to the last sound of the bot. After most keys the next words follow too closely for a silence to be
     heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
-    (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again. `deaf`: no speech of any call that begins meanwhile is decoded.
+    (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
+    `deaf`: no speech of any call that begins meanwhile is decoded.
     """
     to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Pause(1.2), Keys("6"), Pause(0.8))
     typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Pause(0.8))

@@ -24,19 +24,10 @@ from voicebot.accounts.roles import EVERYBODY
 from voicebot.config.settings import Settings
 from voicebot.console.guard import COOKIE
 from voicebot.console.service import open_console
+from voicebot.logs import configure_logs
 
 BROWSERS, CLICK_S = 5, 1.0
-_PAGES = (
-    "/calls",
-    "/calls?words=kart",
-    "/calls?language=en",
-    "/figures",
-    "/review",
-    "/matters",
-    "/figures/times",
-    "/live",
-    "/desk",
-)
+_PAGES = ("/calls", "/calls?words=kart", "/calls?language=en", "/figures", "/review", "/matters", "/figures/times", "/live")
 _CONSOLE_NICE, _FAR_NICE = 5, 15
 """The service starts the console so; browsers are other machines: as far as they can be none of this one's business."""
 _STOPS = 2
@@ -58,9 +49,11 @@ async def measure(folder: Path, url: str, *, calls: int, seconds: float, pairs: 
                 found[watched].append(figures)
                 told = ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
                 print(f"… {'with' if watched else 'without'} the console: {told}", file=sys.stderr, flush=True)
-    rows = [_row(name, [each[name] for each in found[False]], [each[name] for each in found[True]]) for name in found[True][0]]
-    how = f"{calls} calls at once for {seconds:g} s, {pairs} times without and {pairs} times with the console, {BROWSERS} browsers' "
-    how += f"event streams and a person who opens a page every {CLICK_S:g} s. Load average {min(loads):.0f} to {max(loads):.0f}."
+    rows = [_row(name, *([each[name] for each in found[watched]] for watched in (False, True))) for name in found[True][0]]
+    how = (
+        f"{calls} calls at once for {seconds:g} s, {pairs} times without and {pairs} times with the console, {BROWSERS} browsers'"
+    )
+    how += f" event streams and a person who opens a page every {CLICK_S:g} s. Load average {min(loads):.0f} to {max(loads):.0f}."
     return table(("what", "without: mean", "with: mean", "with / without", "95 % interval"), rows), how
 
 
@@ -142,6 +135,7 @@ def _click(origin: str, cookie: str) -> None:
 
 
 if __name__ == "__main__":
+    configure_logs(level="error")
     if sys.argv[1] == "console":
         os.nice(_CONSOLE_NICE)
         asyncio.run(_serve(*sys.argv[2:]))

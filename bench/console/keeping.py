@@ -158,7 +158,8 @@ def main() -> None:
             database, Spool(folder, create=False), CallFiles(None), keep_days=0, clock=lambda: at.astimezone(UTC)
         )
         retention.work()
-        while retention.due_at <= time.monotonic():
+        while retention.due_at < time.monotonic() + 10:
+            time.sleep(max(0.0, retention.due_at - time.monotonic()))
             retention.work()
         database.close()
     else:

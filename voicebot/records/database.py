@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _IDS_AT_A_TIME = 500  # a statement takes only so many values
 _PURGED_AT_ONCE = 200
+BREATH_S = 0.12
+"""Between parts of long work, in seconds: a writer of another process who finds SQLite locked asks again every 0.1 s."""
+_FOR_READERS_MS = 200
 _MERGED_AT_ONCE = 500  # pages of the index of words
 _FREED_AT_ONCE = 1000  # pages of the file, some 4 MB
 _INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers
@@ -187,12 +191,12 @@ class Database:
         with self._engine.begin() as connection:
             _delete(connection, call_ids)
 
-    def purge(self, ended_before: datetime, *, most: int = _PURGED_AT_ONCE) -> list[CallSummary]:
-        """Delete the calls that ended before a time, with all that belongs to them, the oldest first, `most` at once: no other
-        writer waits for long. What they were, for their files to follow; as many as `most`: there may be more.
+    def purge(self, ended_before: datetime) -> list[CallSummary]:
+        """Delete calls that ended before a time, with all that belongs to them, the oldest first, some at once: no other writer
+        waits for long. What they were, for their files to follow; none: there are no more.
         """
         self._prepare()
-        chosen = select(CallRow).where(CallRow.ended < ended_before).order_by(CallRow.ended).limit(most)
+        chosen = select(CallRow).where(CallRow.ended < ended_before).order_by(CallRow.ended).limit(_PURGED_AT_ONCE)
         with Session(self._engine) as session, session.begin():
             old = [_summary(row) for row in session.scalars(chosen)]
             _delete(session.connection(), [summary.call_id for summary in old])
@@ -214,6 +218,7 @@ class Database:
                 some = [row.call_id for row in rows]
                 connection.execute(update(CallRow).where(CallRow.call_id.in_(some)).values(number_hash=None))
             dropped, oldest = dropped + len(rows), rows[-1].ended
+            time.sleep(BREATH_S)
 
     def forget(self) -> bool:
         """Take what was deleted out of the files of an SQLite database, too. False when somebody was reading: try again later.
@@ -234,7 +239,11 @@ class Database:
                 driver.executescript(f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})")
                 if driver.execute("PRAGMA freelist_count").fetchone()[0] >= free:
                     break
+                time.sleep(BREATH_S)
+            waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+            driver.execute(f"PRAGMA busy_timeout={_FOR_READERS_MS}")  # while it waits for readers, no writer gets in
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            driver.execute(f"PRAGMA busy_timeout={waits}")
         return busy is not None and not busy[0]
 
     def unknown(self, call_ids: Collection[str]) -> set[str]:
@@ -258,6 +267,7 @@ def _merge_words(driver: sqlite3.Connection) -> None:
         if driver.total_changes - before < 2:
             return
         pages = _MERGED_AT_ONCE
+        time.sleep(BREATH_S)
 
 
 def _insert(connection: Connection, record: CallRecord) -> None:

@@ -12,7 +12,7 @@ import structlog
 from voicebot.errors import RecordsError
 from voicebot.files import DRAFT, files_under
 from voicebot.records.call_files import CallFiles, remove_file
-from voicebot.records.database import Database
+from voicebot.records.database import BREATH_S, Database
 from voicebot.records.spool import Spool
 
 _EVERY_S = 3600.0
@@ -58,7 +58,7 @@ class Retention:
         self.due_at = time.monotonic() + _EVERY_S
         self._drop_drafts()
         if self._keep_days is not None and not self._purge(self._clock() - timedelta(days=self._keep_days)):
-            self.due_at = time.monotonic()  # between two parts records are written
+            self.due_at = time.monotonic() + BREATH_S  # between two parts records are written
             return
         if self._keep_hash_days is not None:
             before = self._clock() - timedelta(days=self._keep_hash_days)
@@ -79,6 +79,7 @@ class Retention:
             self._unforgotten = True
             if time.monotonic() >= ends:
                 return False
+            time.sleep(BREATH_S)
         rowless = self._drop_rowless(before)
         if self._deleted or rowless:
             _log.info("old calls deleted", calls=self._deleted, files_without_call=rowless, keep_days=self._keep_days)
