@@ -56,6 +56,6 @@ def _make(connection: Connection, indexes: Mapping[str, str], how: str) -> None:
     missing = _missing(connection, indexes)
     for name in missing:
         of = len(indexes)
-        _log.info("an index is made for the next version of the tables", name=name, done=of - len(missing), of=of)
+        _log.info("an index is made for the next version of the tables", index=name, done=of - len(missing), of=of)
         connection.execute(text(f"{how} {name} ON {indexes[name]}"))
         missing = missing[1:]

@@ -7,7 +7,7 @@ index answers is looked for in so many calls at a time: a page says how far it l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
-    and_,
     column,
     func,
     literal,
@@ -34,10 +33,10 @@ from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.records.summary import CallSummary
 
 _WORDS = table("utterance_words", column("rowid"))
-LOOKED_AT = 20_000
-"""Calls that a page reads at most for conditions without an index."""
-READ_FOR_WORDS = 5000
-"""Calls whose lines a page reads at most for a word of many lines."""
+LOOKED_AT = 5000
+"""Calls that a page reads at most for conditions without an index, and for words that many lines have."""
+_LONG = 4
+"""Letters of a beginning for which the index of words is asked: a shorter one has too many words."""
 _FEW = 2000
 """Lines with a word up to which the index of words gives them all."""
 
@@ -61,13 +60,12 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
     place = _place(after)
     quick += behind(*place) if place is not None else ()
     with engine.connect() as connection:
-        most = LOOKED_AT
         if looked_for:
-            lines = _lines(engine.dialect.name, looked_for)
-            if _is_of_few(connection, lines):
+            lines = _lines_of_few(connection, looked_for)
+            if lines is not None:
                 return _page(_read(connection, [*quick, *others, CallRow.call_id.in_(lines)], size), size)
-            others, most = [*others, _said(looked_for)], READ_FOR_WORDS
-        edge = _edge(connection, quick, most) if others else None
+            others = [*others, _said(looked_for)]
+        edge = _edge(connection, quick) if others else None
         within = down_to(*edge) if edge is not None else ()
         rows = _read(connection, [*quick, *others, *within], size)
     if edge is None or len(rows) > size:
@@ -81,10 +79,10 @@ def _read(connection: Connection, wanted: Sequence[ColumnElement[bool]], size: i
     return connection.execute(query.limit(size + 1)).all()
 
 
-def _edge(connection: Connection, quick: Sequence[ColumnElement[bool]], most: int) -> tuple[datetime, str] | None:
+def _edge(connection: Connection, quick: Sequence[ColumnElement[bool]]) -> tuple[datetime, str] | None:
     """The last of the calls that may be looked at, by an index alone; None where there are fewer."""
     query = select(CallRow.started, CallRow.call_id).where(*quick)
-    query = query.order_by(CallRow.started.desc(), CallRow.call_id.desc()).offset(most - 1).limit(1)
+    query = query.order_by(CallRow.started.desc(), CallRow.call_id.desc()).offset(LOOKED_AT - 1).limit(1)
     found = connection.execute(query).first()
     return (found.started, found.call_id) if found is not None else None
 
@@ -100,19 +98,28 @@ def _lines(kind: str, words: Sequence[str]) -> Select[Any]:
     return select(UtteranceRow.call_id).where(func.to_tsvector("simple", UtteranceRow.folded).op("@@")(query))
 
 
-def _is_of_few(connection: Connection, lines: Select[Any]) -> bool:
+def _lines_of_few(connection: Connection, words: Sequence[str]) -> Select[Any] | None:
+    """The calls of lines with all of these words, where the index gives few lines; short beginnings are of many."""
+    long = [word for word in words if len(word) >= _LONG]
+    if not long:
+        return None
+    lines = _lines(connection.dialect.name, long)
     some = lines.limit(_FEW + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _FEW
+    if (connection.scalar(select(func.count()).select_from(some)) or 0) > _FEW:
+        return None
+    return lines.where(*_begin_in_it(word for word in words if len(word) < _LONG))
 
 
 def _said(words: Sequence[str]) -> ColumnElement[bool]:
-    """Calls with such a line, by reading them: words are letters and digits only, so nothing in them is a pattern."""
+    """Calls in which there is a line with all of these words, by reading them."""
+    own = UtteranceRow.call_id == CallRow.call_id
+    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).exists()
+
+
+def _begin_in_it(words: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions of a line; words are letters and digits only, so nothing in them is a pattern."""
     line = literal(" ") + UtteranceRow.folded
-    return (
-        select(UtteranceRow.call_id)
-        .where(UtteranceRow.call_id == CallRow.call_id, and_(*(line.contains(f" {word}") for word in words)))
-        .exists()
-    )
+    return (line.contains(f" {word}") for word in words)
 
 
 def _page(rows: Sequence[Row[Any]], size: int) -> Page:

@@ -52,7 +52,6 @@ def test_pages_give_every_call_once_and_newest_first(
             _write(connection, f"c{number:02}", *call)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "LOOKED_AT", most)
-        patch.setattr(search, "READ_FOR_WORDS", most)
         patch.setattr(search, "_FEW", few)
         found, after = [], ""
         for _ in range(60):
