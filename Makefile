@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -82,6 +82,11 @@ bench: install
 # calls at once and a second, with sipp; the tables go to docs/capacity.md: CALLS="20 40 60" RATES="5 10" SECONDS=15 ONLY="held rate"; ONLY=legs LEGS="audiosocket telnyx"
 bench-load: install
 	$(BIN)/python -m bench.load --write $(if $(CALLS),--calls $(CALLS)) $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only $(ONLY)) $(if $(LEGS),--legs $(LEGS))
+
+# every page of the console on a million calls, SQLite and PostgreSQL; the tables go to docs/capacity.md: CALLS=200000 ONLY="pages keeping beside"
+# FOLDER is kept and used again: 5 GB for each database
+bench-console: install
+	$(BIN)/python -m bench.console --write $(if $(CALLS),--calls $(CALLS)) $(if $(ONLY),--only $(ONLY)) $(if $(FOLDER),--folder $(FOLDER))
 
 # calls of every kind of ending: MINUTES=30 RATE=4; the result goes to docs/capacity.md
 soak: install

@@ -228,14 +228,15 @@ async def _latencies(say: Figure, service: Service, *, rounds: int) -> None:
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
     reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
     _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
-    stops = await _key_stops(service, calls=6 * rounds)
+    stops = await key_stops(service, calls=6 * rounds)
     _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
 
 
-async def _key_stops(service: Service, *, calls: int) -> list[float]:
+async def key_stops(service: Service, *, calls: int, deaf: bool = False) -> list[float]:
     """Milliseconds from a key to the last sound of the bot. After most keys the next words follow too closely for a silence to be
     heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
     (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
+    `deaf`: no speech of any call that begins meanwhile is decoded.
     """
     to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Pause(1.2), Keys("6"), Pause(0.8))
     typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Pause(0.8))
@@ -243,7 +244,10 @@ async def _key_stops(service: Service, *, calls: int) -> list[float]:
     measured = {len(to_the_number) + 3, len(to_the_number) + len(typed) + 3}  # steps count from 1
     busy = Conditions(waits=(("loans", 900.0),))
     busy_session = replace(service.call_services.session, conditions=lambda: busy)
-    with _serving(service, replace(service.call_services, session=busy_session)):
+    services = replace(service.call_services, session=busy_session)
+    if deaf:
+        services = replace(services, recognisers={language: DeafRecogniser() for language in services.recognisers})
+    with _serving(service, services):
         reports = await run_script_process(_scripts(service, [steps] * calls), host="127.0.0.1", together=1)
     return [latency.seconds * 1000 for report in reports for latency in report.stops if latency.step in measured]
 

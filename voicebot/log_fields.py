@@ -65,6 +65,7 @@ FIELDS: Mapping[str, LogField] = {
     "version": LogField(FieldType.NAME, "Of the tables."),
     "before": LogField(FieldType.NAME, "The version that there was."),
     "name": LogField(FieldType.NAME, "A record: its file, or its conversation."),
+    "index": LogField(FieldType.NAME, "An index of the records' tables."),
     "queue": LogField(FieldType.NAME, "A queue of the bundle."),
     "language": LogField(FieldType.NAME, "Two letters."),
     "bundle": LogField(FieldType.NAME, "The version of a bundle."),

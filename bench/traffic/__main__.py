@@ -32,7 +32,7 @@ from voicebot.understanding.settings import NluSettings
 
 FOLDER = Path("var/demo-console")
 _TOLD_EVERY = 50
-_SECRET = "of the demo only: nothing here is a person's"
+SECRET = "of the demo only: nothing here is a person's"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def settings_of(folder: Path, port: int) -> Settings:
     """A console on loopback with its own records."""
     return Settings.model_validate(
-        {"state": {"data_dir": str(folder), "secret": _SECRET}, "console": {"port": port}, "records": {"keep_days": None}}
+        {"state": {"data_dir": str(folder), "secret": SECRET}, "console": {"port": port}, "records": {"keep_days": None}}
     )
 
 
@@ -74,7 +74,7 @@ def make(settings: Settings, *, calls: int, days: int, seed: int) -> None:
     if understander is None:
         raise SystemExit("the classifier cannot be loaded")
     rng = Random(f"{seed} month")
-    hashed = record_store(settings, _SECRET, clock=lambda: datetime.now(UTC)).number_hash
+    hashed = record_store(settings, SECRET, clock=lambda: datetime.now(UTC)).number_hash
     times = moments(bundle, end=datetime.now(UTC), days=days, count=calls, rng=rng)
     phrases = {language: load_phrases(language) for language in ("pl", "en")}
     outcomes, agents = Outcomes(open_engine(settings.database_url)), Random(f"{seed} agents")

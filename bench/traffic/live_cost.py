@@ -50,7 +50,7 @@ async def measure() -> dict[str, float]:
                 await asyncio.sleep(0.2)
             alone = await _share()
             origin = f"http://127.0.0.1:{console.address[1]}"
-            program = f"from bench.traffic.live_cost import _watch; _watch({origin!r}, {cookie!r})"
+            program = f"from bench.traffic.live_cost import watch; watch({origin!r}, {cookie!r})"
             watching = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(BROWSERS)]
             await asyncio.sleep(8)
             watched = await _share()
@@ -68,7 +68,7 @@ async def _share() -> float:
     return (after.user + after.system - before.user - before.system) / (time.monotonic() - began)
 
 
-def _watch(origin: str, cookie: str) -> None:
+def watch(origin: str, cookie: str) -> None:
     """One browser, in a process of its own."""
     with httpx.Client(base_url=origin, headers={"Cookie": f"{COOKIE}={cookie}"}, timeout=60) as client:
         while True:

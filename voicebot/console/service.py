@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +24,7 @@ from voicebot.chat.agents import AgentPlace
 from voicebot.config.settings import Settings
 from voicebot.console.app import build_console
 from voicebot.console.parts import ConsoleParts
+from voicebot.figures.reading import Period, read
 from voicebot.figures.rollup import RollUp
 from voicebot.health.asked import told_health
 from voicebot.health.kept import Kept
@@ -50,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 _ASK_CALLS_S = 1.0
 _ROLL_UP_EVERY_S = 60.0
+_READ_AHEAD = timedelta(days=28)
 _DRAW_EVERY_S = 600.0
 
 
@@ -76,6 +78,8 @@ async def _keep_rolled_up(parts: ConsoleParts) -> None:
         rollup = RollUp(parts.engine, bundle.routes, bundle.calendar.zone)
         try:
             await asyncio.to_thread(rollup.refresh, parts.clock())
+            today = bundle.calendar.local(parts.clock()).date()
+            await asyncio.to_thread(read, parts.engine, Period(today - _READ_AHEAD, today))  # so that no reader waits for it
         except SQLAlchemyError as error:
             log.warning("figures are not up to date: the database does not answer", why=type(error).__name__)
         await asyncio.sleep(_ROLL_UP_EVERY_S)

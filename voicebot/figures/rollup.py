@@ -1,25 +1,27 @@
 """Roll-ups: each day's calls counted once, and again when something of them changed. Resumable: a day is written whole.
 
 A day is due when the number of its calls is another one, when events of its hand-offs came since, when it is so young that
-callers may still call again (seven days), or when the rule for misroutes is a newer one.
+callers may still call again (seven days), or when the rule for misroutes is a newer one. A young day waits the longer the older
+it is (ten minutes for today, eighty for that of a week ago), and one of many calls some minutes between two counts.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from dialogs.data.routes import Routes
 from voicebot.figures.counting import counts_of
 from voicebot.figures.days import bounds
 from voicebot.figures.models import CallDayRow, DayRow
+from voicebot.outcomes.events import Outcome
 from voicebot.outcomes.misroute import VERSION
 from voicebot.outcomes.models import HandOffEventRow
 from voicebot.outcomes.store import Outcomes
@@ -32,6 +34,13 @@ _EVENTS_COME = timedelta(days=30)
 """Events come seven days late at most: of an older day none are looked for, however many there were."""
 _ANEW_AFTER = timedelta(minutes=10)
 _REPEATS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}
+_A_MINUTE = 5000
+"""A day of so many calls is counted again once a minute at most, one of four times as many every four."""
+_ON_THEIR_WAY = timedelta(minutes=10)
+"""Events may be written so long after they were received. Those of a young day that waits are counted when its turn comes."""
+_LOOKED: WeakKeyDictionary[Engine, datetime] = WeakKeyDictionary()
+_AT_ONCE = 2000
+"""Calls that are counted at a time."""
 Progress = Callable[[int, int], None]
 
 
@@ -52,6 +61,7 @@ class RollUp:
             progress(done, len(due))
             self._count(day, now)
         progress(len(due), len(due))
+        _LOOKED[self.engine] = now - _ON_THEIR_WAY
         return len(due)
 
     def forget(self, connection: Connection, times: Collection[datetime]) -> None:
@@ -62,23 +72,35 @@ class RollUp:
         with Session(self.engine) as session:
             first, last = session.execute(select(func.min(CallRow.started), func.max(CallRow.started))).one()
             counted = {row.day: row for row in session.scalars(select(DayRow))}
-            touched = self._touched(session, counted, self._day(now - _EVENTS_COME))
+            touched = self._touched(session, counted, now)
         if first is None or last is None:
             return
         day, end = self._day(first), self._day(last)
         while end >= day:
             row = counted.get(end)
-            young = end >= self._day(now - _YOUNG) and (row is None or now - row.at > _ANEW_AFTER)
-            if row is None or young or row.rule != VERSION or end in touched or row.calls != self._calls(end):
+            if row is None or self._is_due(row, now, touched):
                 yield end
             end -= timedelta(days=1)
 
-    def _touched(self, session: Session, counted: dict[date, DayRow], first: date) -> set[date]:
-        """Days from the first on whose hand-offs had events since they were counted."""
+    def _is_due(self, row: DayRow, now: datetime, touched: set[date]) -> bool:
+        """The older a day, and the more calls it has, the longer it may wait: to count 20,000 calls takes seconds."""
+        age = (self._day(now) - row.day).days
+        if row.day >= self._day(now - _YOUNG):
+            if now - row.at > _ANEW_AFTER * (1 + age):
+                return True
+            if now - row.at < timedelta(minutes=row.calls // _A_MINUTE):
+                return False
+        return row.rule != VERSION or row.day in touched or row.calls != self._calls(row.day)
+
+    def _touched(self, session: Session, counted: dict[date, DayRow], now: datetime) -> set[date]:
+        """Days whose hand-offs had events since they were counted. Looked for from the oldest count on at first, then since this
+        process looked last: these days were counted then.
+        """
+        first = self._day(now - _EVENTS_COME)
         since = [row.at for day, row in counted.items() if day >= first]
         if not since:
             return set()
-        oldest = min(since)
+        oldest = max(min(since), _LOOKED.get(self.engine, datetime.min.replace(tzinfo=UTC)))
         chosen = (
             select(CallRow.started, func.max(HandOffEventRow.received_at))
             .join(HandOffEventRow, HandOffEventRow.ref == CallRow.handoff_ref)
@@ -97,18 +119,16 @@ class RollUp:
             return connection.scalar(select(func.count()).select_from(CallRow).where(*self._within(day))) or 0
 
     def _count(self, day: date, now: datetime) -> None:
-        outcomes, later = Outcomes(self.engine), self._later_calls(day)
         counts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-        chosen: Select[Any] = select(*COLUMNS, CallRow.number_hash).where(*self._within(day))
-        with self.engine.connect() as connection:
-            rows: Sequence[Row[Any]] = connection.execute(chosen).all()
-        told = outcomes.of([row.handoff_ref for row in rows if row.handoff_ref])
-        for row in rows:
-            call = summary_of(row)
-            again = {name: _again(later.get(row.number_hash), call.started, within) for name, within in _REPEATS.items()}
-            key = (call.line, call.language, call.segment, call.channel, call.release, call.intent or "")
-            outcome = told.get(call.handoff_ref or "")
-            counts[key] += counts_of(call, outcome=outcome, repeats=again, routes=self.routes)
+        calls = 0
+        for rows, told in self._parts(day):
+            calls += len(rows)
+            for row in rows:
+                call = summary_of(row)
+                again = {name: _again(row.again_at, row.number_hash, call.started, within) for name, within in _REPEATS.items()}
+                key = (call.line, call.language, call.segment, call.channel, call.release, call.intent or "")
+                outcome = told.get(call.handoff_ref or "")
+                counts[key].update(counts_of(call, outcome=outcome, repeats=again, routes=self.routes))
         names = ("line", "language", "segment", "channel", "release", "matter")
         written = [{"day": day, **dict(zip(names, key, strict=True)), "counts": dict(each)} for key, each in counts.items()]
         with self.engine.begin() as connection:
@@ -116,19 +136,29 @@ class RollUp:
             connection.execute(delete(DayRow).where(DayRow.day == day))
             if written:
                 connection.execute(insert(CallDayRow), written)
-            connection.execute(insert(DayRow), {"day": day, "at": now, "calls": len(rows), "rule": VERSION})
+            connection.execute(insert(DayRow), {"day": day, "at": now, "calls": calls, "rule": VERSION})
 
-    def _later_calls(self, day: date) -> dict[str | None, list[datetime]]:
-        """When each known caller called on this day and within the seven days behind it."""
-        begin, _ = self._bounds(day)
-        chosen = select(CallRow.number_hash, CallRow.started).where(
-            CallRow.started >= begin, CallRow.started < begin + timedelta(days=9), CallRow.number_hash.is_not(None)
+    def _parts(self, day: date) -> Iterator[tuple[Sequence[Row[Any]], dict[str, Outcome]]]:
+        """The day's calls, some at a time, with the caller's next call as `again_at` and what became of hand-offs: a day of many
+        calls needs no more memory, and no reader keeps a writer waiting.
+        """
+        later = aliased(CallRow)
+        following = select(func.min(later.started)).where(
+            later.number_hash == CallRow.number_hash, later.started > CallRow.started
         )
-        found: dict[str | None, list[datetime]] = defaultdict(list)
-        with self.engine.connect() as connection:
-            for number_hash, started in connection.execute(chosen.order_by(CallRow.started)):
-                found[number_hash].append(started)
-        return found
+        chosen: Select[Any] = select(*COLUMNS, CallRow.number_hash, following.scalar_subquery().label("again_at"))
+        chosen = chosen.where(*self._within(day)).order_by(CallRow.started, CallRow.call_id).limit(_AT_ONCE)
+        outcomes, last = Outcomes(self.engine), None
+        while True:
+            beyond = (
+                () if last is None else (CallRow.started >= last[0], or_(CallRow.started > last[0], CallRow.call_id > last[1]))
+            )
+            with self.engine.connect() as connection:
+                rows = connection.execute(chosen.where(*beyond)).all()
+            yield rows, outcomes.of([row.handoff_ref for row in rows if row.handoff_ref])
+            if len(rows) < _AT_ONCE:
+                return
+            last = (rows[-1].started, rows[-1].call_id)
 
     def _within(self, day: date) -> tuple[ColumnElement[bool], ...]:
         begin, end = self._bounds(day)
@@ -141,8 +171,7 @@ class RollUp:
         return at.astimezone(self.zone).date()
 
 
-def _again(times: list[datetime] | None, started: datetime, within: timedelta) -> bool | None:
-    if times is None:
+def _again(next_call: datetime | None, caller: str | None, started: datetime, within: timedelta) -> bool | None:
+    if caller is None:
         return None
-    following = bisect_right(times, started)
-    return following < len(times) and times[following] - started <= within
+    return next_call is not None and next_call - started <= within

@@ -81,13 +81,12 @@ class Outcome:
         return (self.passed_on_at - self.answered_at).total_seconds()
 
 
-_ORDER = list(What)  # of one moment: queued before answered, answered before passed on
+_ORDER = {what: place for place, what in enumerate(What)}  # of one moment: queued before answered, answered before passed on
 
 
 def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
     """The outcome of one hand-off. The order in which events come, and repetitions, change nothing."""
-    known = {(each.what, each.at): each for each in sorted(events, key=_place)}
-    told = sorted(known.values(), key=_place)
+    told = list({(each.at, each.what): each for each in sorted(events, key=_place)}.values())
     queued = _first(told, What.QUEUED)
     answered = _first(told, What.ANSWERED)
     passed = [each for each in told if each.what is What.PASSED_ON and (answered is None or each.at >= answered.at)]
@@ -110,8 +109,10 @@ def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
     )
 
 
-def _place(event: Event) -> tuple[datetime, int, str]:
-    return event.at, _ORDER.index(event.what), repr(event)
+def _place(event: Event) -> tuple[object, ...]:
+    """The rest makes the order of two that differ in nothing else always the same."""
+    rest = (event.queue, event.to_queue, event.how, event.wrap_up, event.agent)
+    return event.at, _ORDER[event.what], event.talk_s or 0.0, *(each or "" for each in rest)
 
 
 def _first(told: list[Event], what: What) -> Event | None:

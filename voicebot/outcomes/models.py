@@ -14,7 +14,10 @@ class HandOffEventRow(Base):
     """One thing that happened; see `Event`. The same one told twice is one row."""
 
     __tablename__ = "handoff_events"
-    __table_args__ = (Index("handoff_events_by_arrival", "received_at"),)
+    __table_args__ = (
+        Index("handoff_events_by_arrival", "received_at"),
+        Index("handoff_events_by_kind", "what", "at"),
+    )
 
     ref: Mapped[str] = mapped_column(String(64), primary_key=True)
     what: Mapped[str] = mapped_column(String(16), primary_key=True)

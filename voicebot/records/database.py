@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -19,12 +20,18 @@ from voicebot.errors import RecordsError
 from voicebot.records import schema
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
-from voicebot.records.listing import CallFilter, listed
+from voicebot.records.listing import DIGITS, CallFilter, last_digits, listed
 from voicebot.records.models import CallRow, LineRow, NoteRow, ShadowRow, UtteranceRow
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _IDS_AT_A_TIME = 500  # a statement takes only so many values
+_PURGED_AT_ONCE = 200
+BREATH_S = 0.12
+"""Between parts of long work, in seconds: a writer of another process who finds SQLite locked asks again every 0.1 s."""
+_FOR_READERS_MS = 200
+_MERGED_AT_ONCE = 500  # pages of the index of words
+_FREED_AT_ONCE = 1000  # pages of the file, some 4 MB
 _INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers
 
 
@@ -190,7 +197,7 @@ class Database:
     def possibly_of(self, number: str) -> int:
         """Calls of which only the country and the last three digits are known, and which fit this number."""
         self._prepare()
-        unsure = (CallRow.number == shorten(number), CallRow.number_hash.is_(None))
+        unsure = (*_whole(shorten(number)), CallRow.number_hash.is_(None))
         with Session(self._engine) as session:
             return session.scalar(select(func.count()).select_from(CallRow).where(*unsure)) or 0
 
@@ -203,20 +210,34 @@ class Database:
             _delete(connection, call_ids)
 
     def purge(self, ended_before: datetime) -> list[CallSummary]:
-        """Delete the calls that ended before a time, with all that belongs to them; what they were, for their files to follow."""
+        """Delete calls that ended before a time, with all that belongs to them, the oldest first, some at once: no other writer
+        waits for long. What they were, for their files to follow; none: there are no more.
+        """
         self._prepare()
+        chosen = select(CallRow).where(CallRow.ended < ended_before).order_by(CallRow.ended).limit(_PURGED_AT_ONCE)
         with Session(self._engine) as session, session.begin():
-            old = [_summary(row) for row in session.scalars(select(CallRow).where(CallRow.ended < ended_before))]
+            old = [_summary(row) for row in session.scalars(chosen)]
             _delete(session.connection(), [summary.call_id for summary in old])
             session.execute(delete(ShadowRow).where(ShadowRow.at < ended_before))  # also of a call that was never written
         return old
 
     def drop_number_hashes(self, ended_before: datetime) -> int:
-        """Forget whose the calls were that ended before a time; of how many."""
+        """Forget whose the calls were that ended before a time, some at once: no other writer waits for long; of how many."""
         self._prepare()
-        old = update(CallRow).where(CallRow.ended < ended_before, CallRow.number_hash.is_not(None)).values(number_hash=None)
-        with self._engine.begin() as connection:
-            return connection.execute(old).rowcount
+        dropped, oldest = 0, datetime.min.replace(tzinfo=UTC)
+        while True:
+            chosen = select(CallRow.call_id, CallRow.ended).where(
+                CallRow.ended < ended_before, CallRow.ended >= oldest, CallRow.number_hash.is_not(None)
+            )
+            with self._engine.connect() as connection:
+                rows = connection.execute(chosen.order_by(CallRow.ended).limit(_IDS_AT_A_TIME)).all()
+            if not rows:
+                return dropped
+            with self._engine.begin() as connection:
+                some = [row.call_id for row in rows]
+                connection.execute(update(CallRow).where(CallRow.call_id.in_(some)).values(number_hash=None))
+            dropped, oldest = dropped + len(rows), rows[-1].ended
+            time.sleep(BREATH_S)
 
     def forget(self) -> bool:
         """Take what was deleted out of the files of an SQLite database, too. False when somebody was reading: try again later.
@@ -230,11 +251,18 @@ class Database:
             if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != _INCREMENTAL:
                 connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                 connection.exec_driver_sql("VACUUM")  # once: an earlier version left deleted rows in free pages
-            # the index of words keeps those of deleted rows until its parts are merged into one
-            connection.exec_driver_sql("INSERT INTO utterance_words(utterance_words) VALUES ('optimize')")
             driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-            driver.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
+            _merge_words(driver)
+            # `execute` would free one page only; all at once would keep other writers waiting
+            while (free := driver.execute("PRAGMA freelist_count").fetchone()[0]) > 0:
+                driver.executescript(f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})")
+                if driver.execute("PRAGMA freelist_count").fetchone()[0] >= free:
+                    break
+                time.sleep(BREATH_S)
+            waits = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+            driver.execute(f"PRAGMA busy_timeout={_FOR_READERS_MS}")  # while it waits for readers, no writer gets in
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            driver.execute(f"PRAGMA busy_timeout={waits}")
         return busy is not None and not busy[0]
 
     def unknown(self, call_ids: Collection[str]) -> set[str]:
@@ -245,6 +273,20 @@ class Database:
             for some in _some(call_ids):
                 unknown.difference_update(connection.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
         return unknown
+
+
+def _merge_words(driver: sqlite3.Connection) -> None:
+    """The index of words keeps those of deleted rows until its parts are merged into one: part by part (sqlite.org/fts5.html,
+    6.8), where `optimize` would do it in one transaction. It is done when a step changes no more than its own row.
+    """
+    pages = -_MERGED_AT_ONCE  # less than nothing: begin to merge all of them
+    while True:
+        before = driver.total_changes
+        driver.execute("INSERT INTO utterance_words(utterance_words, rank) VALUES ('merge', ?)", (pages,))
+        if driver.total_changes - before < 2:
+            return
+        pages = _MERGED_AT_ONCE
+        time.sleep(BREATH_S)
 
 
 def _insert(connection: Connection, record: CallRecord) -> None:
@@ -271,8 +313,13 @@ def _some(call_ids: Collection[str]) -> Iterator[list[str]]:
 
 
 def _is_of(number: str, number_hash: str | None) -> ColumnElement[bool]:
-    whole = CallRow.number == number
+    whole = and_(*_whole(number))
     return whole if number_hash is None else or_(whole, CallRow.number_hash == number_hash)
+
+
+def _whole(number: str) -> tuple[ColumnElement[bool], ...]:
+    """The number is kept so; the index has its last digits only."""
+    return last_digits(CallRow.number) == number[-DIGITS:], CallRow.number == number
 
 
 def _record(row: CallRow) -> CallRecord:

@@ -34,13 +34,16 @@ class Base(DeclarativeBase):
 
 
 class CallRow(Base):
-    """One call; the fields of `CallSummary`, and the keyed hash of the whole number."""
+    """One call; the fields of `CallSummary`, and the keyed hash of the whole number. The index `calls_by_digits`, of the last
+    three digits of the number, is made by the steps only: it is written otherwise in each database.
+    """
 
     __tablename__ = "calls"
     __table_args__ = (
         Index("calls_by_start", "started"),
         Index("calls_by_end", "ended"),
-        Index("calls_by_number_hash", "number_hash"),
+        Index("calls_by_caller", "number_hash", "started"),
+        Index("calls_by_human", "asked_human", "started", "call_id"),
         Index("calls_in_order", "started", "call_id"),
         Index("calls_by_intent", "intent", "started", "call_id"),
         Index("calls_by_queue", "queue", "started", "call_id"),
@@ -99,7 +102,10 @@ class UtteranceRow(Base):
     """What a caller said and what was made of it, for people to review. `reviewed_intent` is theirs to fill."""
 
     __tablename__ = "utterances"
-    __table_args__ = (Index("utterances_by_confidence", "confidence"),)
+    __table_args__ = (
+        Index("utterances_by_confidence", "confidence"),
+        Index("utterances_by_decision", "decision", "call_id", "position"),
+    )
 
     call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

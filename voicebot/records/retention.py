@@ -12,11 +12,13 @@ import structlog
 from voicebot.errors import RecordsError
 from voicebot.files import DRAFT, files_under
 from voicebot.records.call_files import CallFiles, remove_file
-from voicebot.records.database import Database
+from voicebot.records.database import BREATH_S, Database
 from voicebot.records.spool import Spool
 
 _EVERY_S = 3600.0
 _AGAIN_S = 60.0
+_AT_ONCE_S = 0.5
+"""So long it deletes; then records that wait are written."""
 _DRAFT_S = 3600.0  # a file that has been a draft for so long is nobody's any more
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class Retention:
         self._keep_hash_days = keep_number_hash_days
         self._clock = clock
         self._unforgotten = True
+        self._deleted = 0
         self.due_at = 0.0
         """When there is work next, by time.monotonic()."""
 
@@ -54,8 +57,9 @@ class Retention:
             return
         self.due_at = time.monotonic() + _EVERY_S
         self._drop_drafts()
-        if self._keep_days is not None:
-            self._purge(self._clock() - timedelta(days=self._keep_days))
+        if self._keep_days is not None and not self._purge(self._clock() - timedelta(days=self._keep_days)):
+            self.due_at = time.monotonic() + BREATH_S  # between two parts records are written
+            return
         if self._keep_hash_days is not None:
             before = self._clock() - timedelta(days=self._keep_hash_days)
             self._unforgotten |= self._database.drop_number_hashes(before) > 0
@@ -64,15 +68,23 @@ class Retention:
             if self._unforgotten:  # somebody was reading
                 self.due_at = time.monotonic() + _AGAIN_S
 
-    def _purge(self, before: datetime) -> None:
+    def _purge(self, before: datetime) -> bool:
+        """Whether all that is too old is deleted: a day of many calls is deleted in parts."""
         self._drop_unwritten(before)
-        old = self._database.purge(before)
-        for summary in old:
-            self._files.remove(summary)
-        self._unforgotten |= bool(old)
+        ends = time.monotonic() + _AT_ONCE_S
+        while old := self._database.purge(before):
+            for summary in old:
+                self._files.remove(summary)
+            self._deleted += len(old)
+            self._unforgotten = True
+            if time.monotonic() >= ends:
+                return False
+            time.sleep(BREATH_S)
         rowless = self._drop_rowless(before)
-        if old or rowless:
-            _log.info("old calls deleted", calls=len(old), files_without_call=rowless, keep_days=self._keep_days)
+        if self._deleted or rowless:
+            _log.info("old calls deleted", calls=self._deleted, files_without_call=rowless, keep_days=self._keep_days)
+        self._deleted = 0
+        return True
 
     def _drop_rowless(self, before: datetime) -> int:
         """Files whose calls have no row: of a database that is gone, or of a call that was lost."""

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from voicebot.errors import RecordsError
+from voicebot.records.ahead import make_ahead
 
 _log = structlog.get_logger(__name__)
 logging.getLogger("alembic").setLevel(logging.WARNING)  # we say in one line what it says in four
@@ -41,7 +42,8 @@ def newest() -> str:
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables up to date, all steps or none; the version before and after. Several processes may do it at once.
+    """Bring the tables up to date, all steps or none; the version before and after. Several processes may do it at once. Indexes
+    of a step that would take long on a full database are made before it.
 
     Raises RecordsError when they are newer than this code, and what SQLAlchemy raises.
     """
@@ -49,6 +51,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         before = current(connection)
         if before == newest():
             return before, before
+    _make_indexes(engine, before)
     with _ONE_AT_A_TIME, engine.connect() as connection, connection.begin():
         _wait_for_others(connection)
         before = current(connection)
@@ -66,6 +69,14 @@ def ready(engine: Engine) -> None:
     if engine not in _READY:
         upgrade(engine)
         _READY.add(engine)
+
+
+def _make_indexes(engine: Engine, before: str | None) -> None:
+    """Those of steps that say from which version on they can be made ahead."""
+    for step in _scripts().iterate_revisions("head", before or "base"):
+        ahead_from = getattr(step.module, "AHEAD_FROM", None)
+        if ahead_from is not None and before is not None and before >= ahead_from:
+            make_ahead(engine, {name: step.module.on(name, engine.dialect.name) for name in step.module.INDEXES})
 
 
 def _wait_for_others(connection: Connection) -> None:

@@ -1,26 +1,44 @@
 """Finding calls for a page: by conditions and by words, newest first, page by page without counting.
 
-Words are looked for in what callers said, redacted and folded (`voicebot.records.folding`), each as the beginning of a word. In
-SQLite they come in the order in which they were written, which an index of words gives at once; elsewhere in the order of calls.
+Words are looked for in what callers said, redacted and folded (`voicebot.records.folding`), each as the beginning of a word of
+one line. The index of words gives those that few lines have; a word of many lines is found by reading the newest calls. What no
+index answers is looked for in so many calls at a time: a page says how far it looked, and the next one goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, column, func, literal_column, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+)
 
 from voicebot.records.folding import folded
-from voicebot.records.listing import COLUMNS, CallFilter, behind, filtered, summary_of
+from voicebot.records.listing import COLUMNS, CallFilter, behind, conditions, down_to, summary_of
 from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.records.summary import CallSummary
 
 _WORDS = table("utterance_words", column("rowid"))
-_ROUNDS = 20
-"""A page of a search reads so many times as many lines at most: calls that say a word often."""
+LOOKED_AT = 5000
+"""Calls that a page reads at most for conditions without an index, and for words that many lines have."""
+_LONG = 4
+"""Letters of a beginning for which the index of words is asked: a shorter one has too many words."""
+_FEW = 2000
+"""Lines with a word up to which the index of words gives them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,8 @@ class Page:
 
     calls: Sequence[CallSummary]
     following: str = ""
+    searched_to: datetime | None = None
+    """When the page ends because it looked at enough calls, the start of the oldest of these."""
 
 
 def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = "", size: int = 50) -> Page:
@@ -36,61 +56,79 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
     raises what SQLAlchemy raises.
     """
     looked_for = folded(words).split()
-    if looked_for and engine.dialect.name == "sqlite":
-        return _by_words_in_sqlite(engine, chosen, looked_for, _number(after), size)
-    return _in_order(engine, chosen, [_said(looked_for)] if looked_for else [], _place(after), size)
-
-
-def _in_order(
-    engine: Engine, chosen: CallFilter, also: Sequence[ColumnElement[bool]], after: tuple[datetime, str] | None, size: int
-) -> Page:
-    """Newest first; those that meet the conditions `also`."""
-    query = filtered(select(*COLUMNS), chosen).where(*also).order_by(CallRow.started.desc(), CallRow.call_id.desc())
-    if after is not None:
-        query = query.where(*behind(*after))
+    quick, others = conditions(chosen)
+    place = _place(after)
+    quick += behind(*place) if place is not None else ()
     with engine.connect() as connection:
-        rows = connection.execute(query.limit(size + 1)).all()
-    return _page(rows, size)
+        if looked_for:
+            lines = _lines_of_few(connection, looked_for)
+            if lines is not None:
+                return _page(_read(connection, [*quick, *others, CallRow.call_id.in_(lines)], size), size)
+            others = [*others, _said(looked_for)]
+        edge = _edge(connection, quick) if others else None
+        within = down_to(*edge) if edge is not None else ()
+        rows = _read(connection, [*quick, *others, *within], size)
+    if edge is None or len(rows) > size:
+        return _page(rows, size)
+    return Page([summary_of(row) for row in rows], _written(*edge), edge[0])
+
+
+def _read(connection: Connection, wanted: Sequence[ColumnElement[bool]], size: int) -> Sequence[Row[Any]]:
+    """One more than a page has, where there are so many."""
+    query = select(*COLUMNS).where(*wanted).order_by(CallRow.started.desc(), CallRow.call_id.desc())
+    return connection.execute(query.limit(size + 1)).all()
+
+
+def _edge(connection: Connection, quick: Sequence[ColumnElement[bool]]) -> tuple[datetime, str] | None:
+    """The last of the calls that may be looked at, by an index alone; None where there are fewer."""
+    query = select(CallRow.started, CallRow.call_id).where(*quick)
+    query = query.order_by(CallRow.started.desc(), CallRow.call_id.desc()).offset(LOOKED_AT - 1).limit(1)
+    found = connection.execute(query).first()
+    return (found.started, found.call_id) if found is not None else None
+
+
+def _lines(kind: str, words: Sequence[str]) -> Select[Any]:
+    """The calls of lines with all of these words, by the index of words."""
+    if kind == "sqlite":
+        at_row: ColumnElement[int] = literal_column("utterance_words.rowid")
+        said = select(UtteranceRow.call_id).select_from(_WORDS).join(UtteranceRow, literal_column("utterances.rowid") == at_row)
+        wanted = " ".join(f'"{word}"*' for word in words)
+        return said.where(text("utterance_words MATCH :wanted").bindparams(wanted=wanted))
+    query = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words))
+    return select(UtteranceRow.call_id).where(func.to_tsvector("simple", UtteranceRow.folded).op("@@")(query))
+
+
+def _lines_of_few(connection: Connection, words: Sequence[str]) -> Select[Any] | None:
+    """The calls of lines with all of these words, where the index gives few lines; short beginnings are of many."""
+    long = [word for word in words if len(word) >= _LONG]
+    if not long:
+        return None
+    lines = _lines(connection.dialect.name, long)
+    some = lines.limit(_FEW + 1).subquery()
+    if (connection.scalar(select(func.count()).select_from(some)) or 0) > _FEW:
+        return None
+    return lines.where(*_begin_in_it(word for word in words if len(word) < _LONG))
 
 
 def _said(words: Sequence[str]) -> ColumnElement[bool]:
-    """Calls in which these words were said, for PostgreSQL."""
-    wanted = func.to_tsquery("simple", " & ".join(f"{word}:*" for word in words))
-    said = select(UtteranceRow.call_id).where(func.to_tsvector("simple", UtteranceRow.folded).op("@@")(wanted))
-    return CallRow.call_id.in_(said)
+    """Calls in which there is a line with all of these words, by reading them."""
+    own = UtteranceRow.call_id == CallRow.call_id
+    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).exists()
 
 
-def _by_words_in_sqlite(engine: Engine, chosen: CallFilter, words: Sequence[str], before: int | None, size: int) -> Page:
-    wanted = " ".join(f'"{word}"*' for word in words)
-    found: dict[str, CallSummary] = {}
-    place = before
-    with engine.connect() as connection:
-        for _ in range(_ROUNDS):
-            rows = connection.execute(_sqlite_words(chosen, wanted, place, size)).all()
-            for row in rows:
-                found.setdefault(row.call_id, summary_of(row))
-                place = row.at_row
-                if len(found) == size:
-                    return Page(list(found.values()), f"r{place}")
-            if len(rows) < size:
-                return Page(list(found.values()))
-    return Page(list(found.values()), f"r{place}")
-
-
-def _sqlite_words(chosen: CallFilter, wanted: str, place: int | None, size: int) -> Any:
-    at_row: ColumnElement[int] = literal_column("utterance_words.rowid")
-    query = filtered(select(*COLUMNS, at_row.label("at_row")), chosen)
-    query = query.select_from(_WORDS).join(UtteranceRow, literal_column("utterances.rowid") == at_row)
-    query = query.join(CallRow, CallRow.call_id == UtteranceRow.call_id)
-    query = query.where(text("utterance_words MATCH :wanted").bindparams(wanted=wanted))
-    if place is not None:
-        query = query.where(at_row < place)
-    return query.order_by(at_row.desc()).limit(size)
+def _begin_in_it(words: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions of a line; words are letters and digits only, so nothing in them is a pattern."""
+    line = literal(" ") + UtteranceRow.folded
+    return (line.contains(f" {word}") for word in words)
 
 
 def _page(rows: Sequence[Row[Any]], size: int) -> Page:
     calls = [summary_of(row) for row in rows[:size]]
-    return Page(calls, f"t{calls[-1].started.isoformat()}|{calls[-1].call_id}" if len(rows) > size else "")
+    return Page(calls, _written(calls[-1].started, calls[-1].call_id) if len(rows) > size else "")
+
+
+def _written(started: datetime, call_id: str) -> str:
+    return f"t{started.isoformat()}|{call_id}"
 
 
 def _place(after: str) -> tuple[datetime, str] | None:
@@ -100,8 +138,3 @@ def _place(after: str) -> tuple[datetime, str] | None:
     except ValueError:
         return None
     return (at, call_id) if at.tzinfo is not None else None
-
-
-def _number(after: str) -> int | None:
-    digits = after.removeprefix("r")
-    return int(digits) if after.startswith("r") and digits.isdecimal() and len(digits) < 19 else None

@@ -64,7 +64,7 @@ def spoken(engine: Engine, now: datetime, *, decision: str | None = None) -> lis
         chosen = chosen.where(UtteranceRow.decision == decision)
     found: dict[tuple[str, str], Said] = {}
     with Session(engine) as session:
-        for row in session.execute(chosen):
+        for row in session.execute(chosen.execution_options(yield_per=1000)):  # a month may have a million
             words = (row.folded, row.language)
             if words in found:
                 found[words].hits += 1

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from voicebot.figures.estimates import FEWEST, Estimate, wilson
 from voicebot.records import schema
 from voicebot.review.lines import waiting_lines
-from voicebot.review.measures import meant, taken_right
+from voicebot.review.measures import JUDGED, Judged, meant, taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
 
@@ -49,19 +49,20 @@ def right_shares(engine: Engine, first: date, last: date) -> dict[str, Estimate]
     """
     schema.ready(engine)
     own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
-    chosen = select(LabelRow, SampleRow.probability).join(SampleRow, own).where(SampleRow.day >= first, SampleRow.day <= last)
-    by_line: dict[tuple[str, int], list[LabelRow]] = defaultdict(list)
+    chosen = select(*JUDGED, SampleRow.probability).join(SampleRow, own).where(SampleRow.day >= first, SampleRow.day <= last)
+    by_line: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     weights: dict[tuple[str, int], float] = {}
-    with Session(engine) as session:
-        for label, probability in session.execute(chosen):
+    with engine.connect() as connection:
+        for *told, probability in connection.execute(chosen):
+            label = Judged(*told)
             by_line[(label.call_id, label.position)].append(label)
             weights[(label.call_id, label.position)] = 1 / probability
-        observed: dict[str, list[tuple[bool, float]]] = defaultdict(list)
-        for line, labels in by_line.items():
-            truth = meant(label.label for label in labels)
-            if truth is not None:
-                agreed = next(label for label in labels if label.label == truth)
-                observed[truth].append((taken_right(agreed), weights[line]))
+    observed: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for line, labels in by_line.items():
+        truth = meant(label.label for label in labels)
+        if truth is not None:
+            agreed = next(label for label in labels if label.label == truth)
+            observed[truth].append((taken_right(agreed), weights[line]))
     return {matter: _share(lines) for matter, lines in observed.items()}
 
 
@@ -78,12 +79,16 @@ def confused(engine: Engine, since: datetime, matter: str | None = None) -> list
     show where to look, and measure nothing.
     """
     schema.ready(engine)
-    chosen = select(LabelRow).where(LabelRow.at >= since, LabelRow.label != NOT_UNDERSTANDABLE).order_by(LabelRow.seq.desc())
+    chosen = (
+        select(*JUDGED, LabelRow.text, LabelRow.language)
+        .where(LabelRow.at >= since, LabelRow.label != NOT_UNDERSTANDABLE)
+        .order_by(LabelRow.seq.desc())
+    )
     counts: Counter[tuple[str, str | None]] = Counter()
     sentences: dict[tuple[str, str | None], dict[tuple[str, str], None]] = defaultdict(dict)
     with Session(engine) as session:
         waiting = waiting_lines(session)
-        for row in session.scalars(chosen):
+        for row in session.execute(chosen):
             taken = row.decided if row.decision != "reject" else None
             pair = (row.label, taken)
             if taken == row.label or (taken is None and row.label == OUT_OF_SCOPE) or (row.call_id, row.position) in waiting:

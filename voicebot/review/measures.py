@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Engine, and_, func, select
 from sqlalchemy.orm import Session
@@ -13,6 +14,20 @@ from voicebot.figures.estimates import Estimate, Stratum, kappa, stratified
 from voicebot.records import schema
 from voicebot.review.models import LabelRow, SampleRow
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
+
+
+class Judged(NamedTuple):
+    """Of a label what measures go by: of thousands, whole rows would take most of the time."""
+
+    call_id: str
+    position: int
+    label: str
+    decided: str | None
+    decision: str | None
+
+
+JUDGED = [getattr(LabelRow, name) for name in Judged._fields]
+"""Its columns."""
 
 
 def agreement(engine: Engine, since: datetime) -> Estimate:
@@ -37,12 +52,13 @@ def accuracy(engine: Engine, first: date, last: date) -> Estimate:
     days = (SampleRow.day >= first, SampleRow.day <= last)
     own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
     stood_for = select(SampleRow.stratum, func.sum(1 / SampleRow.probability)).where(*days).group_by(SampleRow.stratum)
-    labelled = select(LabelRow, SampleRow.stratum, SampleRow.probability).join(SampleRow, own).where(*days)
-    by_line: dict[tuple[str, int, str, float], list[LabelRow]] = defaultdict(list)
-    with Session(engine) as session:
-        traffic = {name: round(lines) for name, lines in session.execute(stood_for)}
-        for label, name, probability in session.execute(labelled):
-            by_line[(label.call_id, label.position, name, 1 / probability)].append(label)
+    labelled = select(*JUDGED, SampleRow.stratum, SampleRow.probability).join(SampleRow, own).where(*days)
+    by_line: dict[tuple[str, int, str, float], list[Judged]] = defaultdict(list)
+    with engine.connect() as connection:
+        traffic = {name: round(lines) for name, lines in connection.execute(stood_for)}
+        for *label, name, probability in connection.execute(labelled):
+            judged = Judged(*label)
+            by_line[(judged.call_id, judged.position, name, 1 / probability)].append(judged)
         observed: dict[str, list[tuple[float | None, float]]] = defaultdict(list)
         for (_, _, name, weight), labels in by_line.items():
             observed[name].append((rightness(labels), weight))
@@ -60,7 +76,7 @@ def _stratum(traffic: int, observed: Sequence[tuple[float | None, float]]) -> St
     return Stratum(max(len(judged), round(traffic * understood)), len(judged), right * len(judged))
 
 
-def rightness(labels: Sequence[LabelRow]) -> float | None:
+def rightness(labels: Sequence[Judged]) -> float | None:
     """Of one line, 0..1: by the label that most people gave; where no label has most, each counts its share.
 
     So a third opinion decides between two, and until then neither is taken for the truth (Snow et al., 2008, on votes; Uma et
@@ -72,7 +88,7 @@ def rightness(labels: Sequence[LabelRow]) -> float | None:
     return sum(taken_right(row) for row in counted) / len(counted) if counted else None
 
 
-def taken_right(row: LabelRow) -> bool:
+def taken_right(row: Judged) -> bool:
     """Whether the model took the line as what it was; or rightly as nothing."""
     return taken_as(row.decided, row.decision) == row.label
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from nlu.types import OUT_OF_SCOPE
@@ -73,6 +73,8 @@ class ReviewLine:
         return tuple((each["intent"], each["confidence"]) for each in (self.understanding.get("ranking") or ())[:5])
 
 
+NEWEST = 500
+"""The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are."""
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
@@ -101,14 +103,16 @@ def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
         case Queue.SAMPLE:
             return _sample(who, now)
         case Queue.PASSED_ON:
-            passed = exists().where(HandOffEventRow.ref == CallRow.handoff_ref, HandOffEventRow.what == "passed_on")
-            return _grouped(passed, who, now)
+            refs = select(HandOffEventRow.ref).where(HandOffEventRow.what == "passed_on").order_by(HandOffEventRow.at.desc())
+            calls = select(CallRow.call_id).where(CallRow.handoff_ref.in_(refs.limit(NEWEST)))
+            return _grouped(_of_calls(calls), who, now)
         case Queue.DOUBTFUL:
-            return _grouped(UtteranceRow.decision.in_(("confirm", "choose")), who, now, least_sure_first=True)
+            return _grouped(union_all(_decided("confirm"), _decided("choose")), who, now, least_sure_first=True)
         case Queue.HUMAN:
-            return _grouped(CallRow.asked_human == "before", who, now)
+            calls = select(CallRow.call_id).where(CallRow.asked_human == "before")
+            return _grouped(_of_calls(calls.order_by(CallRow.started.desc()).limit(NEWEST)), who, now)
         case Queue.NOTHING_FITTED:
-            return _grouped(UtteranceRow.decision == "reject", who, now)
+            return _grouped(_decided("reject"), who, now)
         case Queue.DISAGREE:
             return _disagree(who, now)
         case Queue.SHADOW:
@@ -136,6 +140,19 @@ def _leased(call_id: Any, position: Any, who: str, now: datetime) -> ColumnEleme
     return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
 
 
+def _decided(decision: str) -> Select[str, int]:
+    """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
+    lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
+    newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery()
+    return select(newest.c.call_id, newest.c.position)
+
+
+def _of_calls(calls: Select[Any]) -> Select[str, int]:
+    """All lines of some calls."""
+    chosen = calls.subquery()
+    return select(UtteranceRow.call_id, UtteranceRow.position).join(chosen, chosen.c.call_id == UtteranceRow.call_id)
+
+
 def _sample(who: str, now: datetime) -> Select[Any]:
     """One person for each line, two for those that are labelled twice."""
     labelled = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery()
@@ -147,17 +164,19 @@ def _sample(who: str, now: datetime) -> Select[Any]:
 
 def _disagree(who: str, now: datetime) -> Select[Any]:
     """Two labels that differ: a third decides."""
-    one, other = aliased(LabelRow), aliased(LabelRow)
-    differ = exists().where(
-        *(each.call_id == UtteranceRow.call_id for each in (one, other)),
-        *(each.position == UtteranceRow.position for each in (one, other)),
-        one.label != other.label,
+    differ = (
+        select(LabelRow.call_id, LabelRow.position)
+        .group_by(LabelRow.call_id, LabelRow.position)
+        .having(and_(func.count() == 2, func.min(LabelRow.label) != func.max(LabelRow.label)))
+        .subquery()
     )
-    two = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery() == 2
+    own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
     free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
     said = _said(literal(1).label("hits"), exists().where(*_SAMPLE).label("sampled"))
-    return said.where(differ, two, ~_mine(who), free).order_by(
-        CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position
+    return (
+        said.join(differ, own)
+        .where(~_mine(who), free)
+        .order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
     )
 
 
@@ -189,19 +208,24 @@ def _shadow(who: str, now: datetime) -> Select[Any]:
     own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
     otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
     differ = select(ShadowRow.call_id, ShadowRow.position).join(served, own).where(ShadowRow.release == last, otherwise)
-    return _grouped(tuple_(UtteranceRow.call_id, UtteranceRow.position).in_(differ), who, now)
+    return _grouped(differ.order_by(ShadowRow.at.desc()).limit(NEWEST), who, now)
 
 
-def _grouped(why: ColumnElement[bool], who: str, now: datetime, *, least_sure_first: bool = False) -> Select[Any]:
-    """The same words once, the first of them in the queue's order. One label is enough for all of them."""
+def _grouped(
+    lines: Select[str, int] | CompoundSelect[str, int], who: str, now: datetime, *, least_sure_first: bool = False
+) -> Select[Any]:
+    """Of these lines the same words once, the first of them in the queue's order. One label is enough for all of them."""
     words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
     labelled = or_(exists().where(*_LINE), exists().where(*words))
     within = (UtteranceRow.confidence, *_NEWEST) if least_sure_first else _NEWEST
+    looked_at = lines.subquery()
+    own = and_(looked_at.c.call_id == UtteranceRow.call_id, looked_at.c.position == UtteranceRow.position)
     each = _said(
         func.count().over(partition_by=_SAME_WORDS).label("hits"),
         func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
         literal(False).label("sampled"),
-    ).where(why, UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
+    )
+    each = each.join(looked_at, own).where(UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
     all_ = each.subquery()
     found = all_.c
     first = select(all_).where(found.nth == 1, _leased(found.call_id, found.position, who, now) < 1)

@@ -47,6 +47,8 @@ class Draft:
         self._one = Lock()
         self._read: dict[Path, tuple[tuple[int, int], list[Example]]] = {}
         """Files that were read, as they were when they had this time and size: to read a whole pack takes seconds."""
+        self._listed: tuple[object, Sequence[DraftExample]] | None = None
+        """All examples, and the state of all files that they are of."""
 
     def teach(self, text: str, matter: str, language: str) -> Path:
         """Add an example; the file that it is in. Raises PackError when it is there already, under this label or another, when
@@ -65,21 +67,25 @@ class Draft:
                     raise PackError(each.path.name, each.line, f"it is there already, as {each.intent}", fix)
             return add_example(folder, matter, text)
 
-    def examples(self, *, matter: str | None = None) -> list[DraftExample]:
+    def examples(self, *, matter: str | None = None) -> Sequence[DraftExample]:
         """What the model learns from: the pack in force, and what only the draft has. Raises PackError, OSError."""
         with self._one:
             in_force = self._in_force()
-            found: dict[tuple[str, str, str], DraftExample] = {}
-            for folder in (in_force, self.folder):
-                if not folder.exists():
-                    continue
-                for language in Pack(folder).languages:
-                    for each in self._examples(Pack(folder).files(language)):
+            packs = [(folder == in_force, Pack(folder)) for folder in (in_force, self.folder) if folder.exists()]
+            files = [
+                (ours, language, file) for ours, pack in packs for language in pack.languages for file in pack.files(language)
+            ]
+            states = tuple((file, *_state(file)) for _, _, file in files)
+            if self._listed is None or self._listed[0] != states:
+                found: dict[tuple[str, str, str], DraftExample] = {}
+                for ours, language, file in files:
+                    for each in self._examples([file]):
                         intent = each.intent.split("/", maxsplit=1)[0]
-                        if matter in (None, intent):
-                            shown = DraftExample(each.text, intent, language, each.path.name, each.line, folder == in_force)
-                            found.setdefault((language, intent, each.text), shown)
-            return list(found.values())
+                        shown = DraftExample(each.text, intent, language, each.path.name, each.line, ours)
+                        found.setdefault((language, intent, each.text), shown)
+                self._listed = (states, tuple(found.values()))
+            listed = self._listed[1]
+        return listed if matter is None else [each for each in listed if each.matter == matter]
 
     def known_words(self) -> frozenset[str]:
         """The words that a model learns from, folded: of the pack in force and of the draft. Raises PackError, OSError."""
@@ -90,8 +96,7 @@ class Draft:
 
     def _examples(self, files: Sequence[Path]) -> Iterator[Example]:
         for file in files:
-            found = file.stat()
-            state = (found.st_mtime_ns, found.st_size)
+            state = _state(file)
             known = self._read.get(file)
             if known is None or known[0] != state:
                 self._read[file] = known = (state, read_file(file).examples)
@@ -111,3 +116,8 @@ class Draft:
         for folder in (self.folder, self._in_force()):
             text = text.replace(f"{folder}/", "")
         return text
+
+
+def _state(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.records.databases import summary
 from tests.voicebot.records.servers import database_url, engine, postgres
+from voicebot.figures.models import DayRow
 from voicebot.figures.reading import Period, read
 from voicebot.figures.rollup import RollUp
 from voicebot.outcomes.events import Event, What
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
+from voicebot.records.engine import open_engine
 from voicebot.records.recount import recount, uncounted
 from voicebot.records.summary import CallRecord, CallSummary
 
@@ -136,3 +143,37 @@ def test_a_roll_up_that_is_cut_off_goes_on_where_it_was(engine: Engine) -> None:
     with pytest.raises(KeyboardInterrupt):
         rollup(engine).refresh(NOW, stop)
     assert rollup(engine).refresh(NOW) == 3
+
+
+def test_a_roll_up_that_was_killed_goes_on_and_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in the middle of a day that it counts call by call: that day is counted anew, those before it are not."""
+    monkeypatch.setattr("voicebot.figures.rollup._AT_ONCE", 2)
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    engine = open_engine(url)
+    hashes = ("h1", "h2", None)
+    for day in range(5):
+        at = NOON - timedelta(days=20 - day)
+        written(engine, *((handed(f"c{day}{n}", at + timedelta(hours=n // 2)), hashes[(day + n) % 3]) for n in range(7)))
+    killed = os.fork()
+    if not killed:
+        counting, parts = rollup(open_engine(url)), RollUp._parts
+
+        def part(self: RollUp, day: date) -> Iterator[Any]:
+            for number, rows in enumerate(parts(self, day)):
+                if day == DAY - timedelta(days=18) and number == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield rows
+
+        RollUp._parts = part  # type: ignore[method-assign]
+        counting.refresh(NOW)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(killed, 0)[1]) == signal.SIGKILL
+    assert rollup(engine).refresh(NOW) == 3, "the two newest days are counted already"
+    period = Period(DAY - timedelta(days=30), DAY)
+    resumed = read(engine, period)
+    with engine.begin() as connection:
+        connection.execute(delete(DayRow))
+    assert rollup(engine).refresh(NOW + timedelta(seconds=1)) == 5
+    assert resumed == read(engine, period)
+    assert (resumed.counts["calls"], resumed.counts["known_24h"]) == (35, 24)
+    engine.dispose()

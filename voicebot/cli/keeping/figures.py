@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,13 +80,15 @@ def _written(to: Path, text: str) -> None:
 
 
 def _refresh(engine: Engine, bundle: Bundle) -> int:
+    from voicebot.cli.progress import shown_progress
     from voicebot.figures.rollup import RollUp
 
-    def told(done: int, of: int) -> None:
-        if of and sys.stderr.isatty():
-            print(f"… {done} of {of} days", file=sys.stderr)
+    with shown_progress("figures") as tell:
 
-    return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told)
+        def told(done: int, of: int) -> None:
+            tell(f"{done} of {of} days", done / of if of else 1.0)
+
+        return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told)
 
 
 def _opened(config: Path | None) -> tuple[Engine, Bundle]:

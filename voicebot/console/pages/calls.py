@@ -76,7 +76,14 @@ def pages(parts: ConsoleParts) -> Pages:
         following = urlencode({**kept, "after": shown.following}) if shown.following else ""
         asked = {name: value for name, value in kept.items() if name != "words"}
         return view.show(
-            "calls.html", calls=shown.calls, following=following, choices=choices, query=query, kept=urlencode(asked), asked=kept
+            "calls.html",
+            calls=shown.calls,
+            following=following,
+            searched_to=shown.searched_to,
+            choices=choices,
+            query=query,
+            kept=urlencode(asked),
+            asked=kept,
         )
 
     @found.get("/calls.csv", roles=READERS)
@@ -100,13 +107,13 @@ def _stream(rows: Iterator[str], name: str, kind: str) -> Response:
 
 
 def _in_pieces(rows: Iterator[str], size: int = 64 * 1024) -> Iterator[str]:
-    """Rows put together: a piece for each row would cost more than the row."""
+    """Rows put together: a piece for each row would cost more than the row. The first one is small: somebody waits for it."""
     piece: list[str] = []
-    length = 0
+    length, wanted = 0, size // 16
     for row in rows:
         piece.append(row)
         length += len(row)
-        if length >= size:
+        if length >= wanted:
             yield "".join(piece)
-            piece, length = [], 0
+            piece, length, wanted = [], 0, size
     yield "".join(piece)

@@ -51,7 +51,7 @@ def pages(parts: ConsoleParts) -> Pages:
     def known() -> list[str]:
         return sorted(parts.bundle().routes.matters)
 
-    def learnt(matter: str | None = None) -> tuple[list[DraftExample], str]:
+    def learnt(matter: str | None = None) -> tuple[Sequence[DraftExample], str]:
         try:
             return parts.draft.examples(matter=matter), ""
         except PackError as error:

@@ -17,7 +17,7 @@ from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View, whole_number
 from voicebot.releases.errors import ReleaseError
 from voicebot.review.measures import agreement as agreement_of
-from voicebot.review.queues import Queue, ReviewLine
+from voicebot.review.queues import NEWEST, Queue, ReviewLine
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
 from voicebot.review.studies import DRAFT, LABELS
 from voicebot.review.why import Why, why
@@ -47,7 +47,9 @@ def pages(parts: ConsoleParts) -> Pages:
         latest = await asyncio.to_thread(review.latest, view.user.name)
         weak = agreement.value is not None and agreement.value < _FEWEST_FOR_KAPPA
         studies = [await asyncio.to_thread(parts.studies.studies.of, name, parts.clock()) for name in (DRAFT, LABELS)]
-        return view.show("review.html", studies=studies, counts=counts, agreement=agreement, weak=weak, latest=latest)
+        return view.show(
+            "review.html", studies=studies, counts=counts, newest=NEWEST, agreement=agreement, weak=weak, latest=latest
+        )
 
     @found.get("/review/{queue}", roles=TUNERS)
     async def line(view: View) -> Response:
