@@ -16,6 +16,7 @@ from voicebot.errors import StateError, VoicebotError, code_of
 from voicebot.handoff.record import make_record, new_ref
 from voicebot.handoff.service import KEEP_WAITING_FOR, HandOffService
 from voicebot.mail.message import Message
+from voicebot.mail.own_words import clean
 from voicebot.mail.steering import Mail, MailSteering, Steered
 from voicebot.mail.store import Messages
 from voicebot.redaction import redact_text
@@ -159,7 +160,7 @@ class MailService:
             missing=tuple(need.value for need in steered.missing if need != "phone" or number is None),
             subject=steered.subject,
             text=steered.text,
-            attachments=tuple(map(redact_text, incoming.attachments)),
+            attachments=tuple(redact_text(clean(name)) for name in incoming.attachments),
             acknowledgement=steered.acknowledgement,
             why=steered.why,
             number_hash=self._hash_of(number) if number else None,

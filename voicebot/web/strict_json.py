@@ -24,7 +24,7 @@ class BadJson(VoicebotError):
 
 def parse(body: bytes) -> Any:
     """The value. Raises BadJson for what is no JSON, and for what parsers understand differently: a name that comes twice, NaN
-    and Infinity, halves of surrogate pairs, NUL, numbers beyond 30 characters, nesting beyond 20.
+    and Infinity, halves of surrogate pairs, numbers beyond 30 characters, nesting beyond 20.
     """
     try:
         text = body.decode("utf-8")
@@ -115,8 +115,6 @@ def _check_text(value: Any) -> None:
         case str():
             if any("\ud800" <= char <= "\udfff" for char in value):
                 raise BadJson("a text holds half of a surrogate pair (\\ud800 to \\udfff)")
-            if "\0" in value:
-                raise BadJson("a text holds NUL (\\u0000), which no database keeps")
         case dict():
             for name, each in value.items():
                 _check_text(name)
