@@ -28,7 +28,8 @@ def status(config: Config = None) -> None:
         print("live", _told(live) if live is not None else "the configuration's own bundle", sep="\t")
         now, shadow = datetime.now(UTC), releases.shadow()
         if shadow is not None and shadow.running(now):
-            print("shadow", shadow.release[:12], f"proposal {shadow.proposal}", f"until {shadow.until:%Y-%m-%d %H:%M} UTC", sep="\t")
+            until = f"until {shadow.until:%Y-%m-%d %H:%M} UTC"
+            print("shadow", shadow.release[:12], f"proposal {shadow.proposal}", until, sep="\t")
         for process in releases.processes(now):
             print(process.name, process.live[:12] or "configured", process.trouble or "ok", sep="\t")
         for proposal in releases.proposals():
