@@ -140,7 +140,7 @@ def pages(parts: ConsoleParts) -> Pages:
     async def places(view: View) -> Response:
         """What the draft and what went live meanwhile both changed, side by side."""
         if not await asyncio.to_thread(drafts.behind):
-            return view.go("/releases")
+            return await show(view)
         return await show_places(view)
 
     async def show_places(view: View, *, status: int = 200, problem: str = "") -> Response:
