@@ -120,17 +120,18 @@ def test_indexes_are_made_before_the_step_one_by_one_and_a_killed_upgrade_goes_o
     database = Database(url)
     database.upgrade()
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    steps = schema._scripts().get_revision("0016").module
+    step = schema._scripts().get_revision("0016")
+    steps = step.module
     with engine.connect() as connection:
         for name in steps.INDEXES:
             connection.execute(text(f"DROP INDEX {name}"))
         connection.execute(text("CREATE INDEX calls_by_number_hash ON calls (number_hash)"))
-        connection.execute(text(f"UPDATE alembic_version SET version_num = '{steps.AHEAD_FROM}'"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{step.down_revision}'"))
         connection.execute(text(f"CREATE INDEX calls_by_digits ON {steps.on('calls_by_digits', engine.dialect.name)}"))
         if engine.dialect.name == "postgresql":
             unsound = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'calls_by_digits'::regclass"
             connection.execute(text(unsound))
-    assert database.upgrade() == (steps.AHEAD_FROM, schema.newest())
+    assert database.upgrade() == (step.down_revision, schema.newest())
     with engine.connect() as connection:
         made = set(connection.scalars(text(ahead._MADE[engine.dialect.name])))
     assert set(steps.INDEXES) <= made
