@@ -134,7 +134,8 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
         }
     )
     async with open_service(settings, clock=lambda: A_WORKING_DAY, progress=doing) as service:
-        await asyncio.sleep(2)
+        doing("making the prompts ready")
+        await service.prompts_ready.wait()
         yield service
 
 
