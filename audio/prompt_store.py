@@ -17,7 +17,7 @@ from .synthesis import Sound, Voice
 
 _log = logging.getLogger(__name__)
 
-_WARM_AT_ONCE = 4  # so that one engine starts while another speaks
+_WARM_AT_ONCE = 2  # so that one engine speaks beside another, and a call waits for one sentence at most
 _REST_S = 30.0  # how long a voice that failed is left alone, when there is another
 
 

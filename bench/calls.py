@@ -141,8 +141,9 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
         }
     )
     async with open_service(settings, clock=lambda: A_WORKING_DAY, progress=doing) as service:
+        doing("making the prompts ready")
+        await service.prompts_ready.wait()
         keep_for_good()  # as a service does
-        await asyncio.sleep(2)
         yield service
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -15,10 +15,11 @@ from audio.prompt_store import PromptStore
 from audio.recognisers.load import load_recogniser
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
+from dialogs.events import Say
 from voicebot.config.settings import Settings
 from voicebot.prompts.speaking import Speaker
 from voicebot.prompts.voices import voices_of
-from voicebot.prompts.warming import Pace, likely_says
+from voicebot.prompts.warming import Pace, likely_says, opening_says
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 
@@ -35,6 +36,8 @@ class Engines:
     speaker: Speaker
     recognisers: Mapping[str, Recogniser]
     """By language; a language without one is served with keys."""
+    prompts_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when every prompt has been made; calls are taken before, and one that needs another prompt waits for it."""
 
 
 async def open_engines(
@@ -53,9 +56,13 @@ async def open_engines(
     recognisers = await asyncio.to_thread(_recognisers, settings)
     for recogniser in {id(one): one for one in recognisers.values()}.values():
         stack.callback(recogniser.close)
-    progress("making the prompts ready")
-    speaker = await _speaker(settings, bundle, clock, progress, stack)
-    return Engines(understanding, speaker, recognisers)
+    progress("making the first prompts ready")
+    speaker = _speaker(settings, bundle, clock, stack)
+    ready = asyncio.Event()
+    await _make_first_prompts(speaker, bundle, clock(), progress)
+    rest = asyncio.create_task(_make_prompts(speaker, bundle, clock(), ready), name="make-prompts")
+    stack.push_async_callback(cancelled, rest)
+    return Engines(understanding, speaker, recognisers, ready)
 
 
 def _recognisers(settings: Settings) -> dict[str, Recogniser]:
@@ -76,22 +83,31 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     return found
 
 
-async def _speaker(
-    settings: Settings, bundle: Bundle, clock: Callable[[], datetime], progress: Callable[[str], None], stack: AsyncExitStack
-) -> Speaker:
+def _speaker(settings: Settings, bundle: Bundle, clock: Callable[[], datetime], stack: AsyncExitStack) -> Speaker:
     languages = dict.fromkeys([*settings.voices, *bundle.prompts.files])
     voices = {language: voices_of(language, settings) for language in languages}
     store = PromptStore(settings.state.data_dir / "prompts", voices)
     stack.push_async_callback(store.close)
-    speaker = Speaker(bundle, store, clock=clock)
-    await speaker.warm(WARM_RATES, Pace(lambda done, total: progress(f"making the prompts ready: {done} of {total}")))
-    likely = asyncio.create_task(_warm_likely(speaker, bundle, clock()), name="warm-prompts")
-    stack.push_async_callback(cancelled, likely)
-    return speaker
+    return Speaker(bundle, store, clock=clock)
 
 
-async def _warm_likely(speaker: Speaker, bundle: Bundle, at: datetime) -> None:
-    """While calls are answered already."""
-    says = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
+async def _make_first_prompts(speaker: Speaker, bundle: Bundle, at: datetime, progress: Callable[[str], None]) -> None:
+    """The languages at the same time, for each may have a voice of its own."""
+    opening = await asyncio.to_thread(lambda: list(opening_says(bundle, at)))
+    async with asyncio.TaskGroup() as group:
+        for language in bundle.prompts.languages:
+            says = [say for say in opening if say.language == language]
+            group.create_task(speaker.warm_likely(says, WARM_RATES, _pace(language, progress)))
+
+
+def _pace(language: str, progress: Callable[[str], None]) -> Pace:
+    return Pace(lambda done, total: progress(f"making the first prompts ready ({language}): {done} of {total}"))
+
+
+async def _make_prompts(speaker: Speaker, bundle: Bundle, at: datetime, ready: asyncio.Event) -> None:
+    """All others, while calls are answered: the likely ones first."""
+    says: Sequence[Say] = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
     told = Pace(lambda done, total: log.info("likely sentences are being made ready for calls", done=done, of=total))
     await speaker.warm_likely(says, WARM_RATES, told)
+    await speaker.warm(WARM_RATES, Pace(lambda done, total: log.info("prompts are being made ready", done=done, of=total)))
+    ready.set()

@@ -13,7 +13,7 @@ from typing import TypedDict
 import structlog
 
 from audio.music import Music
-from audio.vad import VoiceActivity, shared_session
+from audio.vad import VoiceActivity, feed_together, shared_session
 from caller_id.directory import CustomerDirectory
 from caller_id.sqlite_directory import SqliteDirectory
 from dialogs.data.bundle import Bundle, load_bundle
@@ -53,6 +53,7 @@ from voicebot.identity.marks import CallerMarks
 from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.records.journal import JournalSink
 from voicebot.releases.following import ReleaseFollower, open_releases
 from voicebot.releases.placing import under_release
@@ -101,6 +102,8 @@ class Service:
     health: tuple[str, int]
     """The local socket for health and metrics."""
     state: ServiceState
+    prompts_ready: asyncio.Event
+    """Set when every prompt has been made."""
     parts: list[Part]
     """What health looks at; whoever starts something beside the calls adds it."""
 
@@ -298,13 +301,16 @@ async def open_service(
         state = ServiceState()
 
         def running() -> dict[str, object]:
-            return {"bundle": callbacks.bundle.version, "release": follower.live, **asdict(state)}
+            prompts = engines.prompts_ready.is_set()
+            return {"bundle": callbacks.bundle.version, "release": follower.live, "prompts_ready": prompts, **asdict(state)}
 
         app = health_app(parts, figures, running, trace_routes(traces))
         local = await serve(app, health, limits=LOCAL_LIMITS, most_per_s=LOCAL_MOST_PER_S)
         stack.push_async_callback(local.close)
         address = (settings.health.host, local.port)
-        yield Service(configured, stores, editions, follower, calls, endpoints, sip, callbacks, address, state, parts)
+        yield Service(
+            configured, stores, editions, follower, calls, endpoints, sip, callbacks, address, state, engines.prompts_ready, parts
+        )
 
 
 class _Recording(TypedDict):
@@ -338,7 +344,7 @@ def _call_services(
         session=session,
         speaker=engines.speaker,
         recognisers=engines.recognisers,
-        new_activity=lambda rate: VoiceActivity(shared_session(), rate),
+        media=MediaTick(lambda rate: VoiceActivity(shared_session(), rate), feed_together),
         admission=stores.admission,
         mark=_marks(settings, stores, session.metrics).mark,
         **_recording(settings),

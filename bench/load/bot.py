@@ -207,7 +207,8 @@ async def running_bot(
         bot = Bot(service, Told())
         bots.append(bot)
         keeping = asyncio.create_task(bot.keep_time(), name="lag")
-        await asyncio.sleep(2)  # what the start left to do
+        doing("making the prompts ready")
+        await service.prompts_ready.wait()
         try:
             yield bot
         finally:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -47,7 +48,8 @@ from voicebot.endpoints.leg import Leg
 from voicebot.files import erase
 from voicebot.logs import call_logged
 from voicebot.pipeline.call import CallPipeline
-from voicebot.pipeline.ear import Activity, Ear
+from voicebot.pipeline.ear import Ear
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.pipeline.steering import Steering
 from voicebot.pipeline.transport import LegTransport
 from voicebot.pipeline.turns import TurnSettings, is_backchannel
@@ -69,8 +71,8 @@ class CallServices:
     speaker: Speaker
     recognisers: Mapping[str, Recogniser]
     """By language; a language without one is served with keys."""
-    new_activity: Callable[[int], Activity]
-    """Voice activity for one call at a sample rate (Hz)."""
+    media: MediaTick[Any]
+    """Reads all calls of the process together."""
     admission: Admission
     mark: Callable[[Caller], Awaitable[Caller]] | None = None
     """Marks a caller for the agent, and for who goes before; None marks nobody."""
@@ -339,12 +341,12 @@ class ServedCall:
         steering = Steering(hang_up=self._let_go, drop_recording=self._drop_recording)
         ear = Ear(
             recognisers=services.recognisers.get,
-            activity=services.new_activity(leg.sample_rate),
+            sample_rate=leg.sample_rate,
             decides=self._shared.understanding.decides,
             settings=services.turns,
             measured=self._recognised,
         )
-        transport = LegTransport(leg, heard=self._heard, spoken=self._spoken)
+        transport = LegTransport(leg, services.media, listening=ear.is_listening, heard=self._heard, spoken=self._spoken)
         voice = Voice(services.speaker.pcm, leg.sample_rate)
         self._driver = driver = self._new_driver(steering)
         steering.drive(driver)

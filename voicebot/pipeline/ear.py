@@ -1,20 +1,20 @@
-"""The Ear: voice activity, turn taking and the recogniser's stream of one call."""
+"""The Ear: turn taking and the recogniser's stream of one call."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Protocol
 
 import structlog
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputDTMFFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from audio.errors import AudioError, RecogniserBusy, RecogniserError
 from audio.types import Reading, Recogniser, RecogniserStream, Recognition
 from dialogs.events import Expect, Listen
 from voicebot.pipeline.frames import (
+    CallerAudioFrame,
     EarFailedFrame,
     HeardFrame,
     LegHoldFrame,
@@ -29,7 +29,6 @@ from voicebot.pipeline.turns import Signal, TurnHint, TurnSettings, TurnTracker,
 log = structlog.get_logger(__name__)
 
 PRE_ROLL_S = 0.4
-SLICE_S = 0.06
 FINISH_DEADLINE_S = 8.0
 
 Recognisers = Callable[[str], Recogniser | None]
@@ -43,16 +42,6 @@ Decides = Callable[[str, str], bool]
 """Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
 
 
-class Activity(Protocol):
-    """Voice activity of one call; see `audio.vad.VoiceActivity`."""
-
-    sample_rate: int
-
-    def feed(self, pcm: bytes) -> list[float]:
-        """The probability of speech in each window of 32 ms that this PCM completes."""
-        ...
-
-
 class Ear(FrameProcessor):
     """Turns the caller's audio into `HeardFrame`s. Audio goes no further than here.
 
@@ -63,14 +52,15 @@ class Ear(FrameProcessor):
         self,
         *,
         recognisers: Recognisers,
-        activity: Activity,
+        sample_rate: int,
         decides: Decides,
         settings: TurnSettings | None = None,
         measured: Measured = lambda language, result, seconds: None,
     ) -> None:
+        """`sample_rate` is that of the caller's audio, in Hz."""
         super().__init__(enable_direct_mode=True)
         self._recognisers = recognisers
-        self._activity = activity
+        self._sample_rate = sample_rate
         self._decides = decides
         self._measured = measured
         self._turn = TurnTracker(settings or TurnSettings())
@@ -89,15 +79,18 @@ class Ear(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Hear audio; follow what the bot says and what kind of answer is awaited."""
         await super().process_frame(frame, direction)
-        if isinstance(frame, InputAudioRawFrame):
+        if isinstance(frame, CallerAudioFrame):
             try:
-                await self._hear(frame.audio)
-            except Exception:  # voice activity may raise anything: the call goes on with keys
+                await self._hear(frame)
+            except Exception:  # whatever it is, the call goes on with keys
                 log.exception("the caller cannot be heard", code=AudioError.code)
                 await self._fail(AudioError.code)
             return
         if isinstance(frame, ListenFrame):
             self._listen_for(frame.listen)
+            return
+        if isinstance(frame, EarFailedFrame):
+            await self._fail(frame.code)
             return
         if isinstance(frame, PlaybackStartedFrame):
             self._bot_speaks, self._bot_yields = True, frame.barge_in
@@ -124,28 +117,31 @@ class Ear(FrameProcessor):
         self._deaf = self._broken
         self._listen = listen
 
-    async def _hear(self, pcm: bytes) -> None:
-        if self._deaf or self._recognisers(self._listen.language) is None:
-            return
-        step = int(SLICE_S * self._activity.sample_rate) * 2
-        for start in range(0, len(pcm), step):  # after a delay much arrives at once; a turn may begin in its middle
-            if self._deaf:
-                return
-            await self._hear_slice(pcm[start : start + step])
+    def is_listening(self) -> bool:
+        """Whether speech matters now: somebody waits for it, and can recognise it."""
+        return not self._deaf and self._recognisers(self._listen.language) is not None
 
-    async def _hear_slice(self, pcm: bytes) -> None:
-        if self._stream is not None:
-            await self._tell_stream(lambda stream: stream.feed(pcm))
-        self._remember(pcm)
-        for probability in self._activity.feed(pcm):
-            signal = self._turn.window(probability, self._listen.expect, self._patience)
+    async def _hear(self, frame: CallerAudioFrame) -> None:
+        """Window by window: after a delay much arrives at once, and a turn may begin in its middle."""
+        windows = frame.speech
+        samples, count = len(frame.audio) // 2, max(1, len(windows))
+        for number in range(count):
+            if not self.is_listening():
+                return
+            pcm = frame.audio[2 * (samples * number // count) : 2 * (samples * (number + 1) // count)]
+            if self._stream is not None:
+                await self._tell_stream(lambda stream, pcm=pcm: stream.feed(pcm))  # type: ignore[misc]
+            self._remember(pcm)
+            if not windows:
+                return
+            signal = self._turn.window(windows[number], self._listen.expect, self._patience)
             if signal is not None:
                 await self._on_signal(signal)
 
     def _remember(self, pcm: bytes) -> None:
         """Keep the last moments, so that the first sounds of a turn are not lost to the time it takes to notice speech."""
         self._recent += pcm
-        excess = len(self._recent) - int(PRE_ROLL_S * self._activity.sample_rate) * 2
+        excess = len(self._recent) - int(PRE_ROLL_S * self._sample_rate) * 2
         if excess > 0:
             del self._recent[:excess]
 
@@ -184,7 +180,7 @@ class Ear(FrameProcessor):
         try:
             self._stream = recogniser.open(
                 language=self._listen.language,
-                sample_rate=self._activity.sample_rate,
+                sample_rate=self._sample_rate,
                 expect=self._listen.expect.value,
                 on_partial=self._on_partial,
             )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipecat.frames.frames import SystemFrame
+from pipecat.frames.frames import InputAudioRawFrame, SystemFrame
 
 from audio.types import Recognition
 from dialogs.events import Listen, Say
+
+
+@dataclass
+class CallerAudioFrame(InputAudioRawFrame):
+    """Down, to the Ear: what came of the caller, with the probability of speech in each window of 32 ms that it completed."""
+
+    speech: Sequence[float] = ()
 
 
 @dataclass

@@ -8,16 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 from pipecat.audio.dtmf.types import KeypadEntry
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputAudioRawFrame, InputDTMFFrame, StartFrame
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputDTMFFrame, StartFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
+from audio.errors import AudioError
 from voicebot.endpoints.leg import Leg, LegEnded, LegEvent, LegHold, LegKey
 from voicebot.pipeline.frames import (
+    CallerAudioFrame,
     EarFailedFrame,
     LegEndedFrame,
     LegHoldFrame,
@@ -29,8 +31,8 @@ from voicebot.pipeline.frames import (
     StopPlaybackFrame,
     VoiceFailedFrame,
 )
+from voicebot.pipeline.media_tick import MediaTick
 
-READ_EVERY_S = 0.04
 CHUNK_S = 0.2
 AHEAD_S = 0.4
 RESUME_BACK_S = 0.35
@@ -65,15 +67,26 @@ def _harmless(tap: AudioTap | None) -> AudioTap | None:
 
 
 class LegInput(FrameProcessor):
-    """Reads the leg: audio every 40 ms, keys, hold and the end of the call as they come, all in order.
+    """Reads the leg: audio with every media tick, keys, hold and the end of the call as they come, all in order.
 
     Time passes for the Ear also while no packets come (silence suppression at the PBX, mute): it is given silence instead.
     On hold it hears nothing: what comes then is the far end's music.
     """
 
-    def __init__(self, leg: Leg, tap: AudioTap | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        media: MediaTick[Any],
+        listening: Callable[[], bool],
+        tap: AudioTap | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(enable_direct_mode=True)
         self._leg = leg
+        self._media = media
+        self._activity = media.new_activity(leg.sample_rate)
+        self._listening = listening
         self._tap = _harmless(tap)
         self._now = clock
         self._held = False
@@ -105,9 +118,16 @@ class LegInput(FrameProcessor):
         self._heard_until = self._now()
         failed = 0
         while True:
-            await asyncio.sleep(READ_EVERY_S)
             try:
-                await self._pass_audio_on()
+                heard = await self._media.next(self, self._activity)
+                if heard.pcm and self._listening():
+                    frame = CallerAudioFrame(
+                        audio=heard.pcm, sample_rate=self._leg.sample_rate, num_channels=1, speech=heard.speech
+                    )
+                    await self.push_frame(frame)
+            except AudioError as error:
+                log.exception("the caller cannot be heard", code=error.code)
+                await self.push_frame(EarFailedFrame(code=error.code))
             except Exception:
                 failed += 1
                 if failed == 1:  # once, not 25 times a second
@@ -117,12 +137,17 @@ class LegInput(FrameProcessor):
             else:
                 failed = 0
 
-    async def _pass_audio_on(self) -> None:
-        pcm, rate = self._leg.read(), self._leg.sample_rate
+    def is_listening(self) -> bool:
+        """See `media_tick.Source`."""
+        return self._listening()
+
+    def take(self) -> bytes:
+        """What came; silence in its place when nothing has come for long, nothing on hold."""
+        pcm = self._leg.read()
         now = self._now()
         if self._held:
             self._heard_until = now
-            return
+            return b""
         if pcm:
             self._starving = False
             if self._tap is not None:
@@ -131,10 +156,10 @@ class LegInput(FrameProcessor):
             gap_s = now - self._heard_until
             self._starving = self._starving or gap_s >= STARVED_S
             if not self._starving:
-                return
-            pcm = bytes(int(gap_s * rate) * 2)
+                return b""
+            pcm = bytes(int(gap_s * self._leg.sample_rate) * 2)
         self._heard_until = now
-        await self.push_frame(InputAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1))
+        return pcm
 
     async def _read_facts(self) -> None:
         """Until the leg ends. One fact that cannot be passed on must not cost those that follow, the end above all."""
@@ -304,10 +329,11 @@ class LegOutput(FrameProcessor):
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but wake at once for a pause or stop."""
         self._wake.clear()
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)  # ten times a second a call: no task for it
         try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     def _pause(self) -> None:
         """Fall silent. A leg that fails at it must not keep the dialogue from going on."""
@@ -354,9 +380,18 @@ class LegOutput(FrameProcessor):
 class LegTransport(BaseTransport):
     """Both halves of a leg as pipecat sees them; `heard` and `spoken` tap the PCM for the recording."""
 
-    def __init__(self, leg: Leg, *, heard: AudioTap | None = None, spoken: AudioTap | None = None) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        media: MediaTick[Any],
+        *,
+        listening: Callable[[], bool],
+        heard: AudioTap | None = None,
+        spoken: AudioTap | None = None,
+    ) -> None:
+        """`listening` tells whether it matters now if the caller speaks."""
         super().__init__()
-        self._in = LegInput(leg, heard)
+        self._in = LegInput(leg, media, listening, heard)
         self._out = LegOutput(leg, spoken)
 
     def input(self) -> FrameProcessor:

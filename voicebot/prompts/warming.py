@@ -1,9 +1,9 @@
-"""Which sentences calls are likely to need: found by rehearsing the conversation, so that they are synthesised beforehand."""
+"""Which sentences calls need first, and which likely: found by rehearsing the conversation, to be synthesised beforehand."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from caller_id.types import Caller
@@ -33,6 +33,11 @@ class Pace:
             self._told(done, total)
 
 
+def opening_says(bundle: Bundle, at: datetime) -> Iterator[Say]:
+    """What every call begins with, and what a caller who says nothing hears: no call is taken before these are ready."""
+    return _each_once(_silent(bundle, at, language) for language in bundle.prompts.languages)
+
+
 def likely_says(bundle: Bundle, at: datetime) -> Iterator[Say]:
     """What is said when each matter is asked back, sent on or hidden behind keys, when a caller stays silent, and when an
     emergency is offered beside another matter; each once, the likeliest first.
@@ -40,8 +45,12 @@ def likely_says(bundle: Bundle, at: datetime) -> Iterator[Say]:
     Of the questions that offer two matters those with an emergency are some three in four, and fewer than a sixth of all that
     could be asked. The others, and those that offer three, are made when a call first needs them, and kept from then on.
     """
+    return _each_once(_rehearsals(bundle, at))
+
+
+def _each_once(rehearsals: Iterable[Rehearsal]) -> Iterator[Say]:
     seen: set[tuple[object, ...]] = set()
-    for rehearsal in _rehearsals(bundle, at):
+    for rehearsal in rehearsals:
         for action in rehearsal.actions:
             if isinstance(action, Say) and (key := (action.prompts, action.language)) not in seen:
                 seen.add(key)
@@ -51,9 +60,7 @@ def likely_says(bundle: Bundle, at: datetime) -> Iterator[Say]:
 def _rehearsals(bundle: Bundle, at: datetime) -> Iterator[Rehearsal]:
     languages = bundle.prompts.languages
     for language in languages:
-        silent = _begun(bundle, at, language)
-        silent.stay_silent(60)
-        yield silent
+        yield _silent(bundle, at, language)
         for intent in bundle.routes.matters:
             for meaning in (intent, f"confirm {intent}"):
                 call = _begun(bundle, at, language)
@@ -77,6 +84,12 @@ def _emergencies_in_doubt(bundle: Bundle, at: datetime, language: str) -> Iterat
                 call = _begun(bundle, at, language)
                 call.say(urgent, parse_meaning(f"choose {urgent} {other}", urgent))
                 yield call
+
+
+def _silent(bundle: Bundle, at: datetime, language: str) -> Rehearsal:
+    rehearsal = _begun(bundle, at, language)
+    rehearsal.stay_silent(60)
+    return rehearsal
 
 
 def _begun(bundle: Bundle, at: datetime, language: str) -> Rehearsal:

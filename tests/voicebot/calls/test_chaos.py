@@ -25,6 +25,7 @@ from tests.voicebot.pipeline.test_pipeline import LoudActivity
 from voicebot.calls.server import CallServer
 from voicebot.conversation.session import SessionServices
 from voicebot.endpoints.leg import TransferOutcome, TransferTarget
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.state.shared import SharedState
 
 SLOW_S = 0.3
@@ -146,7 +147,7 @@ def trouble_with(name: str, trouble: Trouble, calls: World) -> None:
     changes: dict[str, dict[str, Any]] = {
         "dialogue": {"new_dialog": lambda bundle, call_id: Troubled(Dialog(bundle, call_id=call_id), trouble, "handle")},
         "voice": {"speaker": Troubled(services.speaker, trouble, "pcm")},
-        "voice activity": {"new_activity": lambda rate: Troubled(LoudActivity(), trouble, "feed")},
+        "voice activity": {"media": MediaTick(lambda rate: Troubled(LoudActivity(), trouble, "feed"))},
         "recogniser": {"recognisers": {"pl": engine, "en": engine}},
         "admission": {"admission": Troubled(services.admission, trouble, "admit")},
         "classifier": {"understanding": Troubled(session.understanding, trouble, "understand", "decides")},

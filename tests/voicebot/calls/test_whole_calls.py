@@ -26,7 +26,7 @@ from nlu.pack.pack import BANK_PACK, Pack
 from nlu.types import Hypothesis, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
 from tests.voicebot.endpoints.memory_leg import RATE, MemoryLeg
-from tests.voicebot.pipeline.test_pipeline import LoudActivity
+from tests.voicebot.pipeline.test_pipeline import LoudActivity, by_loudness
 from voicebot.calls.server import CallServer, CallServices
 from voicebot.conversation.session import SessionServices
 from voicebot.endpoints.errors import MediaError
@@ -36,6 +36,7 @@ from voicebot.handoff.callbacks import CallbackStore
 from voicebot.handoff.service import HandOffService
 from voicebot.handoff.store import HandOffStore
 from voicebot.metrics.registry import Metrics
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.pipeline.turns import TurnSettings
 from voicebot.records.store import RecordStore
 from voicebot.state.admission import Admission
@@ -186,7 +187,7 @@ async def world(
         session=session,
         speaker=said,  # type: ignore[arg-type]
         recognisers={"pl": recogniser, "en": recogniser},
-        new_activity=lambda rate: LoudActivity(),
+        media=by_loudness(),
         admission=Admission(shared, max_calls=4),
         turns=QUICK,
     )
@@ -482,7 +483,7 @@ async def test_a_conversation_that_cannot_be_held_is_a_sentence_and_a_human_or_a
     shared: SharedState, tmp_path: Path, refusals: int
 ) -> None:
     """The pipeline cannot even be made: what is said goes straight to the leg."""
-    async with world(shared, tmp_path, new_activity=no_activity) as calls:
+    async with world(shared, tmp_path, media=MediaTick(no_activity)) as calls:
         calls.leg.outcomes = [TransferOutcome(False, "refused", 486)] * refusals
         lines = await calls.call()
         assert calls.leg.transferred_to == ["general"]
@@ -493,7 +494,7 @@ async def test_a_conversation_that_cannot_be_held_is_a_sentence_and_a_human_or_a
 
 
 async def test_a_conversation_that_cannot_be_held_is_handed_over_without_a_voice(shared: SharedState, tmp_path: Path) -> None:
-    async with world(shared, tmp_path, new_activity=no_activity, voice=Voice(0)) as calls:
+    async with world(shared, tmp_path, media=MediaTick(no_activity), voice=Voice(0)) as calls:
         lines = await calls.call()
         assert calls.leg.transferred_to == ["general"]
         assert lines[-1]["outcome"] == "handed_over"

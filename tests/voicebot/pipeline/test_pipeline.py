@@ -17,6 +17,7 @@ from tests.voicebot.endpoints.memory_leg import RATE, MemoryLeg
 from voicebot.conversation.stage import Recognised
 from voicebot.pipeline.call import CallPipeline
 from voicebot.pipeline.ear import Ear
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.pipeline.steering import Steering
 from voicebot.pipeline.transport import LegTransport
 from voicebot.pipeline.voice import Voice
@@ -26,8 +27,6 @@ HELLO = Say((Prompt("hello"),), "pl", mark="m1")
 
 class LoudActivity:
     """Voice activity by loudness: what the memory leg's caller says is loud or silent."""
-
-    sample_rate = RATE
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -40,6 +39,11 @@ class LoudActivity:
             found.append(0.95 if any(self._waiting[:size]) else 0.01)
             del self._waiting[:size]
         return found
+
+
+def by_loudness() -> MediaTick[LoudActivity]:
+    """A media tick whose callers speak when they are loud."""
+    return MediaTick(lambda rate: LoudActivity())
 
 
 @dataclass
@@ -153,10 +157,10 @@ async def line(
     steering.drive(told)  # type: ignore[arg-type]
     ear = Ear(
         recognisers=lambda language: recogniser,
-        activity=LoudActivity(),
+        sample_rate=RATE,
         decides=lambda text, language: True,
     )
-    transport = LegTransport(leg)
+    transport = LegTransport(leg, by_loudness(), listening=ear.is_listening)
     voice = Voice(speaker, RATE)  # type: ignore[arg-type]
     async with CallPipeline([transport.input(), ear, steering, voice, transport.output()], RATE):
         yield leg, steering, told

@@ -14,11 +14,12 @@ from audio.errors import RecogniserBusy, RecogniserError
 from audio.types import RecogniserStream, Recognition
 from dialogs.events import Listen, Prompt, Say
 from tests.voicebot.endpoints.memory_leg import RATE, MemoryLeg
-from tests.voicebot.pipeline.test_pipeline import HELLO, Engine, LoudActivity, Stream, Told, line
+from tests.voicebot.pipeline.test_pipeline import HELLO, Engine, LoudActivity, Stream, Told, by_loudness, line
 from voicebot.conversation.stage import Recognised
 from voicebot.endpoints.leg import LegEvent
 from voicebot.pipeline.call import CallPipeline
 from voicebot.pipeline.ear import Ear
+from voicebot.pipeline.media_tick import MediaTick
 from voicebot.pipeline.steering import Steering
 from voicebot.pipeline.transport import LegTransport
 from voicebot.pipeline.voice import Voice
@@ -105,7 +106,7 @@ async def test_a_recording_holds_what_was_heard_and_no_more() -> None:
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    transport = LegTransport(leg, spoken=spoken.extend)
+    transport = LegTransport(leg, by_loudness(), listening=lambda: True, spoken=spoken.extend)
     async with CallPipeline([transport.input(), steering, Voice(long, RATE), transport.output()], RATE):
         await steering.say(HELLO)
         await told.until("started")
@@ -212,7 +213,7 @@ class Deaf(FrameProcessor):
 
 async def test_a_pipeline_that_does_not_start_leaves_nothing_running() -> None:
     leg = MemoryLeg()
-    transport = LegTransport(leg)
+    transport = LegTransport(leg, by_loudness(), listening=lambda: True)
     before = asyncio.all_tasks()
     with pytest.raises(TimeoutError):
         async with CallPipeline([transport.input(), Deaf(), transport.output()], RATE, start_deadline_s=0.1):
@@ -245,7 +246,7 @@ async def test_one_odd_fact_does_not_cost_those_that_follow() -> None:
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    transport = LegTransport(leg)
+    transport = LegTransport(leg, by_loudness(), listening=lambda: True)
     async with CallPipeline([transport.input(), steering, transport.output()], RATE):
         leg.press("5")
         leg.leave()
@@ -273,8 +274,8 @@ async def test_a_listener_that_breaks_makes_the_bot_neither_deaf_nor_mute() -> N
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    ear = Ear(recognisers=lambda language: Engine("saldo"), activity=LoudActivity(), decides=lambda text, language: False)
-    transport = LegTransport(leg, heard=once, spoken=breaks)
+    ear = Ear(recognisers=lambda language: Engine("saldo"), sample_rate=RATE, decides=lambda text, language: False)
+    transport = LegTransport(leg, by_loudness(), listening=ear.is_listening, heard=once, spoken=breaks)
     async with CallPipeline([transport.input(), ear, steering, Voice(short, RATE), transport.output()], RATE):
         await steering.say(HELLO)
         assert await told.until("stopped") == ("m1", True, 0.5)
@@ -376,12 +377,12 @@ async def test_voice_activity_that_breaks_is_told_so_that_the_call_goes_on_with_
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    ear = Ear(recognisers=lambda language: Engine("x"), activity=BrokenActivity(), decides=lambda text, language: False)
-    transport = LegTransport(leg)
+    ear = Ear(recognisers=lambda language: Engine("x"), sample_rate=RATE, decides=lambda text, language: False)
+    transport = LegTransport(leg, MediaTick(lambda rate: BrokenActivity()), listening=ear.is_listening)
     async with CallPipeline([transport.input(), ear, steering, transport.output()], RATE):
         await steering.listen(Listen())
         say_something(leg)
-        assert await told.until("failed") == ("recogniser", "audio.failed")
+        assert await told.until("failed") == ("recogniser", "audio.vad")
         leg.press("1")
         assert await told.until("key") == "1"
 
@@ -393,8 +394,8 @@ async def test_a_hint_that_breaks_costs_no_sentence() -> None:
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    ear = Ear(recognisers=lambda language: Engine("saldo"), activity=LoudActivity(), decides=breaks)  # type: ignore[arg-type]
-    transport = LegTransport(leg)
+    ear = Ear(recognisers=lambda language: Engine("saldo"), sample_rate=RATE, decides=breaks)  # type: ignore[arg-type]
+    transport = LegTransport(leg, by_loudness(), listening=ear.is_listening)
     async with CallPipeline([transport.input(), ear, steering, transport.output()], RATE):
         await steering.listen(Listen())
         say_something(leg)
@@ -436,7 +437,7 @@ async def test_a_part_that_cannot_be_cleaned_up_leaves_nothing_else_running() ->
             raise RuntimeError("it holds on")
 
     leg = MemoryLeg()
-    transport = LegTransport(leg)
+    transport = LegTransport(leg, by_loudness(), listening=lambda: True)
     before = asyncio.all_tasks()
     async with CallPipeline([Clumsy(), transport.input(), transport.output()], RATE):
         pass
@@ -455,7 +456,7 @@ async def test_a_leg_of_which_nothing_can_be_read_is_told_once_and_its_keys_coun
 
     steering = Steering(hang_up=leg.hang_up, drop_recording=drop)
     steering.drive(told)  # type: ignore[arg-type]
-    transport = LegTransport(leg)
+    transport = LegTransport(leg, by_loudness(), listening=lambda: True)
     with structlog.testing.capture_logs() as logged:
         async with CallPipeline([transport.input(), steering, transport.output()], RATE):
             assert await told.until("failed") == ("recogniser", "call.audio")

@@ -19,7 +19,7 @@ from dialogs.events import CallStarted, Prompt, Say
 from dialogs.rehearsal.meanings import parse_meaning
 from dialogs.rehearsal.rehearsal import Rehearsal
 from voicebot.prompts.speaking import Speaker, spoken_text
-from voicebot.prompts.warming import Pace, likely_says
+from voicebot.prompts.warming import Pace, likely_says, opening_says
 
 BUNDLE = load_bundle()
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Warsaw"))
@@ -113,7 +113,20 @@ async def test_languages_are_made_ready_side_by_side_and_progress_ends_with_all(
     total = told[0][1]
     assert told == [(done, total) for done in range(1, total + 1)]
     longest_alone = max(len(list(run)) for _, run in groupby(asked[: total // 2]))
-    assert longest_alone <= 4  # as many as are made at once
+    assert longest_alone <= 2  # as many as are made at once
+
+
+def test_what_is_made_before_the_first_call_is_what_a_silent_caller_hears() -> None:
+    """A small part of all, in every language, and whole: from the greeting to the hand-over."""
+    opening = list(opening_says(BUNDLE, NOW))
+    assert {say.language for say in opening} == set(BUNDLE.prompts.languages)
+    for language in BUNDLE.prompts.languages:
+        call = Rehearsal(BUNDLE, None, at=NOW)
+        call.start(CallStarted(Caller(), language=language))
+        call.stay_silent(60)
+        heard = [(action.prompts, action.language) for action in call.actions if isinstance(action, Say)]
+        assert set(heard) <= {(say.prompts, say.language) for say in opening}
+    assert len(opening) < len(LIKELY) / 10
 
 
 async def test_a_likely_sentence_that_cannot_be_spoken_is_left_to_the_call(tmp_path: Path) -> None:
