@@ -42,7 +42,7 @@ from voicebot.softphone import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CALL_PARTS = ("load", "shadow", "latency", "recogniser", "growth")
+CALL_PARTS = ("load", "under_load", "shadow", "latency", "recogniser", "growth")
 Figure = Callable[[str, float, str], None]
 
 _NUMBERS = itertools.count()  # a number that called before is asked whether it is the same matter
@@ -94,6 +94,9 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
         if "load" in parts:
             with part("load", failed):
                 await _load(say, service, await long_speech(folder), calls=10 if quick else 30, seconds=15)
+        if "under_load" in parts:
+            with part("under_load", failed):
+                await _under_load(say, service, await long_speech(folder), calls=20 if quick else 60)
         if "shadow" in parts:
             with part("shadow", failed):
                 pairs = 2 if quick else 6
@@ -214,6 +217,19 @@ async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seco
         how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
         say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
         say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
+
+
+async def _under_load(say: Figure, service: Service, speech: Path, *, calls: int) -> None:
+    """How fast the bot falls silent while others talk."""
+    over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS]
+    async with _talking(service, speech, calls=calls, seconds=90):
+        how = f"at the caller, while {calls} others talk"
+        reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
+        _percentiles(
+            say, "bargein_stop_under_load_ms", _stops(reports), f"start of the caller's speech to the bot's silence, {how}"
+        )
+        stops = await key_stops(service, calls=6, deaf=True)
+        _percentiles(say, "key_stop_under_load_ms", stops, f"key pressed to the bot's silence, {how}")
 
 
 def _cut(scripts: Sequence[CallScript], seconds: float) -> list[CallScript]:
