@@ -18,7 +18,8 @@ from tests.voicebot.console.running import Console
 from tests.voicebot.endpoints.looking import until
 from tests.voicebot.records.databases import heard, summary
 from voicebot.accounts.roles import Role
-from voicebot.figures.models import CallDayRow
+from voicebot.figures.models import CallDayRow, DayRow
+from voicebot.outcomes.misroute import VERSION
 from voicebot.records.database import Database
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord
@@ -73,6 +74,8 @@ def by_shares(console: Console, new: str) -> None:
     with parts.engine.begin() as connection:
         rows = [{"day": at, "channel": channel, "release": release, "counts": c, **split} for at, channel, release, c in counted]
         connection.execute(insert(CallDayRow), rows)
+        days = [{"day": at, "at": now, "calls": 0, "rule": VERSION} for at in sorted({each[0] for each in counted})]
+        connection.execute(insert(DayRow), days)
 
 
 @needs_chromium
