@@ -56,8 +56,9 @@ class PartBook:
         self._recordings = {words: recording for text, recording in recordings if (words := words_of(text))}
         self._longest = max(map(len, self._recordings), default=0)
 
-    def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and words_of(text) in self._recordings
+    def recording(self, text: str) -> str | None:
+        """The recording of exactly these words, within the bundle."""
+        return self._recordings.get(words_of(text))
 
     def saying(self, text: str) -> tuple[RecordedPart, ...] | None:
         """The fewest parts that say this text, the endings as they should be where they can; None when some word has none."""

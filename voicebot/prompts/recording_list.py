@@ -54,30 +54,42 @@ class Line:
 
 
 def recording_list(bundle: Bundle, language: str, day: date) -> list[Line]:
-    """Every recording that the language's texts of this day need, texts first, then the parts of sentences, then their words."""
+    """Every recording that the language's approved texts need, this day and later: texts first, then the parts of sentences that
+    hold values, then their words.
+    """
     file, book = bundle.prompts.files[language], bundle.prompts.parts(language)
     lines: list[Line] = []
     pieces: dict[tuple[str, ...], tuple[str, str]] = {}
     words: dict[str, str] = {}
     for prompt_id, spec in file.prompts.items():
-        version = spec.version(day)
-        if version is None:
-            continue
-        places = PLACE.findall(version.text)
-        if not places:
-            lines.append(Line(prompt_id, language, version.text, version.recording is not None))
-        elif all(kind != "text" for _, kind in places) and (language in LANGUAGES or {kind for _, kind in places} == {NESTED}):
-            for piece in _pieces(version.text):
-                pieces.setdefault(words_of(piece), (piece, version.text))
-            for word in _words(version.text, language):
-                words.setdefault(word, version.text)
+        wanted = bool(spec.approver) and (spec.valid_to is None or spec.valid_to >= day)
+        if wanted and not PLACE.search(spec.text):
+            lines.append(Line(prompt_id, language, spec.text, _is_there(bundle, spec.recording)))
+        now = spec.version(day)
+        for text in dict.fromkeys([*([spec.text] if wanted else []), *([now.text] if now is not None else [])]):
+            if _can_be_joined(text, language):
+                for piece in _pieces(text):
+                    pieces.setdefault(words_of(piece), (piece, text))
+                for word in _words(text, language):
+                    words.setdefault(word, text)
     every = dict(pieces.values())
     every |= {word: example for word, example in words.items() if words_of(word) not in pieces}
     names = _names(every)
     for text, example in every.items():
         needed = not (mark_of(text) and bare(text) in words)
-        lines.append(Line(names[text], language, text, text in book, part=True, needed=needed, example=example))
+        recorded = _is_there(bundle, book.recording(text))
+        lines.append(Line(names[text], language, text, recorded, part=True, needed=needed, example=example))
     return lines
+
+
+def _is_there(bundle: Bundle, recording: str | None) -> bool:
+    return recording is not None and (bundle.root / recording).is_file()
+
+
+def _can_be_joined(text: str, language: str) -> bool:
+    """It holds places, and all that may stand in them is known: other texts, or values whose words are."""
+    kinds = {kind for _, kind in PLACE.findall(text)}
+    return bool(kinds) and "text" not in kinds and (language in LANGUAGES or kinds == {NESTED})
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -53,6 +53,11 @@ class StudioFile:
     doubts: tuple[str, ...] = ()
 
 
+def shown(name: str) -> str:
+    """A file's name as it can be printed: anything may stand in one."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def files_of(sources: Sequence[Path]) -> list[Path]:
     """The files named, and those in the folders named. Raises FileNotFoundError, and ValueError for too many."""
     found: list[Path] = []
@@ -90,7 +95,7 @@ def import_files(
     for done, file in enumerate(files, start=1):
         reason = _why_not(file, meant, by_name)
         taken = (
-            StudioFile(file.name, Fate.REFUSED, reason)
+            StudioFile(shown(file.name), Fate.REFUSED, reason)
             if reason
             else _take(bundle, file, by_name[meant[file][0]], replace=replace)
         )
@@ -115,31 +120,32 @@ def _why_not(file: Path, meant: Mapping[Path, tuple[str, ...]], lines: Mapping[s
         return "a folder: put the files of one language beside each other into one folder"
     if not (ids := meant[file]):
         near = difflib.get_close_matches(file.stem.casefold(), lines, n=1, cutoff=0.6)
-        return f"nothing to be recorded is called '{file.stem}'" + (f". Did you mean '{near[0]}'?" if near else "")
+        return f"nothing to be recorded is called '{shown(file.stem)}'" + (f". Did you mean '{near[0]}'?" if near else "")
     if len(ids) > 1:
         return f"it may be {' or '.join(ids)}: name the file so, or say which with --as"
     twice = [other.name for other, others in meant.items() if others == ids]
     if len(twice) > 1:
-        return f"'{ids[0]}' has more than one file here ({', '.join(sorted(twice))}): keep one"
+        return f"'{ids[0]}' has more than one file here ({', '.join(sorted(map(shown, twice)))}): keep one"
     return ""
 
 
 def _take(bundle: Bundle, file: Path, line: Line, *, replace: bool) -> StudioFile:
     if PLACE.search(line.text) or not _SAFE.fullmatch(line.name):
-        return StudioFile(file.name, Fate.REFUSED, f"'{line.name}' cannot be the name of a recording")
+        return StudioFile(shown(file.name), Fate.REFUSED, f"'{line.name}' cannot be the name of a recording")
     try:
         sound = mastered(file, line.text, part=line.part)
     except RecordingRefused as error:
-        return StudioFile(file.name, Fate.REFUSED, str(error), line)
+        return StudioFile(shown(file.name), Fate.REFUSED, str(error), line)
     doubts = sound.measured.doubts(line.text)
     recording = recording_name(line, sound)
     before = recording_of(bundle, line)
     if before == recording and (bundle.root / recording).is_file():
-        return StudioFile(file.name, Fate.UNCHANGED, recording, line, sound, doubts)
+        return StudioFile(shown(file.name), Fate.UNCHANGED, recording, line, sound, doubts)
     if before is not None and (bundle.root / before).is_file() and not replace:
-        return StudioFile(file.name, Fate.REFUSED, f"it has a recording, {before}: --replace takes this one", line, sound, doubts)
+        why = f"it has a recording, {before}: --replace takes this one"
+        return StudioFile(shown(file.name), Fate.REFUSED, why, line, sound, doubts)
     _write(bundle.root, recording, as_flac(sound.sound))
-    return StudioFile(file.name, Fate.IMPORTED, recording, line, sound, doubts)
+    return StudioFile(shown(file.name), Fate.IMPORTED, recording, line, sound, doubts)
 
 
 def _write(root: Path, recording: str, content: bytes) -> None:

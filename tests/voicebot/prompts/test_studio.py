@@ -71,7 +71,7 @@ def test_recordings_are_imported_and_comments_stay(copy: Path, studio: Path) -> 
         assert recording is not None
         assert recording.name.startswith(f"{prompt}.")
         assert soundfile.info(str(recording)).duration == pytest.approx(4.0, abs=0.05)
-    assert "Trzeba poczekać" in bundle.prompts.parts("pl")
+    assert bundle.prompts.parts("pl").recording("trzeba poczekać") is not None
     assert bundle.text(Prompt("message.balance"), "pl", WEDNESDAY_NOON).text.startswith("Saldo widać")
     assert bundle.text(Prompt("back"), "pl", WEDNESDAY_NOON).recording is None
     before, after = ((root / "prompts" / "pl.yml").read_text(encoding="utf-8").splitlines() for root in (DEFAULT_BUNDLE, copy))
@@ -124,6 +124,11 @@ def test_what_a_studio_sends_comes_out_in_one_format(
 Make = Callable[[Path], object]
 
 
+def truncated(path: Path) -> None:
+    save(path)
+    os.truncate(path, 60)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "said"),
     [
@@ -131,11 +136,7 @@ Make = Callable[[Path], object]
         ("0817.wav", save, "nothing to be recorded is called '0817'"),
         ("greeting.m4a", lambda path: path.write_bytes(b"\0\0\0 ftypM4A " + bytes(99)), "save it as WAV"),
         ("greeting.mp3", lambda path: path.write_text("no sound at all"), "not a sound file that can be read"),
-        (
-            "greeting.flac",
-            lambda path: (save(path), path.write_bytes(path.read_bytes()[:60])),
-            "not a sound file that can be read",
-        ),
+        ("greeting.flac", truncated, "not a sound file that can be read"),
         ("greeting.wav", lambda path: save(path, np.column_stack([tone()] * 8)), "8 channels"),
         ("greeting.wav", os.mkfifo, "no file: a link that leads nowhere, a folder or a device"),
         ("greeting.wav", lambda path: path.write_bytes(b"no sound at all"), "not a sound file that can be read"),
@@ -196,6 +197,37 @@ def test_what_should_be_listened_to_is_said(copy: Path, studio: Path) -> None:
     assert "constant offset" in doubts["greeting.wav"]
     assert "is it the whole text?" in doubts["greeting.wav"]
     assert "quiet" in doubts["greeting.wav"]
+
+
+def test_a_recording_goes_to_the_wording_that_it_says(copy: Path, studio: Path) -> None:
+    """Of a text that changes next month the new wording is what the studio reads."""
+    path = copy / "prompts" / "pl.yml"
+    old = '  greeting.short: "Tu automatyczny asystent."'
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(
+        text.replace(
+            old,
+            '  greeting.short: {text: "Tu nowy asystent.", valid_from: 2027-01-01, approver: A, '
+            'history: [{text: "Tu automatyczny asystent.", approver: A, valid_from: 2025-01-01}]}',
+        ),
+        encoding="utf-8",
+    )
+    bundle = load_bundle(copy)
+    (line,) = (line for line in recording_list(bundle, "pl", TODAY) if line.name == "greeting.short")
+    assert line.text == "Tu nowy asystent."
+    save(studio / "greeting.short.wav")
+    brought(copy, studio)
+    today = load_bundle(copy).text(Prompt("greeting.short"), "pl", WEDNESDAY_NOON)
+    assert (today.text, today.recording) == ("Tu automatyczny asystent.", None)
+
+
+def test_a_name_that_no_terminal_should_see_is_not_printed(copy: Path, studio: Path) -> None:
+    hostile = os.fsencode(studio) + b"/gre\x1b[2Jeting\xff\n.wav"
+    Path(os.fsdecode(hostile)).write_bytes(b"")
+    (file,) = brought(copy, studio)
+    assert file.name.isprintable()
+    assert file.what.isprintable()
 
 
 def test_what_is_not_there_is_named(studio: Path) -> None:

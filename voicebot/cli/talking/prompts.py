@@ -183,6 +183,9 @@ def hear(
         bundle, lines = _lines(config, None, lang)
         part = next((line for line in lines if line.part and line.name == prompt_id), None)
         recording = recording_of(bundle, part) if part is not None else None
+        if part is not None and recording is None:
+            print(f"'{prompt_id}' is not recorded; what is to be read: {part.text}", file=sys.stderr)
+            raise typer.Exit(2)
         try:
             if part is not None and recording is not None:
                 wav = asyncio.run(hearing.part_heard(bundle, part, recording, telephone=telephone))
