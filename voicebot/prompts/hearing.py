@@ -35,17 +35,23 @@ async def heard(
     """The prompt as a WAV file (16-bit mono), recorded, joined or synthesised as callers hear it today. With `telephone` at 8 kHz
     after A-law. Raises PromptMissing, ValueError for a value that is none of its kind, AudioError.
     """
+    now = datetime.now(UTC)
     if not bundle.prompts.has(prompt_id, language):
         raise PromptMissing(f"there is no prompt '{prompt_id}' in '{language}'; see voicebot prompts list")
-    missing = [f"{name}=…" for name, _ in bundle.prompts.places(prompt_id, language) if name not in values]
-    if missing:
-        raise ValuesMissing(f"'{prompt_id}' holds values: give --value {' --value '.join(missing)}")
+    prompt = Prompt(prompt_id, tuple(values.items()))
+    wanted = dict(bundle.prompts.places(prompt_id, language))
+    if wanted.keys() <= values.keys():
+        try:
+            wanted |= dict(bundle.text(prompt, language, now).places)  # a text within it may hold values too
+        except RecursionError as error:
+            raise ValuesMissing(f"'{prompt_id}' would be a part of itself") from error
+    if missing := [f"--value {name}=…" for name in wanted if name not in values]:
+        raise ValuesMissing(f"'{prompt_id}' holds values: give {' '.join(missing)}")
     spoken = dict.fromkeys((language, bundle.prompts.default_language))
     store = PromptStore(None, {each: voices_of(each, settings) for each in spoken})
     rate = TELEPHONE_RATE if telephone else WIDE_RATE
     try:
-        speaker = Speaker(bundle, store, clock=lambda: datetime.now(UTC))
-        pcm = await speaker.pcm(Say((Prompt(prompt_id, tuple(values.items())),), language, "hear"), rate)
+        pcm = await Speaker(bundle, store, clock=lambda: now).pcm(Say((prompt,), language, "hear"), rate)
     finally:
         await store.close()
     return as_wav(as_heard_by_telephone(pcm) if telephone else pcm, rate)

@@ -72,21 +72,36 @@ def test_every_file_from_the_studio_is_named_with_what_became_of_it(tmp_path: Pa
     soundfile.write(studio / "back.WAV", [0.3, -0.3] * 20000, 16000)
     soundfile.write(studio / "wait.flac", [0.0] * 40000, 16000)
     (studio / "notes.txt").write_text("take 3")
-    result = run("prompts", "import", studio, "--into", bundle, "--json")
+    result = run("prompts", "import", studio, "--bundle", bundle, "--json")
     assert result.exit_code == 1
     found = {row["file"]: row for row in json.loads(result.stdout)}
     assert (found["back.WAV"]["result"], found["back.WAV"]["prompt"]) == ("imported", "back")
     assert found["notes.txt"]["what"] == "nothing to be recorded is called 'notes'"
     assert found["wait.flac"]["what"].startswith("silent")
-    again = run("prompts", "import", studio / "back.WAV", "--into", bundle)
+    again = run("prompts", "import", studio / "back.WAV", "--bundle", bundle)
     assert again.exit_code == 0
     assert "1 unchanged" in again.output
     heard = tmp_path / "heard.wav"
-    assert run("prompts", "hear", "back", "--telephone", "-o", heard, VOICEBOT_BUNDLE=str(bundle)).exit_code == 0
+    assert run("prompts", "hear", "back", "--telephone", "-o", heard, "--bundle", bundle).exit_code == 0
     assert soundfile.info(str(heard)).samplerate == 8000
-    values = run("prompts", "hear", "expected_wait", "-o", heard, VOICEBOT_BUNDLE=str(bundle))
-    assert values.exit_code == 2
-    assert "give --value wait=…" in values.output
+
+
+@pytest.mark.parametrize(
+    ("prompt", "values", "said"),
+    [
+        ("expected_wait", [], "'expected_wait' holds values: give --value wait=…"),
+        ("expected_wait", ["wait=soon"], "'soon' is no whole number such as 12"),
+        ("confirm", ["matter=expected_wait"], "give --value wait=…"),
+        ("confirm", ["matter=confirm"], "would be a part of itself"),
+        ("confirm", ["matter=gone"], "no approved and valid text of 'gone'"),
+        ("gone", [], "there is no prompt 'gone' in 'pl'"),
+        ("part.dwadziescia", [], "'part.dwadziescia' is not recorded; what is to be read: dwadzieścia"),
+    ],
+)
+def test_what_cannot_be_heard_is_said(tmp_path: Path, prompt: str, values: list[str], said: str) -> None:
+    given = [option for value in values for option in ("--value", value)]
+    result = run("prompts", "hear", prompt, "-o", tmp_path / "heard.wav", *given)
+    assert (result.exit_code, said in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "html"])
@@ -109,7 +124,7 @@ def test_the_studio_gets_its_script_and_what_is_missing_is_listed(tmp_path: Path
 )
 def test_what_cannot_be_imported_from_or_into_is_named(tmp_path: Path, folder: str, language: str, said: str) -> None:
     (tmp_path / "empty").mkdir()
-    result = run("prompts", "import", tmp_path / folder, "--into", DEFAULT_BUNDLE, "--lang", language)
+    result = run("prompts", "import", tmp_path / folder, "--bundle", DEFAULT_BUNDLE, "--lang", language)
     assert result.exit_code == 2
     assert said in result.output
 

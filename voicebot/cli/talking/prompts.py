@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from voicebot.prompts.recording_list import Line
     from voicebot.records.spoken_prompts import Heard
 
+BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="the bundle's folder; else the configuration's")]
+
 prompts_app = typer.Typer(
     no_args_is_help=True, help="Approved texts: what may be spoken, what is to be recorded, what is missing."
 )
@@ -80,6 +82,7 @@ def script(
     lang: str = "pl",
     missing: Annotated[bool, typer.Option(help="only what is not recorded yet")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="a file instead: script.csv, script.tsv or script.html")] = None,
+    bundle: BundleFolder = None,
     config: Config = None,
 ) -> None:
     """The script for the recording studio: every text, and the parts of sentences that hold a number, an hour, a value."""
@@ -90,7 +93,7 @@ def script(
     if kind not in ("csv", "tsv", "html"):
         print(f"{out}: name a file that ends in .csv, .tsv or .html", file=sys.stderr)
         raise typer.Exit(2)
-    lines = [line for line in _lines(config, None, lang)[1] if not (missing and line.recorded)]
+    lines = [line for line in _lines(config, bundle, lang)[1] if not (missing and line.recorded)]
     if out is None:
         print(script_of(lines, kind), end="")
     else:
@@ -102,6 +105,7 @@ def script(
 def missing_recordings(
     lang: Annotated[str | None, typer.Option(help="only this language")] = None,
     as_json: AsJson = False,
+    bundle: BundleFolder = None,
     config: Config = None,
 ) -> None:
     """List what is not recorded, with the text that is to be read. Exit 1 while something that is needed is missing."""
@@ -111,9 +115,9 @@ def missing_recordings(
     from voicebot.prompts.recording_list import recording_list
 
     with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-        languages = bundle.prompts.files if lang is None else (spoken(bundle, lang, short=True),)
-    every = {language: recording_list(bundle, language, _today(bundle)) for language in languages}
+        opened = load_bundle(bundle or load_settings(config).bundle)
+        languages = opened.prompts.files if lang is None else (spoken(opened, lang, short=True),)
+    every = {language: recording_list(opened, language, _today(opened)) for language in languages}
     lines = [line for found in every.values() for line in found if not line.recorded]
     if as_json:
         print(lines_as_json(lines))
@@ -129,7 +133,7 @@ def missing_recordings(
 @prompts_app.command("import")
 def import_recordings(
     sources: Annotated[list[Path], typer.Argument(help="the studio's folders or files, each file named after its prompt")],
-    into: Annotated[Path | None, typer.Option(help="the bundle's folder; else the one of the configuration")] = None,
+    bundle: BundleFolder = None,
     lang: str = "pl",
     name: Annotated[
         str | None, typer.Option("--as", help="the prompt or part that the one file is of, whatever its name")
@@ -145,14 +149,14 @@ def import_recordings(
     from voicebot.prompts.studio import Fate, files_of, import_files
 
     with told_plainly():
-        bundle, lines = _lines(config, into, lang, to_change=True)
+        opened, lines = _lines(config, bundle, lang, to_change=True)
         files = files_of(sources)
         only = _named(lines, name, len(files)) if name is not None else None
         if not files:
             print(f"no files in {', '.join(map(str, sources))}", file=sys.stderr)
             raise typer.Exit(2)
         found = import_files(
-            bundle, lines, files, replace=replace, only=only, told=lambda done, total: _progress("recordings", done, total)
+            opened, lines, files, replace=replace, only=only, told=lambda done, total: _progress("recordings", done, total)
         )
     if as_json:
         print(files_as_json(found))
@@ -169,30 +173,35 @@ def hear(
     value: Annotated[list[str] | None, typer.Option(help="a value that the text holds: wait=5")] = None,
     telephone: Annotated[bool, typer.Option(help="as a caller hears it: 8 kHz, A-law (G.711)")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write this WAV file")] = None,
+    bundle: BundleFolder = None,
     config: Config = None,
 ) -> None:
     """Hear a prompt as it is said today: recorded, joined of recorded parts, or synthesised. Played where there is a player."""
     import tempfile
 
+    from dialogs.data.bundle import load_bundle
     from voicebot.cli.errors import write_file
     from voicebot.config.loading import load_settings
     from voicebot.prompts import hearing
+    from voicebot.prompts.recording_list import PART, recording_list
     from voicebot.prompts.studio import recording_of
 
     with told_plainly():
-        bundle, lines = _lines(config, None, lang)
-        part = next((line for line in lines if line.part and line.name == prompt_id), None)
-        recording = recording_of(bundle, part) if part is not None else None
+        settings = load_settings(config)
+        opened = load_bundle(bundle or settings.bundle)
+        language = spoken(opened, lang, short=True)
+        listed = recording_list(opened, language, _today(opened)) if prompt_id.startswith(PART) else []
+        part = next((line for line in listed if line.name == prompt_id), None)
+        recording = recording_of(opened, part) if part is not None else None
         if part is not None and recording is None:
             print(f"'{prompt_id}' is not recorded; what is to be read: {part.text}", file=sys.stderr)
             raise typer.Exit(2)
         try:
             if part is not None and recording is not None:
-                wav = asyncio.run(hearing.part_heard(bundle, part, recording, telephone=telephone))
+                wav = asyncio.run(hearing.part_heard(opened, part, recording, telephone=telephone))
             else:
                 values = dict(pair.partition("=")[::2] for pair in value or ())
-                settings = load_settings(config)
-                wav = asyncio.run(hearing.heard(settings, bundle, prompt_id, lang, values, telephone=telephone))
+                wav = asyncio.run(hearing.heard(settings, opened, prompt_id, language, values, telephone=telephone))
         except ValueError as error:
             print(f"{error}", file=sys.stderr)
             raise typer.Exit(2) from error
@@ -209,19 +218,19 @@ def hear(
             raise typer.Exit(1)
 
 
-def _lines(config: Path | None, into: Path | None, lang: str, *, to_change: bool = False) -> tuple[Bundle, list[Line]]:
+def _lines(config: Path | None, folder: Path | None, lang: str, *, to_change: bool = False) -> tuple[Bundle, list[Line]]:
     """The bundle, and all that is recorded of the language; exit with 2 for a language that it does not have."""
     from dialogs.data.bundle import load_bundle
     from voicebot.config.loading import load_settings
     from voicebot.prompts.recording_list import recording_list
 
     with told_plainly():
-        root = into or load_settings(config).bundle
+        root = folder or load_settings(config).bundle
         if to_change and root is None:
-            print("the bundle that ships with voicebot takes no recordings. Name yours: --into FOLDER.", file=sys.stderr)
+            print("the bundle that ships with voicebot takes no recordings. Name yours: --bundle FOLDER.", file=sys.stderr)
             raise typer.Exit(2)
-        bundle = load_bundle(root)
-        return bundle, recording_list(bundle, spoken(bundle, lang, short=True), _today(bundle))
+        opened = load_bundle(root)
+        return opened, recording_list(opened, spoken(opened, lang, short=True), _today(opened))
 
 
 def _named(lines: list[Line], name: str, files: int) -> Line:
