@@ -122,8 +122,10 @@ def _foreign(path: Path, demuxer: str) -> Take:
             try:
                 process.wait(_FOREIGN_S)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # ffmpeg is its child
                 raise RecordingRefused(f"decoding it took more than {_FOREIGN_S:.0f} s: {SAVE_AS}") from None
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # ffmpeg is its child
         if process.returncode or not wav.exists():
             raise RecordingRefused(f"not a sound file that ffmpeg can read as {demuxer}: {SAVE_AS}")
         return _read(wav)
