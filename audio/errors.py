@@ -37,3 +37,9 @@ class PromptMissing(AudioError):
     """No text and no recording for a prompt in a language."""
 
     code = "audio.prompt_missing"
+
+
+class RecordingRefused(AudioError):
+    """A file of the studio that cannot be a prompt's recording; the message says why and what to do, and no path."""
+
+    code = "audio.recording"

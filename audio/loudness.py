@@ -35,20 +35,22 @@ def resampled(samples: Floats, source: int, target: int) -> Floats:
     return result
 
 
-def trimmed(samples: Floats, sample_rate: int) -> Floats:
+def trimmed(
+    samples: Floats, sample_rate: int, silence_dbfs: float = SILENCE_DBFS, *, lead_s: float = LEAD_S, tail_s: float = TAIL_S
+) -> Floats:
     """Without long silence at both ends; all of it when there is nothing but silence."""
-    loud = np.flatnonzero(_levels(samples, sample_rate) > SILENCE_DBFS)
+    loud = np.flatnonzero(frame_levels(samples, sample_rate) > silence_dbfs)
     if not loud.size:
         return samples
     frame = round(_FRAME_S * sample_rate)
-    start = max(0, int(loud[0]) * frame - round(LEAD_S * sample_rate))
-    stop = (int(loud[-1]) + 1) * frame + round(TAIL_S * sample_rate)
+    start = max(0, int(loud[0]) * frame - round(lead_s * sample_rate))
+    stop = (int(loud[-1]) + 1) * frame + round(tail_s * sample_rate)
     return samples[start:stop]
 
 
 def levelled(samples: Floats, sample_rate: int) -> Floats:
     """With its active speech at `TARGET_DBFS`, by at most `MOST_GAIN_DB`, and no peak over `PEAK`: scaled, never squeezed."""
-    levels = _levels(samples, sample_rate)
+    levels = frame_levels(samples, sample_rate)
     active = levels[levels > SILENCE_DBFS]
     if not active.size:
         return samples
@@ -58,7 +60,7 @@ def levelled(samples: Floats, sample_rate: int) -> Floats:
     return samples * np.float32(gain)
 
 
-def _levels(samples: Floats, sample_rate: int) -> npt.NDArray[np.float64]:
+def frame_levels(samples: Floats, sample_rate: int) -> npt.NDArray[np.float64]:
     """Level of each 20 ms frame in dBFS, -120 for digital silence: (frames,)."""
     frame = round(_FRAME_S * sample_rate)
     whole = np.zeros(-(-len(samples) // frame) * frame)
@@ -66,3 +68,24 @@ def _levels(samples: Floats, sample_rate: int) -> npt.NDArray[np.float64]:
     power = (whole.reshape(-1, frame) ** 2).mean(axis=1)
     levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, 1e-12))
     return levels
+
+
+def speech_level(levels: npt.NDArray[np.float64]) -> float:
+    """Of the frames' levels: the mean power, in dBFS, of those within 20 dB of the loudest."""
+    active = levels[levels > np.percentile(levels, 95) - 20.0]
+    return float(10 * np.log10(np.mean(10 ** (active / 10))))
+
+
+def noise_level(levels: npt.NDArray[np.float64]) -> float:
+    """Of the frames' levels: the mean power of the quietest tenth of a second, in dBFS."""
+    width = min(len(levels), 5)
+    power = np.convolve(10 ** (levels / 10), np.full(width, 1 / width), "valid")
+    return float(10 * np.log10(max(power.min(), 1e-12)))
+
+
+def speech_threshold(levels: npt.NDArray[np.float64]) -> float:
+    """The level in dBFS above which a frame counts as speech: 30 dB below the speech, but above the noise. What lies within 20 dB
+    of the speech is no noise: it is speech that was cut close.
+    """
+    speech, noise = speech_level(levels), noise_level(levels)
+    return max(speech - 30.0, noise + 8.0 if noise < speech - 20.0 else -120.0)

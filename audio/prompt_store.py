@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
 from .errors import PromptMissing, SynthesisError
+from .joining import Part, joined
 from .loudness import levelled, resampled, to_floats, to_pcm, trimmed
 from .prompt_cache import DiskCache, MemoryCache, cache_name
 from .synthesis import Sound, Voice
@@ -19,6 +21,14 @@ _log = logging.getLogger(__name__)
 
 _WARM_AT_ONCE = 2  # so that one engine speaks beside another, and a call waits for one sentence at most
 _REST_S = 30.0  # how long a voice that failed is left alone, when there is another
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPart:
+    """A recorded part of a sentence, and whether a clause ends with it."""
+
+    path: Path
+    pause: bool = False
 
 
 class PromptStore:
@@ -50,16 +60,21 @@ class PromptStore:
         speed: float = 1.0,
         recording: Path | None = None,
         private: bool = False,
+        parts: Sequence[RecordedPart] = (),
     ) -> bytes:
         """16-bit mono PCM of the prompt at `sample_rate` Hz.
 
-        `recording` (WAV, FLAC, Ogg) is played where it can be read, whatever `speed` says. `private` speech (a phone number read
-        back) is kept nowhere. Raises PromptMissing without text and recording, SynthesisError when every voice failed.
+        `recording` (WAV, FLAC, Ogg) is played where it can be read, whatever `speed` says; and so are `parts`, joined, where all
+        of them can be read: one sentence has one voice. `private` speech (a phone number read back) is kept nowhere.
+
+        Raises PromptMissing without text and recording, SynthesisError when every voice failed.
         """
-        key = (str(recording or ""), text, language, f"{speed:g}", str(sample_rate))
+        key = (str(recording or "/".join(str(part.path) for part in parts)), text, language, f"{speed:g}", str(sample_rate))
         if (kept := self._memory.get(key)) is not None:
             return kept
         sound = await self._recorded(recording) if recording is not None else None
+        if sound is None and parts:
+            sound = await self._joined(parts, sample_rate)
         if sound is None:
             if not text.strip():
                 raise PromptMissing(
@@ -114,6 +129,20 @@ class PromptStore:
                 self._unreadable.add(recording)
                 _log.warning("the recording %s cannot be played (%s): the text is synthesised instead", recording, error)
             return None
+
+    async def _joined(self, parts: Sequence[RecordedPart], sample_rate: int) -> Sound | None:
+        ready = []
+        for part in parts:
+            key = (str(part.path), "", "", "", str(sample_rate))
+            pcm = self._memory.get(key)
+            if pcm is None:
+                sound = await self._recorded(part.path)
+                if sound is None:
+                    return None
+                pcm = await asyncio.to_thread(_at_rate, sound, sample_rate)
+                self._memory.put(key, pcm)
+            ready.append(Part(to_floats(pcm), part.pause))
+        return Sound(to_pcm(await asyncio.to_thread(joined, ready, sample_rate)), sample_rate)
 
     async def _spoken(self, text: str, language: str, speed: float, private: bool) -> Sound:
         """Of the same text asked for by several calls at once only the first is synthesised."""

@@ -49,7 +49,7 @@ WEEKDAYS = "poniedziałek wtorek środa czwartek piątek sobota niedziela".split
 Forms = tuple[str, str, str]
 
 # unit, its gender, hundredth; each as one, few, many
-_CURRENCIES: Mapping[str, tuple[Forms, str, Forms]] = {
+CURRENCIES: Mapping[str, tuple[Forms, str, Forms]] = {
     "PLN": (("złoty", "złote", "złotych"), "m", ("grosz", "grosze", "groszy")),
     "EUR": (("euro", "euro", "euro"), "n", ("cent", "centy", "centów")),
     "USD": (("dolar", "dolary", "dolarów"), "m", ("cent", "centy", "centów")),
@@ -178,9 +178,9 @@ def date_words(when: date) -> str:
 
 def amount(money: Money) -> str:
     """Such as "tysiąc dwieście złotych i pięćdziesiąt groszy"."""
-    if money.currency not in _CURRENCIES:
-        raise ValueError(f"the currency {money.currency} cannot be spoken: known are {', '.join(_CURRENCIES)}")
-    unit, gender, hundredth = _CURRENCIES[money.currency]
+    if money.currency not in CURRENCIES:
+        raise ValueError(f"the currency {money.currency} cannot be spoken: known are {', '.join(CURRENCIES)}")
+    unit, gender, hundredth = CURRENCIES[money.currency]
     parts = []
     if money.whole or not money.part:
         parts.append(f"{cardinal(money.whole, gender)} {plural(money.whole, unit)}")

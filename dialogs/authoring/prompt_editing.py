@@ -5,6 +5,7 @@ not at all.
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -16,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, ScalarString
 
 from dialogs.data.errors import BundleError, Problem
+from dialogs.data.parts import words_of
 from dialogs.data.prompts import PromptFile, PromptSpec, TextVersion
 from dialogs.data.source import parse, read
 
@@ -48,6 +50,29 @@ def change_text(root: Path, language: str, prompt: str, text: str, chat: str | N
     for stale in ("author", "approver", "valid_from", "valid_to", "recording"):
         entry.pop(stale, None)
     return _kept(root, name, document)
+
+
+def note_recordings(root: Path, language: str, prompts: Mapping[str, str], parts: Mapping[str, str]) -> None:
+    """Write recordings (files within the bundle) into the language's file: those of prompts by id, those of parts of sentences by
+    what is said. Raises BundleError, and then the file is as it was.
+    """
+    name, _ = _file_of(root, language)
+    document = _document(root / name)
+    for prompt, recording in prompts.items():
+        _entry(document["prompts"], prompt)["recording"] = recording
+    if parts:
+        noted = document.get("parts")
+        if not isinstance(noted, CommentedMap):
+            noted = CommentedMap()
+            document["parts"] = noted
+        for said, recording in parts.items():
+            noted[_key(noted, said)] = recording
+    _kept(root, name, document)
+
+
+def _key(noted: CommentedMap, said: str) -> str:
+    """The key under which these words stand already, else a new one in quotes."""
+    return next((key for key in noted if words_of(key) == words_of(said)), _quoted(said))
 
 
 def stamp(root: Path, before: Mapping[str, PromptFile], *, author: str, approver: str, day: date) -> list[tuple[str, str]]:
@@ -136,6 +161,7 @@ def _kept(root: Path, name: str, document: Any) -> Path:
             parse(read(root, f"{Path(name).parent}/{temporary.name}"), PromptFile)
         except BundleError as error:
             raise BundleError([replace(each, file=name) for each in error.problems]) from None
+        shutil.copymode(path, temporary)  # whoever may read the texts still may
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

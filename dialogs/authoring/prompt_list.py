@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -84,18 +82,6 @@ def _why_not(spec: PromptSpec, day: date) -> Status:
 
 def _missing(prompt_id: str, language: str) -> PromptEntry:
     return PromptEntry(prompt_id, language, "say", Status.MISSING, "", "", "", None, None, None)
-
-
-def recording_script(bundle: Bundle, language: str, day: date) -> str:
-    """What a speaker reads in the studio, as CSV: file to record, prompt, text. Texts with values are synthesised: left out."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file", "prompt", "text"])
-    for prompt_id, spec in bundle.prompts.files[language].prompts.items():
-        version = spec.version(day)
-        if version is not None and not PLACE.search(version.text):
-            writer.writerow([version.recording or f"recordings/{language}/{prompt_id}.wav", prompt_id, version.text])
-    return out.getvalue()
 
 
 def gaps(bundle: Bundle, raised: Mapping[str, int], day: date) -> Iterator[Gap]:

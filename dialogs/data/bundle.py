@@ -60,6 +60,11 @@ class Bundle:
         """The recorded file of this text, if it has one."""
         return self.root / text.recording if text.recording else None
 
+    def parts(self, language: str, said: str) -> tuple[tuple[Path, bool], ...]:
+        """The recorded parts that say this together: each file, and whether a clause ends with it. () when a word has none."""
+        parts = self.prompts.parts(language).saying(said) or ()
+        return tuple((self.root / part.recording, part.pause) for part in parts)
+
 
 def load_bundle(path: Path | None = None) -> Bundle:
     """The bundle in folder `path`; without one, the default bundle of the package. Raises BundleError with all mistakes."""

@@ -7,7 +7,7 @@ A text may hold typed places such as `{wait:minutes}`; the service turns the val
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dialogs.data.errors import PromptMissing
+from dialogs.data.parts import PartBook
 from dialogs.data.source import Day, Spec
 from dialogs.events import Prompt
 
@@ -130,12 +131,15 @@ class PromptSpec(TextVersion):
 
 
 class PromptFile(Spec):
-    """`prompts/<language>.yml`. A language that is not `complete` has only what its short message needs."""
+    """`prompts/<language>.yml`. A language that is not `complete` has only what its short message needs. `parts` are the
+    recorded parts of sentences, by what is said in them: numbers, hours, and the words around them.
+    """
 
     language: str = Field(pattern=r"^[a-z]{2}$")
     complete: bool = True
     approval: Approval = Approval()
     prompts: Mapping[str, PromptSpec]
+    parts: Mapping[str, str] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -165,18 +169,30 @@ def _with_approval(spec: Any, common: Mapping[str, Any]) -> Any:
 class PromptText:
     """An approved text ready for speaking but for its typed values, such as "{wait:minutes}"; the values are in the `Prompt`.
 
-    `language` is that of the text, which is another than asked for when that language has none.
+    `language` is that of the text, which is another than asked for when that language has none. A `composed` text holds values or
+    other prompts' texts: no recording says it as a whole.
     """
 
     id: str
     language: str
     text: str
     recording: str | None = None
+    composed: bool = False
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
         """The values still to be put in: (name, kind), in order."""
         return tuple((name, kind) for name, kind in PLACE.findall(self.text))
+
+
+_NO_PARTS = PartBook(())
+
+
+def _recorded(file: PromptFile) -> Iterator[tuple[str, str]]:
+    for spec in file.prompts.values():
+        if spec.recording and spec.approver and not PLACE.search(spec.text):
+            yield spec.text, spec.recording
+    yield from file.parts.items()
 
 
 class PromptBook:
@@ -185,6 +201,7 @@ class PromptBook:
     def __init__(self, files: Mapping[str, PromptFile], default_language: str) -> None:
         self.files = dict(files)
         self.default_language = default_language
+        self._parts = {language: PartBook(_recorded(file)) for language, file in self.files.items()}
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -211,6 +228,10 @@ class PromptBook:
         )
         return tuple(found)
 
+    def parts(self, language: str) -> PartBook:
+        """The recorded parts of sentences in this language: those of its `parts`, and every approved text with a recording."""
+        return self._parts.get(language, _NO_PARTS)
+
     def text(self, prompt: Prompt, language: str, day: date, channel: str = "voice") -> PromptText:
         """The approved text for this day. Raises PromptMissing when none may be spoken."""
         for spoken in dict.fromkeys((language, self.default_language)):
@@ -224,15 +245,13 @@ class PromptBook:
             raise PromptMissing(f"no valid text of '{prompt.id}' in '{language}' on {day.isoformat()}")
         text = version.chat if channel == "chat" and version.chat else version.text
         values = dict(prompt.params)
-        nested = False
+        composed = PLACE.search(text) is not None
 
         def fill(match: re.Match[str]) -> str:
-            nonlocal nested
             name, kind = match.groups()
             if kind != NESTED:
                 return match.group()
-            nested = True
             return self.text(Prompt(values[name], prompt.params), language, day, channel).text
 
         filled = PLACE.sub(fill, text)
-        return PromptText(prompt.id, language, filled, None if nested else version.recording)
+        return PromptText(prompt.id, language, filled, None if composed else version.recording, composed)

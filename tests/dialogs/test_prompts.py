@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from datetime import date, datetime
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialogs import Bundle, PromptMissing, load_bundle
-from dialogs.authoring.prompt_list import Gap, Status, gaps, inventory, recording_script, rendered
+from dialogs.authoring.prompt_list import Gap, Status, gaps, inventory, rendered
 from dialogs.data.bundle import DEFAULT_BUNDLE
 from dialogs.data.prompts import PromptFile
 from dialogs.events import Prompt
@@ -125,15 +123,6 @@ def test_the_inventory_shows_what_a_language_lacks(copy: Path) -> None:
     assert found["outage", "en"] is Status.MISSING
     assert found["outage_en", "pl"] is Status.MISSING
     assert ("outage", "uk") not in found, "a short language need not have everything"
-
-
-def test_the_recording_script_has_every_text_without_values(bundle: Bundle) -> None:
-    rows = list(csv.DictReader(io.StringIO(recording_script(bundle, "pl", TODAY))))
-    script = {row["prompt"]: row for row in rows}
-    assert script["ask_matter"] == {"file": "recordings/pl/ask_matter.wav", "prompt": "ask_matter", "text": "W czym mogę pomóc?"}
-    assert "expected_wait" not in script
-    assert "confirm" not in script
-    assert "greeting" in script
 
 
 def test_gaps_are_matters_callers_raise_that_no_message_answers(bundle: Bundle) -> None:

@@ -10,7 +10,7 @@ from itertools import zip_longest
 import structlog
 
 from audio.errors import AudioError
-from audio.prompt_store import PromptStore
+from audio.prompt_store import PromptStore, RecordedPart
 from audio.spoken import speak
 from dialogs.data.bundle import Bundle
 from dialogs.data.errors import PromptMissing
@@ -54,9 +54,12 @@ class Speaker:
     async def _prompt(self, prompt: Prompt, say: Say, sample_rate: int) -> bytes:
         text = self._text(prompt, say.language)
         private = any(kind in PRIVATE_KINDS for _, kind in text.places)
-        recording = self._bundle.recording(text) if say.speed == 1.0 else None
+        recorded = say.speed == 1.0
+        recording = self._bundle.recording(text) if recorded else None
         words = spoken_text(text, prompt)
-        return await self._store.pcm(words, text.language, sample_rate, say.speed, recording, private)
+        found = self._bundle.parts(text.language, words) if recorded and text.composed else ()
+        parts = [RecordedPart(path, pause) for path, pause in found]
+        return await self._store.pcm(words, text.language, sample_rate, say.speed, recording, private, parts)
 
     def _text(self, prompt: Prompt, language: str) -> PromptText:
         try:

@@ -101,6 +101,10 @@ def _recordings(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), f"no recording at {spec.recording}", fix, warning=True
                 )
+        for said, recording in file.parts.items():
+            if not (sources.root / recording).is_file():
+                fix = "Put the file there, or remove the part: sentences with it are synthesised then"
+                yield sources.prompts[language].problem(("parts", said), f"no recording at {recording}", fix, warning=True)
 
 
 def _repeated_questions(sources: Sources, flow: Flow) -> Iterator[Problem]:

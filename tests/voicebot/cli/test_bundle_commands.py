@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from datetime import UTC, datetime
@@ -71,22 +72,59 @@ def test_every_file_from_the_studio_is_named_with_what_became_of_it(tmp_path: Pa
     soundfile.write(studio / "back.WAV", [0.3, -0.3] * 20000, 16000)
     soundfile.write(studio / "wait.flac", [0.0] * 40000, 16000)
     (studio / "notes.txt").write_text("take 3")
-    result = run("prompts", "import", studio, bundle)
+    result = run("prompts", "import", studio, "--bundle", bundle, "--json")
     assert result.exit_code == 1
-    lines = result.output.splitlines()
-    assert lines[0] == "imported      back.WAV: recordings/pl/back.wav"
-    assert lines[1].startswith("not imported  notes.txt: not a sound file that can be read")
-    assert lines[2].startswith("not imported  wait.flac: silent")
-    assert lines[3] == "1 imported, 2 not"
+    found = {row["file"]: row for row in json.loads(result.stdout)}
+    assert (found["back.WAV"]["result"], found["back.WAV"]["prompt"]) == ("imported", "back")
+    assert found["notes.txt"]["what"] == "nothing to be recorded is called 'notes'"
+    assert found["wait.flac"]["what"].startswith("silent")
+    again = run("prompts", "import", studio / "back.WAV", "--bundle", bundle)
+    assert again.exit_code == 0
+    assert "1 unchanged" in again.output
+    heard = tmp_path / "heard.wav"
+    assert run("prompts", "hear", "back", "--telephone", "-o", heard, "--bundle", bundle).exit_code == 0
+    assert soundfile.info(str(heard)).samplerate == 8000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "values", "said"),
+    [
+        ("expected_wait", [], "'expected_wait' holds values: give --value wait=…"),
+        ("expected_wait", ["wait=soon"], "'soon' is no whole number such as 12"),
+        ("confirm", ["matter=expected_wait"], "give --value wait=…"),
+        ("confirm", ["matter=confirm"], "would be a part of itself"),
+        ("confirm", ["matter=gone"], "no approved and valid text of 'gone'"),
+        ("gone", [], "there is no prompt 'gone' in 'pl'"),
+        ("part.dwadziescia", [], "'part.dwadziescia' is not recorded; what is to be read: dwadzieścia"),
+    ],
+)
+def test_what_cannot_be_heard_is_said(tmp_path: Path, prompt: str, values: list[str], said: str) -> None:
+    given = [option for value in values for option in ("--value", value)]
+    result = run("prompts", "hear", prompt, "-o", tmp_path / "heard.wav", *given)
+    assert (result.exit_code, said in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "html"])
+def test_the_studio_gets_its_script_and_what_is_missing_is_listed(tmp_path: Path, kind: str) -> None:
+    script = tmp_path / f"script.{kind}"
+    assert run("prompts", "script", "--missing", "-o", script).exit_code == 0
+    text = script.read_text(encoding="utf-8")
+    assert "W czym mogę pomóc?" in text
+    assert "part.dwadziescia.wav" in text
+    assert "Trzeba poczekać {wait:about_minutes}." in text
+    assert run("prompts", "script", "-o", tmp_path / "script.docx").exit_code == 2
+    missing = run("prompts", "missing", "--lang", "uk", "--json")
+    assert missing.exit_code == 1
+    assert {row["recorded"] for row in json.loads(missing.stdout)} == {"-"}
 
 
 @pytest.mark.parametrize(
     ("folder", "language", "said"),
-    [("gone", "pl", "gone: no such folder"), (".", "de", "prompts/de.yml: no such file"), ("empty", "pl", "no files in ")],
+    [("gone", "pl", "gone: no such file"), (".", "de", "no language 'de' in the bundle"), ("empty", "pl", "no files in ")],
 )
 def test_what_cannot_be_imported_from_or_into_is_named(tmp_path: Path, folder: str, language: str, said: str) -> None:
     (tmp_path / "empty").mkdir()
-    result = run("prompts", "import", tmp_path / folder, DEFAULT_BUNDLE, "--lang", language)
+    result = run("prompts", "import", tmp_path / folder, "--bundle", DEFAULT_BUNDLE, "--lang", language)
     assert result.exit_code == 2
     assert said in result.output
 

@@ -113,7 +113,7 @@ async def test_languages_are_made_ready_side_by_side_and_progress_ends_with_all(
     total = told[0][1]
     assert told == [(done, total) for done in range(1, total + 1)]
     longest_alone = max(len(list(run)) for _, run in groupby(asked[: total // 2]))
-    assert longest_alone <= 2  # as many as are made at once
+    assert longest_alone <= 4  # some are made at once, and those of a language may end together
 
 
 def test_what_is_made_before_the_first_call_is_what_a_silent_caller_hears() -> None:

@@ -17,7 +17,10 @@ from voicebot.cli.options import AsJson, Config, spoken
 if TYPE_CHECKING:
     from dialogs.data.bundle import Bundle
     from voicebot.config.settings import Settings
+    from voicebot.prompts.recording_list import Line
     from voicebot.records.spoken_prompts import Heard
+
+BundleFolder = Annotated[Path | None, typer.Option("--bundle", help="the bundle's folder; else the configuration's")]
 
 prompts_app = typer.Typer(
     no_args_is_help=True, help="Approved texts: what may be spoken, what is to be recorded, what is missing."
@@ -75,48 +78,169 @@ def render(prompt_id: str, lang: str = "pl", channel: str = "voice", config: Con
 
 
 @prompts_app.command()
-def script(lang: str = "pl", config: Config = None) -> None:
-    """Print the recording script for the studio, as CSV."""
-    from dialogs.authoring.prompt_list import recording_script
+def script(
+    lang: str = "pl",
+    missing: Annotated[bool, typer.Option(help="only what is not recorded yet")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="a file instead: script.csv, script.tsv or script.html")] = None,
+    bundle: BundleFolder = None,
+    config: Config = None,
+) -> None:
+    """The script for the recording studio: every text, and the parts of sentences that hold a number, an hour, a value."""
+    from voicebot.cli.errors import write_file
+    from voicebot.cli.talking.recordings import script_of
+
+    kind = out.suffix.lower().removeprefix(".") if out is not None else "csv"
+    if kind not in ("csv", "tsv", "html"):
+        print(f"{out}: name a file that ends in .csv, .tsv or .html", file=sys.stderr)
+        raise typer.Exit(2)
+    lines = [line for line in _lines(config, bundle, lang)[1] if not (missing and line.recorded)]
+    if out is None:
+        print(script_of(lines, kind), end="")
+    else:
+        write_file(out, script_of(lines, kind).encode())
+        print(f"{len(lines)} recordings in {out}")
+
+
+@prompts_app.command("missing")
+def missing_recordings(
+    lang: Annotated[str | None, typer.Option(help="only this language")] = None,
+    as_json: AsJson = False,
+    bundle: BundleFolder = None,
+    config: Config = None,
+) -> None:
+    """List what is not recorded, with the text that is to be read. Exit 1 while something that is needed is missing."""
     from dialogs.data.bundle import load_bundle
+    from voicebot.cli.talking.recordings import lines_as_json, show_lines
     from voicebot.config.loading import load_settings
+    from voicebot.prompts.recording_list import recording_list
 
     with told_plainly():
-        bundle = load_bundle(load_settings(config).bundle)
-        print(recording_script(bundle, spoken(bundle, lang, short=True), _today(bundle)), end="")
+        opened = load_bundle(bundle or load_settings(config).bundle)
+        languages = opened.prompts.files if lang is None else (spoken(opened, lang, short=True),)
+    every = {language: recording_list(opened, language, _today(opened)) for language in languages}
+    lines = [line for found in every.values() for line in found if not line.recorded]
+    if as_json:
+        print(lines_as_json(lines))
+    else:
+        show_lines(Console(), lines)
+        for language, found in every.items():
+            done = sum(line.recorded for line in found)
+            needed = sum(line.needed and not line.recorded for line in found)
+            print(f"{language}: {done} of {len(found)} recorded, {needed} needed", file=sys.stderr)
+    raise typer.Exit(1 if any(line.needed for line in lines) else 0)
 
 
 @prompts_app.command("import")
 def import_recordings(
-    folder: Annotated[Path, typer.Argument(help="the studio's files, each named after its prompt: greeting.wav")],
-    bundle: Annotated[Path | None, typer.Argument(help="the bundle's folder; else the one of the configuration")] = None,
+    sources: Annotated[list[Path], typer.Argument(help="the studio's folders or files, each file named after its prompt")],
+    bundle: BundleFolder = None,
     lang: str = "pl",
+    name: Annotated[
+        str | None, typer.Option("--as", help="the prompt or part that the one file is of, whatever its name")
+    ] = None,
+    replace: Annotated[bool, typer.Option(help="also where there is a recording already")] = False,
+    as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Take recordings (WAV, FLAC, Ogg, MP3) into a bundle; say of every file what became of it. Exit 1 when one is left out."""
-    from dialogs.authoring.prompt_recordings import import_recordings as take
-    from voicebot.config.loading import load_settings
+    """Take recordings of any usual format into a bundle: trimmed, at the level of all prompts. Says of every file what became of
+    it and what was measured. Exit 1 when one is left out.
+    """
+    from voicebot.cli.talking.recordings import files_as_json, said_of, show_files
+    from voicebot.prompts.studio import Fate, files_of, import_files
 
     with told_plainly():
-        into = bundle or load_settings(config).bundle
-        if into is None:
-            print(
-                "the bundle that ships with voicebot takes no recordings. Name yours, here or in the configuration.",
-                file=sys.stderr,
-            )
+        opened, lines = _lines(config, bundle, lang, to_change=True)
+        files = files_of(sources)
+        only = _named(lines, name, len(files)) if name is not None else None
+        if not files:
+            print(f"no files in {', '.join(map(str, sources))}", file=sys.stderr)
+            raise typer.Exit(2)
+        found = import_files(
+            opened, lines, files, replace=replace, only=only, told=lambda done, total: _progress("recordings", done, total)
+        )
+    if as_json:
+        print(files_as_json(found))
+    else:
+        show_files(Console(), found)
+        print(said_of(found), file=sys.stderr)
+    raise typer.Exit(1 if any(file.fate is Fate.REFUSED for file in found) else 0)
+
+
+@prompts_app.command()
+def hear(
+    prompt_id: Annotated[str, typer.Argument(help="a prompt, or a part of sentences: part.dwadziescia")],
+    lang: str = "pl",
+    value: Annotated[list[str] | None, typer.Option(help="a value that the text holds: wait=5")] = None,
+    telephone: Annotated[bool, typer.Option(help="as a caller hears it: 8 kHz, A-law (G.711)")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="write this WAV file")] = None,
+    bundle: BundleFolder = None,
+    config: Config = None,
+) -> None:
+    """Hear a prompt as it is said today: recorded, joined of recorded parts, or synthesised. Played where there is a player."""
+    import tempfile
+
+    from dialogs.data.bundle import load_bundle
+    from voicebot.cli.errors import write_file
+    from voicebot.config.loading import load_settings
+    from voicebot.prompts import hearing
+    from voicebot.prompts.recording_list import PART, recording_list
+    from voicebot.prompts.studio import recording_of
+
+    with told_plainly():
+        settings = load_settings(config)
+        opened = load_bundle(bundle or settings.bundle)
+        language = spoken(opened, lang, short=True)
+        listed = recording_list(opened, language, _today(opened)) if prompt_id.startswith(PART) else []
+        part = next((line for line in listed if line.name == prompt_id), None)
+        recording = recording_of(opened, part) if part is not None else None
+        if part is not None and recording is None:
+            print(f"'{prompt_id}' is not recorded; what is to be read: {part.text}", file=sys.stderr)
             raise typer.Exit(2)
         try:
-            report = take(into, lang, folder, lambda done, total: _progress("recordings", done, total))
-        except OSError as error:
-            print(f"{error.filename or folder}: {error.strerror or error}", file=sys.stderr)
+            if part is not None and recording is not None:
+                wav = asyncio.run(hearing.part_heard(opened, part, recording, telephone=telephone))
+            else:
+                values = dict(pair.partition("=")[::2] for pair in value or ())
+                wav = asyncio.run(hearing.heard(settings, opened, prompt_id, language, values, telephone=telephone))
+        except ValueError as error:
+            print(f"{error}", file=sys.stderr)
             raise typer.Exit(2) from error
-    if not report.files:
-        print(f"no files in {folder}", file=sys.stderr)
+    if out is not None:
+        write_file(out, wav)
+        print(f"written to {out}")
+        hearing.play(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="voicebot-hear-") as folder:
+        file = Path(folder) / "prompt.wav"
+        file.write_bytes(wav)
+        if not hearing.play(file):
+            print("no player here (Debian: pipewire-bin, alsa-utils or ffmpeg): write it to a file with -o", file=sys.stderr)
+            raise typer.Exit(1)
+
+
+def _lines(config: Path | None, folder: Path | None, lang: str, *, to_change: bool = False) -> tuple[Bundle, list[Line]]:
+    """The bundle, and all that is recorded of the language; exit with 2 for a language that it does not have."""
+    from dialogs.data.bundle import load_bundle
+    from voicebot.config.loading import load_settings
+    from voicebot.prompts.recording_list import recording_list
+
+    with told_plainly():
+        root = folder or load_settings(config).bundle
+        if to_change and root is None:
+            print("the bundle that ships with voicebot takes no recordings. Name yours: --bundle FOLDER.", file=sys.stderr)
+            raise typer.Exit(2)
+        opened = load_bundle(root)
+        return opened, recording_list(opened, spoken(opened, lang, short=True), _today(opened))
+
+
+def _named(lines: list[Line], name: str, files: int) -> Line:
+    if files != 1:
+        print(f"--as names one file, and there are {files}", file=sys.stderr)
         raise typer.Exit(2)
-    for file in report.files:
-        print(f"{'imported    ' if file.taken else 'not imported'}  {file.name}: {file.what}")
-    print(f"{len(report.imported)} imported, {len(report.refused)} not")
-    raise typer.Exit(1 if report.refused else 0)
+    if (line := next((line for line in lines if line.name == name), None)) is None:
+        print(f"nothing to be recorded is called {name!r}; see voicebot prompts script", file=sys.stderr)
+        raise typer.Exit(2)
+    return line
 
 
 @prompts_app.command()
@@ -147,7 +271,7 @@ def gaps(
         if language in languages:
             print(f"{times:6}  {prompt_id}  ({language})")
     by_nature = sum(times for (_, language), times in heard.with_values.items() if language in languages)
-    print(f"{by_nature:6}  texts with values (a number, a day), which are always synthesised")
+    print(f"{by_nature:6}  texts with values (a number, a day): joined where all their parts are recorded, else synthesised")
     print("\nmatters that no approved message answers:")
     for gap in unanswered(bundle, heard.matters, _today(bundle)):
         if gap.language in languages:

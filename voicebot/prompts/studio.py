@@ -1,0 +1,177 @@
+"""Bringing a studio's files into a bundle: each matched to what it says, measured, mastered, kept, and noted in the texts' file.
+
+A recording's file carries the hash of its sound in its name. So what is in the bundle is never overwritten, another sound is
+another recording in the eyes of whoever approves, and the same files a second time change nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from audio.errors import RecordingRefused
+from audio.studio.mastering import Mastered, as_flac, mastered
+from dialogs.authoring.prompt_editing import note_recordings
+from dialogs.authoring.recording_names import RecordingNames
+from dialogs.data.bundle import Bundle
+from dialogs.data.parts import words_of
+from dialogs.data.prompts import PLACE
+from voicebot.prompts.recording_list import Line
+
+Told = Callable[[int, int], None]
+"""Hears how many files are done, of how many."""
+
+MOST_FILES = 5000
+_SAFE = re.compile(r"\w[\w.\-]{0,120}")
+
+
+class Fate(StrEnum):
+    """What became of a file."""
+
+    IMPORTED = "imported"
+    UNCHANGED = "unchanged"
+    """The bundle has this very sound."""
+    REFUSED = "not imported"
+
+
+@dataclass(frozen=True, slots=True)
+class StudioFile:
+    """One file of the studio. `line` is what it is a recording of, once that is known."""
+
+    name: str
+    fate: Fate
+    what: str
+    """The recording within the bundle, or the reason."""
+    line: Line | None = None
+    sound: Mastered | None = None
+    doubts: tuple[str, ...] = ()
+
+
+def shown(name: str) -> str:
+    """A file's name as it can be printed: anything may stand in one."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def files_of(sources: Sequence[Path]) -> list[Path]:
+    """The files named, and those in the folders named. Raises FileNotFoundError, and ValueError for too many."""
+    found: list[Path] = []
+    for source in sources:
+        if source.is_dir():
+            found += sorted(source.iterdir())
+        elif source.exists() or source.is_symlink():
+            found.append(source)
+        else:
+            raise FileNotFoundError(2, "no such file or folder", str(source))
+    if len(found) > MOST_FILES:
+        raise ValueError(f"{len(found)} files are too many at once: name folders with at most {MOST_FILES}")
+    return found
+
+
+def import_files(
+    bundle: Bundle,
+    lines: Sequence[Line],
+    files: Sequence[Path],
+    *,
+    replace: bool = False,
+    only: Line | None = None,
+    told: Told = lambda done, total: None,
+) -> list[StudioFile]:
+    """Take recordings of `lines` (of one language) into the bundle's folder; `only` says what they are of, whatever their names.
+    With `replace` they take the place of recordings that are there. Comments in the texts' file are kept.
+
+    Raises BundleError, OSError.
+    """
+    by_name = {line.name: line for line in lines}
+    names = RecordingNames(by_name)
+    meant = {file: (only.name,) if only else names.matches(file.stem) for file in files}
+    found = []
+    noted: list[StudioFile] = []
+    for done, file in enumerate(files, start=1):
+        reason = _why_not(file, meant, by_name)
+        taken = (
+            StudioFile(shown(file.name), Fate.REFUSED, reason)
+            if reason
+            else _take(bundle, file, by_name[meant[file][0]], replace=replace)
+        )
+        found.append(taken)
+        if taken.fate is Fate.IMPORTED:
+            noted.append(taken)
+        told(done, len(files))
+    if noted:
+        recordings = [(taken.line, taken.what) for taken in noted if taken.line is not None]
+        note_recordings(
+            bundle.root,
+            recordings[0][0].language,
+            {line.name: recording for line, recording in recordings if not line.part},
+            {line.text: recording for line, recording in recordings if line.part},
+        )
+    return found
+
+
+def _why_not(file: Path, meant: Mapping[Path, tuple[str, ...]], lines: Mapping[str, Line]) -> str:
+    """Why the file's name is no name of a recording; "" when it is."""
+    if file.is_dir():
+        return "a folder: put the files of one language beside each other into one folder"
+    if not (ids := meant[file]):
+        near = difflib.get_close_matches(file.stem.casefold(), lines, n=1, cutoff=0.6)
+        return f"nothing to be recorded is called '{shown(file.stem)}'" + (f". Did you mean '{near[0]}'?" if near else "")
+    if len(ids) > 1:
+        return f"it may be {' or '.join(ids)}: name the file so, or say which with --as"
+    twice = [other.name for other, others in meant.items() if others == ids]
+    if len(twice) > 1:
+        return f"'{ids[0]}' has more than one file here ({', '.join(sorted(map(shown, twice)))}): keep one"
+    return ""
+
+
+def _take(bundle: Bundle, file: Path, line: Line, *, replace: bool) -> StudioFile:
+    if PLACE.search(line.text) or not _SAFE.fullmatch(line.name):
+        return StudioFile(shown(file.name), Fate.REFUSED, f"'{line.name}' cannot be the name of a recording")
+    try:
+        sound = mastered(file, line.text, part=line.part)
+    except RecordingRefused as error:
+        return StudioFile(shown(file.name), Fate.REFUSED, str(error), line)
+    doubts = sound.measured.doubts(line.text)
+    recording = recording_name(line, sound)
+    before = recording_of(bundle, line)
+    if before == recording and (bundle.root / recording).is_file():
+        return StudioFile(shown(file.name), Fate.UNCHANGED, recording, line, sound, doubts)
+    if before is not None and (bundle.root / before).is_file() and not replace:
+        why = f"it has a recording, {before}: --replace takes this one"
+        return StudioFile(shown(file.name), Fate.REFUSED, why, line, sound, doubts)
+    _write(bundle.root, recording, as_flac(sound.sound))
+    return StudioFile(shown(file.name), Fate.IMPORTED, recording, line, sound, doubts)
+
+
+def _write(root: Path, recording: str, content: bytes) -> None:
+    """The whole file or nothing of it, readable by whoever reads the bundle."""
+    target = root / recording
+    for folder in (root / "recordings", target.parent):
+        if not folder.is_dir():
+            folder.mkdir()
+            shutil.copymode(root / "prompts", folder)
+    part = target.with_name(f"{target.name}.part")
+    part.write_bytes(content)
+    shutil.copymode(root / "routes.yml", part)
+    part.replace(target)
+
+
+def recording_name(line: Line, sound: Mastered) -> str:
+    """Where the sound goes within the bundle; another sound goes elsewhere."""
+    digest = hashlib.sha256(sound.sound.sample_rate.to_bytes(4, "big") + sound.sound.pcm).hexdigest()[:10]
+    return f"recordings/{line.language}/{line.name}.{digest}.flac"
+
+
+def recording_of(bundle: Bundle, line: Line) -> str | None:
+    """The recording, within the bundle, that the texts' file names for this now."""
+    file = bundle.prompts.files[line.language]
+    if not line.part:
+        spec = file.prompts.get(line.name)
+        return spec.recording if spec is not None else None
+    wanted = words_of(line.text)
+    return next((recording for said, recording in file.parts.items() if words_of(said) == wanted), None)
