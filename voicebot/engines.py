@@ -12,7 +12,7 @@ import structlog
 
 from audio.errors import ModelError
 from audio.prompt_store import PromptStore
-from audio.recognisers.load import load_recogniser
+from audio.recognisers.load import for_one_language, load_recogniser
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
 from dialogs.events import Say
@@ -67,13 +67,13 @@ async def open_engines(
 
 def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     """By language; languages with the same settings share one engine."""
-    loaded: dict[str, Recogniser | None] = {}
+    loaded: dict[tuple[str, str], Recogniser | None] = {}
     found: dict[str, Recogniser] = {}
     for language, wanted in settings.recognisers.items():
-        key = wanted.model_dump_json()
+        key = (language if for_one_language(wanted) else "", wanted.model_dump_json())
         if key not in loaded:
             try:
-                loaded[key] = load_recogniser(wanted, cache_dir=settings.state.data_dir / "models")
+                loaded[key] = load_recogniser(wanted, language=language, cache_dir=settings.state.data_dir / "models")
             except ModelError as error:
                 log.error("no recogniser, calls go on with keys", code=error.code, language=language, why=str(error))
                 loaded[key] = None
