@@ -1,4 +1,4 @@
-"""One utterance heard while the caller speaks, whatever the engine: pieces go to the workers in order, partial results come back."""
+"""An utterance heard while the caller speaks, whatever the engine: pieces go to workers in order, partial results come back."""
 
 from __future__ import annotations
 

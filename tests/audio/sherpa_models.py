@@ -1,8 +1,8 @@
 """Small models that sherpa-onnx runs like any other: real graphs that hear how long somebody speaks.
 
-Each counts the moments that are loud and writes the next of its words whenever enough have been heard: what comes out depends on the
-audio, partial results grow with it, and silence gives nothing. At the fourth word two are as good as equal ("card" and "cart"), so
-that a hotword tips the scales.
+Each counts the moments that are loud and writes the next of its words whenever enough have been heard: what comes out depends
+on the audio, partial results grow with it, and silence gives nothing. At the fourth word two are as good as equal ("card" and
+"cart"), so that a hotword tips the scales.
 """
 
 from __future__ import annotations
