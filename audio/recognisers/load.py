@@ -20,7 +20,7 @@ from .whisper import WhisperRecogniser
 def load_recogniser(settings: RecogniserSettings, *, language: str = "", cache_dir: Path | None = None) -> Recogniser | None:
     """The recogniser, its model loaded (0.5 s to many: call it before the loop runs or in a thread); None for the engine "none".
 
-    `language` is that of an engine which is made `for_one_language`; `cache_dir` keeps the embedded model. Raises ModelError, which
+    `language` is that of an engine `for_one_language`; `cache_dir` keeps the embedded model. Raises ModelError, which
     says what to do, when the model is missing, wrong or corrupt.
     """
     if settings.engine == "none":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, StringConstraints, model_validator
 
 WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")
 """What a faster-whisper folder must hold."""
@@ -40,8 +40,16 @@ class RecogniserSettings(BaseModel):
     """What the model is (sherpa only, and needed there)."""
     hotwords: tuple[str, ...] = ()
     """Words and phrases to expect more than others (sherpa's transducers; their folder needs a bpe.vocab)."""
+    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")] | None = None
+    """A speech service of pipecat, as module.Class (pipecat only, and needed there)."""
+    arguments: Mapping[str, JsonValue] = {}
+    """What the service is made with; those of `settings` and `params` are given as its own classes of that name."""
+    secrets: Mapping[str, SecretStr] = {}
+    """Arguments that are never shown, such as api_key. Better from the environment, or from `secret_files`."""
+    secret_files: Mapping[str, Path] = {}
+    """Arguments whose value is the first line of a file."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    """Utterances decoded at a time, one core each."""
+    """Utterances decoded at a time, one core each; pipecat serves as many as these and those that wait together."""
     waiting: Annotated[int, Field(ge=0, le=1000)] = 8
     """Utterances that wait for a worker, at most."""
     deadline_s: Annotated[float, Field(gt=0, le=86_400)] = 6.0
@@ -64,6 +72,10 @@ class RecogniserSettings(BaseModel):
             raise ValueError(f"engine {self.engine} needs a model; give the folder of an unpacked one as model")
         if (self.engine == "sherpa") != (self.kind is not None):
             raise ValueError(f"kind is for engine sherpa and needed there; give one of {', '.join(SHERPA_FILES)}")
+        if (self.engine == "pipecat") != (self.service is not None):
+            raise ValueError("service is for engine pipecat and needed there; give it as module.Class")
+        if self.engine != "pipecat" and (self.arguments or self.secrets or self.secret_files):
+            raise ValueError("arguments, secrets and secret_files are for engine pipecat only; remove them")
         if self.hotwords and self.engine != "sherpa":
             raise ValueError("hotwords are for engine sherpa only; remove them")
         if bad := next((phrase for phrase in self.hotwords if not phrase.strip() or set(phrase) & set("/:#@\n")), None):
