@@ -24,9 +24,9 @@ _BANDS = 80
 Nodes = list[Any]
 
 
-def streaming_transducer(folder: Path, *, metadata: bool = True) -> Path:
+def streaming_transducer(folder: Path, *, words: tuple[str, ...] = WORDS, metadata: bool = True) -> Path:
     """A streaming transducer (the LSTM kind of icefall) of context 1: chunks of 4 frames, one output each."""
-    symbols = ("<blk>", *WORDS)
+    symbols = ("<blk>", *words)
     size = len(symbols)
     nodes, constants = _counting(frames_of="x", axes=(1, 2), count="h", counted="next_h", state=True)
     nodes += [

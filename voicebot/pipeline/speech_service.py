@@ -207,7 +207,7 @@ class ServiceStream:
         try:
             service = self._make()
             source, sink = _Relay(), _Relay(self._heard)
-            service.event_handler("on_error")(self._failed)  # type: ignore[no-untyped-call]
+            service.event_handler("on_error")(self._failed)
             async with CallPipeline([source, service, sink], self._sample_rate, ends_by_frame=True):
                 await self._speak(source)
                 await asyncio.Event().wait()  # until `finish` has enough

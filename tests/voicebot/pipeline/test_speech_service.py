@@ -21,6 +21,7 @@ from voicebot.pipeline.speech_service import ServiceRecogniser, readings_of
 
 TENTH = bytes(1600)  # of a second at 8 kHz
 HERE = __name__
+WORDS = "block my card now"
 
 
 def final(text: str, result: Any = None, *, finalized: bool = False) -> TranscriptionFrame:
@@ -33,30 +34,31 @@ class Streaming(STTService):
     Settings = STTSettings
     alive: ClassVar[set[int]] = set()
 
-    def __init__(self, *, api_key: str, manner: str = "", settings: STTSettings | None = None, **more: Any) -> None:
-        super().__init__(ttfs_p99_latency=0.1, settings=settings or STTSettings(model="m", language="en"), **more)
+    def __init__(self, *, api_key: str, manner: str = "", words: str = WORDS, settings: STTSettings | None = None) -> None:
+        super().__init__(ttfs_p99_latency=0.1, settings=settings or STTSettings(model="m", language="en"))
         if api_key != "open sesame":
             raise ValueError(f"bad key {api_key}")
         self._settings.model = "m"
         self._manner = manner
-        self._tenths = 0
+        self._words = words.split()
+        self._heard = 0
 
     @property
     def _text(self) -> str:
-        return " ".join(["block", "my", "card", "now"][: self._tenths // 3])
+        return " ".join(self._words[: self._heard // 4800])
 
     async def setup(self, setup: Any) -> None:
         await super().setup(setup)
         self.alive.add(id(self))
 
     async def cleanup(self) -> None:
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         self.alive.discard(id(self))
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         assert self.sample_rate == 8000
         assert self._settings.language == "pl"
-        self._tenths += 1
+        self._heard += len(audio)
         if self._manner == "raises":
             raise RuntimeError("open sesame")
         if self._manner == "fails":
