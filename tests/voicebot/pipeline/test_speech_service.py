@@ -17,6 +17,8 @@ from pipecat.services.stt_service import SegmentedSTTService, STTService
 from audio.errors import ModelError, RecogniserBusy, RecogniserError
 from audio.recognisers.settings import RecogniserSettings
 from audio.types import UNSTATED, Reading, RecogniserStream
+from voicebot.config.check import settings_in_force
+from voicebot.config.loading import load_settings
 from voicebot.pipeline.speech_service import ServiceRecogniser, readings_of
 
 TENTH = bytes(1600)  # of a second at 8 kHz
@@ -211,10 +213,14 @@ def test_what_cannot_be_a_service_is_refused_when_it_is_loaded(settings: dict[st
     assert "a wrong key" not in str(refused.value)
 
 
-def test_secrets_come_from_files_and_are_never_shown(tmp_path: Path) -> None:
+def test_secrets_come_from_files_or_the_environment_and_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key").write_text("open sesame\n")
     settings = RecogniserSettings(engine="pipecat", service=f"{HERE}.Streaming", secret_files={"api_key": tmp_path / "key"})
     assert ServiceRecogniser(settings, "pl").name == "pipecat"
+    monkeypatch.setenv("VOICEBOT_RECOGNISERS__PL__SECRETS__API_KEY", "open sesame")
+    (tmp_path / "v.yml").write_text(f"recognisers: {{pl: {{engine: pipecat, service: {HERE}.Streaming}}}}\n")
+    assert ServiceRecogniser(load_settings(tmp_path / "v.yml").recognisers["pl"], "pl").name == "pipecat"
+    assert "sesame" not in repr(settings_in_force(tmp_path / "v.yml"))
     assert "sesame" not in repr(RecogniserSettings.model_validate({**settings.model_dump(), "secrets": {"api_key": "sesame"}}))
 
 
