@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,31 +109,50 @@ def _forget(partial: Path) -> None:
 
 
 def unpack(archive: Path, place: Path) -> None:
-    """The zip's one folder (or its files) becomes `place`, replacing what was there only when all of it is unpacked.
+    """The one folder of a zip or .tar.bz2 (or its files) becomes `place`, replacing what was there only when all is unpacked.
 
     Raises ModelError for an archive that is broken, too large, or would write outside of its folder; OSError.
     """
     room = place.with_name(f".{place.name}.unpacking")
     shutil.rmtree(room, ignore_errors=True)
     try:
-        with zipfile.ZipFile(archive) as packed:
-            for member in packed.infolist():
-                _check(member, archive)
-            if sum(member.file_size for member in packed.infolist()) > _LARGEST:
-                raise ModelError(f"{archive.name} would unpack to more than {_LARGEST >> 30} GB: it is no model")
-            packed.extractall(room)
+        if archive.suffix == ".zip":
+            _unzip(archive, room)
+        else:
+            _untar(archive, room)
         inside = list(room.iterdir())
         top = inside[0] if len(inside) == 1 and inside[0].is_dir() else room
         shutil.rmtree(place, ignore_errors=True)
         top.replace(place)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ModelError(f"{archive.name} is no zip that can be unpacked ({error}): fetch it again") from error
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError) as error:
+        raise ModelError(f"{archive.name} is no archive that can be unpacked ({error}): fetch it again") from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
 
-def _check(member: zipfile.ZipInfo, archive: Path) -> None:
-    parts = member.filename.replace("\\", "/").split("/")
-    linked = stat.S_ISLNK(member.external_attr >> 16)
-    if member.filename.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or linked:
-        raise ModelError(f"{archive.name} holds {member.filename!r}, which leads out of its folder: do not use it")
+def _unzip(archive: Path, room: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            _check(member.filename, stat.S_ISLNK(member.external_attr >> 16), archive)
+        _check_size(sum(member.file_size for member in packed.infolist()), archive)
+        packed.extractall(room)  # noqa: S202 (each name was checked)
+
+
+def _untar(archive: Path, room: Path) -> None:
+    with tarfile.open(archive, "r:bz2") as packed:
+        members = packed.getmembers()
+        for member in members:
+            _check(member.name, not (member.isfile() or member.isdir()), archive)
+        _check_size(sum(member.size for member in members), archive)
+        packed.extractall(room, members, filter="data")
+
+
+def _check_size(size: int, archive: Path) -> None:
+    if size > _LARGEST:
+        raise ModelError(f"{archive.name} would unpack to more than {_LARGEST >> 30} GB: it is no model")
+
+
+def _check(name: str, linked: bool, archive: Path) -> None:
+    parts = name.replace("\\", "/").split("/")
+    if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or linked:
+        raise ModelError(f"{archive.name} holds {name!r}, which leads out of its folder: do not use it")

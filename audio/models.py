@@ -8,10 +8,12 @@ from pathlib import Path
 from .checksums import differing, read_sums, sha256_of, write_sums
 from .errors import ModelError
 from .model_fetch import Fetched, Progress, RemoteFile, download, unpack
+from .recognisers.settings import SherpaKind
 from .recognisers.weights import WHISPER_BASE, joined
 from .synthesis import embedded_piper_model
 
 _VOSK = "https://alphacephei.com/vosk/models"
+_SHERPA = "https://github.com/k2-fsa/sherpa-onnx/releases/download/asr-models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +22,36 @@ class ModelSpec:
 
     name: str
     engine: str
-    """whisper, vosk or piper."""
+    """whisper, vosk, sherpa or piper."""
     languages: tuple[str, ...]
     source: str
     """Where it comes from, for a person to read."""
     licence: str
     megabytes: int
+    """To download; 0 when we do not know."""
     files: tuple[RemoteFile, ...] = ()
     """What is downloaded; none for a packaged model or the operator's own."""
     sha256: str = ""
-    """Of a packaged model's weights. The makers of the others publish no checksum."""
+    """Of a packaged model's weights. For the others we know no checksum: the first fetch records one."""
+    needs: str = "not measured"
+    """What it takes of processor and memory, as far as somebody measured it."""
+    kind: SherpaKind | None = None
+    """What to set as `kind` (sherpa)."""
 
 
 def _vosk(name: str, language: str, megabytes: int) -> ModelSpec:
     url = f"{_VOSK}/{name}.zip"
     return ModelSpec(name, "vosk", (language,), url, "Apache-2.0", megabytes, (RemoteFile(url, f"{name}.zip"),))
 
+
+def _sherpa(name: str, kind: SherpaKind, languages: tuple[str, ...], licence: str, megabytes: int) -> ModelSpec:
+    file = f"{name}.tar.bz2"
+    return ModelSpec(
+        name, "sherpa", languages, f"{_SHERPA}/{file}", licence, megabytes, (RemoteFile(f"{_SHERPA}/{file}", file),), kind=kind
+    )
+
+
+_EUROPEAN = ("pl", "en", "uk", "de")  # of the languages that these models know, those that a Polish bank is likeliest to ask for
 
 MODELS: tuple[ModelSpec, ...] = (
     ModelSpec(
@@ -46,10 +62,20 @@ MODELS: tuple[ModelSpec, ...] = (
         "MIT",
         145,
         sha256=WHISPER_BASE.sha256,
+        needs="0.3 GB; a core for half a second per 3 s of speech (measured, x86-64)",
     ),
     _vosk("vosk-model-small-pl-0.22", "pl", 50),
     _vosk("vosk-model-small-en-us-0.15", "en", 40),
     _vosk("vosk-model-en-us-0.22-lgraph", "en", 128),
+    _sherpa("sherpa-onnx-nemo-parakeet-tdt-0.6b-v3-int8", "nemo_transducer", _EUROPEAN, "CC-BY-4.0", 0),
+    _sherpa(
+        "sherpa-onnx-nemo-fast-conformer-transducer-be-de-en-es-fr-hr-it-pl-ru-uk-20k",
+        "nemo_transducer",
+        _EUROPEAN,
+        "see its model card",
+        0,
+    ),
+    _sherpa("sherpa-onnx-streaming-zipformer-en-2023-06-26", "streaming_transducer", ("en",), "Apache-2.0", 0),
     ModelSpec(
         "piper-en_US-joe-medium",
         "piper",
@@ -118,7 +144,7 @@ class ModelShelf:
         place = self._folder / spec.name
         fetched = [download(file, self._folder, sha256 if first else None, progress) for first, file in _marked(files)]
         try:
-            if files[0].name.endswith(".zip"):
+            if files[0].name.endswith((".zip", ".tar.bz2")):
                 unpack(fetched[0].path, place)
                 fetched[0].path.unlink()
             else:
@@ -166,11 +192,12 @@ def _compared(spec: ModelSpec, folder: Path) -> ModelState:
 
 
 def _mirrored(spec: ModelSpec, url: str) -> tuple[RemoteFile, ...]:
-    """The files at a mirror: a zip, or a voice with its configuration beside it."""
+    """The files at a mirror: an archive, or a voice with its configuration beside it."""
     name = url.rpartition("/")[2]
     if spec.engine == "piper":
         return (RemoteFile(url, name), RemoteFile(f"{url}.json", f"{name}.json"))
-    return (RemoteFile(url, f"{spec.name}.zip"),)
+    packed = "tar.bz2" if spec.engine == "sherpa" else "zip"
+    return (RemoteFile(url, f"{spec.name}.{packed}"),)
 
 
 def _marked(files: tuple[RemoteFile, ...]) -> list[tuple[bool, RemoteFile]]:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+UNSTATED = 0.7
+"""The confidence in a reading of an engine that gives none: believed, but a doubtful matter is asked back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -13,7 +16,7 @@ class Reading:
 
     text: str
     confidence: float
-    """The engine's, 0..1."""
+    """The engine's, 0..1; `UNSTATED` where it gives none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
 from audio.errors import ModelError
 from audio.prompt_store import PromptStore
-from audio.recognisers.load import load_recogniser
+from audio.recognisers.load import for_one_language, load_recogniser
+from audio.recognisers.settings import RecogniserSettings
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
 from dialogs.events import Say
 from voicebot.config.settings import Settings
+from voicebot.pipeline.speech_service import ServiceRecogniser
 from voicebot.prompts.speaking import Speaker
 from voicebot.prompts.voices import voices_of
 from voicebot.prompts.warming import Pace, likely_says, opening_says
@@ -67,13 +70,13 @@ async def open_engines(
 
 def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     """By language; languages with the same settings share one engine."""
-    loaded: dict[str, Recogniser | None] = {}
+    loaded: dict[tuple[str, str], Recogniser | None] = {}
     found: dict[str, Recogniser] = {}
     for language, wanted in settings.recognisers.items():
-        key = wanted.model_dump_json()
+        key = (language if for_one_language(wanted) else "", wanted.model_dump_json())
         if key not in loaded:
             try:
-                loaded[key] = load_recogniser(wanted, cache_dir=settings.state.data_dir / "models")
+                loaded[key] = _loaded(wanted, language, settings.state.data_dir / "models")
             except ModelError as error:
                 log.error("no recogniser, calls go on with keys", code=error.code, language=language, why=str(error))
                 loaded[key] = None
@@ -81,6 +84,12 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
         if engine is not None:
             found[language] = engine
     return found
+
+
+def _loaded(wanted: RecogniserSettings, language: str, cache_dir: Path) -> Recogniser | None:
+    if wanted.engine == "pipecat":
+        return ServiceRecogniser(wanted, language)
+    return load_recogniser(wanted, language=language, cache_dir=cache_dir)
 
 
 def _speaker(settings: Settings, bundle: Bundle, clock: Callable[[], datetime], stack: AsyncExitStack) -> Speaker:

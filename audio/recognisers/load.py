@@ -11,15 +11,17 @@ from audio.types import Recogniser
 from .decoding import WhisperDecoder, WhisperSettings
 from .pool import DecodePool
 from .settings import RecogniserSettings
+from .sherpa import SherpaDecoder, SherpaRecogniser
 from .vosk import VoskRecogniser
 from .weights import WHISPER_BASE, joined
 from .whisper import WhisperRecogniser
 
 
-def load_recogniser(settings: RecogniserSettings, *, cache_dir: Path | None = None) -> Recogniser | None:
-    """The recogniser, its model loaded (0.5 to 2 s: call it before the loop runs or in a thread); None for the engine "none".
+def load_recogniser(settings: RecogniserSettings, *, language: str = "", cache_dir: Path | None = None) -> Recogniser | None:
+    """The recogniser, its model loaded (0.5 s to many: call it before the loop runs or in a thread); None for the engine "none".
 
-    `cache_dir` keeps the embedded model. Raises ModelError, which says what to do, when the model is missing, wrong or corrupt.
+    `language` is that of an engine `for_one_language`; `cache_dir` keeps the embedded model. Raises ModelError, which
+    says what to do, when the model is missing, wrong or corrupt.
     """
     if settings.engine == "none":
         return None
@@ -32,8 +34,25 @@ def load_recogniser(settings: RecogniserSettings, *, cache_dir: Path | None = No
                 return WhisperRecogniser(decoder, pool, partial_every_s=settings.partial_every_s)
             case "vosk":
                 return VoskRecogniser(settings.model or Path(), pool)
+            case "sherpa":
+                return _sherpa(settings, pool, language)
+            case "pipecat":
+                raise ModelError("a speech service of pipecat belongs to the service: it is opened by voicebot.engines")
             case _:
                 assert_never(settings.engine)
     except ModelError:
         pool.close()
         raise
+
+
+def for_one_language(settings: RecogniserSettings) -> bool:
+    """Whether the engine is made for one language, and so cannot be shared by others with the same settings."""
+    return settings.engine == "pipecat" or settings.kind == "whisper"
+
+
+def _sherpa(settings: RecogniserSettings, pool: DecodePool, language: str) -> Recogniser:
+    folder, kind = settings.model or Path(), settings.kind
+    if kind is None or kind == "streaming_transducer":
+        return SherpaRecogniser(folder, pool, hotwords=settings.hotwords)
+    decoder = SherpaDecoder(folder, kind, language=language, hotwords=settings.hotwords)
+    return WhisperRecogniser(decoder, pool, name="sherpa", partial_every_s=settings.partial_every_s)

@@ -5,28 +5,24 @@ The model is always a folder given by path: Vosk's own look-up downloads without
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import json
 import math
-import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from audio.checksums import differing
-from audio.errors import ModelError, RecogniserBusy, RecogniserError
-from audio.types import Reading, Recognition
+from audio.errors import ModelError
+from audio.types import Reading
 
 from .grammar import Grammar, grammar
 from .pool import DecodePool
 from .settings import VOSK_FILES
+from .streaming import HearingStream
 
 _ALTERNATIVES = 8  # asked of the engine; a reading's confidence is its share among them
 _READINGS = 3
-_STEP_S = 0.1  # of audio handed to the engine at a time
 _UNKNOWN = "[unk]"
 _FST_MAGIC = (2125659606).to_bytes(4, "little")
 
@@ -50,10 +46,10 @@ class VoskRecogniser:
         sample_rate: int,
         expect: str = "open",
         on_partial: Callable[[str], None] | None = None,
-    ) -> VoskStream:
+    ) -> HearingStream:
         """See `audio.types.Recogniser`."""
         allowed = self._grammars(expect, language)
-        return VoskStream(lambda: self._recogniser(sample_rate, allowed), self._pool, sample_rate, on_partial)
+        return HearingStream(lambda: VoskListener(self._recogniser(sample_rate, allowed)), self._pool, sample_rate, on_partial)
 
     def close(self) -> None:
         """See `audio.types.Recogniser`. The model is freed when the last stream is gone."""
@@ -70,100 +66,23 @@ class VoskRecogniser:
         return kaldi
 
 
-@dataclass(slots=True)
-class _Hearing:
-    """What one utterance's worker jobs share. Only one of them runs at a time; `lock` guards what the event loop adds to."""
+class VoskListener:
+    """Kaldi's state of one utterance. See `streaming.Listener`."""
 
-    make: Callable[[], Any]
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    waiting: bytearray = field(default_factory=bytearray)
-    kaldi: Any = None
-    segments: list[tuple[Reading, ...]] = field(default_factory=list)
+    def __init__(self, kaldi: Any) -> None:
+        self._kaldi = kaldi
+        self._segments: list[tuple[Reading, ...]] = []
 
-    def advance(self) -> str:
-        """Hear what waits; the text so far."""
-        if self.kaldi is None:
-            self.kaldi = self.make()
-        with self.lock:
-            pcm, self.waiting = bytes(self.waiting), bytearray()
-        if pcm and self.kaldi.AcceptWaveform(pcm):
-            self.segments.append(parse_alternatives(self.kaldi.Result()))
-        partial = str(json.loads(self.kaldi.PartialResult()).get("partial", ""))
-        return " ".join(filter(None, (*(best.text for best, *_ in filter(None, self.segments)), _known(partial))))
+    def hear(self, pcm: bytes) -> str:
+        """See `streaming.Listener`."""
+        if pcm and self._kaldi.AcceptWaveform(pcm):
+            self._segments.append(parse_alternatives(self._kaldi.Result()))
+        partial = str(json.loads(self._kaldi.PartialResult()).get("partial", ""))
+        return " ".join(filter(None, (*(best.text for best, *_ in filter(None, self._segments)), _known(partial))))
 
     def conclude(self) -> tuple[Reading, ...]:
-        """Hear what waits and make up one's mind."""
-        self.advance()
-        return joined_readings([*self.segments, parse_alternatives(self.kaldi.FinalResult())])
-
-
-class VoskStream:
-    """One utterance. See `audio.types.RecogniserStream`."""
-
-    def __init__(
-        self, make: Callable[[], Any], pool: DecodePool, sample_rate: int, on_partial: Callable[[str], None] | None
-    ) -> None:
-        self._hearing = _Hearing(make)
-        self._pool = pool
-        self._step = round(_STEP_S * sample_rate) * 2
-        self._on_partial = on_partial
-        self._text = ""
-        self._closed = False
-        self._failure: RecogniserError | None = None
-        self._job: asyncio.Task[None] | None = None
-
-    def feed(self, pcm: bytes) -> None:
-        """Audio, silence too: the engine knows a pause when it hears one."""
-        if self._closed:
-            return
-        with self._hearing.lock:
-            self._hearing.waiting += pcm
-        self._advance(self._step)
-
-    def pause(self) -> None:
-        """Hear the rest of what was fed, so that the text so far is complete."""
-        self._advance(1)
-
-    def resume(self) -> None:
-        """Nothing to do: the engine never stopped."""
-
-    async def finish(self) -> Recognition:
-        """The final result. Raises RecogniserError, also for what failed on the way, and RecogniserBusy."""
-        ended = time.monotonic()
-        if self._closed:
-            return Recognition()
-        self._closed = True
-        if self._job is not None:
-            await asyncio.wait([self._job])
-        if self._failure is not None:
-            raise self._failure
-        readings = await self._pool.run(self._hearing.conclude)
-        return Recognition(readings, late_s=time.monotonic() - ended)
-
-    def close(self) -> None:
-        """Forget the utterance; what the engine is hearing at the moment it hears out."""
-        self._closed = True
-        self._on_partial = None
-        with self._hearing.lock:
-            self._hearing.waiting.clear()
-
-    def _advance(self, least: int) -> None:
-        """Give the engine what waits, one job at a time so that it stays in order."""
-        idle = self._job is None or self._job.done()
-        if idle and self._failure is None and not self._closed and len(self._hearing.waiting) >= least:
-            self._job = asyncio.get_running_loop().create_task(self._hear())
-
-    async def _hear(self) -> None:
-        try:
-            text = await self._pool.run(self._hearing.advance)
-        except RecogniserBusy:
-            return  # the audio still waits: heard with the next piece, or at the end
-        except RecogniserError as error:
-            self._failure = error
-            return
-        if text and text != self._text and self._on_partial is not None:
-            self._text = text
-            self._on_partial(text)
+        """See `streaming.Listener`."""
+        return joined_readings([*self._segments, parse_alternatives(self._kaldi.FinalResult())])
 
 
 def parse_alternatives(result: str) -> tuple[Reading, ...]:

@@ -27,12 +27,11 @@ class Decoder(Protocol):
 class WhisperRecogniser:
     """One model and one pool of workers for all calls."""
 
-    name = "whisper"
-
-    def __init__(self, decoder: Decoder, pool: DecodePool, *, partial_every_s: float = 1.2) -> None:
+    def __init__(self, decoder: Decoder, pool: DecodePool, *, name: str = "whisper", partial_every_s: float = 1.2) -> None:
         """`partial_every_s` seconds of new speech are decoded while the caller still speaks, if a worker has nothing
         else to do; 0 switches that off.
         """
+        self.name = name
         self._decoder = decoder
         self._pool = pool
         self._partial_every_s = partial_every_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -101,6 +102,52 @@ def test_a_model_is_fetched_unpacked_and_verified(shelf: ModelShelf, mirror: Mir
     assert [path.name for path in (tmp_path / "models").iterdir()] == [VOSK], "nothing else is left"
 
 
+PARAKEET = "sherpa-onnx-nemo-parakeet-tdt-0.6b-v3-int8"
+
+
+def tar(members: dict[str, bytes], *, link: str | None = None) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:bz2") as file:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+        if link is not None:
+            member = tarfile.TarInfo(link)
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            file.addfile(member)
+    return packed.getvalue()
+
+
+def test_a_model_of_sherpa_comes_as_tar(shelf: ModelShelf, mirror: Mirror, tmp_path: Path) -> None:
+    mirror.files["/parakeet"] = tar({f"{PARAKEET}/tokens.txt": b"tak 0", f"{PARAKEET}/encoder.int8.onnx": b"e"})
+    fetched = shelf.fetch(PARAKEET, url=f"{mirror.url}/parakeet")
+    assert (fetched.path / "tokens.txt").read_bytes() == b"tak 0"
+    assert shelf.verify(PARAKEET).ok is True
+    (fetched.path / "encoder.int8.onnx").unlink()
+    assert "encoder.int8.onnx is missing" in shelf.verify(PARAKEET).detail
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        tar({"../outside": b"x"}),
+        tar({"/etc/outside": b"x"}),
+        tar({"m/a": b"x"}, link="m/link"),
+        b"no tar",
+        tar({"m/a": b"x"})[:40],
+    ],
+)
+def test_a_tar_that_is_broken_or_leads_out_of_its_folder_is_refused(
+    shelf: ModelShelf, mirror: Mirror, tmp_path: Path, evil: bytes
+) -> None:
+    mirror.files["/parakeet"] = evil
+    with pytest.raises(ModelError):
+        shelf.fetch(PARAKEET, url=f"{mirror.url}/parakeet")
+    assert not (tmp_path / "outside").exists()
+    assert not (tmp_path / "models" / PARAKEET).exists()
+
+
 def test_an_interrupted_download_is_taken_up_again(shelf: ModelShelf, mirror: Mirror) -> None:
     mirror.files["/pl.zip"] = GOOD
     mirror.cut = 200
@@ -151,7 +198,7 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(
 def test_a_broken_archive_leaves_the_model_that_was_there(shelf: ModelShelf, mirror: Mirror) -> None:
     mirror.files |= {"/good.zip": GOOD, "/bad.zip": GOOD[:-50]}
     shelf.fetch(VOSK, url=f"{mirror.url}/good.zip")
-    with pytest.raises(ModelError, match="no zip that can be unpacked"):
+    with pytest.raises(ModelError, match="no archive that can be unpacked"):
         shelf.fetch(VOSK, url=f"{mirror.url}/bad.zip")
     assert shelf.verify(VOSK).ok is True
 

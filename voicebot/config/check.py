@@ -53,6 +53,7 @@ _ADVICE = {
     "tuple_type": "Write a list: [first, second]",
 }
 _FORMS = {
+    "service": "Write it as module.Class: pipecat.services.nvidia.stt.NvidiaSTTService",
     "address": "Write it like sip:{queue}@pbx.example, without ; or ?",
     "addresses": "Write it like sip:cards@pbx.example, without ; or ?",
     "redis_url": REDIS_FORM[:1].upper() + REDIS_FORM[1:],

@@ -19,6 +19,7 @@ from voicebot.tasks import cancelled
 log = structlog.get_logger(__name__)
 
 START_DEADLINE_S = 5.0
+CANCEL_DEADLINE_S = 2.0  # for the pipeline itself: a processor that hangs in a frame lets no other pass
 SHUTDOWN_DEADLINE_S = 3.0
 
 
@@ -26,9 +27,18 @@ class CallPipeline:
     """Runs processors over one leg. Inside `async with` the pipeline runs; leaving brings it down, always in bounded time."""
 
     def __init__(
-        self, processors: Sequence[FrameProcessor], sample_rate: int, *, start_deadline_s: float = START_DEADLINE_S
+        self,
+        processors: Sequence[FrameProcessor],
+        sample_rate: int,
+        *,
+        start_deadline_s: float = START_DEADLINE_S,
+        ends_by_frame: bool = False,
     ) -> None:
+        """`ends_by_frame`: processors are told of the end by a frame before they are cleaned up, as services of pipecat need it;
+        otherwise they are cleaned up at once.
+        """
         self._processors = tuple(processors)
+        self._ends_by_frame = ends_by_frame
         self._start_deadline_s = start_deadline_s
         self._worker = PipelineWorker(
             Pipeline(list(processors)),
@@ -36,6 +46,7 @@ class CallPipeline:
             enable_rtvi=False,
             enable_turn_tracking=False,
             idle_timeout_secs=None,
+            cancel_timeout_secs=CANCEL_DEADLINE_S,
             cancel_runner_on_idle_timeout=False,
         )
         self._runner = WorkerRunner(handle_sigint=False)
@@ -63,11 +74,20 @@ class CallPipeline:
         await self._bring_down()
 
     async def _bring_down(self) -> None:
+        if not self._ends_by_frame:
+            await self._clean_up()
+        await self._stop_running()
+        if self._ends_by_frame:
+            await self._clean_up()
+
+    async def _clean_up(self) -> None:
         for processor in self._processors:
             try:
                 await processor.cleanup()  # type: ignore[no-untyped-call]
             except Exception:  # the others hold tasks as well
                 log.exception("a part of the pipeline cannot be cleaned up", code="pipeline.shutdown")
+
+    async def _stop_running(self) -> None:
         if self._running is None:
             return
         try:

@@ -17,7 +17,7 @@ from voicebot.tables import show_table
 if TYPE_CHECKING:
     from audio.models import ModelShelf
 
-_HEAD = ("model", "engine", "languages", "MB", "licence", "installed", "source", "place")
+_HEAD = ("model", "engine", "languages", "MB", "licence", "installed", "needs", "source", "place")
 
 app = typer.Typer(no_args_is_help=True, help="Recogniser and voice models.")
 
@@ -36,9 +36,19 @@ def list_models(as_json: AsJson = False, config: Config = None) -> None:
     with told_plainly():
         states = _shelf(config).states()
     rows = [
-        (spec.name, spec.engine, " ".join(spec.languages), str(spec.megabytes), spec.licence, state.detail, spec.source, place)
+        (
+            spec.name,
+            spec.engine + (f" {spec.kind}" if spec.kind else ""),
+            " ".join(spec.languages),
+            str(spec.megabytes or "?"),
+            spec.licence,
+            state.detail,
+            spec.needs,
+            spec.source,
+            str(state.path or "-"),
+        )
         for state in states
-        for spec, place in ((state.spec, str(state.path or "-")),)
+        for spec in (state.spec,)
     ]
     if as_json:
         print(json.dumps([dict(zip(_HEAD, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))

@@ -1,0 +1,232 @@
+"""sherpa-onnx (next-generation Kaldi): streaming transducers, and models that hear whole utterances (NeMo, Whisper), in ONNX.
+
+The library ends the process (`exit(-1)`) when a model's metadata are not what it expects. So a model is first tried in a process
+of its own, and only loaded here when it came through. Audio of any rate goes in; it is brought to 16 kHz here, since sherpa would
+write a line to standard error for every call.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from audio.checksums import differing
+from audio.errors import ModelError
+from audio.loudness import to_floats
+from audio.resample import StreamResampler
+from audio.types import UNSTATED, Reading
+
+from .cleaning import is_hallucination, unlooped
+from .closed import expected
+from .decoding import split, to_whisper
+from .features import SAMPLE_RATE
+from .grammar import grammar
+from .pool import DecodePool, started_behind
+from .settings import SHERPA_FILES, SherpaKind
+from .streaming import HearingStream
+
+_TAIL_S = 0.5  # of silence behind the last word, for a streaming model looks ahead
+_TRIAL_S = 180.0  # a model of 600 MB loads in seconds; from a slow disk in more
+_TRIED = "came through"
+
+
+class SherpaRecogniser:
+    """A streaming model and one pool of workers for all calls: it hears while the caller speaks."""
+
+    name = "sherpa"
+
+    def __init__(self, folder: Path, pool: DecodePool, *, hotwords: Sequence[str] = ()) -> None:
+        """Load the transducer in `folder`. `hotwords` are words and phrases to expect more than others.
+
+        Raises ModelError.
+        """
+        self._engine = load_engine(folder, "streaming_transducer", hotwords)
+        self._hotwords = "/".join(hotwords)
+        self._pool = pool
+
+    def open(
+        self,
+        *,
+        language: str,
+        sample_rate: int,
+        expect: str = "open",
+        on_partial: Callable[[str], None] | None = None,
+    ) -> HearingStream:
+        """See `audio.types.Recogniser`."""
+        return HearingStream(
+            lambda: SherpaListener(self._engine, self._hotwords, sample_rate, language, expect),
+            self._pool,
+            sample_rate,
+            on_partial,
+        )
+
+    def close(self) -> None:
+        """See `audio.types.Recogniser`. The model is freed when the last stream is gone."""
+        self._pool.close()
+
+
+class SherpaListener:
+    """A streaming model's state of one utterance. See `streaming.Listener`."""
+
+    def __init__(self, engine: Any, hotwords: str, sample_rate: int, language: str, expect: str) -> None:
+        self._engine = engine
+        self._stream = engine.create_stream(hotwords or None)
+        self._wide = StreamResampler(sample_rate, SAMPLE_RATE) if sample_rate != SAMPLE_RATE else None
+        self._allowed = grammar(expect, language)
+
+    def hear(self, pcm: bytes) -> str:
+        """See `streaming.Listener`."""
+        self._accept(self._wide.feed(pcm) if self._wide else pcm)
+        self._decode()
+        return _tidy(self._engine.get_result_all(self._stream).text)
+
+    def conclude(self) -> tuple[Reading, ...]:
+        """See `streaming.Listener`."""
+        self._accept((self._wide.finish() if self._wide else b"") + bytes(2 * round(_TAIL_S * SAMPLE_RATE)))
+        self._stream.input_finished()
+        self._decode()
+        result = self._engine.get_result_all(self._stream)
+        readings = _readings(result.text, result.ys_probs)
+        return expected(readings, self._allowed) if self._allowed else readings
+
+    def _accept(self, pcm: bytes) -> None:
+        if pcm:
+            self._stream.accept_waveform(SAMPLE_RATE, to_floats(pcm))
+
+    def _decode(self) -> None:
+        while self._engine.is_ready(self._stream):
+            self._engine.decode_stream(self._stream)
+
+
+class SherpaDecoder:
+    """A model that hears whole utterances. See `whisper.Decoder`."""
+
+    def __init__(self, folder: Path, kind: SherpaKind, *, language: str = "", hotwords: Sequence[str] = ()) -> None:
+        """Load the model in `folder`. `language` is needed by Whisper alone: without it the model guesses. Raises ModelError."""
+        self._engine = load_engine(folder, kind, hotwords, language)
+        self._hotwords = "/".join(hotwords)
+        self._alone = threading.Lock() if kind == "whisper" else None  # its decoder shares what it is set to
+
+    def readings(self, pcm: bytes, sample_rate: int, language: str, expect: str = "open") -> tuple[Reading, ...]:
+        """See `whisper.Decoder`."""
+        found = [reading for piece in split(to_whisper(pcm, sample_rate)) if len(piece) for reading in self._piece(piece)]
+        if not found:
+            return ()
+        whole = Reading(" ".join(one.text for one in found), min(one.confidence for one in found))
+        allowed = grammar(expect, language)
+        return expected((whole,), allowed) if allowed else (whole,)
+
+    def _piece(self, samples: Any) -> tuple[Reading, ...]:
+        stream = self._engine.create_stream(self._hotwords or None)
+        stream.accept_waveform(SAMPLE_RATE, samples)
+        if self._alone is None:
+            self._engine.decode_stream(stream)
+            return _readings(stream.result.text, stream.result.ys_log_probs)
+        with self._alone:
+            self._engine.decode_stream(stream)
+        text = unlooped(stream.result.text)
+        return () if is_hallucination(text) else _readings(text, ())
+
+
+def load_engine(folder: Path, kind: SherpaKind, hotwords: Sequence[str] = (), language: str = "") -> Any:
+    """The engine with its model, one thread for each decode. Tried in a process of its own before: takes twice as long to load.
+
+    Raises ModelError, which names the file where that is known.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is no folder: unpack a sherpa-onnx model there, or correct the path")
+    for pattern in SHERPA_FILES[kind]:
+        if _file(folder, pattern) is None:
+            raise ModelError(
+                f"{folder} is no {kind} model of sherpa-onnx: {pattern} is missing: fetch it again, or correct path or kind"
+            )
+    if hotwords and kind not in ("streaming_transducer", "transducer", "nemo_transducer"):
+        raise ModelError(f"a {kind} model takes no hotwords: leave them out, or choose a transducer")
+    if hotwords and not (folder / "bpe.vocab").is_file():
+        raise ModelError(f"{folder} has no bpe.vocab, which hotwords are split with: put it there, or leave them out")
+    if (wrong := differing(folder)) is not None:
+        raise ModelError(f"the sherpa-onnx model in {folder} is not as it was fetched ({wrong}): fetch it again")
+    _try(folder, kind, language, hotwords)
+    try:
+        return started_behind(lambda: _made(folder, kind, language, bool(hotwords)))
+    except Exception as error:  # it came through a moment ago: memory, most likely
+        raise ModelError(f"the {kind} model in {folder} cannot be loaded ({error}): give the machine more memory") from error
+
+
+def _try(folder: Path, kind: SherpaKind, language: str, hotwords: Sequence[str]) -> None:
+    command = (sys.executable, "-m", "audio.recognisers.sherpa", str(folder), kind, language, *hotwords)
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TRIAL_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"the model in {folder} did not load within {_TRIAL_S:g} s: give a smaller one, or a faster disk"
+        ) from None
+    if tried.returncode or _TRIED not in tried.stdout:
+        lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
+        why = lines[-1][-300:] if lines else f"it ended the process with {tried.returncode}"
+        raise ModelError(f"the {kind} model in {folder} cannot be loaded ({why}): fetch or copy it again, or correct kind")
+
+
+def _made(folder: Path, kind: SherpaKind, language: str, with_hotwords: bool) -> Any:
+    import sherpa_onnx
+
+    files = [str(_file(folder, pattern)) for pattern in SHERPA_FILES[kind]]
+    search = {"decoding_method": "modified_beam_search", "modeling_unit": "bpe", "bpe_vocab": str(folder / "bpe.vocab")}
+    more = search if with_hotwords else {}
+    if kind == "whisper":
+        encoder, decoder, tokens = files
+        return sherpa_onnx.OfflineRecognizer.from_whisper(encoder, decoder, tokens, language=language, num_threads=1)
+    if kind == "nemo_ctc":
+        model, tokens = files
+        return sherpa_onnx.OfflineRecognizer.from_nemo_ctc(model, tokens, num_threads=1)
+    encoder, decoder, joiner, tokens = files
+    if kind == "streaming_transducer":
+        return sherpa_onnx.OnlineRecognizer.from_transducer(tokens, encoder, decoder, joiner, num_threads=1, **more)
+    return sherpa_onnx.OfflineRecognizer.from_transducer(encoder, decoder, joiner, tokens, num_threads=1, model_type=kind, **more)
+
+
+def _file(folder: Path, pattern: str) -> Path | None:
+    """The file of this name; the smaller and faster int8 one where there are two."""
+    found = sorted(folder.glob(pattern), key=lambda path: (".int8." not in path.name, path.name))
+    return found[0] if found else None
+
+
+def _readings(text: str, log_probabilities: Sequence[float]) -> tuple[Reading, ...]:
+    """The one reading that sherpa tells; its confidence is the mean probability of its tokens (geometric), where it tells those.
+
+    Tokens of a hotword come with its bonus, above certainty: they count as certain.
+    """
+    tidy = _tidy(text)
+    if not any(map(str.isalnum, tidy)):
+        return ()
+    logs = [min(0.0, each) for each in log_probabilities]
+    return (Reading(tidy, round(math.exp(sum(logs) / len(logs)), 4) if logs else UNSTATED),)
+
+
+def _tidy(text: str) -> str:
+    """Without the spaces around; lower case where the model knows upper case only."""
+    text = text.strip()
+    return text.lower() if text.isupper() else text
+
+
+def _trial(folder: str, kind: SherpaKind, language: str, *hotwords: str) -> None:
+    """Load and decode half a second of nothing; whatever is wrong with the model ends this process."""
+    engine = _made(Path(folder), kind, language, bool(hotwords))
+    stream = engine.create_stream("/".join(hotwords) or None)
+    stream.accept_waveform(SAMPLE_RATE, to_floats(bytes(SAMPLE_RATE)))
+    if kind == "streaming_transducer":
+        stream.input_finished()
+        while engine.is_ready(stream):
+            engine.decode_stream(stream)
+    else:
+        engine.decode_stream(stream)
+    print(_TRIED)
+
+
+if __name__ == "__main__":
+    _trial(sys.argv[1], sys.argv[2], *sys.argv[3:])  # type: ignore[arg-type]
