@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+import secrets
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +16,7 @@ import typer
 from rich.console import Console
 
 from voicebot.cli.errors import told_plainly, write_file
-from voicebot.cli.options import AsJson, Config
+from voicebot.cli.options import AsJson, Config, records_engine
 from voicebot.cli.progress import shown_progress
 from voicebot.tables import show_table
 
@@ -83,6 +85,52 @@ def check(
     if not any(one.heard for one in figures):
         print("nothing was heard", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def collect(
+    out: Annotated[Path, typer.Argument(help="the new folder")],
+    language: Annotated[str, typer.Option("--lang", help="turns in this language")] = "pl",
+    config: Config = None,
+) -> None:
+    """Cut the turns that people labelled out of recorded calls, as a folder for `asr check`. It is noted in the audit trail.
+
+    Turns with anything masked in them are left out, and those of lines that are not recorded any more. A label says what a turn
+    is about: listen, and write the words into the column text; until then only matters are measured.
+    """
+    from voicebot.config.loading import load_settings
+    from voicebot.hearing.collecting import collect as write
+    from voicebot.hearing.collecting import labelled
+    from voicebot.logs import configure_logs
+
+    with told_plainly(), shown_progress("collecting") as tell:
+        configure_logs(level="error")
+        settings = load_settings(config)
+        engine = records_engine(settings)
+        try:
+            turns = list(labelled(engine, language))
+        finally:
+            engine.dispose()
+        _note_collection(settings, language, len(turns))
+        count, left_out = write(turns, out, recorded=settings.recording.records, tell=tell)
+    print(f"{out}: {count} turns of {len(turns)} that were labelled")
+    for why, times in left_out.most_common():
+        print(f"  {times} left out: {why}")
+    if count:
+        print(f"Listen, and write what was said into the column text of {out / 'lines.tsv'}.")
+
+
+def _note_collection(settings: Settings, language: str, labelled: int) -> None:
+    """In the trail before the first sound is copied. Raises what SQLAlchemy raises."""
+    from voicebot.identity.audit_table import AuditTable, Note, canonical, moment
+
+    facts: dict[str, str | int | None] = {"who": getpass.getuser(), "language": language, "labelled": labelled}
+    table = AuditTable(settings.database_url)
+    try:
+        now = datetime.now().astimezone()
+        table.append([Note(secrets.token_hex(16), moment(now), "recordings.collected", canonical(facts))])
+    finally:
+        table.close()
 
 
 def _engines(named: Sequence[str], settings: Settings, language: str) -> dict[str, RecogniserSettings]:
