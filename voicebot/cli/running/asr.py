@@ -151,8 +151,11 @@ def _engines(named: Sequence[str], settings: Settings, language: str) -> dict[st
         try:
             found[name] = RecogniserSettings.model_validate({"engine": kind, "model": model or None, "deadline_s": 600.0})
         except ValidationError as error:
-            print(f"--engine {name}: {error.errors()[0]['msg']}", file=sys.stderr)
+            print(f"--engine {name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}", file=sys.stderr)
             raise typer.Exit(2) from error
+        if missing := found[name].lacking():  # told now: another engine may listen for an hour first
+            print(f"--engine {name}: {missing} is missing in its folder", file=sys.stderr)
+            raise typer.Exit(2)
     return found
 
 
