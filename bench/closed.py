@@ -1,7 +1,7 @@
 """Single words that answer closed questions, as the embedded recogniser hears them: `python -m bench.closed`.
 
-English yes and no and digits in the neural voice at three speeds and in three of espeak-ng's accents, with noise, over a telephone
-band; and words that are a new matter instead, which must not become an answer.
+English yes and no and digits in the neural voice at three speeds and in three of espeak-ng's accents, with noise, over a
+telephone band; and words that are a new matter instead, which must not become an answer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _AROUND_S = 0.25  # silence before and after
 
 
 def mouths() -> Iterator[Mouth]:
-    """Other speeds and accents than those that the recogniser's settings were chosen on."""
+    """Who speaks."""
     model = embedded_piper_model()
     if model is not None:
         neural = PiperVoice(model)
