@@ -7,7 +7,7 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
-.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets clean apt
+.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets bench-hearing clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -102,6 +102,9 @@ bench-nlu: install
 # simulated callers, thousands of a language: CALLS=500 SEED=7 for fewer and others
 bench-talk: install
 	$(BIN)/python -m bench.talk $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED))
+# words and matters wrong in noise, loss, at other levels: OUT=folder LINES=60 VOICES=folder (see python -m bench.hearing --help)
+bench-hearing: install
+	$(BIN)/python -m bench.hearing $(or $(OUT),.bench-hearing) $(if $(LINES),--lines $(LINES)) $(if $(VOICES),--voices $(VOICES))
 # how many secrets dictated at random are masked, by kind and way, and how many harmless numbers are lost
 bench-secrets: install
 	$(BIN)/python -m bench.secrets $(if $(COUNT),--count $(COUNT))

@@ -48,14 +48,14 @@ def trimmed(
     return samples[start:stop]
 
 
-def levelled(samples: Floats, sample_rate: int) -> Floats:
-    """With its active speech at `TARGET_DBFS`, by at most `MOST_GAIN_DB`, and no peak over `PEAK`: scaled, never squeezed."""
+def levelled(samples: Floats, sample_rate: int, *, most_gain_db: float = MOST_GAIN_DB) -> Floats:
+    """With its active speech at `TARGET_DBFS`, by at most `most_gain_db`, and no peak over `PEAK`: scaled, never squeezed."""
     levels = frame_levels(samples, sample_rate)
     active = levels[levels > SILENCE_DBFS]
     if not active.size:
         return samples
     level = 10 * np.log10(np.mean(10 ** (active / 10)))
-    gain = 10 ** (float(np.clip(TARGET_DBFS - level, -MOST_GAIN_DB, MOST_GAIN_DB)) / 20)
+    gain = 10 ** (float(np.clip(TARGET_DBFS - level, -most_gain_db, most_gain_db)) / 20)
     gain = min(gain, PEAK / float(np.abs(samples).max()))
     return samples * np.float32(gain)
 

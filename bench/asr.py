@@ -6,7 +6,6 @@ DATA holds real recordings: `manifest.tsv` (file, lang, text, tab-separated, a h
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 import time
@@ -17,23 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
-from scipy.signal import butter, sosfilt
 
 from audio.loudness import Floats, to_pcm
 from audio.recognisers.decoding import WhisperDecoder
 from audio.recognisers.features import SAMPLE_RATE
 from audio.recognisers.weights import WHISPER_BASE, joined
+from audio.telephone import RATE as TELEPHONE_RATE
+from audio.telephone import narrowed, through_a_law
 from audio.vad import VoiceActivity, feed_together, shared_session
-
-TELEPHONE_RATE = 8000
-A = 87.6  # A-law's constant (ITU-T G.711)
-
-_NUMBERS = (
-    "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście trzynaście czternaście piętnaście "
-    "szesnaście siedemnaście osiemnaście dziewiętnaście dwadzieścia"
-).split()
-_ENGLISH_NUMBERS = "zero one two three four five six seven eight nine ten".split()
+from voicebot.hearing.scoring import errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +52,10 @@ def wideband(samples: Floats) -> tuple[bytes, int]:
     return to_pcm(samples), SAMPLE_RATE
 
 
-def telephone(samples: Floats) -> tuple[bytes, int]:
-    """Band-passed, at half scale, through A-law and back."""
-    narrow = soxr.resample(samples, SAMPLE_RATE, TELEPHONE_RATE, quality="HQ")
-    band = butter(4, (300, 3400), btype="band", fs=TELEPHONE_RATE, output="sos")
-    passed = sosfilt(band, narrow)
-    passed *= 0.5 / max(float(np.abs(passed).max()), 1e-9)
-    return to_pcm(_a_law(passed)), TELEPHONE_RATE
-
-
-def _a_law(samples: Floats) -> Floats:
-    size, whole = np.abs(samples), 1 + np.log(A)
-    curved = np.where(size < 1 / A, A * size / whole, (1 + np.log(np.maximum(A * size, 1))) / whole)
-    steps = np.round(curved * 127) / 127
-    expanded: Floats = np.sign(samples) * np.where(steps < 1 / whole, steps * whole / A, np.exp(steps * whole - 1) / A)
-    return expanded.astype(np.float32)
-
-
-def words_of(text: str) -> list[str]:
-    """Words in lower case without marks; numbers up to twenty as figures, however written."""
-    words = re.findall(r"[\w']+", text.lower())
-    return [str(names.index(word)) if word in names else word for word in words for names in [_names_with(word)]]
-
-
-def _names_with(word: str) -> Sequence[str]:
-    return _NUMBERS if word in _NUMBERS else _ENGLISH_NUMBERS
-
-
-def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Levenshtein distance in words."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, 1):
-        before, row[0] = row[0], number
-        for at, other in enumerate(heard, 1):
-            before, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, before + (word != other))
-    return row[-1]
+def telephone(samples: Floats, peak: float = 0.5) -> tuple[bytes, int]:
+    """Band-passed, its loudest sample at `peak` of full scale (over 1: clipped), through A-law and back."""
+    passed = narrowed(samples, SAMPLE_RATE)
+    return to_pcm(through_a_law(passed * np.float32(peak / max(float(np.abs(passed).max()), 1e-9)))), TELEPHONE_RATE
 
 
 Line = Callable[[Floats], tuple[bytes, int]]
@@ -107,13 +67,13 @@ def error_rate(decoder: WhisperDecoder, chosen: Sequence[Clip], line: Line, expe
     def judge(clip: Clip) -> tuple[int, int]:
         pcm, rate = line(clip.samples)
         readings = decoder.readings(pcm, rate, clip.language, expect)
-        said = words_of(clip.text)
-        return word_errors(said, words_of(readings[0].text if readings else "")), len(said)
+        found = errors(clip.text, readings[0].text if readings else "", clip.language)
+        return found.words, found.of_words
 
     with ThreadPoolExecutor(2) as workers:
         found = list(workers.map(judge, chosen))
-    errors, words = (sum(numbers) for numbers in zip(*found, strict=True))
-    return 100 * errors / words, 100 * sum(not wrong for wrong, _ in found) / len(found)
+    wrong, words = (sum(numbers) for numbers in zip(*found, strict=True))
+    return 100 * wrong / words, 100 * sum(not errors_ for errors_, _ in found) / len(found)
 
 
 def decode_ms(decoder: WhisperDecoder, clip: Clip, seconds: float) -> tuple[float, float]:

@@ -45,6 +45,30 @@ def expected(readings: Iterable[Reading], allowed: Grammar) -> tuple[Reading, ..
     return (*found, *other)
 
 
+def chosen(writings: Iterable[tuple[str, float]], allowed: Grammar) -> Reading | None:
+    """The answer whose writings ("Four.", "4") are the likeliest together, and how likely; None when none of them is one."""
+    likely: dict[str, float] = {}
+    texts: dict[str, str] = {}
+    for text, probability in writings:
+        plain = " ".join(re.findall(r"[\w']+", text.casefold()))
+        words = tuple(allowed.figures.get(word, word) for word in plain.split())
+        if plain and _answers(plain, words, allowed):
+            meaning = " ".join(words)
+            likely[meaning] = likely.get(meaning, 0.0) + probability
+            texts.setdefault(meaning, plain)
+    if not likely:
+        return None
+    best = max(likely, key=lambda meaning: likely[meaning])
+    return Reading(texts[best], round(min(1.0, likely[best]), 4))
+
+
+def _answers(plain: str, words: tuple[str, ...], allowed: Grammar) -> bool:
+    if not allowed.repeated:
+        return plain in allowed.phrases
+    known = {*allowed.phrases, *allowed.figures.values()}
+    return all(word in known or word.isdecimal() for word in words) and plain not in allowed.in_rows_only
+
+
 def _nearest(text: str, allowed: Grammar) -> tuple[str, float]:
     """The phrase (or row of phrases) that `text` sounds like and how much; likeness 0 when nothing is near."""
     words = _figures(text)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -21,13 +22,14 @@ from audio.errors import ModelError, RecogniserError
 from audio.types import Reading
 
 from .cleaning import is_hallucination, loops, unlooped
-from .closed import expected
+from .closed import chosen, expected
 from .features import SAMPLE_RATE, Floats, log_mel
-from .grammar import grammar
+from .grammar import Grammar, grammar
 from .pool import started_behind
 from .settings import WHISPER_FILES
 
 _SHORTEST_S = 0.1
+_LONGEST_ANSWER_S = 6.0  # a row of digits may go on longer, and is read well as it is
 LONGEST_S = 28.0  # one window of the model, less some silence
 
 
@@ -57,8 +59,20 @@ class WhisperSettings:
     """The longest text, by the length of the speech."""
     least_confidence: float = 0.12
     """A reading below is noise turned into words: coughs and hum stay below 0.12, the faintest right word was at 0.15."""
+    choice_beam: int = 10
+    """Writings of an answer to a closed question that are weighed against each other."""
+    least_chosen: float = 0.3
+    """An answer less likely is left to how the open reading sounds: below lie new matters said in one word."""
     prompts: Mapping[str, str] = field(default_factory=lambda: BANK_PROMPTS)
     """Text given to the model as if just said, by language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """What the encoder made of an utterance, decoded once or twice."""
+
+    encoded: Any
+    seconds: float
 
 
 class WhisperDecoder:
@@ -80,43 +94,83 @@ class WhisperDecoder:
         except Exception as error:  # both libraries raise bare RuntimeError and Exception
             raise ModelError(f"the Whisper model in {folder} cannot be loaded ({error}): fetch or copy it again") from error
         self._bands = int(self._model.n_mels)
+        self._suppressed: dict[tuple[str, ...], list[int]] = {}
 
     def readings(self, pcm: bytes, sample_rate: int, language: str, expect: str = "open") -> tuple[Reading, ...]:
         """Readings of 16-bit mono PCM, best first; none when nothing was said. Raises RecogniserError for a language it lacks."""
         allowed = grammar(expect, language)
         prompt = self._prompt(language, "" if allowed else self.settings.prompts.get(language, ""))
-        found = [self._piece(piece, prompt) for piece in split(to_whisper(pcm, sample_rate))]
+        pieces = split(to_whisper(pcm, sample_rate))
+        found = [self._piece(piece, prompt, allowed if len(pieces) == 1 else None) for piece in pieces]
         if len(found) == 1:
-            return expected(found[0], allowed) if allowed else found[0]
+            return found[0]
         best = [readings[0] for readings in found if readings]
         if not best:
             return ()
         return (Reading(" ".join(reading.text for reading in best), min(reading.confidence for reading in best)),)
 
-    def _piece(self, samples: Floats, prompt: list[int]) -> tuple[Reading, ...]:
-        length = len(samples) / SAMPLE_RATE
-        if length < _SHORTEST_S:
+    def _piece(self, samples: Floats, prompt: list[int], allowed: Grammar | None) -> tuple[Reading, ...]:
+        if len(samples) / SAMPLE_RATE < _SHORTEST_S:
             return ()
         contexts = self.settings.contexts_s
-        context = next((seconds for seconds in contexts if seconds >= length + self.settings.tail_s), contexts[-1])
-        readings = self._decode(samples, context, prompt)
+        context = next(
+            (seconds for seconds in contexts if seconds >= len(samples) / SAMPLE_RATE + self.settings.tail_s), contexts[-1]
+        )
+        speech = self._encoded(samples, context)
+        readings = self._decode(speech, prompt)
         wider = next((seconds for seconds in contexts if seconds >= context + 5), None)
         if wider and readings and loops(readings[0].text):
-            readings = self._decode(samples, wider, prompt)
-        return _tidied(reading for reading in readings if reading.confidence >= self.settings.least_confidence)
+            readings = self._decode(self._encoded(samples, wider), prompt)
+        likely = _tidied(reading for reading in readings if reading.confidence >= self.settings.least_confidence)
+        return self._answer(speech, prompt, likely, allowed) if allowed else likely
 
-    def _decode(self, samples: Floats, context_s: float, prompt: list[int]) -> tuple[Reading, ...]:
+    def _answer(self, speech: _Speech, prompt: list[int], readings: Sequence[Reading], allowed: Grammar) -> tuple[Reading, ...]:
+        """To a closed question: decoded again with nothing but the words of its answers, where what was said is not long."""
+        near = expected(readings, allowed)
+        if speech.seconds > _LONGEST_ANSWER_S:
+            return near
+        writings = self._generated(
+            speech,
+            prompt,
+            beam_size=self.settings.choice_beam,
+            num_hypotheses=self.settings.choice_beam,
+            length_penalty=0,  # the probability of the whole writing: else two words look as likely as one
+            suppress_tokens=self._others(allowed),
+        )
+        answer = chosen(((reading.text, reading.confidence) for reading in writings), allowed)
+        if answer is None or answer.confidence < self.settings.least_chosen:
+            return near
+        return (answer, *(reading for reading in near if reading.text != answer.text))
+
+    def _others(self, allowed: Grammar) -> list[int]:
+        """Tokens that no writing of an answer has."""
+        if allowed.phrases not in self._suppressed:
+            plain = [*allowed.phrases, *allowed.figures.values()]
+            forms = [form + end for text in plain for form in (text, text[0].upper() + text[1:]) for end in ("", ".", "!")]
+            texts = [*forms, *(" " + form for form in forms)]
+            kept = {ids for one in self._tokens.encode_batch(texts, add_special_tokens=False) for ids in one.ids}
+            kept.add(self._id("<|endoftext|>"))
+            self._suppressed[allowed.phrases] = [id_ for id_ in range(self._tokens.get_vocab_size()) if id_ not in kept]
+        return self._suppressed[allowed.phrases]
+
+    def _decode(self, speech: _Speech, prompt: list[int]) -> tuple[Reading, ...]:
         settings = self.settings
+        return self._generated(speech, prompt, beam_size=settings.beam, num_hypotheses=min(settings.readings, settings.beam))
+
+    def _encoded(self, samples: Floats, context_s: float) -> _Speech:
         mel = log_mel(samples, context_s, self._bands)
-        limit = len(prompt) + 8 + math.ceil(settings.tokens_per_s * len(samples) / SAMPLE_RATE)
+        encoded = self._model.encode(ctranslate2.StorageView.from_array(mel[None]))
+        return _Speech(encoded, len(samples) / SAMPLE_RATE)
+
+    def _generated(self, speech: _Speech, prompt: list[int], **how: Any) -> tuple[Reading, ...]:
+        limit = len(prompt) + 8 + math.ceil(self.settings.tokens_per_s * speech.seconds)
         result = self._model.generate(
-            ctranslate2.StorageView.from_array(mel[None]),
+            speech.encoded,
             [prompt],
-            beam_size=settings.beam,
-            num_hypotheses=min(settings.readings, settings.beam),
             max_length=min(limit, 448),
             return_scores=True,
             return_no_speech_prob=True,
+            **how,
         )[0]
         heard = 1.0 - float(result.no_speech_prob)
         return tuple(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,10 @@ class Grammar:
     """One of them is the answer."""
     repeated: bool = False
     """Any number of them in a row may be (digits)."""
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """Numbers among the phrases as an engine may write them."""
+    in_rows_only: tuple[str, ...] = ()
+    """Phrases that are an answer only beside others: "oh" alone is a sigh."""
 
 
 _YES_NO = {
@@ -45,11 +51,21 @@ _DIGITS = {
     ),
 }  # fmt: skip
 
+_OTHER_FORMS = {"jedna": "1", "jedno": "1", "dwie": "2", "oh": "0"}
+_VALUES = tuple(map(str, (*range(21), *range(30, 100, 10))))
 
+
+def _figures(words: tuple[str, ...]) -> dict[str, str]:
+    """Zero to ninety, in the lists above in order, as figures."""
+    forms = {word: _OTHER_FORMS[word] for word in words if word in _OTHER_FORMS}
+    return forms | dict(zip((word for word in words if word not in forms), _VALUES, strict=False))
+
+
+@cache
 def grammar(expect: str, language: str) -> Grammar | None:
     """What may be answered where `expect` is awaited; None where anything may."""
     if expect == "yes_no" and language in _YES_NO:
         return Grammar(_YES_NO[language])
     if expect == "digits" and language in _DIGITS:
-        return Grammar(_DIGITS[language], repeated=True)
+        return Grammar(_DIGITS[language], repeated=True, figures=_figures(_DIGITS[language]), in_rows_only=("oh",))
     return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from audio.recognisers.closed import expected
+from audio.recognisers.closed import chosen, expected
 from audio.recognisers.grammar import grammar
 from audio.types import Reading
+from nlu.text.number_words import numbers_to_digits
 
 
 def understood(text: str, expect: str, language: str) -> str:
@@ -91,3 +92,33 @@ def test_open_questions_have_no_grammar() -> None:
     assert grammar("open", "pl") is None
     assert grammar("choice", "en") is None
     assert grammar("yes_no", "uk") is None
+
+
+@pytest.mark.parametrize(
+    ("writings", "expect", "language", "answer"),
+    [
+        ([("9 9", 0.25), ("9", 0.2), ("Nine.", 0.15), ("nine", 0.05)], "digits", "en", "9"),
+        ([("Jedno.", 0.2), ("1.", 0.15), ("Dwa", 0.3)], "digits", "pl", "jedno"),
+        ([("Oh.", 0.5), ("4", 0.1)], "digits", "en", "4"),
+        ([("Eive.", 0.5), ("Five.", 0.1)], "digits", "en", "five"),
+        ([("Yes. Correct", 0.6), ("Correct!", 0.3)], "yes_no", "en", "correct"),
+    ],
+)
+def test_of_the_answers_the_likeliest_counts_however_it_is_written(
+    writings: list[tuple[str, float]], expect: str, language: str, answer: str
+) -> None:
+    allowed = grammar(expect, language)
+    assert allowed is not None
+    found = chosen(writings, allowed)
+    assert found is not None
+    assert found.text == answer
+    assert chosen([("Seat.", 0.9), ("", 0.1)], allowed) is None
+
+
+@pytest.mark.parametrize("language", ["pl", "en"])
+def test_figures_are_those_of_their_words(language: str) -> None:
+    allowed = grammar("digits", language)
+    assert allowed is not None
+    for word, figure in allowed.figures.items():
+        assert word == "oh" or numbers_to_digits(word, language) == figure
+    assert len(set(allowed.figures.values())) == 28

@@ -137,3 +137,11 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"not a model")
     with pytest.raises(VadError, match=r"silero_vad\.onnx.*put the file back"):
         VadSession(broken)
+
+
+@pytest.mark.parametrize("hertz", [(425,), (440, 480), (480, 620), (1100,), (2100,)], ids=str)
+def test_tones_of_a_line_are_no_speech(hertz: tuple[int, ...]) -> None:
+    """Ringing, busy, and a fax that calls or answers, half a second on and half a second off."""
+    time = np.arange(4 * 8000) / 8000
+    tone = 0.2 * sum(np.sin(2 * np.pi * each * time) for each in hertz) / len(hertz) * (time % 1.0 < 0.5)
+    assert max(VoiceActivity(shared_session(), 8000).feed((tone * 32767).astype("<i2").tobytes())) < 0.3

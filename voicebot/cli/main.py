@@ -13,6 +13,7 @@ from voicebot.cli.keeping.customers import app as customers_app
 from voicebot.cli.keeping.figures import app as figures_app
 from voicebot.cli.keeping.person import app as person_app
 from voicebot.cli.keeping.records import app as records_app
+from voicebot.cli.running.asr import app as asr_app
 from voicebot.cli.running.config import app as config_app
 from voicebot.cli.running.console import app as console_app
 from voicebot.cli.running.demo import demo
@@ -49,6 +50,7 @@ for name, group in {
     "flow": flow_app,
     "prompts": prompts_app,
     "models": models_app,
+    "asr": asr_app,
     "config": config_app,
     "console": console_app,
     "customers": customers_app,

