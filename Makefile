@@ -43,10 +43,10 @@ apt:
 test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables tcpdump baresip \
 	kamailio:kamailio,kamailio-tls-modules,kamailio-extra-modules dovecot:dovecot-imapd
 
-# two processes more than cores, since tests mostly wait; the tests of one file share one, and what is costly to make for them.
+# three processes more than cores, since tests mostly wait; the tests of one file share one, and what is costly to make for them.
 # Tests place real calls with real time limits: what failed beside others runs once more, alone, and is named. A fault fails again.
 define run-tests
-	@$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 2)) --dist loadfile --no-loadscope-reorder || { test $$? -eq 1 && \
+	@$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 3)) --dist loadfile --no-loadscope-reorder || { test $$? -eq 1 && \
 	  echo "once more, alone, what failed beside other tests:" && $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none --maxfail 3; }
 endef
 

@@ -242,11 +242,19 @@ async def _latencies(say: Figure, service: Service, *, rounds: int) -> None:
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
     reports = await run_script_process(_scripts(service, spoken, codec="g722"), host="127.0.0.1", together=1)
     answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
+    spent, turns = (_total(service, f"voicebot_recogniser_decodes_{each}") for each in ("sum", "count"))
+    say("decodes_per_utterance", spent / max(1, turns), f"{turns:.0f} utterances, partial results included, embedded recogniser")
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
     reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
     _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
     stops = await key_stops(service, calls=6 * rounds)
     _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
+
+
+def _total(service: Service, name: str) -> float:
+    """Of a metric, over all its labels."""
+    lines = service.call_services.session.metrics.render().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 async def key_stops(service: Service, *, calls: int, deaf: bool = False) -> list[float]:

@@ -75,6 +75,7 @@ class WhisperStream:
         self._fed = 0  # bytes of speech so far, also those dropped from the middle
         self._partial_step = round(partial_every_s * sample_rate) * 2
         self._partial_at = self._partial_step
+        self._decodes = 0
         self._paused = False
         self._over = False  # finishing or finished: nothing more is taken or told
         self._closed = False
@@ -130,7 +131,7 @@ class WhisperStream:
             if self._closed:  # closed by another task while this one waited
                 return Recognition()
             raise
-        return Recognition(readings, late_s=time.monotonic() - ended)
+        return Recognition(readings, time.monotonic() - ended, self._decodes)
 
     def close(self) -> None:
         """Forget the utterance; a decode that has not started never will."""
@@ -158,11 +159,15 @@ class WhisperStream:
             task.cancel()
 
     def _decode(self) -> asyncio.Task[tuple[Reading, ...]]:
-        pcm, decoder = bytes(self._pcm), self._decoder
-        arguments = (pcm, self._sample_rate, self._language, self._expect)
-        task = asyncio.get_running_loop().create_task(self._pool.run(lambda: decoder.readings(*arguments)))
+        pcm = bytes(self._pcm)
+        task = asyncio.get_running_loop().create_task(self._pool.run(lambda: self._read(pcm)))
         task.add_done_callback(self._show)
         return task
+
+    def _read(self, pcm: bytes) -> tuple[Reading, ...]:
+        """In a worker's thread; one decode of an utterance at a time is the rule, so that counting needs no lock."""
+        self._decodes += 1
+        return self._decoder.readings(pcm, self._sample_rate, self._language, self._expect)
 
     def _show(self, task: asyncio.Task[tuple[Reading, ...]]) -> None:
         """Tell the text so far, when it changed. A failed partial is no news: `finish` will say so."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+async def handles_settled() -> None:
+    """Wait until nothing that was closed just now is still to give its handle back: somebody would come in by it."""
+    before, same = set[str](), 0
+    while same < 20:
+        await asyncio.sleep(0.02)
+        now = set(os.listdir("/proc/self/fd"))
+        before, same = now, same + 1 if len(now) == len(before) else 0
 
 
 @contextmanager

@@ -11,11 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from caller_id.types import Caller
+from dialogs.events import CallStarted, Say
+from dialogs.rehearsal.rehearsal import Rehearsal
 from tests.voicebot.calls.test_bridging import URGENT, Hotline, hotline
 from tests.voicebot.calls.test_transferring import asked, put_through
 from tests.voicebot.endpoints.asterisk.fake_asterisk import AudioSocketChannel
 from tests.voicebot.endpoints.looking import until
-from tests.voicebot.handles import no_handles_left
+from tests.voicebot.handles import handles_settled, no_handles_left
 from tests.voicebot.logged import line_with
 from tests.voicebot.running import TOKEN
 from voicebot.endpoints.asterisk.dialplan_endpoint import DialplanEndpoint
@@ -37,6 +40,19 @@ async def with_audiosocket(folder: Path) -> AsyncIterator[tuple[Hotline, Dialpla
     async with hotline(folder, handoff={"way": "refer"}, asterisk=asterisk) as line:
         (endpoint,) = [each for each in line.service.service.endpoints if isinstance(each, DialplanEndpoint)]
         yield line, endpoint
+
+
+async def says_ready(line: Hotline) -> None:
+    """What the caller of this test hears has been spoken: without handles no voice can be started, and the bot would not wait for
+    the second key.
+    """
+    services = line.service.service.call_services
+    rehearsal = Rehearsal(line.service.service.bundle, None, at=services.session.clock())
+    rehearsal.start(CallStarted(Caller(), language="pl"))
+    for key in URGENT:
+        rehearsal.press(key)
+    says = [action for action in rehearsal.actions if isinstance(action, Say)]
+    await services.speaker.warm_likely(says, (8000,))
 
 
 async def asks(sock: socket.socket, address: Address, octets: bytes) -> None:
@@ -63,6 +79,7 @@ async def test_who_is_on_the_line_is_put_through_and_who_comes_waits(tmp_path: P
     async with with_audiosocket(tmp_path) as (line, endpoint), AsyncExitStack() as stack:
         records = line.service.service.stores.records
         records._writer._longest_pause = 0.5  # it would be half a minute
+        await says_ready(line)
         probe = await line.caller(keys="")
         headers = {"Authorization": f"Bearer {DIALPLAN_TOKEN}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{endpoint.port}", headers=headers, trust_env=False) as dialplan:
@@ -71,6 +88,7 @@ async def test_who_is_on_the_line_is_put_through_and_who_comes_waits(tmp_path: P
         for each in (web, health, sound):
             each.setblocking(False)
         audiosocket = ("127.0.0.1", endpoint._server.audiosocket_port)
+        await handles_settled()
         with caplog.at_level("ERROR", "asyncio"), line_with("connections cannot be accepted") as told, no_handles_left():
             await asks(web, line.service.web.api, request("/health/ready"))
             await asks(health, line.service.service.health, request("/health/ready"))

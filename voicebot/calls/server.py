@@ -357,8 +357,8 @@ class ServedCall:
             await driver.run()
         return driver.outcome
 
-    def _recognised(self, language: str, result: str, seconds: float) -> None:
-        self.session.recognised(language, result, seconds)
+    def _recognised(self, language: str, result: str, seconds: float, decodes: int) -> None:
+        self.session.recognised(language, result, seconds, decodes)
         if self._services.load is not None:
             self._services.load.recognised(result)
 

@@ -214,11 +214,12 @@ class Session:
             with aside("measures"):
                 self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
 
-    def recognised(self, language: str, result: str, seconds: float) -> None:
-        """How recognising one turn went: "ok", or why there are no words; and how long that took."""
+    def recognised(self, language: str, result: str, seconds: float, decodes: int) -> None:
+        """How recognising one turn went: "ok", or why there are no words; how long that took, and how often it was decoded."""
         with aside("measures"):
             if result == "ok":
                 self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
+                self._services.metrics.observe("voicebot_recogniser_decodes", decodes, language=language)
             else:
                 self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
 

@@ -34,9 +34,9 @@ FINISH_DEADLINE_S = 8.0
 Recognisers = Callable[[str], Recogniser | None]
 """The recogniser of a language, or None when there is none."""
 
-Measured = Callable[[str, str, float], None]
-"""Told of every turn that was recognised or not: its language, how it went ("ok", "busy", "late", "failed"), and the seconds from
-its end to that."""
+Measured = Callable[[str, str, float, int], None]
+"""Told of every turn that was recognised or not: its language, how it went ("ok", "busy", "late", "failed"), the seconds from its
+end to that, and how often it was decoded."""
 
 Decides = Callable[[str, str], bool]
 """Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
@@ -55,7 +55,7 @@ class Ear(FrameProcessor):
         sample_rate: int,
         decides: Decides,
         settings: TurnSettings | None = None,
-        measured: Measured = lambda language, result, seconds: None,
+        measured: Measured = lambda language, result, seconds, decodes: None,
     ) -> None:
         """`sample_rate` is that of the caller's audio, in Hz."""
         super().__init__(enable_direct_mode=True)
@@ -162,7 +162,7 @@ class Ear(FrameProcessor):
         try:
             tell(self._stream)
         except RecogniserBusy:
-            self._measured(self._listen.language, "busy", 0.0)
+            self._measured(self._listen.language, "busy", 0.0, 0)
             stream, self._stream = self._stream, None
             _close(stream)
         except Exception as error:  # an engine may raise anything
@@ -185,7 +185,7 @@ class Ear(FrameProcessor):
                 on_partial=self._on_partial,
             )
         except RecogniserBusy:
-            self._measured(self._listen.language, "busy", 0.0)
+            self._measured(self._listen.language, "busy", 0.0, 0)
             return  # the turn goes on without a stream, and ends as one that was not understood
         except Exception as error:  # an engine may raise anything
             await self._fail(error.code if isinstance(error, AudioError) else RecogniserError.code)
@@ -230,7 +230,7 @@ class Ear(FrameProcessor):
         try:
             heard.recognition = await asyncio.wait_for(stream.finish(), FINISH_DEADLINE_S)
         except RecogniserBusy:  # for a moment only: the next sentence may be heard
-            self._measured(language, "busy", time.monotonic() - began)
+            self._measured(language, "busy", time.monotonic() - began, 0)
             return heard
         except AudioError as error:
             return error.code, "failed"
@@ -239,14 +239,14 @@ class Ear(FrameProcessor):
             return RecogniserError.code, "late" if isinstance(error, TimeoutError) else "failed"
         finally:
             _close(stream)
-        self._measured(language, "ok", time.monotonic() - began)
+        self._measured(language, "ok", time.monotonic() - began, heard.recognition.decodes)
         return heard
 
     async def _fail(self, code: str, result: str = "failed") -> None:
         """The recogniser is of no use to this call any more: never listen again, let the dialogue go on with keys."""
         if self._broken:
             return
-        self._measured(self._listen.language, result, 0.0)
+        self._measured(self._listen.language, result, 0.0, 0)
         self._deaf = self._broken = True
         self._forget_turn()
         await self.push_frame(EarFailedFrame(code=code))

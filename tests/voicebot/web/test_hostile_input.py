@@ -291,6 +291,6 @@ def _ask_with_odd_texts(get: Callable[[str], int]) -> None:
         for path in (f"/api/calls/{odd}", f"/api/handoffs/{odd}", f"/api/callbacks/{odd}", f"/api/{odd}", f"/health/{odd}"):
             assert get(path) in (200, 307, 404, 405, 422)
         for query in (f"/api/calls?limit={odd}", f"/api/calls?before={odd}", f"/api/survey?since={odd}", f"/health?{odd}={odd}"):
-            assert get(query) in (200, 422)
+            assert get(query) in ((404,) if "\0" in text else (200, 422))
 
     ask()
