@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,6 @@ from audio.recognisers.load import for_one_language, load_recogniser
 from audio.recognisers.settings import RecogniserSettings
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
-from dialogs.events import Say
 from voicebot.config.settings import Settings
 from voicebot.pipeline.speech_service import ServiceRecogniser
 from voicebot.prompts.speaking import Speaker
@@ -58,7 +57,7 @@ async def open_engines(
     progress("loading the recognisers")
     recognisers = await asyncio.to_thread(_recognisers, settings)
     for recogniser in {id(one): one for one in recognisers.values()}.values():
-        stack.callback(recogniser.close)
+        stack.push_async_callback(close_recogniser, recogniser)
     progress("making the first prompts ready")
     speaker = _speaker(settings, bundle, clock, stack)
     ready = asyncio.Event()
@@ -76,7 +75,7 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
         key = (language if for_one_language(wanted) else "", wanted.model_dump_json())
         if key not in loaded:
             try:
-                loaded[key] = _loaded(wanted, language, settings.state.data_dir / "models")
+                loaded[key] = open_recogniser(wanted, language, settings.state.data_dir / "models")
             except ModelError as error:
                 log.error("no recogniser, calls go on with keys", code=error.code, language=language, why=str(error))
                 loaded[key] = None
@@ -86,10 +85,18 @@ def _recognisers(settings: Settings) -> dict[str, Recogniser]:
     return found
 
 
-def _loaded(wanted: RecogniserSettings, language: str, cache_dir: Path) -> Recogniser | None:
+def open_recogniser(wanted: RecogniserSettings, language: str, cache_dir: Path) -> Recogniser | None:
+    """A language's recogniser of any engine, None for the engine "none". Blocks, where no event loop runs. Raises ModelError."""
     if wanted.engine == "pipecat":
         return ServiceRecogniser(wanted, language)
     return load_recogniser(wanted, language=language, cache_dir=cache_dir)
+
+
+async def close_recogniser(recogniser: Recogniser) -> None:
+    """Close it; of services of its own none outlives the loop."""
+    recogniser.close()
+    if isinstance(recogniser, ServiceRecogniser):
+        await recogniser.ended()
 
 
 def _speaker(settings: Settings, bundle: Bundle, clock: Callable[[], datetime], stack: AsyncExitStack) -> Speaker:
@@ -115,7 +122,7 @@ def _pace(language: str, progress: Callable[[str], None]) -> Pace:
 
 async def _make_prompts(speaker: Speaker, bundle: Bundle, at: datetime, ready: asyncio.Event) -> None:
     """All others, while calls are answered: the likely ones first."""
-    says: Sequence[Say] = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
+    says = await asyncio.to_thread(lambda: list(likely_says(bundle, at)))
     told = Pace(lambda done, total: log.info("likely sentences are being made ready for calls", done=done, of=total))
     await speaker.warm_likely(says, WARM_RATES, told)
     await speaker.warm(WARM_RATES, Pace(lambda done, total: log.info("prompts are being made ready", done=done, of=total)))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import resource
 import time
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,23 @@ def give_back() -> bool:
     found = bool(trim(0))
     log.debug("free memory given back to the machine in %.0f ms", (time.monotonic() - began) * 1000)
     return found
+
+
+def resident_bytes() -> int:
+    """Memory of this process; 0 where the machine does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process has had (proc(5), VmHWM); None where the machine does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def keep_for_good() -> None:

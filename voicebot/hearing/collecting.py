@@ -73,8 +73,8 @@ def labelled(engine: Engine, language: str) -> Iterator[tuple[Turn, LeftOut | No
             turns.setdefault((label.call_id, label.position), []).append((label, call))
         for (call_id, position), given in turns.items():
             first, call = given[0]
-            lines = session.scalars(select(LineRow).where(LineRow.call_id == call_id, LineRow.position <= position)).all()
-            between = place([(line.t, line.data) for line in sorted(lines, key=lambda line: line.position)])
+            lines = select(LineRow).where(LineRow.call_id == call_id, LineRow.position <= position).order_by(LineRow.position)
+            between = place([(line.t, line.data) for line in session.scalars(lines)])
             recording = Path(call.recording) if call.recording else None
             turn = Turn(call_id, position, call.line, recording, first.text, first.label, between)
             yield turn, _unfit(turn, [label.label for label, _ in given])

@@ -13,19 +13,20 @@ import numpy as np
 
 from audio.errors import AudioError
 from audio.loudness import resampled, to_pcm
-from audio.recognisers.load import load_recogniser
 from audio.recognisers.settings import RecogniserSettings
 from audio.telephone import RATE, telephone
 from audio.types import Recogniser, Recognition
 from nlu.types import Hypothesis
+from voicebot.engines import close_recogniser, open_recogniser
 from voicebot.figures.estimates import Estimate, per_call, wilson
 from voicebot.hearing.folder import FolderError, Spoken, read_audio
 from voicebot.hearing.scoring import Errors, errors
+from voicebot.memory import peak_bytes
 from voicebot.understanding.service import UnderstandingService
 
 WIDE_RATE = 16_000
 _PIECE_S = 0.1
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_CLEAR = Path("/proc/self/clear_refs")
 
 Tell = Callable[[str, float], None]
 """What is being done, and its share of all, 0..1."""
@@ -114,7 +115,7 @@ class Measuring:
     async def engine(self, name: str, settings: RecogniserSettings, cache: Path, tell: Tell) -> EngineFigures:
         """Load an engine and let it hear all files; one that cannot be heard is told in `failed`. Raises ModelError."""
         before = _fresh_memory()
-        recogniser = await asyncio.to_thread(load_recogniser, settings, cache_dir=cache)
+        recogniser = await asyncio.to_thread(open_recogniser, settings, self._way.language, cache)
         if recogniser is None:
             raise FolderError(f"{name} hears nothing: choose an engine")
         heard: list[Heard] = []
@@ -134,7 +135,7 @@ class Measuring:
                 audio_s += len(pcm) / 2 / rate
                 heard.append(await self._judged(spoken, recognition, late_s))
         finally:
-            recogniser.close()
+            await close_recogniser(recogniser)
         after = _peak_mb()
         memory = after - before if after is not None and before is not None else None
         return EngineFigures(name, tuple(heard), failed, audio_s, cpu_s, memory)
@@ -195,8 +196,5 @@ def _fresh_memory() -> float | None:
 
 
 def _peak_mb() -> float | None:
-    try:
-        lines = _STATUS.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
+    peak = peak_bytes()
+    return peak / (1 << 20) if peak is not None else None

@@ -90,6 +90,11 @@ class ServiceRecogniser:
         for stream in tuple(self._streams):
             stream.close()
 
+    async def ended(self) -> None:
+        """Wait until the services of streams that are over have been brought down, each in its bounded time."""
+        if self._streams:
+            await asyncio.wait([stream.running for stream in self._streams])
+
 
 @dataclass(slots=True)
 class _Told:

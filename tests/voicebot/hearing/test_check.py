@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from audio.recognisers.settings import RecogniserSettings
 from voicebot.cli.main import app
 from voicebot.hearing.folder import FolderError, Spoken, read_folder
-from voicebot.hearing.measuring import EngineFigures, Heard
+from voicebot.hearing.measuring import EngineFigures, Heard, Measuring, Way
 from voicebot.hearing.scoring import Errors, Piece, compared, errors, words_of
 
 
@@ -58,6 +60,17 @@ def test_shares_are_of_all_words_and_not_means_of_files() -> None:
     assert figures.word_errors.k / figures.words == pytest.approx(0.1)
     assert figures.matter_errors.n == 0
     assert figures.cpu_per_s == 0.5
+
+
+async def test_a_speech_service_of_pipecat_is_measured_as_any_engine(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "said.wav", np.zeros(8000 * 2, dtype=np.float32), 8000)
+    service = "tests.voicebot.pipeline.test_speech_service.Streaming"
+    settings = RecogniserSettings(engine="pipecat", service=service, secrets={"api_key": SecretStr("open sesame")}, deadline_s=4)
+    files = [Spoken(tmp_path / "said.wav", "block my card")]
+    way = Way("pl", over_telephone=False, live=False)
+    figures = await Measuring(files, way, None).engine("theirs", settings, tmp_path, lambda what, share: None)
+    assert [each.text for each in figures.heard] == ["block my card now"]
+    assert figures.word_errors.k == 1
 
 
 def test_engines_are_compared_and_a_broken_file_ends_nothing(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ async def say(
 async def gone(recogniser: ServiceRecogniser) -> None:
     """Every service is cleaned up, and its task over."""
     recogniser.close()
-    await asyncio.wait([stream.running for stream in recogniser._streams] or [asyncio.create_task(asyncio.sleep(0))])
+    await recogniser.ended()
     assert Streaming.alive == set()
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "speech-service"]
 
@@ -136,6 +136,19 @@ async def test_a_streaming_service_gives_partial_results_and_readings_with_confi
     assert partials == ["block", "block my", "block my card"]
     assert await stream.finish() == type(result)(), "said once"
     await gone(recogniser)
+
+
+async def test_a_stream_that_is_closed_after_its_end_as_calls_do_leaves_no_pipeline_running() -> None:
+    """A second end must not interrupt the first one."""
+    recogniser = await in_thread()
+    before = asyncio.all_tasks()
+    for _ in range(3):
+        stream = await say(recogniser)
+        assert (await stream.finish()).readings
+        stream.close()
+    recogniser.close()
+    await recogniser.ended()
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_segmented_service_hears_the_whole_utterance() -> None:
