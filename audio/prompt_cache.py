@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import wave
 from collections import OrderedDict
 from pathlib import Path
 
 from .errors import SynthesisError
-from .synthesis import Sound, read_wav
+from .synthesis import Sound, read_wav, wav_of
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +69,7 @@ class DiskCache:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                with wave.open(str(partial), "wb") as file:
-                    file.setparams((1, 2, sound.sample_rate, 0, "NONE", ""))
-                    file.writeframes(sound.pcm)
+                partial.write_bytes(wav_of(sound))
                 partial.replace(self._folder / name)
             finally:
                 partial.unlink(missing_ok=True)

@@ -156,9 +156,11 @@ def feed_together(calls: Sequence[tuple[VoiceActivity, bytes]]) -> list[list[flo
 
 
 def _judge_batch(batch: list[tuple[VoiceActivity, list[float]]]) -> None:
-    loud = [pair for pair in batch if pair[0]._loud()]
+    loud: list[tuple[VoiceActivity, list[float]]] = []
     for activity, result in batch:
-        if not activity._loud():
+        if activity._loud():
+            loud.append((activity, result))
+        else:
             result.append(activity._judged(0.0))
     if not loud:
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import os
 import shutil
 import time
 import wave
@@ -23,7 +22,7 @@ from voicebot.calls.server import CallServer, CallServices
 from voicebot.config.settings import Settings
 from voicebot.demo.run import A_WORKING_DAY
 from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
-from voicebot.memory import keep_for_good
+from voicebot.memory import keep_for_good, resident_bytes
 from voicebot.service import Service, open_service
 from voicebot.softphone import (
     CallReport,
@@ -209,14 +208,15 @@ async def _talking(service: Service, speech: Path, *, calls: int, seconds: float
 
 
 async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
-    before = _rss_mb()
+    before = resident_bytes()
     async with _talking(service, speech, calls=calls, seconds=seconds):
         cpu, wall, live = time.process_time(), time.monotonic(), service.sip.counts.live
         await asyncio.sleep(seconds)
         share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
         how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
         say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
-        say("mb_per_call", (_rss_mb() - before) / max(1, live), f"resident memory of the service, {live} calls against none")
+        grown = (resident_bytes() - before) / 1e6
+        say("mb_per_call", grown / max(1, live), f"resident memory of the service, {live} calls against none")
 
 
 async def _under_load(say: Figure, service: Service, speech: Path, *, calls: int) -> None:
@@ -294,12 +294,12 @@ async def _growth(say: Figure, service: Service, *, calls: int) -> None:
     await run_script_process(_scripts(service, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
-    before, tasks = _rss_mb(), len(asyncio.all_tasks())
+    before, tasks = resident_bytes(), len(asyncio.all_tasks())
     await run_script_process(_scripts(service, steps, apart_s=0), host="127.0.0.1", together=10)
     await asyncio.sleep(35)
     gc.collect()
     how = f"{calls} calls after {calls} others, scaled; resident memory 35 s after the last, when SIP transactions have ended"
-    say("rss_growth_mb_per_1000_calls", (_rss_mb() - before) * 1000 / calls, how)
+    say("rss_growth_mb_per_1000_calls", (resident_bytes() - before) / 1e6 * 1000 / calls, how)
     say("tasks_left_over", len(asyncio.all_tasks()) - tasks, "asyncio tasks after those calls against before")
 
 
@@ -314,8 +314,3 @@ def _percentiles(say: Figure, name: str, values: Sequence[float], how: str) -> N
         return
     say(f"{name}_p50", ordered[len(ordered) // 2], f"{how}; {len(ordered)} times")
     say(f"{name}_p95", ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], f"{how}; {len(ordered)} times")
-
-
-def _rss_mb() -> float:
-    with open(f"/proc/{os.getpid()}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

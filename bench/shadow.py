@@ -10,8 +10,9 @@ from itertools import cycle
 from statistics import median
 
 from nlu.types import Hypothesis
+from voicebot.memory import resident_bytes
 from voicebot.service import Service
-from voicebot.understanding.shadow import LiveShadow, ShadowLine, load_shadow, resident_bytes
+from voicebot.understanding.shadow import LiveShadow, ShadowLine, load_shadow
 
 PHASE_S = 8.0
 EVERY_S = 8.0

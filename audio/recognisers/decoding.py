@@ -110,12 +110,11 @@ class WhisperDecoder:
         return (Reading(" ".join(reading.text for reading in best), min(reading.confidence for reading in best)),)
 
     def _piece(self, samples: Floats, prompt: list[int], allowed: Grammar | None) -> tuple[Reading, ...]:
-        if len(samples) / SAMPLE_RATE < _SHORTEST_S:
+        length = len(samples) / SAMPLE_RATE
+        if length < _SHORTEST_S:
             return ()
         contexts = self.settings.contexts_s
-        context = next(
-            (seconds for seconds in contexts if seconds >= len(samples) / SAMPLE_RATE + self.settings.tail_s), contexts[-1]
-        )
+        context = next((seconds for seconds in contexts if seconds >= length + self.settings.tail_s), contexts[-1])
         speech = self._encoded(samples, context)
         readings = self._decode(speech, prompt)
         wider = next((seconds for seconds in contexts if seconds >= context + 5), None)

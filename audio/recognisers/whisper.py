@@ -165,7 +165,7 @@ class WhisperStream:
         return task
 
     def _read(self, pcm: bytes) -> tuple[Reading, ...]:
-        """In a worker's thread; one decode of an utterance at a time is the rule, so that counting needs no lock."""
+        """In a worker's thread: a decode that never starts does not count."""
         self._decodes += 1
         return self._decoder.readings(pcm, self._sample_rate, self._language, self._expect)
 

@@ -19,6 +19,7 @@ from bench.load.tables import table
 from dialogs.data.bundle import load_bundle
 from voicebot.figures.models import CallDayRow, DayRow
 from voicebot.figures.rollup import RollUp
+from voicebot.memory import peak_bytes
 from voicebot.records.call_files import CallFiles
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
@@ -166,8 +167,7 @@ def main() -> None:
         bundle, engine = load_bundle(), open_engine(url)
         RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(at)
         engine.dispose()
-    most = next(line for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
-    print(f"{time.monotonic() - began:.1f} {int(most.split()[1]) / 1024:.0f}")
+    print(f"{time.monotonic() - began:.1f} {(peak_bytes() or 0) / (1 << 20):.0f}")
 
 
 def keeping_table(rows: Sequence[Sequence[str]]) -> str:

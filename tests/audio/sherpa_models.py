@@ -74,25 +74,15 @@ def nemo_transducer(folder: Path) -> Path:
     """A transducer with durations (TDT) as NVIDIA's Parakeet: whole utterances, 8 frames to one output, blank last."""
     symbols = (*WORDS, "<blk>")
     size = len(symbols)
-    nodes, constants = _counting(frames_of="frames", axes=(2,), count="", counted="count", state=False)
-    nodes = [
-        helper.make_node("Transpose", ["audio_signal"], ["by_time"], perm=[0, 2, 1]),
-        helper.make_node("Slice", ["by_time", "from", "to", "time", "every"], ["frames"]),
-        *nodes,
-        helper.make_node("Unsqueeze", ["count", "last_axis"], ["column"]),
-        helper.make_node("Sub", ["column", "thresholds"], ["over"]),
+    nodes, constants = _over_thresholds()
+    nodes += [
         *_scores("over", "scores"),
         helper.make_node("Transpose", ["scores"], ["outputs"], perm=[0, 2, 1]),
         helper.make_node("Shape", ["count"], ["shape"]),
         helper.make_node("Slice", ["shape", "time", "two"], ["encoded_lengths"]),
     ]
     constants |= {
-        "from": np.array([0], np.int64),
-        "to": np.array([1 << 30], np.int64),
-        "time": np.array([1], np.int64),
         "two": np.array([2], np.int64),
-        "every": np.array([8], np.int64),
-        "last_axis": np.array([2], np.int64),
         "thresholds": _thresholds(blank_first=False),
     }
     _write(
@@ -149,24 +139,14 @@ def nemo_ctc(folder: Path) -> Path:
     """A CTC model of NeMo: whole utterances, a word at each threshold, blank last."""
     symbols = (*WORDS[:-1], "<blk>")
     size = len(symbols)
-    nodes, constants = _counting(frames_of="frames", axes=(2,), count="", counted="count", state=False)
-    nodes = [
-        helper.make_node("Transpose", ["audio_signal"], ["by_time"], perm=[0, 2, 1]),
-        helper.make_node("Slice", ["by_time", "from", "to", "time", "every"], ["frames"]),
-        *nodes,
-        helper.make_node("Unsqueeze", ["count", "last_axis"], ["column"]),
-        helper.make_node("Sub", ["column", "thresholds"], ["over"]),
+    nodes, constants = _over_thresholds()
+    nodes += [
         helper.make_node("Abs", ["over"], ["distance"]),
         helper.make_node("Neg", ["distance"], ["nearness"]),
         helper.make_node("Add", ["nearness", "bias"], ["scores"]),
         helper.make_node("LogSoftmax", ["scores"], ["logprobs"], axis=2),
     ]
     constants |= {
-        "from": np.array([0], np.int64),
-        "to": np.array([1 << 30], np.int64),
-        "time": np.array([1], np.int64),
-        "every": np.array([8], np.int64),
-        "last_axis": np.array([2], np.int64),
         "thresholds": np.array([[[*(_EVERY * (n + 1) for n in range(size - 1)), 0]]], np.float32),
         "bias": np.array([[[*([0.6] * (size - 1)), 0.0]]], np.float32),
     }
@@ -180,6 +160,24 @@ def nemo_ctc(folder: Path) -> Path:
     )
     _tokens(folder, symbols)
     return folder
+
+
+def _over_thresholds() -> tuple[Nodes, dict[str, Any]]:
+    """Nodes of NeMo's models: for every eighth frame of `audio_signal`, how far the count so far is `over` each threshold."""
+    nodes, constants = _counting(frames_of="frames", axes=(2,), count="", counted="count", state=False)
+    return [
+        helper.make_node("Transpose", ["audio_signal"], ["by_time"], perm=[0, 2, 1]),
+        helper.make_node("Slice", ["by_time", "from", "to", "time", "every"], ["frames"]),
+        *nodes,
+        helper.make_node("Unsqueeze", ["count", "last_axis"], ["column"]),
+        helper.make_node("Sub", ["column", "thresholds"], ["over"]),
+    ], constants | {
+        "from": np.array([0], np.int64),
+        "to": np.array([1 << 30], np.int64),
+        "time": np.array([1], np.int64),
+        "every": np.array([8], np.int64),
+        "last_axis": np.array([2], np.int64),
+    }
 
 
 def _counting(*, frames_of: str, axes: tuple[int, ...], count: str, counted: str, state: bool) -> tuple[Nodes, dict[str, Any]]:

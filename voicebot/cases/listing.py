@@ -13,6 +13,7 @@ from voicebot.cases.case import Case, Status
 from voicebot.cases.models import CaseRow
 from voicebot.cases.store import case_of
 from voicebot.records import schema
+from voicebot.records.paging import place_behind, place_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def page(engine: Engine, chosen: CaseFilter, *, after: str = "", size: int = 50)
     schema.ready(engine)
     at = CaseRow.closed_at if chosen.done else CaseRow.due_at
     query = select(CaseRow).where(*_conditions(chosen))
-    place = _place(after)
+    place = place_in(after)
     if place is not None:  # the first condition can use the index
         moment, ref = place
         far = at <= moment if chosen.done else at >= moment
@@ -58,7 +59,7 @@ def page(engine: Engine, chosen: CaseFilter, *, after: str = "", size: int = 50)
         return CasePage(found)
     last = found[size - 1]
     moment = last.closed_at if chosen.done and last.closed_at is not None else last.due_at
-    return CasePage(found[:size], f"{moment.isoformat()}|{last.ref}")
+    return CasePage(found[:size], place_behind(moment, last.ref))
 
 
 def _conditions(chosen: CaseFilter) -> list[ColumnElement[bool]]:
@@ -76,12 +77,3 @@ def _conditions(chosen: CaseFilter) -> list[ColumnElement[bool]]:
     if chosen.until is not None:
         found.append(at < chosen.until)
     return found
-
-
-def _place(after: str) -> tuple[datetime, str] | None:
-    moment, _, ref = after.partition("|")
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (at, ref) if at.tzinfo is not None else None

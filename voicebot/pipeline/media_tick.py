@@ -102,7 +102,7 @@ class MediaTick(Generic[A]):
         try:
             judged = self._together([(activity, pcm) for activity, pcm, _ in listening])
         except Exception as error:
-            if len(listening) > 1:  # it may be one of them that cannot be judged: the others go on
+            if len(listening) > 1:  # it may be one of them: the others go on, though they may hear this tick's sound twice
                 for each in listening:
                     self._judge([each])
                 return

@@ -86,7 +86,7 @@ class LegInput(FrameProcessor):
         self._leg = leg
         self._media = media
         self._activity = media.new_activity(leg.sample_rate)
-        self._listening = listening
+        self.is_listening = listening
         self._tap = _harmless(tap)
         self._now = clock
         self._held = False
@@ -120,7 +120,7 @@ class LegInput(FrameProcessor):
         while True:
             try:
                 heard = await self._media.next(self, self._activity)
-                if heard.pcm and self._listening():
+                if heard.pcm and self.is_listening():
                     frame = CallerAudioFrame(
                         audio=heard.pcm, sample_rate=self._leg.sample_rate, num_channels=1, speech=heard.speech
                     )
@@ -136,10 +136,6 @@ class LegInput(FrameProcessor):
                     await self.push_frame(EarFailedFrame(code="call.audio"))
             else:
                 failed = 0
-
-    def is_listening(self) -> bool:
-        """See `media_tick.Source`."""
-        return self._listening()
 
     def take(self) -> bytes:
         """What came; silence in its place when nothing has come for long, nothing on hold."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
-import wave
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 from audio.errors import PromptMissing
 from audio.prompt_store import PromptStore
 from audio.studio.mastering import as_heard_by_telephone
+from audio.synthesis import Sound, wav_of
 from dialogs.data.bundle import Bundle
 from dialogs.events import Prompt, Say
 from voicebot.config.settings import Settings
@@ -54,25 +53,18 @@ async def heard(
         pcm = await Speaker(bundle, store, clock=lambda: now).pcm(Say((prompt,), language, "hear"), rate)
     finally:
         await store.close()
-    return as_wav(as_heard_by_telephone(pcm) if telephone else pcm, rate)
+    return _file_of(pcm, telephone=telephone)
 
 
 async def part_heard(bundle: Bundle, line: Line, recording: str, *, telephone: bool) -> bytes:
     """A recorded part of sentences, alone, as a WAV file. Raises PromptMissing when it cannot be played."""
     rate = TELEPHONE_RATE if telephone else WIDE_RATE
     pcm = await PromptStore(None, {}).pcm("", line.language, rate, recording=bundle.root / recording)
-    return as_wav(as_heard_by_telephone(pcm) if telephone else pcm, rate)
+    return _file_of(pcm, telephone=telephone)
 
 
-def as_wav(pcm: bytes, rate: int) -> bytes:
-    """16-bit mono PCM as a WAV file."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(pcm)
-    return out.getvalue()
+def _file_of(pcm: bytes, *, telephone: bool) -> bytes:
+    return wav_of(Sound(as_heard_by_telephone(pcm), TELEPHONE_RATE) if telephone else Sound(pcm, WIDE_RATE))
 
 
 def play(path: Path) -> bool:

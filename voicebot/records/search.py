@@ -30,6 +30,7 @@ from sqlalchemy import (
 from voicebot.records.folding import folded
 from voicebot.records.listing import COLUMNS, CallFilter, behind, conditions, down_to, summary_of
 from voicebot.records.models import CallRow, UtteranceRow
+from voicebot.records.paging import place_behind, place_in
 from voicebot.records.summary import CallSummary
 
 _WORDS = table("utterance_words", column("rowid"))
@@ -57,7 +58,7 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
     """
     looked_for = folded(words).split()
     quick, others = conditions(chosen)
-    place = _place(after)
+    place = place_in(after.removeprefix("t"))  # as older addresses have it
     quick += behind(*place) if place is not None else ()
     with engine.connect() as connection:
         if looked_for:
@@ -70,7 +71,7 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
         rows = _read(connection, [*quick, *others, *within], size)
     if edge is None or len(rows) > size:
         return _page(rows, size)
-    return Page([summary_of(row) for row in rows], _written(*edge), edge[0])
+    return Page([summary_of(row) for row in rows], place_behind(*edge), edge[0])
 
 
 def _read(connection: Connection, wanted: Sequence[ColumnElement[bool]], size: int) -> Sequence[Row[Any]]:
@@ -124,17 +125,4 @@ def _begin_in_it(words: Iterable[str]) -> Iterator[ColumnElement[bool]]:
 
 def _page(rows: Sequence[Row[Any]], size: int) -> Page:
     calls = [summary_of(row) for row in rows[:size]]
-    return Page(calls, _written(calls[-1].started, calls[-1].call_id) if len(rows) > size else "")
-
-
-def _written(started: datetime, call_id: str) -> str:
-    return f"t{started.isoformat()}|{call_id}"
-
-
-def _place(after: str) -> tuple[datetime, str] | None:
-    started, _, call_id = after.removeprefix("t").partition("|")
-    try:
-        at = datetime.fromisoformat(started)
-    except ValueError:
-        return None
-    return (at, call_id) if at.tzinfo is not None else None
+    return Page(calls, place_behind(calls[-1].started, calls[-1].call_id) if len(rows) > size else "")

@@ -61,10 +61,9 @@ def read_contents(folders: Mapping[str, Path]) -> tuple[Contents, dict[str, Path
     for name, folder in folders.items():
         for path in _files(folder):
             octets += path.stat().st_size
-            if octets <= MOST_OCTETS:
-                data = path.read_bytes()
-            else:
+            if octets > MOST_OCTETS:
                 raise ReleaseError(f"{folder}: a release holds {MOST_OCTETS >> 20} MB at most; take out what no call needs")
+            data = path.read_bytes()
             file = File(f"{name}/{path.relative_to(folder).as_posix()}", len(data), hashlib.sha256(data).hexdigest())
             found.append(file)
             where[file.sha256] = path

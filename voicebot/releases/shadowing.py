@@ -14,6 +14,7 @@ import structlog
 from dialogs.data.bundle import load_bundle
 from voicebot.config.settings import Settings
 from voicebot.errors import code_of
+from voicebot.memory import resident_bytes
 from voicebot.metrics.registry import Metrics
 from voicebot.releases import orders
 from voicebot.releases.errors import ReleaseError
@@ -23,7 +24,7 @@ from voicebot.releases.store import Releases, Shadowed
 from voicebot.state.shared import PREFIX, SharedState
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import trained
-from voicebot.understanding.shadow import LiveShadow, load_shadow, resident_bytes
+from voicebot.understanding.shadow import LiveShadow, load_shadow
 
 log = structlog.get_logger(__name__)
 

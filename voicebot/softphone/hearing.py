@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import numpy as np
+
+from audio.synthesis import Sound, wav_of
 
 _FRAME_S = 0.01
 _LOUD_DBFS = -50.0
@@ -67,8 +68,4 @@ class BotSound:
     def save(self, path: Path) -> None:
         """Write all that was received as a mono 16-bit WAV."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(self._rate)
-            file.writeframes(b"".join(self._parts))
+        path.write_bytes(wav_of(Sound(b"".join(self._parts), self._rate)))

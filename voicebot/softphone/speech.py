@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import wave
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
-from audio.synthesis import PiperVoice, Sound, embedded_piper_model, read_wav
+from audio.synthesis import PiperVoice, Sound, embedded_piper_model, read_wav, wav_of
 from voicebot.softphone.script import Play, Say, ScriptError
 
 _QUIET = 100  # of 32768: what lies below at either end is no speech
@@ -81,9 +80,5 @@ def _load(path: Path) -> Sound:
 def _save(path: Path, sound: Sound) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.part")
-    with wave.open(str(draft), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sound.sample_rate)
-        file.writeframes(sound.pcm)
+    draft.write_bytes(wav_of(sound))
     draft.replace(path)  # another process may write the same words at the same time

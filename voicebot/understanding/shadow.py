@@ -5,13 +5,11 @@ rows to compare. No caller waits for it or hears of it.
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
@@ -35,7 +33,6 @@ BATCH = 50
 """Decisions that are written at once."""
 BATCH_S = 2.0
 """A decision waits so long for others at most."""
-_STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +57,6 @@ async def load_shadow(settings: NluSettings, languages: Sequence[str]) -> Classi
         loaded = await asyncio.to_thread(nlu.load, pack, [language], cache=settings.cache_dir, semantic=settings.semantic)
         scorers |= loaded.scorers
     return await asyncio.to_thread(Classifier, pack, scorers)
-
-
-def resident_bytes() -> int:
-    """Memory of this process; 0 where the machine does not tell."""
-    try:
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 class LiveShadow:

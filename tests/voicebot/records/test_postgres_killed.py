@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from tests.voicebot.records.servers import PostgresServer, killable_postgres
+from bench.console.servers import PostgresServer
+from tests.voicebot.records.servers import killable_postgres
 from tests.voicebot.running import open_service
 from voicebot.softphone import Keys, Pause, UntilEnded
 

@@ -128,7 +128,7 @@ async def test_a_text_from_the_page_to_the_callers_and_back(
     async def no_checks(*_: object) -> None:
         """They have a test of their own: a minute of linting and training."""
 
-    monkeypatch.setattr("voicebot.console.pages.releases.check_apart", no_checks)
+    monkeypatch.setattr("voicebot.console.pages.proposal.check_apart", no_checks)
     async with bank(tmp_path, server) as running:
         console, service = running.console, running.service
         releases = console.parts.releases

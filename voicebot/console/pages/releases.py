@@ -1,85 +1,41 @@
-"""Releases: the draft, proposals with their checks and approvals, publishing in two steps, roll-back, history."""
+"""Releases: what is live, the draft and its renewal, proposals, roll-back, history."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from audio.synthesis import wav_of
-from dialogs.data.errors import BundleError
-from dialogs.data.prompts import PLACE
-from voicebot.accounts.roles import Role
+from voicebot.console.pages.proposal import LONGEST_NOTE, PUBLISHERS, SEERS, RunningChecks, add_proposal_pages
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, whole_number
 from voicebot.figures.arms import Arms, compare_arms
-from voicebot.prompts.voices import spoken, voices_of
-from voicebot.releases.approvals import APPROVERS, Kind, Refusal, refusal
-from voicebot.releases.checking import PROGRESS, check_apart
-from voicebot.releases.contents import Contents, Difference
+from voicebot.releases.contents import Difference
 from voicebot.releases.drafts import Change, Renewal
 from voicebot.releases.errors import ReleaseError
 from voicebot.releases.merging import Choice
 from voicebot.releases.placing import in_force
-from voicebot.releases.pointer import Pointer, ShadowOrder, Stage
+from voicebot.releases.pointer import Pointer, Stage
 from voicebot.releases.publishing import Publishing
-from voicebot.releases.reading import changes, text_in
-from voicebot.releases.shadowing import MOST_DAYS
-from voicebot.releases.store import Check, Process, Proposal, State
-from voicebot.review.lines import words_of
-from voicebot.review.shadow import Compared, compared
 from voicebot.review.studies import DRAFT
 
-SEERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
-PUBLISHERS = frozenset({Role.SUPERVISOR})
 _HISTORY = 30
-_LONGEST_NOTE = 500
 _MOST_PLACES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """The shadow of a proposal, as its page shows it."""
-
-    orders: Sequence[ShadowOrder]
-    """Newest first."""
-    running: ShadowOrder | None
-    processes: Sequence[Process]
-    """Those that have it, or are about to."""
-    compared: Compared | None
-    """None when it never was in the shadow."""
-
-
 def pages(parts: ConsoleParts) -> Pages:
-    """The overview, one proposal, and what their forms do."""
+    """The overview and what its forms do; one proposal has pages of its own."""
     found = Pages()
     releases, drafts = parts.releases, parts.drafts
     publishing = Publishing(releases, drafts, parts.stores.shared, lambda: in_force(parts.settings, releases), parts.clock)
-    checking: dict[int, asyncio.Task[None]] = {}
-
-    def have_checked(seq: int) -> None:
-        """The checks run on while pages are read, once however often it is asked; what they find is in the database."""
-        if seq not in checking:
-            checking[seq] = asyncio.create_task(check_apart(parts.in_force(), releases, seq), name=f"checks-{seq}")
-            checking[seq].add_done_callback(lambda _: checking.pop(seq))
+    checks = RunningChecks(parts)
 
     def arms_of(live: Pointer) -> Arms:
         """From the first whole day on: on the day of the switch the old release had all callers for some hours."""
         local = parts.bundle().calendar.local
         first, today = local(live.at).date() + timedelta(days=1), local(parts.clock()).date()
         return compare_arms(parts.engine, live.arms[0].release, live.arms[-1].release, first, today)
-
-    def shadow_of(proposal: Proposal) -> Shadow:
-        orders, now = releases.shadows_of(proposal.seq), parts.clock()
-        running = next((each for each in orders[:1] if each.running(now)), None)
-        shadowed = {each.release for each in orders if each.release}
-        processes = [each for each in releases.processes(now) if each.shadow is not None] if running is not None else []
-        return Shadow(orders, running, processes, compared(parts.engine, shadowed) if shadowed else None)
-
-    # ------------------------------------------------------------------ the overview
 
     @found.get("/releases", roles=SEERS, nav="nav.releases", order=45)
     async def overview(view: View) -> Response:
@@ -119,9 +75,9 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             match view.form.get("do"):
                 case "propose":
-                    seq = await asyncio.to_thread(drafts.propose, view.user.name, view.form.get("note")[:_LONGEST_NOTE])
+                    seq = await asyncio.to_thread(drafts.propose, view.user.name, view.form.get("note")[:LONGEST_NOTE])
                     await parts.audit.note("release.proposed", who=view.user.name, proposal=seq)
-                    have_checked(seq)
+                    checks.begin(seq)
                     return view.go(f"/releases/{seq}", "releases.proposed")
                 case "renew":
                     renewed = await asyncio.to_thread(drafts.renew)
@@ -176,139 +132,11 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/releases/back", roles=PUBLISHERS)
     async def back(view: View) -> Response:
         try:
-            pointer = await publishing.back(view.user.name, view.form.get("why")[:_LONGEST_NOTE])
+            pointer = await publishing.back(view.user.name, view.form.get("why")[:LONGEST_NOTE])
         except ReleaseError as error:
             return await show(view, status=422, problem=str(error))
         await parts.audit.note("release.back", who=view.user.name, release=pointer.release, why=pointer.why)
         return view.go("/releases", "releases.is_back")
 
-    # ------------------------------------------------------------------ one proposal
-
-    @found.get("/releases/{seq}", roles=SEERS)
-    async def one(view: View) -> Response:
-        return await show_one(view)
-
-    async def show_one(view: View, *, status: int = 200, problem: str = "") -> Response:
-        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
-        if proposal is None:
-            return await show(view, status=404, problem=view.t("problem.not_found"))
-        base = await asyncio.to_thread(releases.contents, proposal.base)
-        contents = await asyncio.to_thread(releases.contents, proposal.contents)
-        try:
-            differs = await asyncio.to_thread(changes, releases, base or Contents(()), contents or Contents(()))
-        except (BundleError, ReleaseError, OSError) as error:
-            differs, problem = None, problem or str(error)
-        found_so_far = await asyncio.to_thread(releases.checks, proposal.seq)
-        newest = await asyncio.to_thread(releases.newest)
-        prepared = newest is not None and proposal.final is not None and proposal.final in newest.releases
-        return view.show(
-            "release.html",
-            status=status,
-            problem=problem,
-            proposal=proposal,
-            open=proposal.state is State.OPEN,
-            changes=differs,
-            checks=[each for each in found_so_far if each.name != PROGRESS],
-            words=await asyncio.to_thread(words_of, parts.engine, _places(found_so_far)),
-            progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
-            approvers=APPROVERS,
-            refusals={kind: refusal(proposal.asked, kind, view.user.name, view.user.roles) for kind in proposal.needed},
-            shadow=await asyncio.to_thread(shadow_of, proposal),
-            most_days=MOST_DAYS,
-            prepared=newest if prepared else None,
-            readiness=await asyncio.to_thread(publishing.readiness, newest) if prepared and newest is not None else None,
-            may_publish=view.may(*PUBLISHERS),
-        )
-
-    @found.get("/releases/{seq}/heard/{language}/{prompt}", roles=SEERS)
-    async def heard(view: View) -> Response:
-        """The new text as the bank's own voice says it; values that change from call to call are left out."""
-        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
-        language, prompt = view.path["language"], view.path["prompt"]
-        contents = await asyncio.to_thread(releases.contents, proposal.contents) if proposal is not None else None
-        spec = await asyncio.to_thread(text_in, releases, contents, language, prompt) if contents is not None else None
-        if spec is None:
-            return PlainTextResponse("no text", 404)
-        sound = await spoken(PLACE.sub("…", spec.text), voices_of(language, parts.settings))
-        if sound is None:
-            return PlainTextResponse("no voice", 503)
-        return Response(wav_of(sound), media_type="audio/wav")
-
-    @found.post("/releases/{seq}", roles=SEERS)
-    async def act(view: View) -> Response:
-        proposal = await asyncio.to_thread(releases.proposal, whole_number(view.path["seq"]))
-        if proposal is None:
-            return await show(view, status=404, problem=view.t("problem.not_found"))
-        try:
-            return await acted(view, proposal)
-        except (ReleaseError, BundleError, OSError) as error:
-            return await show_one(view, status=422, problem=str(error))
-
-    async def acted(view: View, proposal: Proposal) -> Response:
-        who, seq, form = view.user.name, proposal.seq, view.form
-        here = f"/releases/{seq}"
-        do = form.get("do")
-        if do in ("prepare", "switch", "shadow", "no_shadow") and not view.may(*PUBLISHERS):
-            raise ReleaseError(view.t("releases.refused_role"))
-        match do:
-            case "approve":
-                return await approved(view, seq, form.get("kind"))
-            case "send_back" | "withdraw":
-                return await closed(view, proposal, State.SENT_BACK if do == "send_back" else State.WITHDRAWN)
-            case "check":
-                have_checked(seq)
-                return view.go(here, "releases.checking")
-            case "shadow":
-                order = await publishing.begin_shadow(seq, who, whole_number(form.get("days")))
-                until = order.until.isoformat()
-                await parts.audit.note("release.shadow", who=who, proposal=seq, release=order.release, until=until)
-                return view.go(here, "releases.is_in_shadow")
-            case "no_shadow":
-                if await publishing.end_shadow(seq, who) is not None:
-                    await parts.audit.note("release.no_shadow", who=who, proposal=seq)
-                return view.go(here, "releases.is_no_shadow")
-            case "prepare":
-                pointer = await publishing.prepare(seq, who)
-                await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
-                return view.go(here, "releases.is_prepared")
-            case "switch":
-                share = whole_number(form.get("share", "100"))
-                pointer = await publishing.switch(seq, who, share / 100)
-                await parts.audit.note("release.live", who=who, proposal=seq, release=pointer.arms[-1].release, share=share)
-                return view.go(here, "releases.is_live")
-        raise ReleaseError(view.t("problem.not_found"))
-
-    async def approved(view: View, seq: int, kind: str) -> Response:
-        if kind not in set(Kind):
-            raise ReleaseError(view.t("releases.refused_not_needed"))
-        now = parts.clock()
-        refused = await asyncio.to_thread(releases.approve, seq, Kind(kind), view.user.name, view.user.roles, now)
-        if refused is not None:
-            await parts.audit.note("release.approval_refused", who=view.user.name, proposal=seq, kind=kind, why=refused)
-            raise ReleaseError(view.t(f"releases.refused_{refused}"))
-        await parts.audit.note("release.approved", who=view.user.name, proposal=seq, kind=kind)
-        return view.go(f"/releases/{seq}", "releases.approved")
-
-    async def closed(view: View, proposal: Proposal, state: State) -> Response:
-        """Who approves may send it back, with a word; who has a part in it may withdraw it."""
-        who, why = view.user.name, view.form.get("why")[:_LONGEST_NOTE]
-        mine = who in proposal.asked.authors
-        if state is State.SENT_BACK and (mine or not any(view.may(APPROVERS[kind]) for kind in proposal.needed)):
-            raise ReleaseError(view.t(f"releases.refused_{Refusal.AUTHOR if mine else Refusal.ROLE}"))
-        if state is State.WITHDRAWN and not mine:
-            raise ReleaseError(view.t("releases.not_yours"))
-        if state is State.SENT_BACK and not why:
-            raise ReleaseError(view.t("releases.say_why"))
-        if not await asyncio.to_thread(releases.close, proposal.seq, state, who, why):
-            raise ReleaseError(view.t("releases.refused_closed"))
-        await publishing.end_shadow(proposal.seq, who, state)
-        await parts.audit.note(f"release.{state}", who=who, proposal=proposal.seq, why=why)
-        return view.go("/releases", f"releases.is_{state}")
-
+    add_proposal_pages(found, parts, publishing, checks, show)
     return found
-
-
-def _places(checks: Sequence[Check]) -> list[tuple[str, int]]:
-    """The lines that checks name."""
-    named = [line for check in checks for line in (*check.told.get("changes", ()), *check.told.get("lost", ()))]
-    return [(line["call_id"], line["position"]) for line in named]
