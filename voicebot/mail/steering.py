@@ -28,9 +28,9 @@ from voicebot.redaction import redact_text
 from voicebot.understanding.service import UnderstandingService
 
 MOST_SENTENCES = 40
+"""Of a longer mail the rest is not read. A sentence takes some milliseconds."""
 _BETWEEN = "\n\f\n"
 """Between subject and text while both are redacted: no text has it (`clean`)."""
-"""Of a longer mail the rest is not read. A sentence takes some milliseconds."""
 _WHOLE_WORDS = 200
 _FROM_SUBJECT = ("re", "odp", "fwd", "fw", "pd", "aw")
 
