@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio.types import Recogniser, RecogniserStream, Recognition
+from bench.load.rtp import Stops, stops_watched
 from bench.parts import doing, part
 from bench.shadow import PHASE_S, measure_shadow
 from dialogs.events import Conditions
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 CALL_PARTS = ("load", "under_load", "shadow", "latency", "recogniser", "growth")
 Figure = Callable[[str, float, str], None]
 
+_RTP_PORTS = (22000, 23999)
 _NUMBERS = itertools.count()  # a number that called before is asked whether it is the same matter
 
 MATTERS = (
@@ -95,7 +97,7 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
                 await _load(say, service, await long_speech(folder), calls=10 if quick else 30, seconds=15)
         if "under_load" in parts:
             with part("under_load", failed):
-                await _under_load(say, service, await long_speech(folder), calls=20 if quick else 60)
+                await _under_load(say, service, folder, calls=20 if quick else 60)
         if "shadow" in parts:
             with part("shadow", failed):
                 pairs = 2 if quick else 6
@@ -103,7 +105,7 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
                     await measure_shadow(say, service, list(MATTERS), pairs=pairs)
         if "latency" in parts:
             with part("latency", failed):
-                await _latencies(say, service, rounds=1 if quick else 3)
+                await _latencies(say, service, folder, rounds=1 if quick else 3)
         if "recogniser" in parts:
             with part("recogniser", failed):
                 await _with_recogniser(say, service, calls=6)
@@ -134,7 +136,7 @@ async def _service(folder: Path) -> AsyncIterator[Service]:
                 "peers": ["127.0.0.1/32"],
                 "net_interface": "127.0.0.1",
                 "transports": ["udp"],
-                "rtp_ports": [22000, 23999],
+                "rtp_ports": _RTP_PORTS,
             },
             "limits": {"max_calls": 100},
             "state": {"data_dir": str(folder)},
@@ -219,10 +221,14 @@ async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seco
         say("mb_per_call", grown / max(1, live), f"resident memory of the service, {live} calls against none")
 
 
-async def _under_load(say: Figure, service: Service, speech: Path, *, calls: int) -> None:
+async def _under_load(say: Figure, service: Service, folder: Path, *, calls: int) -> None:
     """How fast the bot falls silent while others talk."""
+    speech = await long_speech(folder)
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS]
-    async with _talking(service, speech, calls=calls, seconds=90):
+    async with (
+        _talking(service, speech, calls=calls, seconds=90),
+        stops_watched(_RTP_PORTS, folder / "stops.pcap") as on_the_wire,
+    ):
         how = f"at the caller, while {calls} others talk"
         reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
         _percentiles(
@@ -230,25 +236,37 @@ async def _under_load(say: Figure, service: Service, speech: Path, *, calls: int
         )
         stops = await key_stops(service, calls=6, deaf=True)
         _percentiles(say, "key_stop_under_load_ms", stops, f"key pressed to the bot's silence, {how}")
+    _say_on_the_wire(say, on_the_wire, "_under_load_ms", f"while {calls} others talk")
+
+
+def _say_on_the_wire(say: Figure, stops: Stops, name: str, how: str) -> None:
+    """Without the jitter buffer of the caller's phone, which is not the bot's."""
+    how = f"first packet of it to the bot's last sound, on the wire, {how}"
+    _percentiles(say, f"bargein_stop_wire{name}", stops.speech_ms, how)
+    _percentiles(say, f"key_stop_wire{name}", stops.key_ms, how)
 
 
 def _cut(scripts: Sequence[CallScript], seconds: float) -> list[CallScript]:
     return [replace(script, max_s=seconds) for script in scripts]
 
 
-async def _latencies(say: Figure, service: Service, *, rounds: int) -> None:
+async def _latencies(say: Figure, service: Service, folder: Path, *, rounds: int) -> None:
     """One call at a time; as the caller hears it: network, jitter buffers and recogniser included."""
     spoken = [(LISTEN, Say(matter), LISTEN, YES, UntilEnded(20)) for matter in MATTERS] * rounds
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
+    counted = ("voicebot_recogniser_decodes_sum", "voicebot_recogniser_decodes_count")
+    before = [_total(service, each) for each in counted]  # deaf calls of other parts have turns without a decode
     reports = await run_script_process(_scripts(service, spoken, codec="g722"), host="127.0.0.1", together=1)
     answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
-    spent, turns = (_total(service, f"voicebot_recogniser_decodes_{each}") for each in ("sum", "count"))
+    spent, turns = (_total(service, each) - earlier for each, earlier in zip(counted, before, strict=True))
     say("decodes_per_utterance", spent / max(1, turns), f"{turns:.0f} utterances, partial results included, embedded recogniser")
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
-    reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
-    _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
-    stops = await key_stops(service, calls=6 * rounds)
-    _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
+    async with stops_watched(_RTP_PORTS, folder / "stops.pcap") as on_the_wire:
+        reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
+        _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
+        stops = await key_stops(service, calls=6 * rounds)
+        _percentiles(say, "key_stop_ms", stops, "key pressed while the bot asks for a number, to its silence, at the caller")
+    _say_on_the_wire(say, on_the_wire, "_ms", "one call")
 
 
 def _total(service: Service, name: str) -> float:
@@ -261,12 +279,13 @@ async def key_stops(service: Service, *, calls: int, deaf: bool = False) -> list
     """Milliseconds from a key to the last sound of the bot. After most keys the next words follow too closely for a silence to be
     heard; after the first digit of a number none do. So the caller asks for a loan, wants to be called back on another number
     (the queue is said to be long), and types a digit over the question for it. "#" ends the number, which is none: asked again.
+    Another digit each time: the same one again within 2 s waits 0.1 s, in case it is one press that came in two ways.
     `deaf`: no speech of any call that begins meanwhile is decoded.
     """
     to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Pause(1.2), Keys("6"), Pause(0.8))
-    typed = (Keys("#"), UntilSpeaking(0.8), Keys("6"), Pause(0.8))
-    steps = (*to_the_number, *typed, *typed, HangUp())
-    measured = {len(to_the_number) + 3, len(to_the_number) + len(typed) + 3}  # steps count from 1
+    typed = [(Keys("#"), UntilSpeaking(0.8), Keys(digit), Pause(0.8)) for digit in "78"]
+    steps = (*to_the_number, *typed[0], *typed[1], HangUp())
+    measured = {len(to_the_number) + 3, len(to_the_number) + len(typed[0]) + 3}  # steps count from 1
     busy = Conditions(waits=(("loans", 900.0),))
     busy_session = replace(service.call_services.session, conditions=lambda: busy)
     services = replace(service.call_services, session=busy_session)

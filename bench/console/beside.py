@@ -40,6 +40,7 @@ async def measure(folder: Path, url: str, *, calls: int, seconds: float, pairs: 
     loads = []
     bot_folder = folder / "beside"
     async with running_bot(bot_folder, deaf=True, max_calls=200, sections={"records": {"database_url": url}}) as bot:
+        await bot.service.prompts_ready.wait()
         for number in range(pairs):
             in_turn = (False, True) if number % 2 == 0 else (True, False)  # what changes in the meantime meets both
             for watched in in_turn:

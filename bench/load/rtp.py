@@ -1,17 +1,19 @@
-"""What sipp plays (a caller's RTP with keys in it), and what the bot's RTP looked like on the wire: gaps of each stream."""
+"""What sipp plays (a caller's RTP with keys in it), and the bot's RTP on the wire: its gaps, and how fast it falls silent."""
 
 from __future__ import annotations
 
 import asyncio
+import audioop
 import contextlib
 import random
 import shutil
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from voicebot.endpoints.sip.tracing.pcap import capture_file, udp_frame
 
@@ -23,6 +25,10 @@ _SAMPLES = 160
 _QUIET = bytes((0xD5, 0x55, 0xD4, 0x54))  # the smallest A-law values: the noise of a quiet room
 _FROM, _TO = ("127.0.0.1", 40000), ("127.0.0.1", 40002)  # sipp writes the true ones over these
 _HEADER = 14 + 20 + 8
+_LOUD = 104
+"""-50 dBFS."""
+_STILL_S, _SILENT_S = 0.06, 0.3
+"""A bot that made a sound within the first speaks now; one that made none for the second has stopped."""
 
 
 def caller_rtp(seconds: float, keys: Sequence[tuple[float, str]]) -> bytes:
@@ -69,26 +75,77 @@ class Gaps:
 
 @asynccontextmanager
 async def watched(ports: tuple[int, int], file: Path) -> AsyncIterator[Gaps]:
-    """The RTP that is sent from these ports while the context lasts, as the kernel saw it on loopback. Needs tcpdump and the
-    right to capture; without them nothing is measured.
+    """The RTP that is sent from these ports while the context lasts. Needs tcpdump and the right to capture; without them nothing
+    is measured.
     """
     gaps = Gaps()
-    if shutil.which("tcpdump") is None:
-        gaps.measured = False
+    async with _captured(f"src portrange {ports[0]}-{ports[1]}", file, kept_bytes=60) as gaps.measured:
         yield gaps
+    if gaps.measured and file.exists():
+        gaps.worst_ms = await asyncio.to_thread(_worst, file.read_bytes())
+
+
+@dataclass(slots=True)
+class Stops:
+    """How long the bot's sound went on, in milliseconds on the wire: no phone's jitter buffer is in it. A-law only."""
+
+    key_ms: list[float] = field(default_factory=list)
+    """After the first packet of a key that was pressed over it."""
+    speech_ms: list[float] = field(default_factory=list)
+    """After the first loud packet of a caller who began to speak over it."""
+
+
+@asynccontextmanager
+async def stops_watched(ports: tuple[int, int], file: Path) -> AsyncIterator[Stops]:
+    """As `watched`, of the calls that begin while the context lasts; the bot's ports are these, no caller's is."""
+    stops = Stops()
+    async with _captured(f"portrange {ports[0]}-{ports[1]}", file, kept_bytes=_HEADER + 12 + _SAMPLES) as measured:
+        yield stops
+    if measured and file.exists():
+        found = await asyncio.to_thread(_stops, file.read_bytes(), ports)
+        stops.key_ms, stops.speech_ms = found.key_ms, found.speech_ms
+
+
+@asynccontextmanager
+async def _captured(which: str, file: Path, *, kept_bytes: int) -> AsyncIterator[bool]:
+    """UDP of loopback as the kernel saw it, into `file`; False where it cannot be had."""
+    if shutil.which("tcpdump") is None:
+        yield False
         return
-    command = f"tcpdump -i lo -n -q -s 60 -B 16384 -w {file} udp and src portrange {ports[0]}-{ports[1]}"
+    command = f"tcpdump -i lo -n -q -s {kept_bytes} -B 16384 -w {file} udp and {which}"
     process = await asyncio.create_subprocess_exec(*command.split(), stderr=asyncio.subprocess.PIPE)
     try:
         assert process.stderr is not None
-        gaps.measured = b"listening" in await process.stderr.readline()
-        yield gaps
+        yield b"listening" in await process.stderr.readline()
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.communicate()
-        if gaps.measured and file.exists():
-            gaps.worst_ms = await asyncio.to_thread(_worst, file.read_bytes())
+
+
+class _Packet(NamedTuple):
+    at: float
+    """Seconds."""
+    source: int
+    target: int
+    kind: int
+    """Payload type."""
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
+def _packets(capture: bytes) -> Iterator[_Packet]:
+    """RTP, in order; RTCP is left out (RFC 5761)."""
+    at = 24
+    while at + 16 <= len(capture):
+        seconds, micros, length, _ = struct.unpack_from("=IIII", capture, at)
+        frame, at = capture[at + 16 : at + 16 + length], at + 16 + length
+        if len(frame) < _HEADER + 12 or frame[_HEADER] >> 6 != 2 or 72 <= frame[_HEADER + 1] & 0x7F <= 76:
+            continue
+        source, target = struct.unpack_from("!HH", frame, 34)
+        timestamp, ssrc = struct.unpack_from("!II", frame, _HEADER + 4)
+        yield _Packet(seconds + micros / 1e6, source, target, frame[_HEADER + 1] & 0x7F, timestamp, ssrc, frame[_HEADER + 12 :])
 
 
 def _worst(capture: bytes) -> list[float]:
@@ -96,16 +153,69 @@ def _worst(capture: bytes) -> list[float]:
     last: dict[tuple[int, int], float] = {}
     worst: dict[tuple[int, int], float] = defaultdict(float)
     packets: dict[tuple[int, int], int] = defaultdict(int)
-    at = 24
-    while at + 16 <= len(capture):
-        seconds, micros, length, _ = struct.unpack_from("=IIII", capture, at)
-        frame, at = capture[at + 16 : at + 16 + length], at + 16 + length
-        if len(frame) < _HEADER + 12 or frame[_HEADER] >> 6 != 2 or 72 <= frame[_HEADER + 1] & 0x7F <= 76:  # RTCP (RFC 5761)
-            continue
-        stream = (int.from_bytes(frame[36:38]), int.from_bytes(frame[_HEADER + 8 : _HEADER + 12]))
-        now = seconds + micros / 1e6
+    for packet in _packets(capture):
+        stream = (packet.target, packet.ssrc)
         if stream in last:
-            worst[stream] = max(worst[stream], 1000 * (now - last[stream]))
-        last[stream] = now
+            worst[stream] = max(worst[stream], 1000 * (packet.at - last[stream]))
+        last[stream] = packet.at
         packets[stream] += 1
     return [worst[stream] for stream, count in packets.items() if count > 50]
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call on the wire, between a caller's port and one of the bot's."""
+
+    loud_until: float = 0.0
+    """The end of the bot's last loud packet."""
+    spoke_until: float = 0.0
+    """The end of the caller's."""
+    key: int | None = None
+    """Timestamp of the last key: all packets of one press have the same (RFC 4733, 2.2.2)."""
+    asked: float | None = None
+    """When the caller pressed or spoke over the bot, until it fell silent."""
+    by_key: bool = False
+
+    def caller(self, packet: _Packet) -> None:
+        """A packet of theirs."""
+        over = packet.at - self.loud_until < _STILL_S
+        if packet.kind == KEYS_TYPE:
+            if packet.timestamp != self.key and over:
+                self.asked, self.by_key = packet.at, True
+            self.key = packet.timestamp
+        elif _loud(packet):
+            if packet.at - self.spoke_until > _SILENT_S and over:
+                self.asked, self.by_key = packet.at, False
+            self.spoke_until = packet.at + PACKET_S
+
+    def stopped(self, now: float) -> float | None:
+        """Milliseconds, when the bot has now been silent for long enough to say so."""
+        if self.asked is None or now - self.loud_until < _SILENT_S:
+            return None
+        asked, self.asked = self.asked, None
+        return 1000 * max(0.0, self.loud_until - asked)
+
+
+def _stops(capture: bytes, ports: tuple[int, int]) -> Stops:
+    stops, calls, began = Stops(), dict[tuple[int, int], _Call](), 0.0
+    older: set[tuple[int, int]] = set()
+    for packet in _packets(capture):
+        began = began or packet.at
+        from_bot = ports[0] <= packet.source <= ports[1]
+        name = (packet.target, packet.source) if from_bot else (packet.source, packet.target)
+        if name not in calls and packet.at - began < _SILENT_S:
+            older.add(name)
+        if name in older:
+            continue
+        call = calls.setdefault(name, _Call())
+        if not from_bot:
+            call.caller(packet)
+        elif packet.kind == PCMA and _loud(packet):
+            call.loud_until = packet.at + PACKET_S
+        if (stopped := call.stopped(packet.at)) is not None:
+            (stops.key_ms if call.by_key else stops.speech_ms).append(stopped)
+    return stops
+
+
+def _loud(packet: _Packet) -> bool:
+    return audioop.rms(audioop.alaw2lin(packet.payload, 2), 2) > _LOUD

@@ -13,7 +13,7 @@ import pytest
 from bench.load import sipp
 from bench.load.bot import Resources
 from bench.load.model import Machine, OneCall, sizing, sizing_table
-from bench.load.rtp import Gaps, _worst, caller_rtp
+from bench.load.rtp import KEYS_TYPE, Gaps, _stops, _worst, caller_rtp
 from bench.load.steps import Row, judged
 from bench.load.tables import busy, knee, row_table, write
 from bench.soak import Soaked, judge, kinds, told
@@ -60,6 +60,30 @@ def test_the_worst_gap_of_each_stream_is_found() -> None:
     reports = [packet(0.02 * number, 3, kind=72) for number in range(100)]  # RTCP is no stream
     worst = sorted(_worst(capture_file([*even, *torn, *reports])))
     assert worst == pytest.approx([20, 220], abs=1)
+
+
+def test_how_long_the_bot_is_heard_after_a_key_and_after_a_word() -> None:
+    loud, quiet, key = b"\x2a" * 160, b"\xd5" * 160, bytes((7, 10, 0, 160))
+
+    def call(port: int, asked_at: float, heard_until: float, over_it: bytes, kind: int) -> list[tuple[float, bytes]]:
+        frames = []
+        for number in range(50):
+            at = number * 0.02
+            bot = struct.pack("!BBHII", 0x80, 8, number, number * 160, port) + (loud if at < heard_until else quiet)
+            sent = over_it if at >= asked_at else quiet
+            head = struct.pack(
+                "!BBHII", 0x80, kind if at >= asked_at else 8, number, 160 if kind == KEYS_TYPE else number * 160, 1
+            )
+            frames.append((at, udp_frame(("127.0.0.1", 22000), ("127.0.0.1", port), bot)))
+            frames.append((at + 0.001, udp_frame(("127.0.0.1", port), ("127.0.0.1", 22000), head + sent)))
+        return [(began + at, frame) for at, frame in frames]
+
+    began = 1.0
+    older = [(0.1, udp_frame(("127.0.0.1", 47000), ("127.0.0.1", 22002), struct.pack("!BBHII", 0x80, 8, 1, 1, 1) + loud))]
+    frames = older + call(40000, 0.2, 0.26, key, KEYS_TYPE) + call(40002, 0.4, 0.52, loud, 8) + call(47000, 0.4, 0.6, loud, 8)
+    stops = _stops(capture_file(sorted(frames)), (22000, 23999))
+    assert stops.key_ms == pytest.approx([59], abs=1)
+    assert stops.speech_ms == pytest.approx([119, 199], abs=1)
 
 
 def test_a_step_that_lost_something_is_above_the_knee() -> None:

@@ -12,7 +12,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from audio.errors import AudioError
 from audio.vad import VadError
 
-EVERY_S = 0.04
+EVERY_S = 0.02
+"""A call costs 5 % less with 40 ms, and the bot falls silent up to 20 ms later."""
 
 
 class Activity(Protocol):

@@ -34,7 +34,7 @@ from voicebot.endpoints.sip.provider.stack_datagrams import StackDatagrams
 from voicebot.endpoints.sip.refusal import refuse_for_good, refuse_for_now
 from voicebot.endpoints.sip.request_listener import RequestListener
 from voicebot.endpoints.sip.settings import APP_SESSION, SipSettings
-from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack
+from voicebot.endpoints.sip.stack import StackUnknown, run_on_stack, sleep_later
 from voicebot.endpoints.sip.stack_log import PrintedLines, mask_stack_logs
 from voicebot.endpoints.sip.trace import Invite, SipTrace, Tap
 from voicebot.endpoints.sip.trunk_calls import follow_trunk
@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _CLOSE_S = 5.0
 _LOG_EVERY_S = 5.0
+_SLEEP_LATER_S = 0.006  # 4 ms become 10: half a packet. Measured beside 4 and 8: least work, and the most even spacing of packets
 _QUIET_S = 40.0  # the stack's transactions of the last call are over then (64*T1: RFC 3261, 17)
 _UNSTOPPED: list[object] = []
 """What a stack that does not answer may call until the process ends."""
@@ -194,6 +195,7 @@ class SipEndpoint:
             self._runtime = runtime
             runtime.on_dead = self._stack_died
             runtime.subscribe(self._on_stack_event)
+            await run_on_stack(runtime, lambda: sleep_later(_SLEEP_LATER_S))
             self._orphans = OrphanedCalls()
             await run_on_stack(runtime, self._orphans.start)
             await self._listen(runtime)

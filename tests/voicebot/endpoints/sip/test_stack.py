@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
+import sys
+import threading
 
 import pytest
 
 from tests.voicebot.endpoints.sip.conftest import OpenProbe, StartBot, settings
 from voicebot.endpoints.sip import stack
-from voicebot.endpoints.sip.stack import StackUnknown, read_address
+from voicebot.endpoints.sip.stack import StackUnknown, read_address, sleep_later
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
@@ -45,3 +47,25 @@ async def test_another_build_serves_calls_and_says_what_it_cannot(
     another.invite()
     assert (await another.final("INVITE")).status in (486, 503)
     await probe.bye()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's timer slack is Linux's")
+def test_sleeps_of_a_thread_and_of_those_it_starts_end_later_and_no_others() -> None:
+    def slack_ns() -> int:
+        return int(ctypes.CDLL(None).prctl(30, 0, 0, 0, 0))  # PR_GET_TIMERSLACK
+
+    found: list[int] = []
+
+    def stack_thread() -> None:
+        sleep_later(0.006)
+        started = threading.Thread(target=lambda: found.append(slack_ns()))
+        started.start()
+        started.join()
+        found.append(slack_ns())
+
+    before = slack_ns()
+    thread = threading.Thread(target=stack_thread)
+    thread.start()
+    thread.join()
+    assert found == [6_000_000, 6_000_000]
+    assert slack_ns() == before
