@@ -23,6 +23,7 @@ from voicebot.endpoints.leg import CallOffer, TransferTarget
 from voicebot.endpoints.sip.codecs import Codec
 from voicebot.endpoints.sip.dialling import Dialler
 from voicebot.endpoints.sip.gate import PeerGate
+from voicebot.endpoints.sip.key_packets import KeyPackets
 from voicebot.endpoints.sip.leg import SipLeg
 from voicebot.endpoints.sip.media_gate import MediaGate
 from voicebot.endpoints.sip.media_sources import MediaSources, media_sources
@@ -82,6 +83,7 @@ class SipEndpoint:
         self._listener: RequestListener | None = None
         self._replies: OwnReplies | None = None
         self._media_gate: MediaGate | None = None
+        self._key_packets: KeyPackets | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tidying: asyncio.TimerHandle | None = None
         self._dialler: Dialler | None = None
@@ -166,8 +168,12 @@ class SipEndpoint:
         """Calls that came in, to whichever account of the stack."""
         return len(self._legs) + sum(live() for live in self._sharing)
 
-    async def share(self, account: Account, incoming: Callable[[Call], None], live: Callable[[], int]) -> None:
-        """Another endpoint's account in this stack: its calls go to `incoming`, `live` counts them. Raises EndpointError."""
+    async def share(
+        self, account: Account, incoming: Callable[[Call], None], live: Callable[[], int], pressed: Callable[[str, str], None]
+    ) -> None:
+        """Another endpoint's account in this stack: its calls go to `incoming`, `live` counts them, `pressed` gets the Call-ID
+        and the key of each press that came by RTP. Raises EndpointError.
+        """
         if self._runtime is None:
             raise EndpointError("the SIP stack has not started")
         try:
@@ -176,6 +182,10 @@ class SipEndpoint:
             raise EndpointError(f"the SIP stack does not take the account {account.user}: {error}") from error
         agent.on_incoming(incoming)
         self._sharing.append(live)
+        if self._media_gate is not None:  # the stack is one whose structures are known
+            keys, loop = KeyPackets(lambda call, key: _tell(loop, pressed, call, key)), asyncio.get_running_loop()
+            await run_on_stack(self._runtime, keys.start)
+            self._key_packets = keys
 
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
@@ -268,7 +278,8 @@ class SipEndpoint:
         gate, self._media_gate = self._media_gate, None
         listener, self._listener = self._listener, None
         replies, self._replies = self._replies, None
-        for each in (gate, listener, replies):
+        keys, self._key_packets = self._key_packets, None
+        for each in (keys, gate, listener, replies):
             if each is None:
                 continue
             try:
@@ -361,10 +372,8 @@ class SipEndpoint:
 
     def _refused_by_listener(self, why: str) -> None:
         """STACK'S THREAD."""
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(self._note_refusal, why)
+        if self._loop is not None:
+            _tell(self._loop, self._note_refusal, why)
 
     def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -470,6 +479,12 @@ class SipEndpoint:
 
 async def _give_back() -> None:
     await asyncio.to_thread(give_back)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, listener: Callable[..., None], *what: str) -> None:
+    """STACK'S THREAD."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(listener, *what)
 
 
 async def _quietly(refusal: Coroutine[Any, Any, None]) -> None:

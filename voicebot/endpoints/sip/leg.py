@@ -278,8 +278,7 @@ class SipLeg:
     def _on_stack_event(self, event: StackEvent) -> None:
         match event.event:
             case Event.CALL_DTMF_START if event.text and event.text in KEYS:
-                self._life_came = True
-                self._pressed(self._presses.reported(event.text, _now()))
+                self.key_came(event.text)
             case Event.CALL_DTMF_START:
                 log.info("a key that no telephone has is ignored", extra={"call_ref": self.offer.call_ref})
             case Event.CALL_HOLD:
@@ -318,6 +317,11 @@ class SipLeg:
             self._life_came = True
             self._pressed(self._presses.reported(message.key, _now()))
         self._pressed(self._presses.info_seen(message.key, _now()))
+
+    def key_came(self, key: str) -> None:
+        """One of KEYS was pressed: the stack, or the call's own packets, tell of it."""
+        self._life_came = True
+        self._pressed(self._presses.reported(key, _now()))
 
     def _pressed(self, keys: Iterable[str]) -> None:
         """Report presses, and look again when the next one becomes certain."""

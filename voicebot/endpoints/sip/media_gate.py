@@ -23,7 +23,6 @@ import logging
 import struct
 import time
 from collections.abc import Callable
-from ctypes import c_void_p
 
 from baresip import Event
 
@@ -38,6 +37,7 @@ from voicebot.endpoints.sip.stack import (
     OnDatagram,
     OnEvent,
     OnTimer,
+    SocketWatch,
     calls,
     read_address,
     stack,
@@ -140,22 +140,17 @@ class MediaGate:
         return media
 
     def _look_at_packets(self, media: Media) -> None:
-        if media.helper:
+        if media.watch is not None:
             return
-        helper = c_void_p()
-        library = stack()
-        library.mem_ref(media.rtp)  # the helper must not outlive its socket
-        if library.udp_register_helper(ctypes.byref(helper), media.rtp, _BEFORE_OTHERS, None, self._on_datagram, media.rtp):
-            library.mem_deref(media.rtp)
+        media.watch = SocketWatch.begin(media.rtp, _BEFORE_OTHERS, self._on_datagram)
+        if media.watch is None:
             log.error("%s: it cannot be latched", _WHY_EXCEPT)
-            return
-        media.helper = helper.value or 0
 
     def _datagram(self, source: int, buffer: int, socket: int) -> bool:
         """Whether the datagram is dropped. The first RTP packet of one who may send decides who is heard."""
         try:
             media = self._by_socket.get(socket)
-            if media is None or not media.helper:
+            if media is None or media.watch is None:
                 return False
             sender = read_address(source)
             packet = Buffer.from_address(buffer).left
@@ -182,7 +177,8 @@ class MediaGate:
 
     def _watch(self, media: Media) -> None:
         self._look_at_packets(media)
-        media.watched_looks = round(WATCH_S * 1000 / LOOK_EVERY_MS) if media.helper else 0  # two must not be heard at once
+        # without a watch two would be heard at once
+        media.watched_looks = round(WATCH_S * 1000 / LOOK_EVERY_MS) if media.watch is not None else 0
         self._filter(media)
 
     def _watch_no_more(self, media: Media) -> None:
@@ -264,10 +260,9 @@ class MediaGate:
         self._ignore_packets(media)
 
     def _ignore_packets(self, media: Media) -> None:
-        if media.helper:
-            helper, media.helper = media.helper, 0
-            stack().mem_deref(helper)
-            stack().mem_deref(media.rtp)
+        if media.watch is not None:
+            watch, media.watch = media.watch, None
+            watch.end()
 
     def _note_elsewhere(self, media: Media) -> None:
         now = time.monotonic()

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from voicebot.endpoints.sip.media_filter import either, from_sender
 from voicebot.endpoints.sip.media_sources import MediaSources
 from voicebot.endpoints.sip.peers import Instruction, Network, source_filter
-from voicebot.endpoints.sip.stack import read_address, stack
+from voicebot.endpoints.sip.stack import SocketWatch, read_address, stack
 
 Sender = tuple[str, int]
 """IP address and port; "" and 0 for nobody."""
@@ -35,8 +35,8 @@ class Media:
     """For so many looks more the signalled sender may take the place of who is heard."""
     looks_to_watch: int = 0
     """It is not watched for again before so many looks."""
-    helper: int = 0
-    """Ours on the socket, while packets are looked at here."""
+    watch: SocketWatch | None = None
+    """While packets are looked at here."""
     packets: int = 0
     """Received so far, when they last were more than before."""
     silent_looks: int = 0

@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import c_bool, c_char_p, c_int, c_int8, c_int32, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -63,6 +63,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "rtp_sock": (c_void_p, [c_void_p]),
     "sa_struct_get_size": (c_size_t, []),
     "sa_set_str": (c_int, [c_void_p, c_char_p, c_uint16]),
+    "sdp_media_format": (c_void_p, [c_void_p, c_bool, c_char_p, c_int, c_char_p, c_int32, c_int8]),
     "sdp_media_laddr": (c_void_p, [c_void_p]),
     "sdp_media_proto": (c_char_p, [c_void_p]),
     "sdp_media_raddr": (c_void_p, [c_void_p]),
@@ -210,6 +211,31 @@ class Buffer(ctypes.Structure):
     def left(self) -> bytes:
         """What stands from the position to the end."""
         return ctypes.string_at(self.start + self.pos, self.end - self.pos) if self.end > self.pos else b""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketWatch:
+    """STACK'S THREAD. Our look at every datagram of one socket (struct udp_sock), until `end`."""
+
+    socket: int
+    helper: int
+
+    @classmethod
+    def begin(cls, socket: int, layer: int, on_datagram: object) -> SocketWatch | None:
+        """`on_datagram` (an OnDatagram that lives as long as the stack) gets the socket, too, and says which are dropped. Lower
+        layers come first; SRTP is at 20. None when there is no memory.
+        """
+        helper, library = c_void_p(), stack()
+        library.mem_ref(socket)  # the helper must not outlive its socket
+        if library.udp_register_helper(ctypes.byref(helper), socket, layer, None, on_datagram, socket) or not helper.value:
+            library.mem_deref(socket)
+            return None
+        return cls(socket, helper.value)
+
+    def end(self) -> None:
+        """Once."""
+        stack().mem_deref(self.helper)
+        stack().mem_deref(self.socket)
 
 
 class Text(ctypes.Structure):

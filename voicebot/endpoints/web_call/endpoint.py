@@ -83,7 +83,7 @@ class WebCallEndpoint:
             # the stack's own settings are not enough for rtcp-mux, which browsers insist on
             extra_params=("video_codecs=none", "mediaenc=dtls_srtp", "medianat=ice", "rtcp_mux=yes"),
         )
-        await self._sip.share(account, self._incoming, lambda: len(self._live))
+        await self._sip.share(account, self._incoming, lambda: len(self._live), self._pressed)
         self._open = True
 
     async def identify(self, offer: CallOffer) -> Caller:
@@ -119,6 +119,11 @@ class WebCallEndpoint:
         self._known[leg.offer.call_ref] = session
         leg.offer = replace(leg.offer, app_call=session.call)
         await self.serve(leg, self.identify)
+
+    def _pressed(self, call_ref: str, key: str) -> None:
+        for leg in self._live:
+            if leg.offer.call_ref == call_ref:
+                leg.key_came(key)
 
     def _forget(self, leg: WebLeg) -> None:
         self._known.pop(leg.offer.call_ref, None)

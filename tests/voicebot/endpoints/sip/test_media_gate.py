@@ -252,13 +252,13 @@ async def test_nobody_is_watched_for_while_whom_the_sdp_names_is_heard(
     direct = await open_probe(bot)
     leg = await bot.connect(direct, direct.offer(WITH_KEYS))
     await until(lambda: _tone(leg))
-    assert not next(iter(gate._media.values())).helper
+    assert not next(iter(gate._media.values())).watch
     await direct.bye()
     await end_of(leg)
     hidden = await open_probe(bot)
     leg = await bot.connect(hidden, sdp("127.0.0.9", 40000, WITH_KEYS))
     await until(lambda: _tone(leg))
-    await until(lambda: not next(iter(gate._media.values())).helper)
+    await until(lambda: not next(iter(gate._media.values())).watch)
     await hidden.bye()
     await end_of(leg)
 

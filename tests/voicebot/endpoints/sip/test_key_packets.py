@@ -1,0 +1,55 @@
+"""One press is one key, whichever of its packets arrive, in whatever order, how often (RFC 4733)."""
+
+from __future__ import annotations
+
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebot.endpoints.sip.key_packets import KeyEvents
+
+
+def packet(event: int, timestamp: int, *, end: bool = False, duration: int = 400, head: int = 0x80, more: bytes = b"") -> bytes:
+    rtp = struct.pack("!BBHII", head, 126, 1, timestamp & 0xFFFFFFFF, 7) + more
+    return rtp + struct.pack("!BBH", event, end << 7 | 10, duration)
+
+
+def keys(*packets: bytes) -> list[str]:
+    events = KeyEvents()
+    return [key for each in packets if (key := events.take(each)) is not None]
+
+
+@given(
+    st.lists(st.sampled_from("0123456789*#"), min_size=1, max_size=8).flatmap(
+        lambda pressed: st.tuples(
+            st.just(pressed), st.tuples(*[st.sets(st.sampled_from(range(4)), min_size=1) for _ in pressed]), st.randoms()
+        )
+    )
+)
+def test_whatever_is_left_of_a_press_tells_of_it_once(case: tuple[list[str], tuple[set[int], ...], object]) -> None:
+    """As a browser sends it: one packet at the beginning (0), three at the end."""
+    pressed, arrived, random = case
+    sent = []
+    for number, (key, left) in enumerate(zip(pressed, arrived, strict=True)):
+        code = "0123456789*#".index(key)
+        sent.append([packet(code, 8000 * number, end=each > 0) for each in sorted(left)])
+    for packets in sent:
+        random.shuffle(packets)  # type: ignore[attr-defined]
+    late = [each for packets in sent for each in packets]  # all of them once more, after everything
+    assert keys(*(each for packets in sent for each in packets), *late) == pressed
+
+
+def test_a_press_that_lasts_longer_than_a_segment_is_one() -> None:
+    held = packet(1, 1000, duration=0xFFFF)
+    assert keys(held, packet(1, 1000 + 0xFFFF, duration=400), packet(1, 1000 + 0xFFFF, end=True)) == ["1"]
+    assert keys(held, packet(1, 90000)) == ["1", "1"]
+
+
+def test_what_stands_before_the_event_is_passed_over_and_what_is_no_key_is_none() -> None:
+    extension = struct.pack("!HHI", 0xBEDE, 1, 0x10FF0000)
+    assert keys(packet(5, 1, head=0x90, more=extension)) == ["5"]
+    assert keys(packet(5, 1, head=0x92, more=bytes(8) + extension)) == ["5"]
+    assert keys(packet(12, 1), packet(16, 2), packet(255, 3)) == []
+    for length in range(12, 24):
+        KeyEvents().take(packet(5, 1, head=0x9F, more=extension)[:length])
