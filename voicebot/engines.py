@@ -18,10 +18,11 @@ from audio.recognisers.settings import RecogniserSettings
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle
 from voicebot.config.settings import Settings
+from voicebot.pace import Pace
 from voicebot.pipeline.speech_service import ServiceRecogniser
 from voicebot.prompts.speaking import Speaker
 from voicebot.prompts.voices import voices_of
-from voicebot.prompts.warming import Pace, likely_says, opening_says
+from voicebot.prompts.warming import likely_says, opening_says
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 

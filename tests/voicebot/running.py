@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from audio.synthesis import EspeakVoice
 from audio.types import Recogniser
 from dialogs.data.bundle import Bundle, load_bundle
 from nlu.pack.pack import BANK_PACK, Pack
+from nlu.types import Hypothesis, Understanding
 from nlu.understanding.keywords import KeywordUnderstander
 from tests.voicebot.chat.bank import Customer
 from voicebot.config.settings import Settings
@@ -31,7 +32,7 @@ from voicebot.records.journal import Line
 from voicebot.service import Service
 from voicebot.service import open_service as open_real
 from voicebot.softphone import CallReport, CallScript, Step, run_script_process
-from voicebot.understanding.service import UnderstandingService, in_process
+from voicebot.understanding.service import UnderstandingService
 from voicebot.web.process import child_settings
 from voicebot.web.service import WebService, open_web
 
@@ -112,7 +113,11 @@ async def quick_engines(
 ) -> AsyncIterator[Engines]:
     """Keywords in place of a classifier, espeak-ng for every language, no recogniser unless given: what starts at once."""
     keywords = KeywordUnderstander(Pack(BANK_PACK))
-    understanding = UnderstandingService(in_process(keywords), local=None, keywords=keywords, languages=bundle.prompts.languages)
+
+    async def classifier(hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        return replace(keywords.understand(hypotheses, language), backend="local")
+
+    understanding = UnderstandingService(classifier, local=None, keywords=keywords, languages=bundle.prompts.languages)
     store = PromptStore(data_dir / "prompts", {language: [EspeakVoice(language)] for language in bundle.prompts.files})
     try:
         yield Engines(understanding, Speaker(bundle, store, clock=clock), recognisers or {})

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from voicebot.accounts.models import SessionRow, UserRow
 from voicebot.accounts.users import User, user_of
+from voicebot.records.database_time import DatabaseTime
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=8)
@@ -36,10 +37,11 @@ class Sessions:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
         self._clock = clock
+        self._time = DatabaseTime(engine)
 
     def begin(self, user: User, how: str) -> str:
         """Log this person in; the value of the cookie. Old sessions of everybody are swept out by the way."""
-        cookie, now = secrets.token_urlsafe(32), self._clock()
+        cookie, now = secrets.token_urlsafe(32), self._time.at(self._clock())
         old = or_(SessionRow.seen < now - IDLE, SessionRow.began < now - LONGEST)
         row = SessionRow(
             hash=_hash(cookie), user_id=user.user_id, form_token=secrets.token_urlsafe(32), began=now, seen=now, how=how
@@ -51,7 +53,7 @@ class Sessions:
 
     def of(self, cookie: str) -> LoggedIn | None:
         """Whose cookie this is; None when the session is over, or was none."""
-        now = self._clock()
+        now = self._time.at(self._clock())
         with Session(self._engine) as session, session.begin():
             found = session.execute(
                 select(SessionRow, UserRow)

@@ -17,13 +17,16 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from voicebot.accounts.models import TokenRow
+from voicebot.accounts.models import TokenRow, UserRow
+from voicebot.accounts.roles import Role
 from voicebot.accounts.users import AccountError
 from voicebot.errors import RecordsError
 from voicebot.records import schema
 
 PREFIX = "vbt_"
 """So that scanners for leaked secrets can know one."""
+COMMAND_LINE = "command line"
+"""Who makes tokens there: whoever may run commands on the machine. No person has this name, for it has a space."""
 _OCTETS = 32  # 256 random bits: a fast hash is enough
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,79}")
 _READ_EVERY_S = 5.0
@@ -64,6 +67,8 @@ class Token:
     last_used: datetime | None
     until: datetime | None
     """It opens nothing from then on."""
+    orphaned: bool = False
+    """It opens something, and who made it may make none any more: the account is closed, or no administrator's."""
 
 
 class Tokens:
@@ -103,11 +108,17 @@ class Tokens:
         """All that were not revoked, by name."""
         return sorted(self.by_hash().values(), key=lambda token: token.name)
 
+    def orphaned(self) -> list[Token]:
+        """Those that no administrator answers for any more, by name."""
+        return [token for token in self.all() if token.orphaned]
+
     def by_hash(self) -> dict[str, Token]:
         """All, by the hash of their secret."""
         schema.ready(self._engine)
+        made = select(TokenRow, UserRow).outerjoin(UserRow, UserRow.name == TokenRow.made_by)
+        now = self._clock()
         with Session(self._engine) as session:
-            return {row.hash: _token(row) for row in session.scalars(select(TokenRow))}
+            return {row.hash: _token(row, maker, now) for row, maker in session.execute(made)}
 
     def revoke(self, name: str) -> None:
         """It opens nothing any more, within some seconds."""
@@ -115,6 +126,13 @@ class Tokens:
         with self._engine.begin() as connection:
             if connection.execute(delete(TokenRow).where(TokenRow.name == name)).rowcount == 0:
                 raise AccountError(f"there is no token {name}; `voicebot token list` names them")
+
+    def take_over(self, name: str, who: str) -> None:
+        """A person answers for it from now on, as if they had made it."""
+        schema.ready(self._engine)
+        with self._engine.begin() as connection:
+            if connection.execute(update(TokenRow).where(TokenRow.name == name).values(made_by=who)).rowcount == 0:
+                raise AccountError(f"there is no token {name}")
 
     def used(self, when: Mapping[str, datetime]) -> None:
         """Note when tokens of these names were last used."""
@@ -142,6 +160,7 @@ class TokenCheck:
         self._known: Mapping[str, Token] = {}
         self._read_at: float | None = None
         self._used: dict[str, datetime] = {}
+        self._complained: set[str] = set()
         self._reading = asyncio.Lock()
 
     async def scopes(self, secret: str) -> frozenset[str] | None:
@@ -156,6 +175,9 @@ class TokenCheck:
         if token is None or (token.until is not None and token.until <= now):
             return None
         self._used[token.name] = now
+        if token.orphaned and token.name not in self._complained:
+            self._complained.add(token.name)
+            log.warning("a token is used that no administrator answers for", code="tokens.orphaned", name=token.name)
         return frozenset(token.scopes)
 
     async def _read(self) -> None:
@@ -173,6 +195,8 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _token(row: TokenRow) -> Token:
+def _token(row: TokenRow, maker: UserRow | None, now: datetime) -> Token:
     scopes = frozenset(scope for scope in Scope if scope in row.scopes)
-    return Token(row.name, scopes, row.made_by, row.made_at, row.last_used, row.until)
+    over = row.until is not None and row.until <= now
+    may = row.made_by == COMMAND_LINE or (maker is not None and maker.active and Role.ADMIN in maker.roles)
+    return Token(row.name, scopes, row.made_by, row.made_at, row.last_used, row.until, orphaned=not may and not over)

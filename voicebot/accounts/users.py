@@ -16,6 +16,7 @@ from voicebot.accounts.models import SessionRow, UserRow
 from voicebot.accounts.passwords import hashed
 from voicebot.accounts.roles import Role
 from voicebot.errors import VoicebotError
+from voicebot.records.database_time import DatabaseTime
 
 MOST_FAILURES = 5
 _LOCKED = timedelta(minutes=5)
@@ -51,6 +52,7 @@ class Users:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
         self._clock = clock
+        self._time = DatabaseTime(engine)
 
     def add(
         self,
@@ -136,14 +138,16 @@ class Users:
 
     def password_of(self, name: str) -> tuple[User | None, str | None]:
         """Who has this name, and the hash of their password: None for both while the account is locked, closed or unknown."""
+        now = self._time.at(self._clock())
         with Session(self._engine) as session:
             row = session.scalar(select(UserRow).where(UserRow.name == name.strip().lower()))
-            if row is None or not row.active or (row.locked_until is not None and self._clock() < row.locked_until):
+            if row is None or not row.active or (row.locked_until is not None and now < row.locked_until):
                 return None, None
             return user_of(row), row.password
 
     def tried(self, user_id: str, *, right: bool) -> bool:
         """A password was tried. After five wrong ones in a row no one fits for five minutes; True when that begins now."""
+        now = self._time.at(self._clock())
         with Session(self._engine) as session, session.begin():
             if right:
                 session.execute(update(UserRow).where(UserRow.user_id == user_id).values(failures=0, locked_until=None))
@@ -152,7 +156,7 @@ class Users:
             row = session.get(UserRow, user_id)
             if row is None or row.failures < MOST_FAILURES:
                 return False
-            row.failures, row.locked_until = 0, self._clock() + _LOCKED
+            row.failures, row.locked_until = 0, now + _LOCKED
             return True
 
 

@@ -14,6 +14,7 @@ from voicebot.cases.case import Case, Entry, Status
 from voicebot.cases.models import CaseHistoryRow, CaseRow
 from voicebot.errors import HandOffError
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.redaction import redact_text
 
 LONGEST_NOTE = 1000
@@ -31,6 +32,7 @@ class Cases:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._time = DatabaseTime(engine)
 
     def open(self, case: Case) -> bool:
         """Keep a new case; False when its hand-off is one already."""
@@ -112,6 +114,7 @@ class Cases:
     def forget_done(self, before: datetime) -> int:
         """Delete the cases that were done before this; how many."""
         schema.ready(self._engine)
+        before = self._time.earlier(before)
         old = select(CaseRow.ref).where(CaseRow.status == Status.DONE.value, CaseRow.closed_at < before)
         with self._engine.connect() as connection:
             refs = list(connection.scalars(old.limit(_MOST)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import cast
@@ -39,16 +38,16 @@ class Desks:
         *,
         enabled: bool = True,
         lease_s: float = 30.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         pause: Callable[[], Awaitable[None]] = _every_second,
     ) -> None:
-        """Not `enabled`: chats go to nobody, ever. A desk that says nothing for `lease_s` is gone. `clock` counts leases: it is
-        the machine's own, in seconds, since all processes must agree on it. `pause` waits until the next reading is due.
+        """Not `enabled`: chats go to nobody, ever. A desk that says nothing for `lease_s` is gone. `clock` counts leases, in
+        seconds: by default the state server's, since all processes must agree on it. `pause` waits until the next reading is due.
         """
         self._shared = shared
         self._enabled = enabled
         self._lease = lease_s
-        self._clock = clock
+        self._clock = clock or shared.now
         self._pause = pause
         self._reading: asyncio.Task[None] | None = None
         self._failures = 0
@@ -68,17 +67,18 @@ class Desks:
 
     async def here(self, desk: str, queues: Iterable[str]) -> None:
         """Note that a desk takes chats of these queues, and of no others. Raises StateError."""
-        until, taken = self._clock() + self._lease, frozenset(queues)
+        taken = frozenset(queues)
 
         async def write(redis: Redis) -> None:
+            now = self._clock()
             members = cast("list[str]", await redis.zrange(_DESKS, 0, -1))
             dropped = [each for each in members if each.partition(" ")[0] == desk and each.partition(" ")[2] not in taken]
             async with redis.pipeline(transaction=True) as pipeline:
-                pipeline.zremrangebyscore(_DESKS, "-inf", self._clock())
+                pipeline.zremrangebyscore(_DESKS, "-inf", now)
                 if dropped:
                     pipeline.zrem(_DESKS, *dropped)
                 if taken:
-                    pipeline.zadd(_DESKS, {f"{desk} {queue}": until for queue in taken})
+                    pipeline.zadd(_DESKS, {f"{desk} {queue}": now + self._lease for queue in taken})
                 await pipeline.execute()
 
         await self._shared.ask(write)

@@ -12,7 +12,9 @@ import typer
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Print our own errors (those with a `code`), and those of files, to standard error and exit with 2; let others through."""
+    """Print our own errors (those with a `code`), and those of files and of the database, to standard error and exit with 2; let
+    others through.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -23,10 +25,19 @@ def told_plainly() -> Iterator[None]:
         print(f"{error.filename}: {error.strerror}. Correct the path, or its rights.", file=sys.stderr)
         raise typer.Exit(2) from error
     except Exception as error:
-        if not isinstance(getattr(error, "code", None), str):
+        if type(error).__module__.partition(".")[0] == "sqlalchemy":  # its own words quote the statement
+            print(f"the database cannot be used: {_first_line(error)}. See to it, or to records.database_url.", file=sys.stderr)
+        elif isinstance(getattr(error, "code", None), str):
+            print(f"{error}", file=sys.stderr)
+        else:
             raise
-        print(f"{error}", file=sys.stderr)
         raise typer.Exit(2) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver says; the lines behind it may quote values."""
+    cause = getattr(error, "orig", None) or error
+    return next(iter(str(cause).splitlines()), "").strip().rstrip(".") or type(cause).__name__
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -23,10 +23,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
 def records_engine(settings: Settings) -> Engine:
-    """The records' database with its tables up to date, for a command. Raises RecordsError, and what SQLAlchemy raises."""
+    """The records' database with its tables up to date, for a command, whose standard output is for what was asked for alone.
+    Raises RecordsError, and what SQLAlchemy raises.
+    """
+    from voicebot.logs import configure_logs
     from voicebot.records import schema
     from voicebot.records.engine import open_engine
 
+    configure_logs(level="error")
     engine = open_engine(settings.database_url)
     schema.ready(engine)
     return engine

@@ -15,6 +15,7 @@ from voicebot.accounts.oidc import OidcRefused, OidcUnavailable, Told
 from voicebot.accounts.passwords import PasswordCheck
 from voicebot.accounts.users import AccountError, User
 from voicebot.console.guard import COOKIE, Guard, from_here, read_form, safe_path
+from voicebot.console.orphaned import changed
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.render import LANGUAGE_COOKIE
 from voicebot.console.routing import SEE_OTHER, TOKEN_FIELD
@@ -111,7 +112,7 @@ class Login:
             told = await self._parts.oidc.finish(
                 query.get("state", ""), request.cookies.get(OIDC_COOKIE, ""), query.get("code", "")
             )
-            user = await asyncio.to_thread(self._user_of, told)
+            user, _ = await changed(self._parts, "oidc", lambda: self._user_of(told))
         except (OidcRefused, AccountError) as error:
             await self._parts.audit.note("console.login.refused", who="unknown", how="oidc", why=str(error))
             problem = "login.no_role" if isinstance(error, AccountError) else "login.oidc_refused"

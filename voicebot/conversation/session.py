@@ -306,8 +306,9 @@ class Session:
             self._services.shadow(self._unanswered)
             self._unanswered = None
         if self._taken is not None and line.get("type") == "Heard":
-            if line.get("understanding"):
-                self._unanswered = ShadowLine(self.call_id, len(self.journal.lines) - 1, *self._taken)
+            if understanding := line.get("understanding"):
+                position, backend = len(self.journal.lines) - 1, str(understanding.get("backend"))
+                self._unanswered = ShadowLine(self.call_id, position, *self._taken, backend=backend)
             self._taken = None
 
     # ------------------------------------------------------------------ end

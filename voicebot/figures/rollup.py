@@ -26,6 +26,7 @@ from voicebot.outcomes.misroute import VERSION
 from voicebot.outcomes.models import HandOffEventRow
 from voicebot.outcomes.store import Outcomes
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.records.listing import COLUMNS, summary_of
 from voicebot.records.models import CallRow
 
@@ -56,6 +57,7 @@ class RollUp:
     def refresh(self, now: datetime, progress: Progress = lambda done, of: None) -> int:
         """Count the days that are due, newest first; how many they were."""
         schema.ready(self.engine)
+        now = DatabaseTime(self.engine).at(now)  # events that came since a count are stamped by it, too
         due = list(self._due(now))
         for done, day in enumerate(due):
             progress(done, len(due))
@@ -84,6 +86,8 @@ class RollUp:
 
     def _is_due(self, row: DayRow, now: datetime, touched: set[date]) -> bool:
         """The older a day, and the more calls it has, the longer it may wait: to count 20,000 calls takes seconds."""
+        if row.at > now + _ANEW_AFTER:
+            return True  # of a clock that was wrong
         age = (self._day(now) - row.day).days
         if row.day >= self._day(now - _YOUNG):
             if now - row.at > _ANEW_AFTER * (1 + age):

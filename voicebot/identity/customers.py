@@ -17,6 +17,7 @@ from caller_id.phone_numbers import parse_number
 from caller_id.sqlite_directory import SqliteDirectory
 from voicebot.config.settings import Settings
 from voicebot.identity.crm import CrmDirectory
+from voicebot.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +51,13 @@ def import_configured(settings: Settings) -> None:
     if sha256_of(source) in known:
         return
     shown: list[RowProblem] = []
+    pace = Pace(lambda done, of: log.info("customers are being imported", done=done, of=of))
     report = import_customers(
         source,
         path,
         most_lost=settings.customers.most_lost,
         on_problem=lambda problem: shown.append(problem) if len(shown) < _LOGGED else None,
+        progress=lambda _, share: pace(int(share * 100), 100),
     )
     for problem in shown:
         log.warning("customer not imported", code="caller_id.csv", why=str(problem))
@@ -63,7 +66,13 @@ def import_configured(settings: Settings) -> None:
             f"{source}: not imported: {'; '.join(report.objections)}. The old customers are still in place. "
             f"Look at it: voicebot customers import --dry-run {source}; to import it all the same: --force."
         )
-    log.info("customers imported", numbers=report.now.numbers, refused=report.refused, shared=report.now.shared)
+    log.info(
+        "customers imported",
+        numbers=report.now.numbers,
+        refused=report.refused,
+        shared=report.now.shared,
+        resumed_after=report.resumed_after,
+    )
 
 
 def _known(settings: Settings) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from voicebot.mail.message import Message
 from voicebot.mail.models import MessageRow
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 200
 _LISTS = ("others", "missing", "attachments")
@@ -23,6 +24,7 @@ class Messages:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._time = DatabaseTime(engine)
 
     def add(self, message: Message) -> bool:
         """Keep a new one; False when there is one of this id already."""
@@ -65,6 +67,7 @@ class Messages:
     def forget(self, before: datetime) -> int:
         """Delete those that came before this and are handed over; how many."""
         schema.ready(self._engine)
+        before = self._time.earlier(before)
         old = (MessageRow.received_at < before, MessageRow.handed.is_(True))
         with self._engine.begin() as connection:
             return connection.execute(delete(MessageRow).where(*old)).rowcount

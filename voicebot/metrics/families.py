@@ -179,10 +179,11 @@ FAMILIES: Mapping[str, Family] = {
         ),
         _counter(
             "voicebot_shadow_dropped_total",
-            "Lines without a decision of the release in the shadow, by reason: busy, load, failed, unwritten.",
+            "Lines without a decision of the release in the shadow, by reason: busy, load, failed, backend, unwritten.",
             "reason",
-            wrong="busy, load: the machine has no room for a shadow. failed: the release, see the log. unwritten: the database.",
-            known=("busy", "load", "failed", "unwritten"),
+            wrong="busy, load: the machine has no room for a shadow. failed: the release, see the log. backend: Rasa does not "
+            "answer, or did not answer the caller's line. unwritten: the database.",
+            known=("busy", "load", "failed", "backend", "unwritten"),
         ),
         _gauge(
             "voicebot_shadow_memory_bytes",

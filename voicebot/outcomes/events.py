@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+LATEST = timedelta(days=7)
+"""An event may be told so late."""
 
 
 class What(StrEnum):

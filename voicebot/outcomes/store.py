@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from voicebot.outcomes.events import Event, How, Outcome, What, outcome_of
 from voicebot.outcomes.models import HandOffEventRow, VerdictRow
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 500
 _COLUMNS = [getattr(HandOffEventRow, field.name) for field in fields(Event)]
@@ -36,10 +37,12 @@ class Outcomes:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._time = DatabaseTime(engine)
 
     def add(self, events: Sequence[Event], received_at: datetime) -> int:
         """Keep events; those that are kept already change nothing. How many were new."""
         schema.ready(self._engine)
+        received_at = self._time.at(received_at)
         new = {(each.ref, each.what.value, each.at): each for each in events}
         added = 0
         keys = list(new)

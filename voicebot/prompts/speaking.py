@@ -17,11 +17,9 @@ from dialogs.data.errors import PromptMissing
 from dialogs.data.prompts import PLACE, PromptText
 from dialogs.events import Prompt, Say
 from voicebot.conversation import rescue
+from voicebot.pace import Told
 
 log = structlog.get_logger(__name__)
-
-Told = Callable[[int, int], None]
-"""Hears how many are done, of how many."""
 
 PAUSE_S = 0.18
 PRIVATE_KINDS = frozenset({"phone", "digits", "text"})

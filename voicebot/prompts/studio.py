@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +22,8 @@ from dialogs.authoring.recording_names import RecordingNames
 from dialogs.data.bundle import Bundle
 from dialogs.data.parts import words_of
 from dialogs.data.prompts import PLACE
+from voicebot.pace import Told
 from voicebot.prompts.recording_list import Line
-
-Told = Callable[[int, int], None]
-"""Hears how many files are done, of how many."""
 
 MOST_FILES = 5000
 _SAFE = re.compile(r"\w[\w.\-]{0,120}")

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from caller_id.phone_numbers import shorten
 from voicebot.errors import RecordsError
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
 from voicebot.records.listing import DIGITS, CallFilter, last_digits, listed
@@ -44,6 +45,8 @@ class Database:
         """`url` as SQLAlchemy writes it: sqlite:///calls.db, postgresql+psycopg://user@host/name. Raises RecordsError."""
         self._engine = open_engine(url)
         self._file = file_of(self._engine.url)
+        self.time = DatabaseTime(self._engine)
+        """By what all processes with this database agree on how old something is."""
         self._preparing = threading.Lock()
         self._prepared: tuple[FileId | None] | None = None
 

@@ -38,7 +38,7 @@ class Retention:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Calls are deleted `keep_days` after their end, the hash of their number `keep_number_hash_days` after it (None: with
-        the call). `clock` is the time that both count by.
+        the call). `clock` is the time that both count by; what is not too old by the database's clock, too, stays.
         """
         self._database = database
         self._spool = spool
@@ -57,11 +57,12 @@ class Retention:
             return
         self.due_at = time.monotonic() + _EVERY_S
         self._drop_drafts()
-        if self._keep_days is not None and not self._purge(self._clock() - timedelta(days=self._keep_days)):
+        now = self._database.time.earlier(self._clock())
+        if self._keep_days is not None and not self._purge(now - timedelta(days=self._keep_days)):
             self.due_at = time.monotonic() + BREATH_S  # between two parts records are written
             return
         if self._keep_hash_days is not None:
-            before = self._clock() - timedelta(days=self._keep_hash_days)
+            before = now - timedelta(days=self._keep_hash_days)
             self._unforgotten |= self._database.drop_number_hashes(before) > 0
         if self._unforgotten:
             self._unforgotten = not self._database.forget()

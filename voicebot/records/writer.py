@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from voicebot.errors import RecordsError, code_of
+from voicebot.pace import Pace
 from voicebot.records.call_files import CallFiles
 from voicebot.records.database import Database
 from voicebot.records.retention import Retention
@@ -255,7 +256,10 @@ class RecordWriter:
                 self._unspooled.remove(record)
                 self._over(record)
                 written += 1
-        for path in self._spooled():
+        paths = list(self._spooled())
+        pace = Pace(lambda done, of: _log.info("records that waited are being written", done=done, of=of))
+        for done, path in enumerate(paths):
+            pace(done, len(paths))
             try:
                 with self._spool.claimed(path) as ours:
                     record_there = self._read(path) if ours else None

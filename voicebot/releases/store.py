@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from voicebot.accounts.roles import Role
 from voicebot.files import private_folder
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
 from voicebot.releases.contents import Contents, File, contents_of, difference, is_whole
 from voicebot.releases.errors import ReleaseError
@@ -132,6 +133,7 @@ class Releases:
         """`clock` tells which checks are gone."""
         self._engine = engine
         self._clock = clock
+        self._time = DatabaseTime(engine)
         self._needed: dict[tuple[str, str], tuple[Kind, ...]] = {}
         """By base and contents, which never change: a list of proposals need not compare their files each time."""
 
@@ -280,8 +282,9 @@ class Releases:
 
     def _checked(self, row: ProposalRow) -> Checked:
         checked = Checked(row.checked)
-        gone = row.checks_until is None or row.checks_until < self._clock()
-        return Checked.FAILED if checked is Checked.RUNS and gone else checked
+        if checked is Checked.RUNS and (row.checks_until is None or row.checks_until < self._now()):
+            return Checked.FAILED
+        return checked
 
     def approve(self, seq: int, kind: Kind, who: str, roles: Collection[Role], at: datetime) -> Refusal | None:
         """Keep an approval; why not, None when it is kept. The rule is asked within the transaction that keeps it."""
@@ -313,7 +316,7 @@ class Releases:
         """Whether this run of its checks may begin now: they wait, are to be done again, or the run before is gone. Of several
         who ask, one may; it says from time to time that it is there (`checks_live`).
         """
-        now = self._clock()
+        now = self._now()
         gone = or_(ProposalRow.checks_until.is_(None), ProposalRow.checks_until < now)
         free = or_(ProposalRow.checked != Checked.RUNS, gone)
         with self._engine.begin() as connection:
@@ -326,11 +329,14 @@ class Releases:
                 connection.execute(delete(CheckRow).where(CheckRow.proposal == seq))
             return mine.rowcount == 1
 
+    def _now(self) -> datetime:
+        return self._time.at(self._clock())
+
     def checks_live(self, seq: int, run: str) -> bool:
         """The run is still there. False when another has taken its place, or it was ended."""
         mine = (ProposalRow.seq == seq, ProposalRow.checks_run == run, ProposalRow.checked == Checked.RUNS)
+        lengthened = update(ProposalRow).where(*mine).values(checks_until=self._now() + CHECKS_GONE)
         with self._engine.begin() as connection:
-            lengthened = update(ProposalRow).where(*mine).values(checks_until=self._clock() + CHECKS_GONE)
             return connection.execute(lengthened).rowcount == 1
 
     def becomes(self, seq: int, final: str) -> bool:
@@ -453,8 +459,9 @@ class Releases:
 
     def tell(self, process: Process) -> None:
         """What this process goes by now."""
+        at = self._time.at(process.at)
         values = {
-            "at": process.at,
+            "at": at,
             "seq": process.seq,
             "live": process.live,
             "loaded": list(process.loaded),
@@ -466,7 +473,7 @@ class Releases:
             there = connection.execute(update(ProcessRow).where(ProcessRow.name == process.name).values(**values))
             if not there.rowcount:
                 connection.execute(insert(ProcessRow), [{"name": process.name, **values}])
-            connection.execute(delete(ProcessRow).where(ProcessRow.at < process.at - 10 * PROCESS_GONE))
+            connection.execute(delete(ProcessRow).where(ProcessRow.at < at - 10 * PROCESS_GONE))
 
     def ended(self, name: str) -> None:
         """The process is no more."""
@@ -476,8 +483,9 @@ class Releases:
     def processes(self, now: datetime) -> list[Process]:
         """Those that are there, by name."""
         schema.ready(self._engine)
+        heard = self._time.at(now) - PROCESS_GONE
         with Session(self._engine) as session:
-            rows = session.scalars(select(ProcessRow).where(ProcessRow.at >= now - PROCESS_GONE).order_by(ProcessRow.name))
+            rows = session.scalars(select(ProcessRow).where(ProcessRow.at >= heard).order_by(ProcessRow.name))
             return [
                 Process(
                     row.name,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.records.folding import folded
 from voicebot.records.models import LineRow, UtteranceRow
 from voicebot.review import queues
@@ -47,6 +48,7 @@ class Review:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
         self._clock = clock
+        self._time = DatabaseTime(engine)
 
     # ------------------------------------------------------------------ lines
 
@@ -57,7 +59,7 @@ class Review:
         schema.ready(self._engine)
         put_off = set(skipped)
         with Session(self._engine) as session:
-            rows = session.execute(queues.waiting(queue, who, self._clock()).limit(start + limit + len(put_off))).all()
+            rows = session.execute(queues.waiting(queue, who, self._now()).limit(start + limit + len(put_off))).all()
             ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
             later = [row for row in rows if (row.call_id, row.position) in put_off]
             return [_line(session, row, queue) for row in [*ahead, *later][start : start + limit]]
@@ -81,14 +83,18 @@ class Review:
                 return line
         return None
 
+    def _now(self) -> datetime:
+        """What leases go by."""
+        return self._time.at(self._clock())
+
     def _one(self, queue: Queue, who: str, place: tuple[str, int]) -> ReviewLine | None:
-        all_ = queues.waiting(queue, who, self._clock()).order_by(None).subquery()
+        all_ = queues.waiting(queue, who, self._now()).order_by(None).subquery()
         with Session(self._engine) as session:
             row = session.execute(select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])).first()
             return _line(session, row, queue) if row is not None else None
 
     def _lease(self, line: ReviewLine, queue: Queue, who: str) -> bool:
-        now, place = self._clock(), (line.call_id, line.position)
+        now, place = self._now(), (line.call_id, line.position)
         held = (LeaseRow.call_id == line.call_id, LeaseRow.position == line.position)
         try:
             with Session(self._engine) as session, session.begin():
@@ -111,7 +117,7 @@ class Review:
         with Session(self._engine) as session:
             return {
                 queue: session.scalar(
-                    select(func.count()).select_from(queues.waiting(queue, who, self._clock()).order_by(None).subquery())
+                    select(func.count()).select_from(queues.waiting(queue, who, self._now()).order_by(None).subquery())
                 )
                 or 0
                 for queue in of

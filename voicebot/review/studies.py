@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voicebot.records import schema
+from voicebot.records.database_time import DatabaseTime
 from voicebot.review.models import FindingRow, StudyRow
 
 DRAFT, LABELS, CLUSTERS, LINT = "draft", "labels", "clusters", "lint"
@@ -45,6 +46,7 @@ class Studies:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._time = DatabaseTime(engine)
 
     def of(self, name: str, now: datetime) -> Study:
         """How far it is."""
@@ -53,15 +55,16 @@ class Studies:
             row = session.get(StudyRow, name)
             if row is None:
                 return Study(name, False, 0.0, "", "", None, None)
-            died = row.ended is None and row.told < now - DEAD
+            died = row.ended is None and row.told < self._time.at(now) - DEAD
             why = "its process ended before it was done: start it again" if died else row.why
             return Study(name, row.ended is None and not died, row.share, row.what, why, row.result, row.result_at)
 
     def begin(self, name: str, who: str, now: datetime) -> bool:
         """Whether it may run: not when it is running already."""
         schema.ready(self._engine)
-        fresh = {"who": who, "began": now, "told": now, "ended": None, "share": 0.0, "what": "", "why": ""}
-        idle = or_(StudyRow.ended.is_not(None), StudyRow.told < now - DEAD)
+        at = self._time.at(now)
+        fresh = {"who": who, "began": now, "told": at, "ended": None, "share": 0.0, "what": "", "why": ""}
+        idle = or_(StudyRow.ended.is_not(None), StudyRow.told < at - DEAD)
         try:
             with self._engine.begin() as connection:
                 if connection.execute(update(StudyRow).where(StudyRow.name == name, idle).values(**fresh)).rowcount:
@@ -75,8 +78,9 @@ class Studies:
 
     def tell(self, name: str, began: datetime, share: float, what: str, now: datetime) -> None:
         """The run that began then lives, and is so far."""
+        at = self._time.at(now)
         with self._engine.begin() as connection:
-            connection.execute(update(StudyRow).where(*_run(name, began)).values(share=share, what=what[:80], told=now))
+            connection.execute(update(StudyRow).where(*_run(name, began)).values(share=share, what=what[:80], told=at))
 
     def end(self, name: str, began: datetime, now: datetime, *, result: dict[str, Any] | None = None, why: str = "") -> None:
         """The run that began then is done, or failed: then the result of the time before stays."""

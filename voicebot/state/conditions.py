@@ -5,9 +5,10 @@ a call never waits for them.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, TypeVar
@@ -159,10 +160,9 @@ class LiveConditionsStore:
     def set_wait(self, queue: str, seconds: float, when: datetime) -> None:
         """A queue reports its expected wait in seconds."""
         self._show(waits={**self.snapshot.queue_waits, queue: QueueWait(seconds, when)})
-        text = _wait_codec.to_text(QueueWait(seconds, when))
 
         def write(pipeline: Pipeline) -> None:
-            pipeline.hset(_WAITS, queue, text)
+            pipeline.hset(_WAITS, queue, _wait_codec.to_text(QueueWait(seconds, when + self._server_ahead())))
 
         self._shared.write_later(f"{_WAITS}:{queue}", write)
 
@@ -181,11 +181,16 @@ class LiveConditionsStore:
         except StateError:
             return False
         stored = {setting.name: setting for _, setting in self._readable(switch_codec, switches.items())}
-        queue_waits = dict(self._readable(_wait_codec, waits.items()))
+        ahead = self._server_ahead()
+        queue_waits = {queue: replace(wait, when=wait.when - ahead) for queue, wait in self._readable(_wait_codec, waits.items())}
         # what was set here and has not arrived there yet still holds
         self._unwritten = {name: own for name, own in self._unwritten.items() if _newer(own, stored.get(name))}
         self._show(switches=stored | self._unwritten, waits=queue_waits)
         return True
+
+    def _server_ahead(self) -> timedelta:
+        """How far the server's clock is before ours: a wait is told by one machine, and grows old at another."""
+        return timedelta(seconds=self._shared.now() - time.time())
 
     def _show(self, *, switches: dict[str, SwitchSetting] | None = None, waits: dict[str, QueueWait] | None = None) -> None:
         self.snapshot = LiveConditions(

@@ -73,7 +73,7 @@ class SharedState:
 
     def now(self) -> float:
         """The server's time of day in seconds, which all processes share: a machine whose clock is stepped or wrong must not take
-        the leases of others. This machine's own until the server has told it.
+        the leases of others. Within questions and writes it is always the server's; before the first of them, this machine's own.
         """
         return time.time() if self._ahead is None else time.monotonic() + self._ahead
 
@@ -139,6 +139,9 @@ class SharedState:
         """
 
         async def put() -> T:
+            if self._ahead is None:
+                with suppress(ResponseError):  # who is not allowed to ask goes by their own clock
+                    await self._learn_time()
             return await question(self._redis)
 
         asking = asyncio.create_task(put(), name="state-question")
@@ -192,16 +195,15 @@ class SharedState:
 
     async def _keep_time(self) -> None:
         """For ever: what time it is at the server."""
-
-        async def told(redis: Redis) -> float:
-            seconds, micros = await redis.time()
-            return float(seconds) + float(micros) / 1e6
-
         while True:
             with suppress(StateError):
-                before = time.monotonic()
-                self._ahead = await self.ask(told) - (before + time.monotonic()) / 2
+                await self.ask(lambda _: self._learn_time())
             await asyncio.sleep(_TIME_S if self._ahead is not None else self._deadline)
+
+    async def _learn_time(self) -> None:
+        before = time.monotonic()
+        seconds, micros = await self._redis.time()
+        self._ahead = float(seconds) + float(micros) / 1e6 - (before + time.monotonic()) / 2
 
     async def _write_forever(self) -> None:
         while True:

@@ -238,19 +238,22 @@ class RasaBackend:
 
     async def __call__(self, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
         """See `nlu.types.Understander`; within `timeout_s` and the in-process model's few milliseconds."""
-        loop = asyncio.get_running_loop()
-        safe = [replace(one, text=redact(one.text)) for one in hypotheses]
-        utterance = _Utterance(loop, loop.time() + self._timeout_s, {canonical(one.text): one.text for one in safe})
         try:
-            async with asyncio.timeout_at(utterance.deadline):
-                answer = await loop.run_in_executor(self._threads, self._understand, utterance, safe, language)
+            return await self.alone(hypotheses, language)
         except RasaAway:
             pass
         except (RasaError, TimeoutError) as error:
             log.warning("the in-process model answers for Rasa", code=RasaError.code, why=str(error) or "no answer in time")
-        else:
-            return replace(answer, backend=BACKEND, model=utterance.asked.model) if utterance.asked else answer
         return self._local.understand(hypotheses, language)
+
+    async def alone(self, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
+        """The same, and nobody answers for a server that does not. Raises RasaError, and TimeoutError."""
+        loop = asyncio.get_running_loop()
+        safe = [replace(one, text=redact(one.text)) for one in hypotheses]
+        utterance = _Utterance(loop, loop.time() + self._timeout_s, {canonical(one.text): one.text for one in safe})
+        async with asyncio.timeout_at(utterance.deadline):
+            answer = await loop.run_in_executor(self._threads, self._understand, utterance, safe, language)
+        return replace(answer, backend=BACKEND, model=utterance.asked.model) if utterance.asked else answer
 
     def _understand(self, utterance: _Utterance, hypotheses: Sequence[Hypothesis], language: str) -> Understanding:
         _utterance.set(utterance)

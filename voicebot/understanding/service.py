@@ -116,7 +116,7 @@ def load_understanding(settings: NluSettings, languages: Sequence[str]) -> Under
     except Exception:
         log.exception("no classifier, keywords and keys instead", code="nlu.failed")
         return UnderstandingService(None, local=None, keywords=keywords, languages=languages)
-    rasa = _rasa(settings, local, languages) if settings.backend == "rasa" else None
+    rasa = rasa_backend(settings, local, languages) if settings.backend == "rasa" else None
     return UnderstandingService(rasa or in_process(local), local=local, keywords=keywords, languages=languages, rasa=rasa)
 
 
@@ -127,8 +127,8 @@ async def open_understanding(settings: NluSettings, languages: Sequence[str]) ->
     return understanding
 
 
-def _rasa(settings: NluSettings, local: Classifier, languages: Sequence[str]) -> RasaBackend:
-    """Languages with the same address share a server, its connections and its circuit breaker."""
+def rasa_backend(settings: NluSettings, local: Classifier, languages: Sequence[str]) -> RasaBackend:
+    """Of `backend: rasa`. Languages with the same address share a server, its connections and its circuit breaker."""
     from voicebot.understanding.rasa import RasaBackend, RasaServer
 
     token = settings.rasa_token.get_secret_value() if settings.rasa_token else None

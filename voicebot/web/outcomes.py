@@ -13,15 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dialogs.data.bundle import Bundle
 from voicebot.handoff.store import HandOffStore
-from voicebot.outcomes.events import Event, How, What
+from voicebot.outcomes.events import LATEST, Event, How, What
 from voicebot.outcomes.store import Outcomes, Verdict
 from voicebot.redaction import redact_text
 from voicebot.web.fields import Moment, QueueName, Ref
 from voicebot.web.problems import known
 from voicebot.web.strict_json import StrictJsonRoute
 
-LATEST = timedelta(days=7)
-"""An event may be told so late."""
 _AHEAD = timedelta(minutes=5)
 _MOST_LINES = 1000
 

@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.accounts.models import TokenRow
+from voicebot.accounts.roles import Role
 from voicebot.accounts.tokens import Scope, Token, TokenCheck, Tokens
-from voicebot.accounts.users import AccountError
+from voicebot.accounts.users import AccountError, Users
 from voicebot.records.engine import open_engine
 
 __all__ = ["database_url", "engine", "postgres"]
@@ -51,6 +53,28 @@ async def test_a_token_opens_its_scopes_until_it_ends_or_is_revoked(engine: Engi
     hands.on(5)
     assert await check.scopes(long) is None
     tokens.revoke("short")
+
+
+async def test_a_token_whose_maker_may_make_none_any_more_opens_on_and_is_known(engine: Engine) -> None:
+    """A system of the bank lives by it; whoever looks, and the log, tells that nobody answers for it."""
+    users, tokens = Users(engine), Tokens(engine)
+    anna, jan = (users.add(name, {Role.ADMIN}, made_by="test") for name in ("anna", "jan"))
+    secrets = {who: tokens.add(f"of-{who[0]}", [Scope.EVENTS], made_by=who) for who in ("anna", "jan", "command line", "nobody")}
+    Tokens(engine, clock=lambda: T).add("over", [Scope.EVENTS], made_by="nobody", until=T + timedelta(seconds=1))
+    assert [token.name for token in tokens.orphaned()] == ["of-n"]
+    users.change(anna.user_id, active=False)
+    users.change(jan.user_id, roles={Role.TUNER})
+    assert [token.name for token in tokens.orphaned()] == ["of-a", "of-j", "of-n"]
+    check = TokenCheck(tokens)
+    with capture_logs() as logs:
+        for secret in [*secrets.values()] * 2:
+            assert await check.scopes(secret) == frozenset({"events"})
+    assert [(line["code"], line["name"]) for line in logs] == [("tokens.orphaned", f"of-{who}") for who in "ajn"]
+    users.change(anna.user_id, active=True)
+    tokens.take_over("of-j", "anna")
+    assert [(token.name, token.made_by) for token in tokens.orphaned()] == [("of-n", "nobody")]
+    with pytest.raises(AccountError, match="no token"):
+        tokens.take_over("of-x", "anna")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from tests.voicebot.browser import needs_chromium
@@ -13,6 +14,7 @@ from tests.voicebot.records.databases import summary
 from voicebot.cli.main import app
 from voicebot.console.pdf import print_pdf
 from voicebot.errors import ConfigError
+from voicebot.figures.rollup import RollUp
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
 
@@ -66,3 +68,30 @@ def test_without_chromium_it_says_what_to_install(tmp_path: Path, monkeypatch: p
     with pytest.raises(ConfigError, match="apt-get install chromium"):
         print_pdf("<p>figures", tmp_path / "report.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_goes_away_is_told_plainly_and_what_is_counted_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next one goes on with the days that are left."""
+    database = Database(f"sqlite:///{tmp_path / 'calls.db'}")
+    for day in (20, 21, 22):
+        database.write(CallRecord(summary(f"c{day}", started=datetime(2026, 11, day, 9, tzinfo=UTC))))
+    database.close()
+    config = tmp_path / "voicebot.yml"
+    config.write_text(f"state: {{data_dir: {tmp_path}}}\n")
+    count, days = RollUp._count, []
+
+    def goes_away(self: RollUp, day: date, now: datetime) -> None:
+        days.append(day)
+        if len(days) == 2:
+            raise OperationalError("SELECT calls.number FROM calls", {}, OSError("server closed the connection"))
+        count(self, day, now)
+
+    monkeypatch.setattr(RollUp, "_count", goes_away)
+    command = ["figures", "roll-up", "--config", str(config)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "the database went away (OSError). Counted days are kept; run it again" in " ".join(result.output.split())
+    assert "SELECT" not in result.output
+    assert CliRunner().invoke(app, command).output.strip() == "2 days counted"

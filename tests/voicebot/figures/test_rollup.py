@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -145,18 +144,18 @@ def test_a_roll_up_that_is_cut_off_goes_on_where_it_was(engine: Engine) -> None:
     assert rollup(engine).refresh(NOW) == 3
 
 
-def test_a_roll_up_that_was_killed_goes_on_and_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_roll_up_that_was_killed_goes_on_and_comes_to_the_same(
+    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed in the middle of a day that it counts call by call: that day is counted anew, those before it are not."""
     monkeypatch.setattr("voicebot.figures.rollup._AT_ONCE", 2)
-    url = f"sqlite:///{tmp_path / 'calls.db'}"
-    engine = open_engine(url)
     hashes = ("h1", "h2", None)
     for day in range(5):
         at = NOON - timedelta(days=20 - day)
         written(engine, *((handed(f"c{day}{n}", at + timedelta(hours=n // 2)), hashes[(day + n) % 3]) for n in range(7)))
     killed = os.fork()
     if not killed:
-        counting, parts = rollup(open_engine(url)), RollUp._parts
+        counting, parts = rollup(open_engine(database_url)), RollUp._parts
 
         def part(self: RollUp, day: date) -> Iterator[Any]:
             for number, rows in enumerate(parts(self, day)):

@@ -18,8 +18,9 @@ from dialogs.data.bundle import load_bundle
 from dialogs.events import CallStarted, Prompt, Say
 from dialogs.rehearsal.meanings import parse_meaning
 from dialogs.rehearsal.rehearsal import Rehearsal
+from voicebot.pace import Pace
 from voicebot.prompts.speaking import Speaker, spoken_text
-from voicebot.prompts.warming import Pace, likely_says, opening_says
+from voicebot.prompts.warming import likely_says, opening_says
 
 BUNDLE = load_bundle()
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Warsaw"))

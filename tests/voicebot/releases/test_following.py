@@ -34,7 +34,7 @@ from voicebot.releases.shadowing import from_text as shadow_from_text
 from voicebot.releases.shadowing import to_text as shadow_to_text
 from voicebot.releases.store import Releases, Shadowed
 from voicebot.state.shared import SharedState
-from voicebot.understanding.shadow import LiveShadow
+from voicebot.understanding.shadow import InThread, LiveShadow
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -238,7 +238,7 @@ async def test_a_shadow_begins_by_its_order_and_ends_by_itself(
         return releases.begin_shadow(made[0], 1, until=until_, who="sam", at=datetime.now(UTC))
 
     async def ready(*_: object) -> Any:
-        return KeywordUnderstander(Pack(BANK_PACK))
+        return InThread(KeywordUnderstander(Pack(BANK_PACK)))
 
     monkeypatch.setattr(shadowing_module, "load_bundle", lambda _: load_bundle(DEFAULT_BUNDLE))
     monkeypatch.setattr(shadowing_module, "trained", lambda *_: True)

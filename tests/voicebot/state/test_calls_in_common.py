@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.voicebot.state.servers import StateServer
+from tests.voicebot.state.servers import StateServer, connect
 from tests.voicebot.state.stepping import Stepping
 from voicebot.state.admission import LEASE_S, Admission, Admitted
 from voicebot.state.live_calls import LiveCall, LiveCalls
@@ -133,6 +133,31 @@ async def test_a_machine_whose_clock_is_stepped_takes_no_slots_of_others(
     here.release("a")
     await shared.flush()
     assert await there.admit("b") is Admitted.YES
+
+
+async def test_a_process_that_begins_with_a_wrong_clock_takes_nothing_of_others(
+    server: StateServer, shared: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor gives its own away: also in its first question, and in its first write."""
+    real, ahead, behind = time.time, connect(server), connect(server)
+    here, slot = LiveCalls(shared), Admission(shared, max_calls=10, max_shared_calls=1)
+    here.began(call("right"))
+    assert await slot.admit("right") is Admitted.YES
+    await shared.flush()
+    monkeypatch.setattr(time, "time", lambda: real() + 1000)
+    there = LiveCalls(ahead)
+    assert await there.take_lost() == []
+    assert [each.call_id for each in await there.everywhere()] == ["right"]
+    assert await Admission(ahead, max_calls=10, max_shared_calls=1).admit("another") is Admitted.SHARED_FULL
+    monkeypatch.setattr(time, "time", lambda: real() - 1000)
+    LiveCalls(behind).began(call("wrong", minute=1))
+    await behind.start()
+    await behind.flush()
+    monkeypatch.setattr(time, "time", real)
+    assert await here.take_lost() == []
+    assert [each.call_id for each in await here.everywhere()] == ["right", "wrong"]
+    for state in (ahead, behind):
+        await state.close()
 
 
 @pytest.mark.parametrize("trouble", ["kill", "freeze"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.voicebot.state.servers import StateServer, connect
 from tests.voicebot.state.stepping import Stepping
-from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting, switch_codec
+from voicebot.state.conditions import WAIT_HOLDS_S, LiveConditionsStore, SwitchKind, SwitchSetting, switch_codec
 from voicebot.state.shared import SharedState
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -61,6 +64,25 @@ async def test_only_fresh_waits_are_told(shared: SharedState, other: SharedState
     await shared.flush()
     await there.refresh()
     assert there.snapshot.waits(NOW) == {"cards": 240.0}
+
+
+async def test_a_wait_grows_old_by_the_servers_clock(
+    shared: SharedState, other: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by a machine whose clock is right, and read by one that is three minutes ahead, or behind."""
+    real = time.time
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    store, there = LiveConditionsStore(shared), LiveConditionsStore(other)
+    store.set_wait("cards", 240.0, now())
+    store.set_wait("loans", 60.0, now() - timedelta(seconds=WAIT_HOLDS_S + 5))
+    await shared.flush()
+    for wrong_s in (180.0, -180.0):
+        monkeypatch.setattr(time, "time", lambda wrong_s=wrong_s: real() + wrong_s)
+        assert await there.refresh()
+        assert there.snapshot.waits(now()) == {"cards": 240.0}
 
 
 async def test_the_dialogue_is_told_in_its_own_words(shared: SharedState) -> None:

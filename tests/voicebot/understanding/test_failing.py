@@ -13,9 +13,15 @@ from structlog.testing import capture_logs
 
 from nlu.types import Hypothesis
 from nlu.understanding.classifier import Classifier
+from tests.voicebot.endpoints.looking import until
 from tests.voicebot.understanding.server import RECORDED, TOKEN, StandIn
+from tests.voicebot.understanding.test_shadow import Bank, bank
 from voicebot.state.breaker import CircuitBreaker
 from voicebot.understanding.rasa import RasaBackend, RasaError, RasaServer, probabilities, read_ranking
+from voicebot.understanding.settings import NluSettings
+from voicebot.understanding.shadow import ShadowLine, load_shadow
+
+__all__ = ["bank"]
 
 _PATIENCE_S = 30.0
 _HURRY_S = 0.05
@@ -223,3 +229,45 @@ def test_a_complaint_about_an_answer_holds_none_of_it() -> None:
         read_ranking('{"text": "moje hasło to kotek", "intent": "kotek"}'.encode())
     assert "kotek" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def with_rasa(rasa: StandIn, classifier: Classifier) -> NluSettings:
+    """Calls are understood by this server, in Polish; the pack is that of the classifier."""
+    told = {"backend": "rasa", "rasa_urls": {"pl": rasa.url}, "rasa_token": TOKEN, "rasa_timeout_s": 5}
+    root = classifier.pack.root
+    return NluSettings.model_validate({**told, "pack": root, "cache_dir": root / "cache", "semantic": False})
+
+
+async def test_where_rasa_understands_callers_it_does_in_the_shadow_too(
+    bank: Bank, stand_in: StandIn, classifier: Classifier
+) -> None:
+    """Once more, one line after the other. What the server did not answer for both is compared with nothing."""
+    stand_in.answers.append(JSONResponse(RECORDED["replies"]["ile mam pieniędzy na koncie"]))
+    by = await load_shadow(with_rasa(stand_in, classifier), ["pl", "en"])
+    stand_in.heard.clear()
+    bank.shadow.begin("r1", by, ["pl", "en"])
+
+    def asks(position: int, text: str, backend: str, language: str = "pl") -> None:
+        bank.shadow.offer(ShadowLine("c1", position, (Hypothesis(text),), language, backend))
+
+    asks(1, "ile mam pieniędzy na koncie", "rasa")
+    asks(2, "ile mam pieniędzy na koncie", "local")  # the server was away when the caller said it
+    asks(3, "tak", "local")  # found by rule
+    asks(4, "I lost my card", "local", "en")  # a language without a server
+    await until(lambda: bank.counted("voicebot_shadow_decided_total") == 3)
+    assert stand_in.heard == ["ile mam pieniędzy na koncie"] * 2
+    assert bank.dropped("backend") == 1
+    stand_in.answers += [JSONResponse({}, 500)] * 3
+    for position in range(5, 60):
+        asks(position, "ile mam pieniędzy na koncie", "rasa")
+    await until(lambda: bank.dropped("failed") == 3 and bank.dropped("backend") > 1)  # then the server is left alone
+    await bank.shadow.end()
+    assert [(each.position, each.intent) for each in await bank.kept()][:2] == [(1, "balance"), (3, "out_of_scope")]
+
+
+async def test_a_rasa_server_that_cannot_be_used_keeps_the_shadow_from_beginning(
+    stand_in: StandIn, classifier: Classifier
+) -> None:
+    settings = with_rasa(stand_in, classifier).model_copy(update={"rasa_token": None})
+    with pytest.raises(RasaError, match=r"calls are understood by Rasa, and the shadow cannot be: .* refuses the token"):
+        await load_shadow(settings, ["pl"])

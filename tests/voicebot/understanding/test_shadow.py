@@ -17,7 +17,7 @@ from voicebot.records.database import Database
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.store import RecordStore
 from voicebot.understanding import shadow
-from voicebot.understanding.shadow import MOST_WAITING, LiveShadow, ShadowLine
+from voicebot.understanding.shadow import MOST_WAITING, InThread, LiveShadow, ShadowLine
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -81,7 +81,7 @@ async def test_lines_are_decided_by_all_their_readings_and_kept(bank: Bank) -> N
     release = Release()
     bank.shadow.offer(line(1))
     assert bank.counted("voicebot_shadow_decided_total") == 0, "there is no shadow"
-    bank.shadow.begin("r1", release, ["pl", "en"])
+    bank.shadow.begin("r1", InThread(release), ["pl", "en"])
     for each in (line(2), line(5, "broken"), line(7, language="uk")):
         bank.shadow.offer(each)
     await until(lambda: bank.counted("voicebot_shadow_decided_total") == 2)
@@ -100,7 +100,7 @@ async def test_lines_are_decided_by_all_their_readings_and_kept(bank: Bank) -> N
 async def test_what_comes_while_it_is_busy_or_the_process_is_loaded_is_dropped_and_counted(bank: Bank) -> None:
     release = Release()
     release.free.clear()
-    bank.shadow.begin("r1", release, ["pl"])
+    bank.shadow.begin("r1", InThread(release), ["pl"])
     bank.shadow.offer(line(0))
     await until(lambda: bank.shadow._lines.empty())
     for position in range(1, MOST_WAITING + 4):
@@ -116,7 +116,7 @@ async def test_what_comes_while_it_is_busy_or_the_process_is_loaded_is_dropped_a
 async def test_a_decision_is_written_without_waiting_for_many_others(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     """And of what a database does not take, nothing waits on disk: the records come first."""
     monkeypatch.setattr(shadow, "BATCH_S", 0.05)
-    bank.shadow.begin("r1", Release(), ["pl"])
+    bank.shadow.begin("r1", InThread(Release()), ["pl"])
     bank.shadow.offer(line(1))
     async with asyncio.timeout(10):
         while not await bank.kept():

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config
@@ -105,8 +103,7 @@ def _ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def _bar() -> Iterator[Told]:
-    """Progress on standard error; no bar where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("…", total=None)
-        yield lambda doing, done, total: shown.update(task, description=doing, completed=done, total=total or None)
+    from voicebot.cli.progress import shown_progress
+
+    with shown_progress("backup") as tell:
+        yield lambda doing, done, total: tell(doing, done / total if total else 0.0)

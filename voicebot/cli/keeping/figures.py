@@ -80,15 +80,19 @@ def _written(to: Path, text: str) -> None:
 
 
 def _refresh(engine: Engine, bundle: Bundle) -> int:
+    from sqlalchemy.exc import SQLAlchemyError
+
     from voicebot.cli.progress import shown_progress
+    from voicebot.errors import RecordsError
     from voicebot.figures.rollup import RollUp
 
-    with shown_progress("figures") as tell:
-
-        def told(done: int, of: int) -> None:
-            tell(f"{done} of {of} days", done / of if of else 1.0)
-
-        return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told)
+    days = RollUp(engine, bundle.routes, bundle.calendar.zone)
+    try:
+        with shown_progress("figures") as tell:
+            return days.refresh(datetime.now(UTC), lambda done, of: tell(f"{done} of {of} days", done / of if of else 1.0))
+    except SQLAlchemyError as error:
+        why = type(getattr(error, "orig", None) or error).__name__
+        raise RecordsError(f"the database went away ({why}). Counted days are kept; run it again for the rest") from error
 
 
 def _opened(config: Path | None) -> tuple[Engine, Bundle]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from voicebot.cli.errors import told_plainly
 from voicebot.cli.options import Config, bundle_in_force, records_engine
@@ -70,13 +69,13 @@ def status(config: Config = None) -> None:
 @app.command()
 def retry(config: Config = None) -> None:
     """Write the records that were put aside; exit 1 when some still cannot be written. The service may run meanwhile."""
+    from voicebot.cli.progress import shown_progress
     from voicebot.records.again import try_again
 
     with told_plainly():
         database, spool = _opened(config)
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("writing records")
-            outcome = try_again(database, spool, lambda done, of: bar.update(task, completed=done, total=of))
+        with shown_progress("writing records") as tell:
+            outcome = try_again(database, spool, lambda done, of: tell(f"{done} of {of}", done / of if of else 1.0))
         database.close()
     for path, why in outcome.still.items():
         print(f"{path}: {why}")
@@ -107,6 +106,7 @@ def count_turns(config: Config = None) -> None:
     """Count the turns of calls that were stored before turns were counted. Interrupted, it goes on where it was."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from voicebot.cli.progress import shown_progress
     from voicebot.config.loading import load_settings
     from voicebot.errors import RecordsError
     from voicebot.figures.rollup import RollUp
@@ -120,15 +120,17 @@ def count_turns(config: Config = None) -> None:
         engine = records_engine(settings)
         bundle = bundle_in_force(settings, engine)
         days = RollUp(engine, bundle.routes, bundle.calendar.zone)
-        found = 0
+        found = done = 0
         try:
-            with Progress(console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task("counting turns", total=uncounted(engine))
+            with shown_progress("counting turns") as tell:
+                of = uncounted(engine)
                 for looked_at, counted in recount(engine, days.forget):
-                    found += counted
-                    bar.advance(task, looked_at)
+                    found, done = found + counted, done + looked_at
+                    tell(f"{done} of {of}", min(1.0, done / of) if of else 1.0)
         except SQLAlchemyError as error:
-            raise RecordsError(database.advice(error)) from error
+            raise RecordsError(
+                f"{database.advice(error)}. Turns of {found} calls are counted; run it again for the rest"
+            ) from error
         database.close()
     print(f"turns of {found} calls counted")
 

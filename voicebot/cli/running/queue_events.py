@@ -69,6 +69,7 @@ async def _told(
     from voicebot.config.loading import load_settings
     from voicebot.errors import ConfigError
     from voicebot.logs import configure_logs
+    from voicebot.outcomes.asterisk import tail
     from voicebot.outcomes.asterisk.adapter import Adapter
     from voicebot.outcomes.asterisk.ami import EventLog, Listener
 
@@ -83,7 +84,8 @@ async def _told(
     async with httpx.AsyncClient(base_url=api, headers=headers, timeout=10.0, trust_env=False) as client:
         adapter = Adapter(client, log_file, place, queues, token.encode())
         if not listen or manager is None:
-            Console(stderr=True).print(f"following {log_file}; stop with Ctrl-C")
+            begins = "from where it was" if tail.Place.kept(place).offset else "from its beginning"
+            Console(stderr=True).print(f"following {log_file} {begins}; stop with Ctrl-C")
             await adapter.run()
             return
         listener = Listener(manager, queues, EventLog(log_file))

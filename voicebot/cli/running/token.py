@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +31,7 @@ def add(
     config: Config = None,
 ) -> None:
     """Make a token. It is printed this once; only its hash is kept."""
-    from voicebot.accounts.tokens import Scope
+    from voicebot.accounts.tokens import COMMAND_LINE, Scope
     from voicebot.accounts.users import AccountError
 
     with told_plainly():
@@ -38,16 +39,26 @@ def add(
         if unknown:
             raise AccountError(f"{unknown[0]!r} is no scope; write {', '.join(Scope)}")
         until = datetime.now(UTC) + timedelta(days=days) if days is not None else None
-        print(_tokens(config).add(name, {Scope(each) for each in scope}, made_by="command line", until=until))
+        print(_tokens(config).add(name, {Scope(each) for each in scope}, made_by=COMMAND_LINE, until=until))
 
 
 @app.command("list")
 def list_(config: Config = None) -> None:
-    """All tokens: name, scopes, when it was made, last used, and ends. The tokens themselves are kept nowhere."""
+    """All tokens: name, scopes, when made, last used, and ended, who made it, and "orphaned" where they may make none any more.
+
+    The tokens themselves are kept nowhere.
+    """
     with told_plainly():
-        for token in _tokens(config).all():
+        tokens = _tokens(config).all()
+        for token in tokens:
             times = (token.made_at, token.last_used, token.until)
-            print(token.name, ",".join(sorted(token.scopes)), *(_shown(at) for at in times), sep="\t")
+            owner = (token.made_by, "orphaned" if token.orphaned else "")
+            print(token.name, ",".join(sorted(token.scopes)), *(_shown(at) for at in times), *owner, sep="\t")
+        if any(token.orphaned for token in tokens):
+            print(
+                "orphaned: no administrator answers for it. Revoke it, or take it over on the console's page Tokens.",
+                file=sys.stderr,
+            )
 
 
 @app.command()

@@ -7,7 +7,9 @@ import asyncio
 from starlette.responses import Response
 
 from voicebot.accounts.roles import Role
+from voicebot.accounts.tokens import Tokens
 from voicebot.accounts.users import AccountError
+from voicebot.console.orphaned import changed
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
 
@@ -23,9 +25,12 @@ def pages(parts: ConsoleParts) -> Pages:
     found = Pages()
 
     async def show(view: View, *, problem: str = "", status: int = 200) -> Response:
-        users = await asyncio.to_thread(parts.users.all)
+        users, tokens = await asyncio.to_thread(lambda: (parts.users.all(), Tokens(parts.engine, clock=parts.clock).all()))
+        made = {user.name: [token.name for token in tokens if token.made_by == user.name] for user in users}
         queues = list(parts.bundle().queues)
-        return view.show("people.html", status=status, users=users, all_roles=list(Role), queues=queues, problem=problem)
+        return view.show(
+            "people.html", status=status, users=users, made=made, all_roles=list(Role), queues=queues, problem=problem
+        )
 
     @found.get("/people", roles=_ADMINS, nav="nav.people", order=90)
     async def people(view: View) -> Response:
@@ -56,19 +61,22 @@ def pages(parts: ConsoleParts) -> Pages:
         if user_id == view.user.user_id and ("active" not in form or Role.ADMIN not in _roles(form)):
             return await show(view, problem=view.t("people.not_yourself"), status=422)
         try:
-            user = await asyncio.to_thread(
-                parts.users.change,
-                user_id,
-                roles=_roles(form),
-                shown=form.get("shown"),
-                queues=form.all("queues"),
-                active="active" in form,
-                password=next(iter(form.all("password")), "") or None,
+            user, left = await changed(
+                parts,
+                view.user.name,
+                lambda: parts.users.change(
+                    user_id,
+                    roles=_roles(form),
+                    shown=form.get("shown"),
+                    queues=form.all("queues"),
+                    active="active" in form,
+                    password=next(iter(form.all("password")), "") or None,
+                ),
             )
         except AccountError as error:
             return await show(view, problem=str(error), status=422)
         roles, active = " ".join(sorted(user.roles)), int(user.active)
         await parts.audit.note("console.user.changed", who=view.user.name, user=user.name, roles=roles, active=active)
-        return view.go("/people", "people.changed")
+        return view.go("/tokens", "tokens.left") if left else view.go("/people", "people.changed")
 
     return found

@@ -24,7 +24,16 @@ def pages(parts: ConsoleParts) -> Pages:
 
     async def show(view: View, *, status: int = 200, problem: str = "", secret: str = "") -> Response:
         there = await asyncio.to_thread(tokens.all)
-        return view.show("tokens.html", status=status, problem=problem, secret=secret, tokens=there, scopes=list(Scope))
+        orphaned = [token for token in there if token.orphaned]
+        return view.show(
+            "tokens.html",
+            status=status,
+            problem=problem,
+            secret=secret,
+            tokens=[token for token in there if not token.orphaned],
+            orphaned=orphaned,
+            scopes=list(Scope),
+        )
 
     @found.get("/tokens", roles=_ADMINS, nav="nav.tokens", order=92)
     async def all_tokens(view: View) -> Response:
@@ -32,13 +41,22 @@ def pages(parts: ConsoleParts) -> Pages:
 
     @found.post("/tokens", roles=_ADMINS)
     async def change(view: View) -> Response:
-        name = view.form.get("name")
+        names = [name.strip() for name in view.form.all("name")]
         try:
-            if view.form.get("do") == "revoke":
-                await asyncio.to_thread(tokens.revoke, name)
-                await parts.audit.note("token.revoked", who=view.user.name, token=name)
-                return view.go("/tokens", "tokens.revoked")
-            return await added(view, name)
+            match view.form.get("do"):
+                case "revoke" | "take_over" if not names:
+                    raise AccountError(view.t("tokens.none_ticked"))
+                case "revoke":
+                    for name in names:
+                        await asyncio.to_thread(tokens.revoke, name)
+                        await parts.audit.note("token.revoked", who=view.user.name, token=name)
+                    return view.go("/tokens", "tokens.revoked")
+                case "take_over":
+                    for name in names:
+                        await asyncio.to_thread(tokens.take_over, name, view.user.name)
+                        await parts.audit.note("token.taken_over", who=view.user.name, token=name)
+                    return view.go("/tokens", "tokens.taken_over")
+            return await added(view, view.form.get("name"))
         except AccountError as error:
             return await show(view, status=422, problem=str(error))
 

@@ -15,6 +15,7 @@ from voicebot.errors import ConfigError
 from voicebot.handoff.webhook import backoff
 from voicebot.mail.mailbox.imap import Mailbox
 from voicebot.mail.mailbox.mime import read_mail
+from voicebot.pace import Pace
 
 _LONGEST_TRY = 6
 _REFUSED = frozenset({400, 409, 413, 422})
@@ -71,7 +72,10 @@ class MailboxAdapter:
         OSError and imaplib.IMAP4.error when the connection is of no more use.
         """
         handed = 0
-        for uid in await asyncio.to_thread(mailbox.waiting):
+        uids = await asyncio.to_thread(mailbox.waiting)
+        pace = Pace(lambda done, of: log.info("mails are being handed on", done=done, of=of))
+        for done, uid in enumerate(uids):
+            pace(done, len(uids))
             try:
                 handed += await self._hand_on(mailbox, uid)
             except imaplib.IMAP4.abort:

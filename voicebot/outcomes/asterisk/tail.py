@@ -9,6 +9,8 @@ from pathlib import Path
 from voicebot.files import write_whole
 
 _MOST_LINES = 500
+_LONGEST = 1 << 16
+"""Octets of a line; what is longer is none, and is read in pieces."""
 
 
 @dataclass
@@ -63,7 +65,9 @@ def _read(path: Path, place: Place, most: int) -> tuple[list[str], Place]:
         offset = place.offset if place.inode == inode and place.offset <= file.tell() else 0
         file.seek(offset)
         found: list[str] = []
-        while len(found) < most and (line := file.readline()).endswith(b"\n"):  # a line without its end is being written
+        while len(found) < most and (line := file.readline(_LONGEST)):
+            if not line.endswith(b"\n") and len(line) < _LONGEST:
+                break  # it is being written
             found.append(line.decode("utf-8", "replace"))
             offset += len(line)
     return found, Place(inode, offset, place.refs)

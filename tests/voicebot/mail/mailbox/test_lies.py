@@ -79,6 +79,15 @@ async def test_what_a_server_sends_has_an_end(answer: bytes, slowly: bool, monke
         await asyncio.to_thread(mailbox.close)
 
 
+async def test_a_mailbox_of_two_hundred_thousand_mails_is_read() -> None:
+    """Their numbers are one line of more than a megabyte."""
+    numbers = b" ".join(b"%d" % number for number in range(1_000_000, 1_200_000))
+    async with server({"SEARCH": b"* SEARCH " + numbers + b"\r\n"}) as settings:
+        mailbox = await asyncio.to_thread(Mailbox, settings)
+        assert len(await asyncio.to_thread(mailbox.waiting)) == 200_000
+        await asyncio.to_thread(mailbox.close)
+
+
 @pytest.mark.parametrize("refused", ["FETCH 1", "STORE 1"])
 async def test_a_mail_that_the_server_does_not_give_or_mark_keeps_no_other_waiting(refused: str) -> None:
     posted: list[bytes] = []

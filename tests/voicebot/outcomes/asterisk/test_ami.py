@@ -219,7 +219,7 @@ async def test_liars_and_cuts_lose_only_what_was_not_heard(
     running = asyncio.create_task(listener.run())
     async with asyncio.timeout(10), httpx.AsyncClient(base_url=api.client.base_url, headers=AUTH) as client:
         await heard.wait()
-        adapter = Adapter(client, tmp_path / "ami.log", tmp_path / "place.json", QUEUES, b"key")
+        adapter = Adapter(client, tmp_path / "ami.log", tmp_path / "place.json", QUEUES, b"key", clock=api.clock)
         while await adapter.look():
             pass
     await cancelled(running)
