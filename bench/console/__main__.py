@@ -21,7 +21,7 @@ from bench.console.beside import measure as beside
 from bench.console.filling import Base, Multiplied, Plan, fill, hashed
 from bench.console.keeping import keeping_table
 from bench.console.keeping import measure as keeping
-from bench.console.servers import postgresql
+from bench.console.servers import postgresql, processor_s
 from bench.console.settling import settle
 from bench.load.tables import measured_on, table, write
 from bench.traffic.__main__ import SECRET, make
@@ -150,7 +150,12 @@ async def pages(url: str, folder: Path, plan: Plan, times: int, only: str) -> di
             print(f"not measured: {path}", file=sys.stderr)
         chosen = [each for each in asks if only in each.name]
         return await measure(
-            build_console(parts), chosen, cookie, times=times, told=lambda name: print(f"… {name}", file=sys.stderr)
+            build_console(parts),
+            chosen,
+            cookie,
+            times=times,
+            told=lambda name: print(f"… {name}", file=sys.stderr),
+            server_s=lambda: processor_s(url),
         )
 
 

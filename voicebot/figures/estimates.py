@@ -21,6 +21,8 @@ BY_CHANCE = 0.05
 FEWEST = 20
 """Below so many no percentage is shown: it would say nothing."""
 _DRAWS = 1000
+_PARTS = 10
+"""That the draws are reckoned in, so that thousands of lines need little memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +124,23 @@ def kappa(pairs: Sequence[tuple[str, str]], *, seed: int = 1) -> Estimate:
     """Cohen's kappa of two people's labels of the same lines, its interval by a bootstrap over lines."""
     if not pairs:
         return Estimate(None, -1.0, 1.0, 0)
-    names = sorted({name for pair in pairs for name in pair})
-    codes = np.asarray([(names.index(one), names.index(other)) for one, other in pairs])
+    codes_of = {name: code for code, name in enumerate(sorted({name for pair in pairs for name in pair}))}
+    codes = np.asarray([(codes_of[one], codes_of[other]) for one, other in pairs])
     drawn = np.random.default_rng(seed).integers(0, len(codes), (_DRAWS, len(codes)))
-    spread = [_kappa(codes[each], len(names)) for each in drawn]
+    spread = np.concatenate([_kappas(codes[some], len(codes_of)) for some in np.array_split(drawn, _PARTS)])
     low, high = np.percentile(spread, [2.5, 97.5])
-    value = _kappa(codes, len(names))
+    value = float(_kappas(codes[None], len(codes_of))[0])
     return Estimate(value if len(pairs) >= FEWEST else None, float(low), float(high), len(pairs))
 
 
-def _kappa(codes: np.ndarray, names: int) -> float:
-    agreed = float((codes[:, 0] == codes[:, 1]).mean())
-    one, other = (np.bincount(codes[:, side], minlength=names) / len(codes) for side in (0, 1))
-    chance = float((one * other).sum())
-    return 1.0 if chance >= 1 else (agreed - chance) / (1 - chance)
+def _kappas(codes: np.ndarray, names: int) -> np.ndarray:
+    """Of several sets of pairs at once: `codes` has a row for each set, in it a pair of codes below `names` for each line."""
+    sets, lines, _ = codes.shape
+    agreed = (codes[:, :, 0] == codes[:, :, 1]).mean(axis=1)
+    own = codes + names * np.arange(sets)[:, None, None]  # each set has counts of its own
+    one, other = (np.bincount(own[:, :, side].ravel(), minlength=sets * names).reshape(sets, names) / lines for side in (0, 1))
+    chance = (one * other).sum(axis=1)
+    return np.divide(agreed - chance, 1 - chance, out=np.ones(sets), where=chance < 1)
 
 
 def mcnemar(better: int, worse: int) -> float:

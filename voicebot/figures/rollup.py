@@ -53,29 +53,32 @@ class RollUp:
     zone: tzinfo
     """Days are the bank's."""
 
-    def refresh(self, now: datetime, progress: Progress = lambda done, of: None) -> int:
-        """Count the days that are due, newest first; how many they were."""
+    def refresh(
+        self, now: datetime, progress: Progress = lambda done, of: None, *, within: tuple[date, date] | None = None
+    ) -> int:
+        """Count the days that are due, newest first; how many they were. `within`: of the days from one to another only."""
         schema.ready(self.engine)
-        due = list(self._due(now))
+        due = list(self._due(now, within or (date.min, date.max)))
         for done, day in enumerate(due):
             progress(done, len(due))
             self._count(day, now)
         progress(len(due), len(due))
-        _LOOKED[self.engine] = now - _ON_THEIR_WAY
+        if within is None:
+            _LOOKED[self.engine] = now - _ON_THEIR_WAY
         return len(due)
 
     def forget(self, connection: Connection, times: Collection[datetime]) -> None:
         """What began at these times was changed: the days are due again."""
         connection.execute(delete(DayRow).where(DayRow.day.in_({self._day(at) for at in times})))
 
-    def _due(self, now: datetime) -> Iterator[date]:
+    def _due(self, now: datetime, within: tuple[date, date]) -> Iterator[date]:
         with Session(self.engine) as session:
             first, last = session.execute(select(func.min(CallRow.started), func.max(CallRow.started))).one()
-            counted = {row.day: row for row in session.scalars(select(DayRow))}
+            counted = {row.day: row for row in session.scalars(select(DayRow).where(DayRow.day.between(*within)))}
             touched = self._touched(session, counted, now)
         if first is None or last is None:
             return
-        day, end = self._day(first), self._day(last)
+        day, end = max(self._day(first), within[0]), min(self._day(last), within[1])
         while end >= day:
             row = counted.get(end)
             if row is None or self._is_due(row, now, touched):

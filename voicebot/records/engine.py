@@ -68,7 +68,10 @@ def _engine(url: URL) -> Engine:
     # an error that quotes a statement must not quote its values
     if url.get_backend_name() != "sqlite":
         arguments: dict[str, Any] = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        if url.get_backend_name() == "postgresql":
+            event.listen(engine, "connect", _without_jit)
+        return engine
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_S})
     path = file_of(url)
 
@@ -93,3 +96,11 @@ def _engine(url: URL) -> Engine:
             raise DisconnectionError("the database's file was moved or replaced")  # the pool opens it anew
 
     return engine
+
+
+def _without_jit(connection: Any, _record: Any) -> None:
+    """To compile a statement takes PostgreSQL tenths of a second; ours read some hundred rows by their indexes."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET jit = off")
+    connection.autocommit = False

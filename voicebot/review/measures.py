@@ -34,11 +34,14 @@ def agreement(engine: Engine, since: datetime) -> Estimate:
     """Cohen's kappa of lines that two people labelled."""
     schema.ready(engine)
     by_line: dict[tuple[str, int], list[str]] = defaultdict(list)
-    chosen = select(LabelRow.call_id, LabelRow.position, LabelRow.label).where(LabelRow.at >= since).order_by(LabelRow.seq)
+    line, lately = (LabelRow.call_id, LabelRow.position), LabelRow.at >= since
+    several = select(*line).where(lately).group_by(*line).having(func.count() > 1).subquery()
+    own = and_(several.c.call_id == LabelRow.call_id, several.c.position == LabelRow.position)
+    chosen = select(*line, LabelRow.label).join(several, own).where(lately).order_by(LabelRow.seq)
     with Session(engine) as session:
         for call_id, position, label in session.execute(chosen):
             by_line[(call_id, position)].append(label)
-    return kappa([(found[0], found[1]) for found in by_line.values() if len(found) > 1])
+    return kappa([(found[0], found[1]) for found in by_line.values()])
 
 
 def accuracy(engine: Engine, first: date, last: date) -> Estimate:

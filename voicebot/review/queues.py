@@ -79,9 +79,7 @@ _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == Utteranc
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
 _NEWEST = (CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
-_COLUMNS: tuple[Any, ...] = (
-    UtteranceRow.call_id,
-    UtteranceRow.position,
+_WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
     UtteranceRow.language,
     UtteranceRow.intent,
@@ -96,8 +94,9 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
-    """The lines of a queue for this person, in its order: a row for each, but of the queues that mend only one for the same
-    words, with `hits`. A line that others have before them is left out.
+    """Where the lines of a queue for this person stand, in its order: rows of `call_id`, `position`, `hits`, `sampled`, `was` and
+    `found` (see `ReviewLine`), one for each line, but of the queues that mend only one for the same words. A line that others
+    have before them is left out. What was said is not read: of hundreds that wait one is shown (`what_was_said`).
     """
     match queue:
         case Queue.SAMPLE:
@@ -126,8 +125,17 @@ def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
     return 2 - labels if queue is Queue.SAMPLE and twice else 1
 
 
-def _said(*more: Any) -> Select[Any]:
-    return select(*_COLUMNS, *more).join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+def what_was_said(call_id: str, position: int) -> Select[Any]:
+    """The line that stands there: what `ReviewLine` tells of it and of its call."""
+    own = (UtteranceRow.call_id == call_id, UtteranceRow.position == position)
+    return select(*_WORDS_COLUMNS).join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(*own)
+
+
+def _places(of: Any, *, hits: Any = 1, sampled: Any = False, was: Any = "", found: Any = "") -> Select[Any]:
+    """The columns of `waiting` out of a table, or subquery, with the ids and positions of lines."""
+    told = {"hits": hits, "sampled": sampled, "was": was, "found": found}
+    more = [(literal(each) if isinstance(each, int | str) else each).label(name) for name, each in told.items()]
+    return select(of.call_id, of.position, *more)
 
 
 def _mine(who: str) -> ColumnElement[bool]:
@@ -154,12 +162,14 @@ def _of_calls(calls: Select[Any]) -> Select[str, int]:
 
 
 def _sample(who: str, now: datetime) -> Select[Any]:
-    """One person for each line, two for those that are labelled twice."""
-    labelled = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery()
-    busy = labelled + _leased(UtteranceRow.call_id, UtteranceRow.position, who, now)
+    """One person for each line, two for those that are labelled twice. Lines of calls that were deleted are none any more."""
+    line = (LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position)
+    labelled = select(func.count()).select_from(LabelRow).where(*line).correlate(SampleRow).scalar_subquery()
+    busy = labelled + _leased(SampleRow.call_id, SampleRow.position, who, now)
     open_ = or_(busy < 1, and_(SampleRow.twice.is_(True), busy < 2))
-    said = _said(literal(1).label("hits"), literal(True).label("sampled"))
-    return said.join(SampleRow, and_(*_SAMPLE)).where(~_mine(who), open_).order_by(SampleRow.day, SampleRow.place)
+    mine = exists().where(*line, LabelRow.who == who)
+    there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
+    return there.where(~mine, open_).order_by(SampleRow.day, SampleRow.place)
 
 
 def _disagree(who: str, now: datetime) -> Select[Any]:
@@ -172,12 +182,9 @@ def _disagree(who: str, now: datetime) -> Select[Any]:
     )
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
     free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
-    said = _said(literal(1).label("hits"), exists().where(*_SAMPLE).label("sampled"))
-    return (
-        said.join(differ, own)
-        .where(~_mine(who), free)
-        .order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
-    )
+    there = _places(UtteranceRow, sampled=exists().where(*_SAMPLE)).join(differ, own)
+    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+    return there.where(~_mine(who), free).order_by(*_NEWEST)
 
 
 def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
@@ -188,11 +195,9 @@ def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
     words = and_(LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
     settled = exists().where(or_(and_(*_LINE), words), LabelRow.at >= FindingRow.at)
     free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
-    said = _said(FindingRow.hits, literal(False).label("sampled"), FindingRow.was, FindingRow.found)
-    return (
-        said.join(FindingRow, and_(*own))
-        .where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free)
-        .order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
+    there = _places(UtteranceRow, hits=FindingRow.hits, was=FindingRow.was, found=FindingRow.found).join(FindingRow, and_(*own))
+    return there.where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free).order_by(
+        FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position
     )
 
 
@@ -220,14 +225,16 @@ def _grouped(
     within = (UtteranceRow.confidence, *_NEWEST) if least_sure_first else _NEWEST
     looked_at = lines.subquery()
     own = and_(looked_at.c.call_id == UtteranceRow.call_id, looked_at.c.position == UtteranceRow.position)
-    each = _said(
+    each = select(
+        UtteranceRow.call_id,
+        UtteranceRow.position,
+        UtteranceRow.confidence,
+        CallRow.started,
         func.count().over(partition_by=_SAME_WORDS).label("hits"),
         func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
-        literal(False).label("sampled"),
     )
-    each = each.join(looked_at, own).where(UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
-    all_ = each.subquery()
-    found = all_.c
-    first = select(all_).where(found.nth == 1, _leased(found.call_id, found.position, who, now) < 1)
-    newest = (found.started.desc(), found.call_id, found.position)
-    return first.order_by(found.confidence, *newest) if least_sure_first else first.order_by(*newest)
+    each = each.join(looked_at, own).join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+    all_ = each.where(UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE)).subquery().c
+    first = _places(all_, hits=all_.hits).where(all_.nth == 1, _leased(all_.call_id, all_.position, who, now) < 1)
+    newest = (all_.started.desc(), all_.call_id, all_.position)
+    return first.order_by(all_.confidence, *newest) if least_sure_first else first.order_by(*newest)

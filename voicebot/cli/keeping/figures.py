@@ -49,8 +49,9 @@ def report(
         engine, bundle = _opened(config)
         now = datetime.now(UTC)
         last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
-        _refresh(engine, bundle)
-        text = made(engine, ending(last, days), language=lang, zone=bundle.calendar.zone, made=now)
+        period = ending(last, days)
+        _refresh(engine, bundle, (period.first, period.last))
+        text = made(engine, period, language=lang, zone=bundle.calendar.zone, made=now)
         if to.suffix == ".pdf":
             print_pdf(text, to)
         else:
@@ -79,7 +80,7 @@ def _written(to: Path, text: str) -> None:
         raise ConfigError(f"--to {to}: cannot be written: {error.strerror}") from error
 
 
-def _refresh(engine: Engine, bundle: Bundle) -> int:
+def _refresh(engine: Engine, bundle: Bundle, within: tuple[date, date] | None = None) -> int:
     from voicebot.cli.progress import shown_progress
     from voicebot.figures.rollup import RollUp
 
@@ -88,7 +89,7 @@ def _refresh(engine: Engine, bundle: Bundle) -> int:
         def told(done: int, of: int) -> None:
             tell(f"{done} of {of} days", done / of if of else 1.0)
 
-        return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told)
+        return RollUp(engine, bundle.routes, bundle.calendar.zone).refresh(datetime.now(UTC), told, within=within)
 
 
 def _opened(config: Path | None) -> tuple[Engine, Bundle]:
