@@ -124,21 +124,24 @@ def kappa(pairs: Sequence[tuple[str, str]], *, seed: int = 1) -> Estimate:
     """Cohen's kappa of two people's labels of the same lines, its interval by a bootstrap over lines."""
     if not pairs:
         return Estimate(None, -1.0, 1.0, 0)
-    codes_of = {name: code for code, name in enumerate(sorted({name for pair in pairs for name in pair}))}
-    codes = np.asarray([(codes_of[one], codes_of[other]) for one, other in pairs])
-    drawn = np.random.default_rng(seed).integers(0, len(codes), (_DRAWS, len(codes)))
-    spread = np.concatenate([_kappas(codes[some], len(codes_of)) for some in np.array_split(drawn, _PARTS)])
-    low, high = np.percentile(spread, [2.5, 97.5])
-    value = float(_kappas(codes[None], len(codes_of))[0])
+    names = sorted({name for pair in pairs for name in pair})
+    kinds, of_kind = np.unique([(names.index(one), names.index(other)) for one, other in pairs], axis=0, return_inverse=True)
+    drawn = np.random.default_rng(seed).integers(0, len(pairs), (_DRAWS, len(pairs)))
+    spread = [_kappas(of_kind.ravel()[some], kinds, len(names)) for some in np.array_split(drawn, _PARTS)]
+    low, high = np.percentile(np.concatenate(spread), [2.5, 97.5])
+    value = float(_kappas(of_kind.reshape(1, -1), kinds, len(names))[0])
     return Estimate(value if len(pairs) >= FEWEST else None, float(low), float(high), len(pairs))
 
 
-def _kappas(codes: np.ndarray, names: int) -> np.ndarray:
-    """Of several sets of pairs at once: `codes` has a row for each set, in it a pair of codes below `names` for each line."""
-    sets, lines, _ = codes.shape
-    agreed = (codes[:, :, 0] == codes[:, :, 1]).mean(axis=1)
-    own = codes + names * np.arange(sets)[:, None, None]  # each set has counts of its own
-    one, other = (np.bincount(own[:, :, side].ravel(), minlength=sets * names).reshape(sets, names) / lines for side in (0, 1))
+def _kappas(drawn: np.ndarray, kinds: np.ndarray, names: int) -> np.ndarray:
+    """Of several sets of pairs at once: `drawn` has a row for each set, of the kinds of its pairs; `kinds` are pairs of codes
+    below `names`.
+    """
+    sets, lines = drawn.shape
+    own = drawn + len(kinds) * np.arange(sets)[:, None]  # each set is counted for itself
+    counts = np.bincount(own.ravel(), minlength=sets * len(kinds)).reshape(sets, len(kinds))
+    agreed = counts[:, kinds[:, 0] == kinds[:, 1]].sum(axis=1) / lines
+    one, other = (counts @ np.eye(names)[kinds[:, side]] / lines for side in (0, 1))
     chance = (one * other).sum(axis=1)
     return np.divide(agreed - chance, 1 - chance, out=np.ones(sets), where=chance < 1)
 

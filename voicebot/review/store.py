@@ -104,16 +104,21 @@ class Review:
         schema.ready(self._engine)
         put_off = set(skipped)
         with Session(self._engine) as session:
-            chosen = queues.waiting(queue, who, self._clock()).add_columns(func.count().over().label("waiting"))
-            rows = session.execute(chosen.limit(start + limit + len(put_off))).all()
+            chosen = queues.waiting(queue).limit(start + limit + len(put_off))
+            rows = session.execute(chosen, self._asked(who)).all()
         ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
         later = [row for row in rows if (row.call_id, row.position) in put_off]
         return [*ahead, *later][start : start + limit], rows[0].waiting if rows else 0
 
     def _one(self, queue: Queue, who: str, place: tuple[str, int]) -> Row[Any] | None:
-        all_ = queues.waiting(queue, who, self._clock()).order_by(None).subquery()
+        all_ = queues.waiting(queue).order_by(None).subquery()
+        own = select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])
         with Session(self._engine) as session:
-            return session.execute(select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])).first()
+            return session.execute(own, self._asked(who)).first()
+
+    def _asked(self, who: str) -> dict[str, Any]:
+        """The parameters of the statements of a queue."""
+        return {"who": who, "now": self._clock()}
 
     def _lease(self, place: tuple[str, int], queue: Queue, who: str) -> bool:
         now = self._clock()
@@ -170,13 +175,7 @@ class Review:
         """How many lines wait in each of these queues for this person; the same words count once where they are shown once."""
         schema.ready(self._engine)
         with Session(self._engine) as session:
-            return {
-                queue: session.scalar(
-                    select(func.count()).select_from(queues.waiting(queue, who, self._clock()).order_by(None).subquery())
-                )
-                or 0
-                for queue in of
-            }
+            return {queue: session.scalar(queues.count(queue), self._asked(who)) or 0 for queue in of}
 
     # ------------------------------------------------------------------ labels
 
