@@ -32,6 +32,7 @@ from voicebot.console.app import build_console, page_routes
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.service import open_console
 from voicebot.logs import configure_logs
+from voicebot.memory import keep_for_good
 from voicebot.records.engine import open_engine
 from voicebot.stores import record_store
 
@@ -149,6 +150,7 @@ async def pages(url: str, folder: Path, plan: Plan, times: int, only: str) -> di
         for path in forgotten(asks, page_routes(parts)):
             print(f"not measured: {path}", file=sys.stderr)
         chosen = [each for each in asks if only in each.name]
+        keep_for_good()  # as the console does
         return await measure(
             build_console(parts),
             chosen,

@@ -103,5 +103,8 @@ def taken_as(decided: str | None, decision: str | None) -> str | None:
 
 def meant(labels: Iterable[str]) -> str | None:
     """What most people say; None where they do not agree."""
-    votes = Counter(labels).most_common(2)
+    said = list(labels)
+    if len(said) == 1:
+        return said[0]
+    votes = Counter(said).most_common(2)
     return votes[0][0] if len(votes) == 1 or votes[0][1] > votes[1][1] else None
