@@ -90,7 +90,9 @@ class ReviewLine:
 
 
 NEWEST = 500
-"""The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are."""
+"""The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are; of
+what a study found, at the surest.
+"""
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
@@ -188,6 +190,14 @@ def _leased(call_id: Any, position: Any) -> ColumnElement[int]:
     return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
 
 
+def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a line needs no look: its words have a label (with these conditions), or it is of the sample. One condition with
+    "or", so that PostgreSQL looks each line up: it would join the tables, whose size it guesses by far too small.
+    """
+    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
+    return or_(exists().where(*_LINE, *more), exists().where(*words, *more), exists().where(*_SAMPLE))
+
+
 def _decided(decision: str) -> Select[str, int, datetime]:
     """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
     lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
@@ -200,10 +210,10 @@ def _sample() -> Select[Any]:
     line = (LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position)
     labelled = select(func.count()).select_from(LabelRow).where(*line).correlate(SampleRow).scalar_subquery()
     busy = labelled + _leased(SampleRow.call_id, SampleRow.position)
-    open_ = or_(busy < 1, and_(SampleRow.twice.is_(True), busy < 2))
+    to_label, open_ = (or_(taken < 1, and_(SampleRow.twice.is_(True), taken < 2)) for taken in (labelled, busy))
     mine = exists().where(*line, LabelRow.who == _WHO)
     there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
-    return there.where(~mine, open_).order_by(SampleRow.day, SampleRow.place)
+    return there.where(to_label, ~mine, open_).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
 
 
 def _disagree() -> Select[Any]:
@@ -227,11 +237,9 @@ def _found(queue: Queue) -> Select[Any]:
     differs would make it look better than it is.
     """
     own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
-    words = and_(LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
-    settled = exists().where(or_(and_(*_LINE), words), LabelRow.at >= FindingRow.at)
     free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
     there = _places(UtteranceRow, hits=FindingRow.hits, was=FindingRow.was, found=FindingRow.found).join(FindingRow, and_(*own))
-    return there.where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free).order_by(
+    return there.where(FindingRow.kind == queue.value, ~_settled(LabelRow.at >= FindingRow.at), free).order_by(
         FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position
     )
 
@@ -276,7 +284,5 @@ def _grouped(of: Select[Any] | CompoundSelect[Any], *, least_sure_first: bool) -
 def _open(some: Subquery, *columns: Any) -> Select[Any]:
     """Of lines, or of all lines of calls, those that are still to be looked at: one label is enough for all of the same words."""
     own = [some.c[name] == getattr(UtteranceRow, name) for name in ("call_id", "position") if name in some.c]
-    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
-    labelled = or_(exists().where(*_LINE), exists().where(*words))
     lines = select(*columns).select_from(UtteranceRow).join(some, and_(*own))
-    return lines.where(UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
+    return lines.where(UtteranceRow.text != "", ~_settled())
