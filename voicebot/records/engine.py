@@ -70,7 +70,7 @@ def _engine(url: URL) -> Engine:
         arguments: dict[str, Any] = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
         engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
         if url.get_backend_name() == "postgresql":
-            event.listen(engine, "connect", _without_jit)
+            event.listen(engine, "connect", _for_small_questions)
         return engine
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_S})
     path = file_of(url)
@@ -98,9 +98,12 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
-def _without_jit(connection: Any, _record: Any) -> None:
-    """To compile a statement takes PostgreSQL tenths of a second; ours read some hundred rows by their indexes."""
+def _for_small_questions(connection: Any, _record: Any) -> None:
+    """To compile a statement, or to start processes for it, takes PostgreSQL longer than what we ask: some hundred or thousand
+    rows by their indexes.
+    """
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SET jit = off")
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
     connection.autocommit = False

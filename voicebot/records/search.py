@@ -113,9 +113,11 @@ def _lines_of_few(connection: Connection, words: Sequence[str]) -> Select[Any] |
 
 
 def _said(words: Sequence[str]) -> ColumnElement[bool]:
-    """Calls in which there is a line with all of these words, by reading them."""
+    """Calls in which there is a line with all of these words, by reading them. Not as EXISTS: PostgreSQL may make a join of that,
+    and read the lines of all calls for it.
+    """
     own = UtteranceRow.call_id == CallRow.call_id
-    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).exists()
+    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).limit(1).scalar_subquery().is_not(None)
 
 
 def _begin_in_it(words: Iterable[str]) -> Iterator[ColumnElement[bool]]:
