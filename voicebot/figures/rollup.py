@@ -73,7 +73,8 @@ class RollUp:
 
     def _due(self, now: datetime, within: tuple[date, date]) -> Iterator[date]:
         with Session(self.engine) as session:
-            first, last = session.execute(select(func.min(CallRow.started), func.max(CallRow.started))).one()
+            # two questions: for both at once SQLite reads the whole index
+            first, last = (session.scalar(select(each(CallRow.started))) for each in (func.min, func.max))
             counted = {row.day: row for row in session.scalars(select(DayRow).where(DayRow.day.between(*within)))}
             touched = self._touched(session, counted, now)
         if first is None or last is None:
@@ -104,14 +105,14 @@ class RollUp:
         if not since:
             return set()
         oldest = max(min(since), _LOOKED.get(self.engine, datetime.min.replace(tzinfo=UTC)))
+        # not grouped by call: SQLite would go through all calls in their order for that
         chosen = (
-            select(CallRow.started, func.max(HandOffEventRow.received_at))
+            select(CallRow.started, HandOffEventRow.received_at)
             .join(HandOffEventRow, HandOffEventRow.ref == CallRow.handoff_ref)
             .where(HandOffEventRow.received_at >= oldest)
-            .group_by(CallRow.started)
         )
         found = set()
-        for started, received in session.execute(chosen):
+        for started, received in session.execute(chosen.execution_options(yield_per=_AT_ONCE)):
             day = self._day(started)
             if day >= first and day in counted and received >= counted[day].at:
                 found.add(day)
