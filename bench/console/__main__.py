@@ -21,7 +21,7 @@ from bench.console.beside import measure as beside
 from bench.console.filling import Base, Multiplied, Plan, fill, hashed
 from bench.console.keeping import keeping_table
 from bench.console.keeping import measure as keeping
-from bench.console.servers import postgresql
+from bench.console.servers import postgresql, processor_s
 from bench.console.settling import settle
 from bench.load.tables import measured_on, table, write
 from bench.traffic.__main__ import SECRET, make
@@ -32,6 +32,7 @@ from voicebot.console.app import build_console, page_routes
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.service import open_console
 from voicebot.logs import configure_logs
+from voicebot.memory import keep_for_good
 from voicebot.records.engine import open_engine
 from voicebot.stores import record_store
 
@@ -149,8 +150,14 @@ async def pages(url: str, folder: Path, plan: Plan, times: int, only: str) -> di
         for path in forgotten(asks, page_routes(parts)):
             print(f"not measured: {path}", file=sys.stderr)
         chosen = [each for each in asks if only in each.name]
+        keep_for_good()  # as the console does
         return await measure(
-            build_console(parts), chosen, cookie, times=times, told=lambda name: print(f"… {name}", file=sys.stderr)
+            build_console(parts),
+            chosen,
+            cookie,
+            times=times,
+            told=lambda name: print(f"… {name}", file=sys.stderr),
+            server_s=lambda: processor_s(url),
         )
 
 

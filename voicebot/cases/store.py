@@ -19,6 +19,7 @@ from voicebot.redaction import redact_text
 
 LONGEST_NOTE = 1000
 _MOST = 200
+_TO_DO = [status.value for status in Status if status is not Status.DONE]
 
 
 class CaseError(HandOffError):
@@ -57,7 +58,7 @@ class Cases:
         schema.ready(self._engine)
         chosen = (
             select(CaseRow)
-            .where(CaseRow.queue.in_(list(queues)), CaseRow.status != Status.DONE.value)
+            .where(CaseRow.queue.in_(list(queues)), CaseRow.status.in_(_TO_DO))
             .order_by(CaseRow.due_at, CaseRow.ref)
             .limit(most)
         )

@@ -54,15 +54,16 @@ class _Names:
         self._all: list[str] = []
         self._at: dict[str, int] = {}
 
-    def row(self, counts: Mapping[str, int]) -> np.ndarray:
-        """Counts in a row."""
-        for name in counts:
+    def table(self, rows: Sequence[Mapping[str, int]]) -> np.ndarray:
+        """Counts in a row each, with a column for each name that is known by then."""
+        for name in dict.fromkeys(name for counts in rows for name in counts):
             if name not in self._at:
                 self._at[name] = len(self._all)
                 self._all.append(name)
-        row = np.zeros(len(self._all), dtype=np.int64)
-        row[[self._at[name] for name in counts]] = list(counts.values())
-        return row
+        table = np.zeros((len(rows), len(self._all)), dtype=np.int64)
+        for row, counts in zip(table, rows, strict=True):
+            row[[self._at[name] for name in counts]] = list(counts.values())
+        return table
 
     def counter(self, row: np.ndarray) -> Counter[str]:
         """The counts of a row."""
@@ -71,12 +72,41 @@ class _Names:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """A day as it was counted then."""
+    """A day as it was counted then; its rows in the order of their matters."""
 
     at: datetime
-    keys: list[tuple[str, ...]]
-    """`SPLITS` and the matter of each row."""
-    rows: list[np.ndarray]
+    keys: Sequence[tuple[str, ...]]
+    """`SPLITS` of each row."""
+    values: Sequence[frozenset[str]]
+    """What the day has of each of `SPLITS`."""
+    matters: Sequence[str]
+    begins: np.ndarray
+    """The first row of each matter."""
+    counts: np.ndarray
+    """Rows by names."""
+
+    @classmethod
+    def of(cls, at: datetime, rows: Sequence[tuple[tuple[str, ...], Mapping[str, int]]], names: _Names) -> _Day:
+        """Of `SPLITS` with the matter, and the counts, of each row."""
+        ordered = sorted(rows, key=lambda row: row[0][-1])
+        keys = [key[:-1] for key, _ in ordered]
+        begins: dict[str, int] = {}
+        for place, (key, _) in enumerate(ordered):
+            begins.setdefault(key[-1], place)
+        values = [frozenset(each) for each in zip(*keys, strict=True)] or [frozenset[str]()] * len(SPLITS)
+        counts = names.table([each for _, each in ordered])
+        return cls(at, keys, values, list(begins), np.array(list(begins.values()), dtype=np.intp), counts)
+
+    def by_matter(self, narrowed: Sequence[tuple[int, str]]) -> list[tuple[str, np.ndarray]]:
+        """The counts of each matter that has any, of the rows with these values of these splits."""
+        if not self.keys:
+            return []
+        counts = self.counts
+        if narrowed:
+            wanted = [all(key[at] == value for at, value in narrowed) for key in self.keys]
+            counts = counts * np.array(wanted)[:, None]
+        sums = np.add.reduceat(counts, self.begins)
+        return [(matter, row) for matter, row in zip(self.matters, sums, strict=True) if row.any()]
 
 
 class _Kept:
@@ -94,13 +124,12 @@ class _Kept:
         with self._one, self._engine.connect() as connection:
             counted = {row.day: row.at for row in connection.execute(select(DayRow.day, DayRow.at).where(*within))}
             new = [day for day, at in counted.items() if day not in self._days or self._days[day].at != at]
-            read_now = {day: _Day(counted[day], [], []) for day in new}
+            rows: dict[date, list[tuple[tuple[str, ...], Mapping[str, int]]]] = {day: [] for day in new}
             for start in range(0, len(new), _AT_ONCE):
                 chosen = select(CallDayRow.day, *(getattr(CallDayRow, name) for name in (*SPLITS, "matter")), CallDayRow.counts)
                 for row in connection.execute(chosen.where(CallDayRow.day.in_(new[start : start + _AT_ONCE]))):
-                    read_now[row.day].keys.append(tuple(row[1:-1]))
-                    read_now[row.day].rows.append(self.names.row(row.counts))
-            self._days.update(read_now)
+                    rows[row.day].append((tuple(row[1:-1]), row.counts))
+            self._days |= {day: _Day.of(counted[day], rows[day], self.names) for day in new}
             return [(day, self._days[day]) for day in sorted(counted)]
 
 
@@ -117,15 +146,13 @@ def read(engine: Engine, period: Period) -> Read:
     days = kept.days(period.first, period.last)
     narrowed = [(SPLITS.index(name), value) for name, value in period.narrowed]
     for day, counted in days:
-        of_day: list[np.ndarray] = []
-        for key, row in zip(counted.keys, counted.rows, strict=True):
-            for name, value in zip(SPLITS, key, strict=False):
-                values[name].add(value)
-            if all(key[at] == value for at, value in narrowed):
-                of_day.append(row)
-                rows[key[-1]].append(row)
+        for name, found in zip(SPLITS, counted.values, strict=True):
+            values[name] |= found
+        of_day = counted.by_matter(narrowed)
+        for matter, row in of_day:
+            rows[matter].append(row)
         if of_day:
-            by_day.append((day, kept.names.counter(_sum(of_day))))
+            by_day.append((day, kept.names.counter(_sum([row for _, row in of_day]))))
     by_matter = {matter: kept.names.counter(_sum(found)) for matter, found in rows.items()}
     total: Counter[str] = Counter()
     for counts in by_matter.values():

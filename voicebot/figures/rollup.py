@@ -54,30 +54,34 @@ class RollUp:
     zone: tzinfo
     """Days are the bank's."""
 
-    def refresh(self, now: datetime, progress: Progress = lambda done, of: None) -> int:
-        """Count the days that are due, newest first; how many they were."""
+    def refresh(
+        self, now: datetime, progress: Progress = lambda done, of: None, *, within: tuple[date, date] | None = None
+    ) -> int:
+        """Count the days that are due, newest first; how many they were. `within`: of the days from one to another only."""
         schema.ready(self.engine)
         now = DatabaseTime(self.engine).at(now)  # events that came since a count are stamped by it, too
-        due = list(self._due(now))
+        due = list(self._due(now, within or (date.min, date.max)))
         for done, day in enumerate(due):
             progress(done, len(due))
             self._count(day, now)
         progress(len(due), len(due))
-        _LOOKED[self.engine] = now - _ON_THEIR_WAY
+        if within is None:
+            _LOOKED[self.engine] = now - _ON_THEIR_WAY
         return len(due)
 
     def forget(self, connection: Connection, times: Collection[datetime]) -> None:
         """What began at these times was changed: the days are due again."""
         connection.execute(delete(DayRow).where(DayRow.day.in_({self._day(at) for at in times})))
 
-    def _due(self, now: datetime) -> Iterator[date]:
+    def _due(self, now: datetime, within: tuple[date, date]) -> Iterator[date]:
         with Session(self.engine) as session:
-            first, last = session.execute(select(func.min(CallRow.started), func.max(CallRow.started))).one()
-            counted = {row.day: row for row in session.scalars(select(DayRow))}
+            # two questions: for both at once SQLite reads the whole index
+            first, last = (session.scalar(select(each(CallRow.started))) for each in (func.min, func.max))
+            counted = {row.day: row for row in session.scalars(select(DayRow).where(DayRow.day.between(*within)))}
             touched = self._touched(session, counted, now)
         if first is None or last is None:
             return
-        day, end = self._day(first), self._day(last)
+        day, end = max(self._day(first), within[0]), min(self._day(last), within[1])
         while end >= day:
             row = counted.get(end)
             if row is None or self._is_due(row, now, touched):
@@ -105,14 +109,14 @@ class RollUp:
         if not since:
             return set()
         oldest = max(min(since), _LOOKED.get(self.engine, datetime.min.replace(tzinfo=UTC)))
+        # not grouped by call: SQLite would go through all calls in their order for that
         chosen = (
-            select(CallRow.started, func.max(HandOffEventRow.received_at))
+            select(CallRow.started, HandOffEventRow.received_at)
             .join(HandOffEventRow, HandOffEventRow.ref == CallRow.handoff_ref)
             .where(HandOffEventRow.received_at >= oldest)
-            .group_by(CallRow.started)
         )
         found = set()
-        for started, received in session.execute(chosen):
+        for started, received in session.execute(chosen.execution_options(yield_per=_AT_ONCE)):
             day = self._day(started)
             if day >= first and day in counted and received >= counted[day].at:
                 found.add(day)

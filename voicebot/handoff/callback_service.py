@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -156,8 +156,16 @@ class CallbackService:
 
         While the state server is away: those this process promised meanwhile; all queues at once then raise StateUnavailable.
         """
-        queues = [queue] if queue is not None else sorted(await self._queues())
-        return [each for name in queues for each in await self._line_of(name)]
+        return await self.lines([queue] if queue is not None else sorted(await self._queues()))
+
+    async def lines(self, queues: Sequence[str]) -> list[InLine]:
+        """As `line`, of these queues: the state server is asked once for all of them."""
+        waiting = await self._store.waiting(*queues)
+        try:
+            claimed = await self._store.claimed([each.ref for each in waiting])
+        except StateError:
+            claimed = frozenset()
+        return [each for queue in queues for each in self._in_line([each for each in waiting if each.queue == queue], claimed)]
 
     async def take(self, queue: str, *, seconds: float, on_line: tuple[datetime, int] | None = None) -> Taken | None:
         """The callback whose turn it is, claimed for so long; None when none may be made now.
@@ -266,12 +274,8 @@ class CallbackService:
             case _:
                 assert_never(outcome)
 
-    async def _line_of(self, queue: str) -> list[InLine]:
-        waiting = await self._store.waiting(queue)
-        try:
-            claimed = await self._store.claimed([each.ref for each in waiting])
-        except StateError:
-            claimed = frozenset()
+    def _in_line(self, waiting: Sequence[Callback], claimed: Collection[str]) -> list[InLine]:
+        """Those of one queue."""
         places, now = self._places(each.place for each in waiting), self._clock()
         return [
             InLine(each, ahead, self._may_be_called(each.number) and places.may_serve(each.place, now), each.ref in claimed)

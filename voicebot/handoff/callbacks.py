@@ -107,14 +107,14 @@ class CallbackStore:
             self._unwritten[callback.ref] = callback
             self._shared.write_later(_write_name(callback), write_again)
 
-    async def waiting(self, queue: str) -> list[Callback]:
-        """Callbacks promised for a queue, in the order of their places (highest priority first, then who asked first).
+    async def waiting(self, *queues: str) -> list[Callback]:
+        """Callbacks promised for these queues, in the order of their places (highest priority first, then who asked first).
 
         While the state server is away: those this process promised meanwhile.
         """
-        own = {each.ref: each for each in self.unwritten(queue)}
+        own = {each.ref: each for queue in queues for each in self.unwritten(queue)}
         try:
-            stored = await self.stored([queue])
+            stored = await self.stored(queues)
         except StateError:
             stored = []
         callbacks = own | {each.ref: each for each in stored}

@@ -90,15 +90,15 @@ _ORDER = {what: place for place, what in enumerate(What)}  # of one moment: queu
 def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
     """The outcome of one hand-off. The order in which events come, and repetitions, change nothing."""
     told = list({(each.at, each.what): each for each in sorted(events, key=_place)}.values())
-    queued = _first(told, What.QUEUED)
-    answered = _first(told, What.ANSWERED)
+    first = {each.what: each for each in reversed(told)}
+    last = {each.what: each for each in told}
+    queued, answered = first.get(What.QUEUED), first.get(What.ANSWERED)
     passed = [each for each in told if each.what is What.PASSED_ON and (answered is None or each.at >= answered.at)]
     first_passed = passed[0] if passed and answered is not None else None
     answers = [each.at for each in told if each.what is What.ANSWERED]
     last_passed = passed[-1].at if passed else None
     right = next((at for at in answers if last_passed is None or at > last_passed), None)
-    abandoned, ended = _first(told, What.ABANDONED), _last(told, What.ENDED)
-    wrapped = _last(told, What.WRAP_UP)
+    abandoned, ended, wrapped = first.get(What.ABANDONED), last.get(What.ENDED), last.get(What.WRAP_UP)
     return Outcome(
         ref,
         queued.at if queued is not None else None,
@@ -114,13 +114,13 @@ def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
 
 def _place(event: Event) -> tuple[object, ...]:
     """The rest makes the order of two that differ in nothing else always the same."""
-    rest = (event.queue, event.to_queue, event.how, event.wrap_up, event.agent)
-    return event.at, _ORDER[event.what], event.talk_s or 0.0, *(each or "" for each in rest)
-
-
-def _first(told: list[Event], what: What) -> Event | None:
-    return next((each for each in told if each.what is what), None)
-
-
-def _last(told: list[Event], what: What) -> Event | None:
-    return next((each for each in reversed(told) if each.what is what), None)
+    return (
+        event.at,
+        _ORDER[event.what],
+        event.talk_s or 0.0,
+        event.queue or "",
+        event.to_queue or "",
+        event.how or "",
+        event.wrap_up or "",
+        event.agent or "",
+    )

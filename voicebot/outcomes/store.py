@@ -17,6 +17,8 @@ from voicebot.records import schema
 from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 500
+_WHATS = {what.value: what for what in What}
+_HOWS = {None: None, **{how.value: how for how in How}}
 _COLUMNS = [getattr(HandOffEventRow, field.name) for field in fields(Event)]
 
 
@@ -65,16 +67,17 @@ class Outcomes:
         for start in range(0, len(wanted), _AT_ONCE):
             chosen = select(*_COLUMNS).where(HandOffEventRow.ref.in_(wanted[start : start + _AT_ONCE]))
             with self._engine.connect() as connection:  # no objects: a day has tens of thousands
-                for row in connection.execute(chosen):
-                    told[row.ref].append(_event(row))
+                rows = connection.execute(chosen).all()
+            for row in rows:
+                told[row.ref].append(_event(*row))
         return {ref: outcome_of(ref, events) for ref, events in told.items()}
 
     def events(self, ref: str) -> list[Event]:
         """All events of one hand-off, in order."""
         schema.ready(self._engine)
-        with Session(self._engine) as session:
-            rows = session.scalars(select(HandOffEventRow).where(HandOffEventRow.ref == ref).order_by(HandOffEventRow.at))
-            return [_event(row) for row in rows]
+        chosen = select(*_COLUMNS).where(HandOffEventRow.ref == ref).order_by(HandOffEventRow.at)
+        with self._engine.connect() as connection:
+            return [_event(*row) for row in connection.execute(chosen)]
 
     def judge(self, verdict: Verdict) -> None:
         """Keep an agent's word, in place of an earlier one of theirs."""
@@ -114,7 +117,6 @@ def _row(event: Event, received_at: datetime) -> dict[str, object]:
     }
 
 
-def _event(row: Any) -> Event:
+def _event(ref: str, what: str, at: datetime, queue: str | None, to_queue: str | None, how: str | None, *rest: Any) -> Event:
     """Of a row with `_COLUMNS`."""
-    how = How(row.how) if row.how is not None else None
-    return Event(row.ref, What(row.what), row.at, row.queue, row.to_queue, how, row.talk_s, row.wrap_up, row.agent)
+    return Event(ref, _WHATS[what], at, queue, to_queue, _HOWS[how], *rest)

@@ -105,9 +105,11 @@ def read_address(text: str) -> str:
     return address
 
 
-async def find(stores: PersonStores, number: str, address: str | None = None) -> Found:
-    """Everything of an E.164 number, and messages from an e-mail address. Raises StateError, RecordsError, DirectoryError."""
-    calls = await stores.records.find_by_number(number)
+async def find(stores: PersonStores, number: str, address: str | None = None, *, whole: bool = True) -> Found:
+    """Everything of an E.164 number, and messages from an e-mail address; not `whole`: what can be counted and deleted, without
+    the journals of calls. Raises StateError, RecordsError, DirectoryError.
+    """
+    calls = await stores.records.find_by_number(number, whole=whole)
     handoffs = await stores.handoffs.of_number(number)
     callbacks = await stores.callbacks.of_number(number)
     known = await stores.memory.knows(number)

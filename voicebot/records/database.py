@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from caller_id.phone_numbers import shorten
+from dialogs.events import CallStarted
 from voicebot.errors import RecordsError
 from voicebot.records import schema
 from voicebot.records.database_time import DatabaseTime
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
-from voicebot.records.listing import DIGITS, CallFilter, last_digits, listed
+from voicebot.records.listing import COLUMNS, CallFilter, listed, summary_of
 from voicebot.records.models import CallRow, LineRow, NoteRow, ShadowRow, UtteranceRow
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
@@ -33,6 +34,8 @@ BREATH_S = 0.12
 _FOR_READERS_MS = 200
 _MERGED_AT_ONCE = 500  # pages of the index of words
 _FREED_AT_ONCE = 1000  # pages of the file, some 4 MB
+_BEGINNING = (LineRow.what == "event", LineRow.data["type"].as_string() == CallStarted.__name__)
+"""The line of a journal that says how a call began."""
 _INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers
 
 
@@ -190,17 +193,21 @@ class Database:
 
     # ------------------------------------------------------------------ one person's calls
 
-    def of_number(self, number: str, number_hash: str | None) -> list[CallRecord]:
-        """The calls of an E.164 number, oldest first: those with its hash, and those whose number is kept whole."""
+    def of_number(self, number: str, number_hash: str | None, *, whole: bool = True) -> list[CallRecord]:
+        """The calls of an E.164 number, oldest first: those with its hash, and those whose number is kept whole. Not `whole`:
+        of their journals only how they began is read.
+        """
         self._prepare()
-        with Session(self._engine) as session:
-            chosen = select(CallRow).where(_is_of(number, number_hash)).order_by(CallRow.started, CallRow.call_id)
-            return [_record(row) for row in session.scalars(chosen)]
+        chosen = select(*COLUMNS).where(_is_of(number, number_hash)).order_by(CallRow.started, CallRow.call_id)
+        with self._engine.connect() as connection:
+            calls = [summary_of(row) for row in connection.execute(chosen)]
+            lines = _lines_of(connection, [call.call_id for call in calls], () if whole else _BEGINNING)
+        return [CallRecord(call, lines[call.call_id]) for call in calls]
 
     def possibly_of(self, number: str) -> int:
         """Calls of which only the country and the last three digits are known, and which fit this number."""
         self._prepare()
-        unsure = (*_whole(shorten(number)), CallRow.number_hash.is_(None))
+        unsure = (CallRow.number == shorten(number), CallRow.number_hash.is_(None))
         with Session(self._engine) as session:
             return session.scalar(select(func.count()).select_from(CallRow).where(*unsure)) or 0
 
@@ -316,13 +323,21 @@ def _some(call_ids: Collection[str]) -> Iterator[list[str]]:
 
 
 def _is_of(number: str, number_hash: str | None) -> ColumnElement[bool]:
-    whole = and_(*_whole(number))
+    whole = CallRow.number == number
     return whole if number_hash is None else or_(whole, CallRow.number_hash == number_hash)
 
 
-def _whole(number: str) -> tuple[ColumnElement[bool], ...]:
-    """The number is kept so; the index has its last digits only."""
-    return last_digits(CallRow.number) == number[-DIGITS:], CallRow.number == number
+def _lines_of(
+    connection: Connection, call_ids: Sequence[str], chosen: Sequence[ColumnElement[bool]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The journals of these calls, or the chosen lines of them."""
+    found: dict[str, list[dict[str, Any]]] = {call_id: [] for call_id in call_ids}
+    query = select(LineRow.call_id, LineRow.t, LineRow.what, LineRow.data).where(*chosen)
+    for some in _some(call_ids):
+        lines = query.where(LineRow.call_id.in_(some)).order_by(LineRow.call_id, LineRow.position)
+        for call_id, t, what, data in connection.execute(lines):
+            found[call_id].append({"t": t, "what": what, **data})
+    return found
 
 
 def _record(row: CallRow) -> CallRecord:

@@ -68,7 +68,10 @@ def _engine(url: URL) -> Engine:
     # an error that quotes a statement must not quote its values
     if url.get_backend_name() != "sqlite":
         arguments: dict[str, Any] = {"connect_timeout": _CONNECT_S} if url.get_backend_name() == "postgresql" else {}
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=arguments)
+        if url.get_backend_name() == "postgresql":
+            event.listen(engine, "connect", _for_small_questions)
+        return engine
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_S})
     path = file_of(url)
 
@@ -93,3 +96,14 @@ def _engine(url: URL) -> Engine:
             raise DisconnectionError("the database's file was moved or replaced")  # the pool opens it anew
 
     return engine
+
+
+def _for_small_questions(connection: Any, _record: Any) -> None:
+    """To compile a statement, or to start processes for it, takes PostgreSQL longer than what we ask: some hundred or thousand
+    rows by their indexes.
+    """
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET jit = off")
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
+    connection.autocommit = False

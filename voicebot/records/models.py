@@ -43,6 +43,7 @@ class CallRow(Base):
         Index("calls_by_start", "started"),
         Index("calls_by_end", "ended"),
         Index("calls_by_caller", "number_hash", "started"),
+        Index("calls_by_number", "number", "number_hash"),
         Index("calls_by_human", "asked_human", "started", "call_id"),
         Index("calls_in_order", "started", "call_id"),
         Index("calls_by_intent", "intent", "started", "call_id"),

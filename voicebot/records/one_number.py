@@ -80,9 +80,9 @@ class OneNumber:
         self._number, self._hash = number, number_hash
         self._database, self._spool, self._files = database, spool, files
 
-    def find(self) -> FoundCalls:
-        """Everything, oldest first."""
-        rows = [(record, Place.DATABASE) for record in self._database.of_number(self._number, self._hash)]
+    def find(self, *, whole: bool = True) -> FoundCalls:
+        """Everything, oldest first; not `whole`: of journals in the database only how the calls began."""
+        rows = [(record, Place.DATABASE) for record in self._database.of_number(self._number, self._hash, whole=whole)]
         unwritten = [(record, place) for _, record, place in self._unwritten()]
         found = sorted(
             (FoundCall(record, place, tuple(self._files.of(record.summary))) for record, place in (*rows, *unwritten)),
@@ -106,7 +106,7 @@ class OneNumber:
                     waiting += place is Place.WAITING
                     rejected += place is Place.REJECTED
             files, recordings = files + _count(gone, False), recordings + _count(gone, True)
-        rows = self._database.of_number(self._number, self._hash)
+        rows = self._database.of_number(self._number, self._hash, whole=False)
         for row in rows:
             gone = self._files.remove(row.summary)
             files, recordings = files + _count(gone, False), recordings + _count(gone, True)

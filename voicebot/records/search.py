@@ -34,6 +34,7 @@ from voicebot.records.paging import place_behind, place_in
 from voicebot.records.summary import CallSummary
 
 _WORDS = table("utterance_words", column("rowid"))
+_LATEST = (CallRow.started.desc(), CallRow.call_id.desc())
 LOOKED_AT = 5000
 """Calls that a page reads at most for conditions without an index, and for words that many lines have."""
 _LONG = 4
@@ -75,16 +76,16 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
 
 
 def _read(connection: Connection, wanted: Sequence[ColumnElement[bool]], size: int) -> Sequence[Row[Any]]:
-    """One more than a page has, where there are so many."""
-    query = select(*COLUMNS).where(*wanted).order_by(CallRow.started.desc(), CallRow.call_id.desc())
-    return connection.execute(query.limit(size + 1)).all()
+    """One more than a page has, where there are so many. Found first, and read whole then: those that are sorted out are not."""
+    found = select(CallRow.call_id).where(*wanted).order_by(*_LATEST).limit(size + 1).subquery()
+    query = select(*COLUMNS).join(found, found.c.call_id == CallRow.call_id).order_by(*_LATEST)
+    return connection.execute(query).all()
 
 
 def _edge(connection: Connection, quick: Sequence[ColumnElement[bool]]) -> tuple[datetime, str] | None:
     """The last of the calls that may be looked at, by an index alone; None where there are fewer."""
     query = select(CallRow.started, CallRow.call_id).where(*quick)
-    query = query.order_by(CallRow.started.desc(), CallRow.call_id.desc()).offset(LOOKED_AT - 1).limit(1)
-    found = connection.execute(query).first()
+    found = connection.execute(query.order_by(*_LATEST).offset(LOOKED_AT - 1).limit(1)).first()
     return (found.started, found.call_id) if found is not None else None
 
 
@@ -112,9 +113,11 @@ def _lines_of_few(connection: Connection, words: Sequence[str]) -> Select[Any] |
 
 
 def _said(words: Sequence[str]) -> ColumnElement[bool]:
-    """Calls in which there is a line with all of these words, by reading them."""
+    """Calls in which there is a line with all of these words, by reading them. Not as EXISTS: PostgreSQL may make a join of that,
+    and read the lines of all calls for it.
+    """
     own = UtteranceRow.call_id == CallRow.call_id
-    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).exists()
+    return select(UtteranceRow.call_id).where(own, *_begin_in_it(words)).limit(1).scalar_subquery().is_not(None)
 
 
 def _begin_in_it(words: Iterable[str]) -> Iterator[ColumnElement[bool]]:

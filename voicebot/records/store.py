@@ -191,10 +191,12 @@ class RecordStore:
             return None
         return hmac.new(self._number_key, number.encode(), hashlib.sha256).hexdigest()
 
-    async def find_by_number(self, number: str) -> FoundCalls:
-        """What the records hold of an E.164 number. Raises RecordsError while the database is away."""
+    async def find_by_number(self, number: str, *, whole: bool = True) -> FoundCalls:
+        """What the records hold of an E.164 number; not `whole`: of journals in the database only how the calls began. Raises
+        RecordsError while the database is away.
+        """
         await self.flush()
-        return await self._asked(self._one(number).find)
+        return await self._asked(lambda: self._one(number).find(whole=whole))
 
     async def erase_by_number(self, number: str) -> ErasedCalls:
         """Delete all that the records hold of an E.164 number; harmless when repeated. Raises RecordsError when not everything

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, and_, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from nlu.pack.rasa_yaml import Example
 from nlu.tools.utterances import UNLABELLED
@@ -106,10 +106,16 @@ def as_examples(lines: Iterable[Said], languages: Container[str]) -> dict[str, l
 
 def waiting_lines(session: Session) -> set[tuple[str, int]]:
     """Of the sample, those that somebody is still to label: what the model made of them is told nobody."""
-    own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
-    count = select(func.count()).select_from(LabelRow).where(own).scalar_subquery()
-    chosen = select(SampleRow.call_id, SampleRow.position).where((count < 1) | (SampleRow.twice.is_(True) & (count < 2)))
+    chosen = select(SampleRow.call_id, SampleRow.position).where(waits())
     return {(call_id, position) for call_id, position in session.execute(chosen)}
+
+
+def waits() -> ColumnElement[bool]:
+    """Whether somebody is still to label a line of the sample."""
+    label = aliased(LabelRow)
+    own = (label.call_id == SampleRow.call_id, label.position == SampleRow.position)
+    count = select(func.count()).select_from(label).where(*own).correlate(SampleRow).scalar_subquery()
+    return or_(count < 1, and_(SampleRow.twice.is_(True), count < 2))
 
 
 def words_of(engine: Engine, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:

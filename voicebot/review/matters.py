@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Engine, and_, select
+from sqlalchemy import Engine, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from voicebot.figures.estimates import FEWEST, Estimate, wilson
 from voicebot.records import schema
-from voicebot.review.lines import waiting_lines
+from voicebot.review.lines import waits
 from voicebot.review.measures import JUDGED, Judged, meant, taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
-from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
+from voicebot.review.queues import taken_as
+from voicebot.review.store import NOT_UNDERSTANDABLE
 
 _SENTENCES = 5
 
@@ -79,24 +80,24 @@ def confused(engine: Engine, since: datetime, matter: str | None = None) -> list
     show where to look, and measure nothing.
     """
     schema.ready(engine)
+    taken = taken_as(LabelRow.decided, LabelRow.decision)
+    sampled = (SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
     chosen = (
-        select(*JUDGED, LabelRow.text, LabelRow.language)
-        .where(LabelRow.at >= since, LabelRow.label != NOT_UNDERSTANDABLE)
+        select(LabelRow.label, LabelRow.decided, LabelRow.decision, LabelRow.text, LabelRow.language)
+        .where(LabelRow.at >= since, LabelRow.label != NOT_UNDERSTANDABLE, taken != LabelRow.label)
+        .where(~exists().where(*sampled, waits()))
         .order_by(LabelRow.seq.desc())
     )
+    if matter is not None:
+        chosen = chosen.where(or_(LabelRow.label == matter, taken == matter))
     counts: Counter[tuple[str, str | None]] = Counter()
     sentences: dict[tuple[str, str | None], dict[tuple[str, str], None]] = defaultdict(dict)
     with Session(engine) as session:
-        waiting = waiting_lines(session)
         for row in session.execute(chosen):
-            taken = row.decided if row.decision != "reject" else None
-            pair = (row.label, taken)
-            if taken == row.label or (taken is None and row.label == OUT_OF_SCOPE) or (row.call_id, row.position) in waiting:
-                continue
-            if matter is None or matter in pair:
-                counts[pair] += 1
-                if row.text and len(sentences[pair]) < _SENTENCES:
-                    sentences[pair][(row.text, row.language)] = None
+            pair = (row.label, row.decided if row.decision != "reject" else None)
+            counts[pair] += 1
+            if row.text and len(sentences[pair]) < _SENTENCES:
+                sentences[pair][(row.text, row.language)] = None
     return [Confused(*pair, count, tuple(sentences[pair])) for pair, count in counts.most_common()]
 
 

@@ -34,11 +34,14 @@ def agreement(engine: Engine, since: datetime) -> Estimate:
     """Cohen's kappa of lines that two people labelled."""
     schema.ready(engine)
     by_line: dict[tuple[str, int], list[str]] = defaultdict(list)
-    chosen = select(LabelRow.call_id, LabelRow.position, LabelRow.label).where(LabelRow.at >= since).order_by(LabelRow.seq)
+    line, lately = (LabelRow.call_id, LabelRow.position), LabelRow.at >= since
+    several = select(*line).where(lately).group_by(*line).having(func.count() > 1).subquery()
+    own = and_(several.c.call_id == LabelRow.call_id, several.c.position == LabelRow.position)
+    chosen = select(*line, LabelRow.label).join(several, own).where(lately).order_by(LabelRow.seq)
     with Session(engine) as session:
         for call_id, position, label in session.execute(chosen):
             by_line[(call_id, position)].append(label)
-    return kappa([(found[0], found[1]) for found in by_line.values() if len(found) > 1])
+    return kappa([(found[0], found[1]) for found in by_line.values()])
 
 
 def accuracy(engine: Engine, first: date, last: date) -> Estimate:
@@ -100,5 +103,8 @@ def taken_as(decided: str | None, decision: str | None) -> str | None:
 
 def meant(labels: Iterable[str]) -> str | None:
     """What most people say; None where they do not agree."""
-    votes = Counter(labels).most_common(2)
+    said = list(labels)
+    if len(said) == 1:
+        return said[0]
+    votes = Counter(said).most_common(2)
     return votes[0][0] if len(votes) == 1 or votes[0][1] > votes[1][1] else None

@@ -6,14 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from nlu.types import OUT_OF_SCOPE
 from voicebot.outcomes.models import HandOffEventRow
-from voicebot.records.models import CallRow, ShadowRow, UtteranceRow
+from voicebot.records.models import CallRow, ShadowRow, UtcTime, UtteranceRow
 from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
 
@@ -74,14 +90,15 @@ class ReviewLine:
 
 
 NEWEST = 500
-"""The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are."""
+"""The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are; of
+what a study found, at the surest.
+"""
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
-_NEWEST = (CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
-_COLUMNS: tuple[Any, ...] = (
-    UtteranceRow.call_id,
-    UtteranceRow.position,
+_CALLS = select(CallRow.call_id, CallRow.started)
+_WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
+_WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
     UtteranceRow.language,
     UtteranceRow.intent,
@@ -95,30 +112,58 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-def waiting(queue: Queue, who: str, now: datetime) -> Select[Any]:
-    """The lines of a queue for this person, in its order: a row for each, but of the queues that mend only one for the same
-    words, with `hits`. A line that others have before them is left out.
+@cache
+def waiting(queue: Queue) -> Select[Any]:
+    """Where the lines of a queue stand, in its order, for the person `who` at the time `now` (parameters of the statement): rows
+    of `call_id`, `position`, `hits`, `sampled`, `was` and `found` (see `ReviewLine`), one for each line, but of the queues that
+    mend only one for the same words; and in each `waiting`, how many they are. What others have before them is left out. What
+    was said is not read: of hundreds that wait one is shown (`what_was_said`).
+    """
+    some = _looked_at(queue)
+    rows = _lines(queue) if some is None else _grouped(some, least_sure_first=queue is Queue.DOUBTFUL)
+    return rows.add_columns(func.count().over().label("waiting"))
+
+
+@cache
+def count(queue: Queue) -> Select[int]:
+    """How many lines `waiting` has, with the same parameters; in half the time."""
+    some = _looked_at(queue)
+    if some is None:
+        return select(func.count()).select_from(_lines(queue).order_by(None).subquery())
+    held = func.max(_leased(UtteranceRow.call_id, UtteranceRow.position))
+    words = _open(some.subquery(), *_SAME_WORDS).group_by(*_SAME_WORDS).having(held == 0)
+    return select(func.count()).select_from(words.subquery())
+
+
+def _looked_at(queue: Queue) -> Select[Any] | CompoundSelect[Any] | None:
+    """Of a queue that mends, the lines that are looked at (`call_id`, `position`, `started`), or the calls (`call_id`, `started`)
+    with all their lines; None of the others.
     """
     match queue:
-        case Queue.SAMPLE:
-            return _sample(who, now)
         case Queue.PASSED_ON:
             refs = select(HandOffEventRow.ref).where(HandOffEventRow.what == "passed_on").order_by(HandOffEventRow.at.desc())
-            calls = select(CallRow.call_id).where(CallRow.handoff_ref.in_(refs.limit(NEWEST)))
-            return _grouped(_of_calls(calls), who, now)
+            return _CALLS.where(CallRow.handoff_ref.in_(refs.limit(NEWEST)))
         case Queue.DOUBTFUL:
-            return _grouped(union_all(_decided("confirm"), _decided("choose")), who, now, least_sure_first=True)
+            return union_all(_decided("confirm"), _decided("choose"))
         case Queue.HUMAN:
-            calls = select(CallRow.call_id).where(CallRow.asked_human == "before")
-            return _grouped(_of_calls(calls.order_by(CallRow.started.desc()).limit(NEWEST)), who, now)
+            return _CALLS.where(CallRow.asked_human == "before").order_by(CallRow.started.desc()).limit(NEWEST)
         case Queue.NOTHING_FITTED:
-            return _grouped(_decided("reject"), who, now)
-        case Queue.DISAGREE:
-            return _disagree(who, now)
+            return _decided("reject")
         case Queue.SHADOW:
-            return _shadow(who, now)
-        case Queue.NEW_MODEL | Queue.DOUBTED:
-            return _found(queue, who, now)
+            return _shadow()
+        case _:
+            return None
+
+
+def _lines(queue: Queue) -> Select[Any]:
+    """Of the other queues: each line."""
+    match queue:
+        case Queue.SAMPLE:
+            return _sample()
+        case Queue.DISAGREE:
+            return _disagree()
+        case _:
+            return _found(queue)
 
 
 def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
@@ -126,73 +171,76 @@ def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
     return 2 - labels if queue is Queue.SAMPLE and twice else 1
 
 
-def _said(*more: Any) -> Select[Any]:
-    return select(*_COLUMNS, *more).join(CallRow, CallRow.call_id == UtteranceRow.call_id)
+def what_was_said(call_id: str, position: int) -> Select[Any]:
+    """The line that stands there: what `ReviewLine` tells of it and of its call."""
+    own = (UtteranceRow.call_id == call_id, UtteranceRow.position == position)
+    return select(*_WORDS_COLUMNS).join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(*own)
 
 
-def _mine(who: str) -> ColumnElement[bool]:
-    return exists().where(*_LINE, LabelRow.who == who)
+def _places(of: Any, *, hits: Any = 1, sampled: Any = False, was: Any = "", found: Any = "") -> Select[Any]:
+    """The columns of `waiting` out of a table, or subquery, with the ids and positions of lines."""
+    told = {"hits": hits, "sampled": sampled, "was": was, "found": found}
+    more = [(literal(each) if isinstance(each, int | str) else each).label(name) for name, each in told.items()]
+    return select(of.call_id, of.position, *more)
 
 
-def _leased(call_id: Any, position: Any, who: str, now: datetime) -> ColumnElement[int]:
+def _leased(call_id: Any, position: Any) -> ColumnElement[int]:
     """How many others have it before them."""
-    held = (LeaseRow.call_id == call_id, LeaseRow.position == position, LeaseRow.who != who, LeaseRow.until > now)
+    held = (LeaseRow.call_id == call_id, LeaseRow.position == position, LeaseRow.who != _WHO, LeaseRow.until > _NOW)
     return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
 
 
-def _decided(decision: str) -> Select[str, int]:
+def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a line needs no look: its words have a label (with these conditions), or it is of the sample. One condition with
+    "or", so that PostgreSQL looks each line up: it would join the tables, whose size it guesses by far too small.
+    """
+    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
+    return or_(exists().where(*_LINE, *more), exists().where(*words, *more), exists().where(*_SAMPLE))
+
+
+def _decided(decision: str) -> Select[str, int, datetime]:
     """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
     lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
-    newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery()
-    return select(newest.c.call_id, newest.c.position)
+    newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery().c
+    return select(newest.call_id, newest.position, CallRow.started).join(CallRow, CallRow.call_id == newest.call_id)
 
 
-def _of_calls(calls: Select[Any]) -> Select[str, int]:
-    """All lines of some calls."""
-    chosen = calls.subquery()
-    return select(UtteranceRow.call_id, UtteranceRow.position).join(chosen, chosen.c.call_id == UtteranceRow.call_id)
+def _sample() -> Select[Any]:
+    """One person for each line, two for those that are labelled twice. Lines of calls that were deleted are none any more."""
+    line = (LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position)
+    labelled = select(func.count()).select_from(LabelRow).where(*line).correlate(SampleRow).scalar_subquery()
+    busy = labelled + _leased(SampleRow.call_id, SampleRow.position)
+    to_label, open_ = (or_(taken < 1, and_(SampleRow.twice.is_(True), taken < 2)) for taken in (labelled, busy))
+    mine = exists().where(*line, LabelRow.who == _WHO)
+    there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
+    return there.where(to_label, ~mine, open_).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
 
 
-def _sample(who: str, now: datetime) -> Select[Any]:
-    """One person for each line, two for those that are labelled twice."""
-    labelled = select(func.count()).select_from(LabelRow).where(*_LINE).correlate(UtteranceRow).scalar_subquery()
-    busy = labelled + _leased(UtteranceRow.call_id, UtteranceRow.position, who, now)
-    open_ = or_(busy < 1, and_(SampleRow.twice.is_(True), busy < 2))
-    said = _said(literal(1).label("hits"), literal(True).label("sampled"))
-    return said.join(SampleRow, and_(*_SAMPLE)).where(~_mine(who), open_).order_by(SampleRow.day, SampleRow.place)
-
-
-def _disagree(who: str, now: datetime) -> Select[Any]:
+def _disagree() -> Select[Any]:
     """Two labels that differ: a third decides."""
-    differ = (
-        select(LabelRow.call_id, LabelRow.position)
-        .group_by(LabelRow.call_id, LabelRow.position)
-        .having(and_(func.count() == 2, func.min(LabelRow.label) != func.max(LabelRow.label)))
-        .subquery()
-    )
+    line = (LabelRow.call_id, LabelRow.position)
+    twice = select(*line).group_by(*line).having(func.count() == 2).subquery().c
+    one, other = aliased(LabelRow), aliased(LabelRow)
+    theirs = [and_(each.call_id == twice.call_id, each.position == twice.position) for each in (one, other)]
+    differ = select(twice.call_id, twice.position).join(one, theirs[0]).join(other, theirs[1])
+    differ = differ.where(one.label < other.label).subquery()
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
-    free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
-    said = _said(literal(1).label("hits"), exists().where(*_SAMPLE).label("sampled"))
-    return (
-        said.join(differ, own)
-        .where(~_mine(who), free)
-        .order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
-    )
+    free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
+    mine = exists().where(*_LINE, LabelRow.who == _WHO)
+    there = _places(UtteranceRow, sampled=exists().where(*_SAMPLE)).join(differ, own)
+    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(~mine, free)
+    return there.order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
 
 
-def _found(queue: Queue, who: str, now: datetime) -> Select[Any]:
+def _found(queue: Queue) -> Select[Any]:
     """What a study found; a label that comes after it settles it. The sample is in none: to look again only where the model
     differs would make it look better than it is.
     """
     own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
-    words = and_(LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
-    settled = exists().where(or_(and_(*_LINE), words), LabelRow.at >= FindingRow.at)
-    free = _leased(UtteranceRow.call_id, UtteranceRow.position, who, now) < 1
-    said = _said(FindingRow.hits, literal(False).label("sampled"), FindingRow.was, FindingRow.found)
-    return (
-        said.join(FindingRow, and_(*own))
-        .where(FindingRow.kind == queue.value, ~settled, ~exists().where(*_SAMPLE), free)
-        .order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
+    free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
+    there = _places(UtteranceRow, hits=FindingRow.hits, was=FindingRow.was, found=FindingRow.found).join(FindingRow, and_(*own))
+    return there.where(FindingRow.kind == queue.value, ~_settled(LabelRow.at >= FindingRow.at), free).order_by(
+        FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position
     )
 
 
@@ -201,33 +249,40 @@ def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
     return case((decision == "reject", OUT_OF_SCOPE), else_=func.coalesce(decided, OUT_OF_SCOPE))
 
 
-def _shadow(who: str, now: datetime) -> Select[Any]:
+def _shadow() -> Select[Any]:
     """Nobody is told who of the two decided how: the labels judge between them. Found from the shadow's side, which is small."""
     last = select(ShadowRow.release).order_by(ShadowRow.at.desc()).limit(1).scalar_subquery()
     served = aliased(UtteranceRow)
     own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
     otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
-    differ = select(ShadowRow.call_id, ShadowRow.position).join(served, own).where(ShadowRow.release == last, otherwise)
-    return _grouped(differ.order_by(ShadowRow.at.desc()).limit(NEWEST), who, now)
+    differ = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
+    differ = differ.join(CallRow, CallRow.call_id == served.call_id).where(ShadowRow.release == last, otherwise)
+    return differ.order_by(ShadowRow.at.desc()).limit(NEWEST)
 
 
-def _grouped(
-    lines: Select[str, int] | CompoundSelect[str, int], who: str, now: datetime, *, least_sure_first: bool = False
-) -> Select[Any]:
-    """Of these lines the same words once, the first of them in the queue's order. One label is enough for all of them."""
-    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
-    labelled = or_(exists().where(*_LINE), exists().where(*words))
-    within = (UtteranceRow.confidence, *_NEWEST) if least_sure_first else _NEWEST
-    looked_at = lines.subquery()
-    own = and_(looked_at.c.call_id == UtteranceRow.call_id, looked_at.c.position == UtteranceRow.position)
-    each = _said(
+def _grouped(of: Select[Any] | CompoundSelect[Any], *, least_sure_first: bool) -> Select[Any]:
+    """The same words once, the first of them in the queue's order."""
+    some = of.subquery()
+    line = (UtteranceRow.call_id, UtteranceRow.position)
+    newest = (some.c.started.desc(), *line)
+    within = (UtteranceRow.confidence, *newest) if least_sure_first else newest
+    each = _open(
+        some,
+        *line,
+        UtteranceRow.confidence,
+        some.c.started,
         func.count().over(partition_by=_SAME_WORDS).label("hits"),
+        func.max(_leased(*line)).over(partition_by=_SAME_WORDS).label("held"),
         func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
-        literal(False).label("sampled"),
     )
-    each = each.join(looked_at, own).where(UtteranceRow.text != "", ~labelled, ~exists().where(*_SAMPLE))
-    all_ = each.subquery()
-    found = all_.c
-    first = select(all_).where(found.nth == 1, _leased(found.call_id, found.position, who, now) < 1)
-    newest = (found.started.desc(), found.call_id, found.position)
-    return first.order_by(found.confidence, *newest) if least_sure_first else first.order_by(*newest)
+    all_ = each.subquery().c
+    order = (all_.started.desc(), all_.call_id, all_.position)
+    first = _places(all_, hits=all_.hits).where(all_.nth == 1, all_.held == 0)
+    return first.order_by(all_.confidence, *order) if least_sure_first else first.order_by(*order)
+
+
+def _open(some: Subquery, *columns: Any) -> Select[Any]:
+    """Of lines, or of all lines of calls, those that are still to be looked at: one label is enough for all of the same words."""
+    own = [some.c[name] == getattr(UtteranceRow, name) for name in ("call_id", "position") if name in some.c]
+    lines = select(*columns).select_from(UtteranceRow).join(some, and_(*own))
+    return lines.where(UtteranceRow.text != "", ~_settled())

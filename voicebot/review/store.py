@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, exists, func, select, update
+from sqlalchemy import Engine, Row, Select, delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -42,6 +42,18 @@ class Label:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a person has before them."""
+
+    line: ReviewLine | None
+    """None: nothing waits."""
+    at: int
+    """Its number in the queue, from 0."""
+    waiting: int
+    """Lines in the queue, as `Review.counts` has them."""
+
+
 class Review:
     """The queues and the labels."""
 
@@ -56,13 +68,9 @@ class Review:
         self, queue: Queue, who: str, *, skipped: Sequence[tuple[str, int]] = (), start: int = 0, limit: int = 1
     ) -> list[ReviewLine]:
         """Lines of a queue for this person from number `start` on, in its fixed order; what they put off comes last."""
-        schema.ready(self._engine)
-        put_off = set(skipped)
-        with Session(self._engine) as session:
-            rows = session.execute(queues.waiting(queue, who, self._now()).limit(start + limit + len(put_off))).all()
-            ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
-            later = [row for row in rows if (row.call_id, row.position) in put_off]
-            return [_line(session, row, queue) for row in [*ahead, *later][start : start + limit]]
+        places, _ = self._places(queue, who, skipped, start, limit)
+        lines = [self._line(place, queue) for place in places]
+        return [line for line in lines if line is not None]
 
     def take(
         self,
@@ -72,30 +80,55 @@ class Review:
         skipped: Sequence[tuple[str, int]] = (),
         start: int = 0,
         again: tuple[str, int] | None = None,
-    ) -> ReviewLine | None:
+    ) -> Card:
         """As `waiting`, one line, which is this person's for five minutes: nobody else is shown it, but a second person one that
-        is to be labelled twice. `again` is the line that they have before them, wherever it stands now.
+        is to be labelled twice. `again` is the line that they have before them, wherever it stands now. A `start` behind the
+        last line is the last line.
         """
-        if again is not None and (line := self._one(queue, who, again)) is not None and self._lease(line, queue, who):
-            return line
-        for line in self.waiting(queue, who, skipped=skipped, start=start, limit=_TRIED):
-            if self._lease(line, queue, who):
-                return line
-        return None
+        places, waiting = self._places(queue, who, skipped, start, _TRIED)
+        if not places and start:
+            waiting = self.counts(who, (queue,))[queue]
+            start = max(0, waiting - 1)
+            places, waiting = self._places(queue, who, skipped, start, _TRIED)
+        if again is not None and (own := self._one(queue, who, again)) is not None:
+            places.insert(0, own)
+        for place in places:
+            if self._lease((place.call_id, place.position), queue, who) and (line := self._line(place, queue)) is not None:
+                return Card(line, start, waiting)
+        return Card(None, start, waiting)
 
     def _now(self) -> datetime:
         """What leases go by."""
         return self._time.at(self._clock())
 
-    def _one(self, queue: Queue, who: str, place: tuple[str, int]) -> ReviewLine | None:
-        all_ = queues.waiting(queue, who, self._now()).order_by(None).subquery()
+    def _places(
+        self, queue: Queue, who: str, skipped: Sequence[tuple[str, int]], start: int, limit: int
+    ) -> tuple[list[Row[Any]], int]:
+        """The rows of `queues.waiting` from `start` on, what was put off last; and how many there are in all, as far as there
+        are any from `start` on.
+        """
+        schema.ready(self._engine)
+        put_off = set(skipped)
         with Session(self._engine) as session:
-            row = session.execute(select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])).first()
-            return _line(session, row, queue) if row is not None else None
+            chosen = queues.waiting(queue).limit(start + limit + len(put_off))
+            rows = session.execute(chosen, self._asked(who)).all()
+        ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
+        later = [row for row in rows if (row.call_id, row.position) in put_off]
+        return [*ahead, *later][start : start + limit], rows[0].waiting if rows else 0
 
-    def _lease(self, line: ReviewLine, queue: Queue, who: str) -> bool:
-        now, place = self._now(), (line.call_id, line.position)
-        held = (LeaseRow.call_id == line.call_id, LeaseRow.position == line.position)
+    def _one(self, queue: Queue, who: str, place: tuple[str, int]) -> Row[Any] | None:
+        all_ = queues.waiting(queue).order_by(None).subquery()
+        own = select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])
+        with Session(self._engine) as session:
+            return session.execute(own, self._asked(who)).first()
+
+    def _asked(self, who: str) -> dict[str, Any]:
+        """The parameters of the statements of a queue."""
+        return {"who": who, "now": self._now()}
+
+    def _lease(self, place: tuple[str, int], queue: Queue, who: str) -> bool:
+        now = self._now()
+        held = (LeaseRow.call_id == place[0], LeaseRow.position == place[1])
         try:
             with Session(self._engine) as session, session.begin():
                 session.execute(delete(LeaseRow).where((LeaseRow.who == who) | (LeaseRow.until <= now)))
@@ -106,22 +139,49 @@ class Review:
                 free = next((slot for slot in range(wanted) if slot not in taken), None)
                 if free is None:
                     return False
-                session.add(LeaseRow(who=who, call_id=line.call_id, position=line.position, slot=free, until=now + LEASE))
+                session.add(LeaseRow(who=who, call_id=place[0], position=place[1], slot=free, until=now + LEASE))
             return True
         except IntegrityError:  # another person took it at the same moment
             return False
+
+    def _line(self, place: Row[Any], queue: Queue) -> ReviewLine | None:
+        """The line of a row of `queues.waiting`; None when its call was deleted meanwhile. What the model made of a line that
+        measures is not told: it would lead the hand.
+        """
+        with Session(self._engine) as session:
+            row = session.execute(queues.what_was_said(place.call_id, place.position)).one_or_none()
+            journal = session.get(LineRow, (place.call_id, place.position))
+        if row is None:
+            return None
+        blind = place.sampled or queue is Queue.SHADOW
+        shown = not blind
+        return ReviewLine(
+            place.call_id,
+            place.position,
+            row.text,
+            row.language,
+            row.started,
+            row.intent if shown else None,
+            row.confidence if shown else None,
+            row.decision if shown else None,
+            row.recogniser_confidence,
+            row.handoff_ref,
+            row.queue if shown else None,
+            hits=place.hits,
+            was=place.was,
+            found=place.found,
+            recording=row.recording,
+            t=journal.t if journal is not None else 0.0,
+            sampled=place.sampled,
+            blind=blind,
+            understanding=(journal.data.get("understanding") or {}) if journal is not None and shown else {},
+        )
 
     def counts(self, who: str, of: Collection[Queue] = tuple(Queue)) -> dict[Queue, int]:
         """How many lines wait in each of these queues for this person; the same words count once where they are shown once."""
         schema.ready(self._engine)
         with Session(self._engine) as session:
-            return {
-                queue: session.scalar(
-                    select(func.count()).select_from(queues.waiting(queue, who, self._now()).order_by(None).subquery())
-                )
-                or 0
-                for queue in of
-            }
+            return {queue: session.scalar(queues.count(queue), self._asked(who)) or 0 for queue in of}
 
     # ------------------------------------------------------------------ labels
 
@@ -218,34 +278,6 @@ def _of(line: tuple[str, int]) -> tuple[Any, Any]:
 
 def _latest(who: str) -> Select[Any]:
     return select(LabelRow).where(LabelRow.who == who).order_by(LabelRow.seq.desc()).limit(UNDO_LAST)
-
-
-def _line(session: Session, row: Any, queue: Queue) -> ReviewLine:
-    """What the model made of a line that measures is not told: it would lead the hand."""
-    journal = session.get(LineRow, (row.call_id, row.position))
-    blind = row.sampled or queue is Queue.SHADOW
-    shown = not blind
-    return ReviewLine(
-        row.call_id,
-        row.position,
-        row.text,
-        row.language,
-        row.started,
-        row.intent if shown else None,
-        row.confidence if shown else None,
-        row.decision if shown else None,
-        row.recogniser_confidence,
-        row.handoff_ref,
-        row.queue if shown else None,
-        hits=row.hits,
-        was=getattr(row, "was", ""),
-        found=getattr(row, "found", ""),
-        recording=row.recording,
-        t=journal.t if journal is not None else 0.0,
-        sampled=row.sampled,
-        blind=blind,
-        understanding=(journal.data.get("understanding") or {}) if journal is not None and shown else {},
-    )
 
 
 def _label(row: LabelRow) -> Label:

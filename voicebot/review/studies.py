@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from voicebot.records import schema
 from voicebot.records.database_time import DatabaseTime
 from voicebot.review.models import FindingRow, StudyRow
+from voicebot.review.queues import NEWEST
 
 DRAFT, LABELS, CLUSTERS, LINT = "draft", "labels", "clusters", "lint"
 NAMES = (DRAFT, LABELS, CLUSTERS, LINT)
@@ -91,11 +92,14 @@ class Studies:
             connection.execute(update(StudyRow).where(*_run(name, began)).values(**values))
 
     def keep(self, kind: str, findings: Sequence[dict[str, Any]], now: datetime) -> None:
-        """What was found takes the place of what was found before."""
+        """What was found takes the place of what was found before: of much, the surest, which are shown first. The next study
+        finds the rest again.
+        """
+        surest = sorted(findings, key=lambda each: -each["sure"])[:NEWEST]
         with self._engine.begin() as connection:
             connection.execute(delete(FindingRow).where(FindingRow.kind == kind))
-            if findings:
-                connection.execute(insert(FindingRow), [{"kind": kind, "at": now, **each} for each in findings])
+            if surest:
+                connection.execute(insert(FindingRow), [{"kind": kind, "at": now, **each} for each in surest])
 
 
 def _run(name: str, began: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -67,7 +67,7 @@ class Draft:
                     raise PackError(each.path.name, each.line, f"it is there already, as {each.intent}", fix)
             return add_example(folder, matter, text)
 
-    def examples(self, *, matter: str | None = None) -> Sequence[DraftExample]:
+    def examples(self) -> Sequence[DraftExample]:
         """What the model learns from: the pack in force, and what only the draft has. Raises PackError, OSError."""
         with self._one:
             in_force = self._in_force()
@@ -84,8 +84,7 @@ class Draft:
                         shown = DraftExample(each.text, intent, language, each.path.name, each.line, ours)
                         found.setdefault((language, intent, each.text), shown)
                 self._listed = (states, tuple(found.values()))
-            listed = self._listed[1]
-        return listed if matter is None else [each for each in listed if each.matter == matter]
+            return self._listed[1]
 
     def known_words(self) -> frozenset[str]:
         """The words that a model learns from, folded: of the pack in force and of the draft. Raises PackError, OSError."""

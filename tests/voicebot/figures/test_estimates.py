@@ -89,6 +89,14 @@ def test_kappa_as_in_cohens_example() -> None:
     assert kappa([("a", "a")] * 30).value == 1.0
 
 
+@pytest.mark.parametrize(("n", "share"), [(1, 0.5), (20, 0.5), (20, 0.95), (37, 0.9), (1000, 0.5), (1000, 0.95)])
+def test_a_quantile_has_scipys_interval(n: int, share: float) -> None:
+    values = np.random.default_rng(n).gamma(2.0, 10.0, n).round()
+    found = quantile(values.tolist(), share)
+    wanted = stats.quantile_test(values, q=np.quantile(values, share), p=share).confidence_interval()
+    assert [found.low, found.high] == [float(each) if np.isfinite(each) else None for each in wanted]
+
+
 def test_two_models_on_the_same_lines() -> None:
     assert mcnemar(0, 0) == 1.0
     assert mcnemar(41, 3) < 0.001

@@ -125,7 +125,8 @@ def test_who_calls_again_is_known_by_the_hash_of_their_number(engine: Engine) ->
 def test_days_are_the_banks_and_figures_can_be_narrowed(engine: Engine) -> None:
     late = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)  # half past midnight in Warsaw
     written(engine, (handed("late", late, line="english", language="en"), None), (handed("noon", NOON), None))
-    rollup(engine).refresh(NOW)
+    assert rollup(engine).refresh(NOW, within=(DAY, DAY)) == 1, "a report needs no other day"
+    assert rollup(engine).refresh(NOW) == 1
     shown = read(engine, Period(DAY, DAY + timedelta(days=1)))
     assert [day for day, _ in shown.by_day] == [DAY, DAY + timedelta(days=1)]
     assert shown.values["language"] == ["en", "pl"]

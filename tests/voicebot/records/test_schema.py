@@ -120,21 +120,21 @@ def test_indexes_are_made_before_the_step_one_by_one_and_a_killed_upgrade_goes_o
     database = Database(url)
     database.upgrade()
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    step = schema._scripts().get_revision("0016")
-    steps = step.module
+    step, later = (schema._scripts().get_revision(name) for name in ("0016", "0017"))
+    indexes = {*step.module.INDEXES, *later.module.INDEXES}
     with engine.connect() as connection:
-        for name in steps.INDEXES:
+        for name in indexes:
             connection.execute(text(f"DROP INDEX {name}"))
         connection.execute(text("CREATE INDEX calls_by_number_hash ON calls (number_hash)"))
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{step.down_revision}'"))
-        connection.execute(text(f"CREATE INDEX calls_by_digits ON {steps.on('calls_by_digits', engine.dialect.name)}"))
+        connection.execute(text(f"CREATE INDEX calls_by_digits ON {step.module.on('calls_by_digits', engine.dialect.name)}"))
         if engine.dialect.name == "postgresql":
             unsound = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'calls_by_digits'::regclass"
             connection.execute(text(unsound))
     assert database.upgrade() == (step.down_revision, schema.newest())
     with engine.connect() as connection:
         made = set(connection.scalars(text(ahead._MADE[engine.dialect.name])))
-    assert set(steps.INDEXES) <= made
+    assert indexes <= made
     assert "calls_by_number_hash" not in made
     engine.dispose()
     database.close()
@@ -180,14 +180,19 @@ async def test_calls_are_written_found_and_deleted_on_every_kind_of_database(url
     """The same on a server as in a file; what the server refuses as it stands is put aside, and holds up nothing."""
     store = RecordStore(url, spool_dir=tmp_path / "spool", keep_days=30, number_key=b"key")
     await store.start()
-    store.save(summary("theirs", number="+48600100200"), [heard("zgubiłem kartę")])
+    began = {"t": 0.0, "what": "event", "type": "CallStarted"}
+    store.save(summary("theirs", number="+48600100200"), [{"t": 0.0, "what": "note"}, began, heard("zgubiłem kartę")])
     store.save(summary("too-long", line="x" * 200), [])
     store.save(summary("others", number="+48700100200"), [heard("inne")])
     assert await store.flush()
     on_server = not url.startswith("sqlite")
     assert {call.call_id for call in await store.calls()} == {"theirs", "others"} | (set() if on_server else {"too-long"})
     assert (store.waiting, store.put_aside, store.trouble) == (0, int(on_server), None)
-    assert [call.record.summary.call_id for call in (await store.find_by_number("+48600100200")).calls] == ["theirs"]
+    whole, beginning = [await store.find_by_number("+48600100200", whole=each) for each in (True, False)]
+    for found, lines in ((whole, 3), (beginning, 1)):
+        assert [call.record.summary.call_id for call in found.calls] == ["theirs"]
+        assert len(found.calls[0].record.lines) == lines
+    assert beginning.calls[0].record.lines == [began]
     assert (await store.erase_by_number("+48600100200")).database == 1
     assert "theirs" not in {call.call_id for call in await store.calls()}
     await store.close()

@@ -125,6 +125,9 @@ def test_the_least_sure_come_first_and_what_is_put_off_comes_last(engine: Engine
     assert [first, second, third] == ["c0001", "c0002", "c0003"]
     after = review.waiting(Queue.DOUBTFUL, "anna", skipped=[("c0001", 0)], limit=3)
     assert [line.call_id for line in after] == ["c0002", "c0003", "c0001"]
+    card = review.take(Queue.DOUBTFUL, "anna", start=9)
+    assert card.line is not None
+    assert (card.line.call_id, card.at, card.waiting) == ("c0003", 2, 3), "behind the last one is the last one"
     database.close()
 
 
@@ -284,29 +287,29 @@ def test_a_line_is_before_one_person_and_one_for_two_before_two(engine: Engine) 
     database = written(engine, {"confirm": 3, "accept": 60})
     now = [NOW]
     review = Review(engine, clock=lambda: now[0])
-    first = review.take(Queue.DOUBTFUL, "anna")
-    second = review.take(Queue.DOUBTFUL, "ola")
+    first = review.take(Queue.DOUBTFUL, "anna").line
+    second = review.take(Queue.DOUBTFUL, "ola").line
     assert first is not None
     assert second is not None
     assert (first.call_id, second.call_id) == ("c0001", "c0002")
-    again = review.take(Queue.DOUBTFUL, "anna")
+    again = review.take(Queue.DOUBTFUL, "anna").line
     assert again is not None
     assert again.call_id == "c0001", "her own line stays hers"
     now[0] += timedelta(minutes=6)
-    third = review.take(Queue.DOUBTFUL, "ewa")
+    third = review.take(Queue.DOUBTFUL, "ewa").line
     assert third is not None
     assert third.call_id == "c0001", "five minutes are over"
     draw(engine, DAY, BEGIN, END)
     with Session(engine) as session, session.begin():
         session.execute(update(SampleRow).values(twice=SampleRow.place == 0))
-    shown = [review.take(Queue.SAMPLE, who) for who in ("anna", "ola", "ewa")]
+    shown = [review.take(Queue.SAMPLE, who).line for who in ("anna", "ola", "ewa")]
     places = [(row.call_id, row.position) for row in sampled_lines(engine)]
     assert [(line.call_id, line.position) for line in shown if line is not None] == [places[0], places[0], places[1]]
     for who in ("anna", "ola"):
         review.label(places[0], "transfer", who=who, queue=Queue.SAMPLE)
     waiting = {(line.call_id, line.position) for line in review.waiting(Queue.SAMPLE, "jan", limit=99)}
     assert waiting == set(places[2:]), "nobody is a third"
-    later = review.take(Queue.SAMPLE, "jan")
+    later = review.take(Queue.SAMPLE, "jan").line
     assert later is not None
     assert (later.call_id, later.position) == places[2], "two labelled the first, ewa has the second"
     database.close()
@@ -318,7 +321,7 @@ def test_people_who_ask_at_once_get_lines_of_their_own(engine: Engine) -> None:
 
     def work(who: str) -> str | None:
         gate.wait()
-        line = review.take(Queue.DOUBTFUL, who)
+        line = review.take(Queue.DOUBTFUL, who).line
         return line.call_id if line is not None else None
 
     with ThreadPoolExecutor(4) as pool:

@@ -49,8 +49,9 @@ def report(
         engine, bundle = _opened(config)
         now = datetime.now(UTC)
         last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
-        _refresh(engine, bundle)
-        text = made(engine, ending(last, days), language=lang, zone=bundle.calendar.zone, made=now)
+        period = ending(last, days)
+        _refresh(engine, bundle, (period.first, period.last))
+        text = made(engine, period, language=lang, zone=bundle.calendar.zone, made=now)
         if to.suffix == ".pdf":
             print_pdf(text, to)
         else:
@@ -79,7 +80,7 @@ def _written(to: Path, text: str) -> None:
         raise ConfigError(f"--to {to}: cannot be written: {error.strerror}") from error
 
 
-def _refresh(engine: Engine, bundle: Bundle) -> int:
+def _refresh(engine: Engine, bundle: Bundle, within: tuple[date, date] | None = None) -> int:
     from sqlalchemy.exc import SQLAlchemyError
 
     from voicebot.cli.progress import shown_progress
@@ -89,7 +90,11 @@ def _refresh(engine: Engine, bundle: Bundle) -> int:
     days = RollUp(engine, bundle.routes, bundle.calendar.zone)
     try:
         with shown_progress("figures") as tell:
-            return days.refresh(datetime.now(UTC), lambda done, of: tell(f"{done} of {of} days", done / of if of else 1.0))
+
+            def told(done: int, of: int) -> None:
+                tell(f"{done} of {of} days", done / of if of else 1.0)
+
+            return days.refresh(datetime.now(UTC), told, within=within)
     except SQLAlchemyError as error:
         why = type(getattr(error, "orig", None) or error).__name__
         raise RecordsError(f"the database went away ({why}). Counted days are kept; run it again for the rest") from error

@@ -34,6 +34,7 @@ async def _serve(config: Path | None) -> None:
     from voicebot.console.service import open_console
     from voicebot.errors import ConfigError
     from voicebot.logs import configure_logs
+    from voicebot.memory import keep_for_good
     from voicebot.process import raise_file_limit
 
     settings = load_settings(config)
@@ -49,6 +50,7 @@ async def _serve(config: Path | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with open_console(settings) as service:
+        keep_for_good()
         Console(stderr=True).print("console listening on {}:{}; stop with Ctrl-C".format(*service.address))
         await stop.wait()
 

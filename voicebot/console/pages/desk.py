@@ -45,14 +45,13 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/desk", roles=AGENTS, nav="nav.desk", order=15)
     async def desk(view: View) -> Response:
         mine, since = queues(view), parts.clock() - _LATELY
-        waiting = [each for queue in mine for each in await parts.callbacks.line(queue)]
         return view.show(
             "desk.html",
             queues=mine,
             calls=await asyncio.to_thread(lately, parts.engine, mine, since),
             chats=await chats_of(view),
             takes_chats=parts.chats is not None,
-            callbacks=waiting,
+            callbacks=await parts.callbacks.lines(mine),
             cases=await asyncio.to_thread(cases.to_do, mine),
             now=parts.clock(),
             shorten=shorten,

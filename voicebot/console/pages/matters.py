@@ -51,16 +51,13 @@ def pages(parts: ConsoleParts) -> Pages:
     def known() -> list[str]:
         return sorted(parts.bundle().routes.matters)
 
-    def learnt(matter: str | None = None) -> tuple[Sequence[DraftExample], str]:
+    def learnt() -> tuple[Sequence[DraftExample], str]:
         try:
-            return parts.draft.examples(matter=matter), ""
+            return parts.draft.examples(), ""
         except PackError as error:
             return [], f"{error.path.name}: {error.what}. {error.fix}"
         except OSError as error:
             return [], error.strerror or type(error).__name__
-
-    def languages() -> list[str]:
-        return sorted({each.language for each in learnt()[0] if each.in_force})
 
     def rows(examples: Sequence[DraftExample], lint: Study) -> list[Row]:
         """Those with most calls first."""
@@ -123,8 +120,8 @@ def pages(parts: ConsoleParts) -> Pages:
         if name not in known():
             return view.show("problem.html", status=404, what="not_found")
         lint = await asyncio.to_thread(studies.of, LINT, parts.clock())
-        examples, broken = await asyncio.to_thread(learnt, name)
-        spoken = await asyncio.to_thread(languages) or [view.language]
+        examples, broken = await asyncio.to_thread(learnt)
+        spoken = _languages(examples) or [view.language]
         origin = await asyncio.to_thread(origins, parts.engine, name)
         return view.show(
             "matter.html",
@@ -132,7 +129,7 @@ def pages(parts: ConsoleParts) -> Pages:
             name=name,
             row=next(row for row in await asyncio.to_thread(rows, examples, lint) if row.name == name),
             confused=await asyncio.to_thread(confused, parts.engine, parts.clock() - _LABELS_OF, name),
-            examples=_by_language(examples, origin),
+            examples=_by_language([each for each in examples if each.matter == name], origin),
             languages=spoken,
             spoken=view.form.get("language") or (view.language if view.language in spoken else spoken[0]),
             lint=lint,
@@ -152,7 +149,7 @@ def pages(parts: ConsoleParts) -> Pages:
         text, language = view.form.get("text")[:_LONGEST], view.form.get("language")
         if not text:
             return await show(view, said=view.t("matters.no_text"), status=422)
-        if language not in await asyncio.to_thread(languages):
+        if language not in _languages((await asyncio.to_thread(learnt))[0]):
             return await show(view, text=text, said=view.t("matters.no_language"), status=422)
         answer = await parts.studies.explain(text, language)
         if "told" in answer:
@@ -166,6 +163,11 @@ def _complaints(lint: Study) -> list[dict[str, Any]]:
     return [] if lint.result is None else list(lint.result["complaints"])
 
 
+def _languages(examples: Sequence[DraftExample]) -> list[str]:
+    """Of the pack in force."""
+    return sorted({each.language for each in examples if each.in_force})
+
+
 Listed = list[tuple[DraftExample, Origin | None]]
 
 
@@ -173,5 +175,5 @@ def _by_language(examples: Sequence[DraftExample], origin: Any) -> list[tuple[st
     """What was taught in the review first."""
     found: dict[str, Listed] = defaultdict(list)
     for each in examples:
-        found[each.language].append((each, origin.get(folded(each.text))))
+        found[each.language].append((each, origin.get(folded(each.text)) if origin else None))
     return [(language, sorted(listed, key=lambda pair: pair[1] is None)) for language, listed in sorted(found.items())]

@@ -56,7 +56,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 raise PersonError(view.t("person.no_reason"))
             await note(view, "looked_for", number)
             async with opened(parts.settings) as stores:
-                kept = await find(stores, number, address)
+                kept = await find(stores, number, address, whole=False)
                 told = list(notes(kept, stores))
         except VoicebotError as error:
             return show(view, status=422, problem=str(error), number=view.form.get("number"))
@@ -87,8 +87,8 @@ def pages(parts: ConsoleParts) -> Pages:
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
             async with opened(parts.settings) as stores:
-                deleted = await delete(stores, await find(stores, number, address))
-                left = await find(stores, number, address)
+                deleted = await delete(stores, await find(stores, number, address, whole=False))
+                left = await find(stores, number, address, whole=False)
                 told = list(notes(left, stores))
             await note(view, "deleted", number, deleted=sum(count for _, count in deleted), left=int(not left.empty))
         except VoicebotError as error:

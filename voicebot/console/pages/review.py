@@ -61,9 +61,8 @@ def pages(parts: ConsoleParts) -> Pages:
         if queue is None:
             return view.show("problem.html", status=404, what="not_found")
         skipped, who = _skipped(view), view.user.name
-        waiting = (await asyncio.to_thread(review.counts, who, (queue,)))[queue]
-        at = min(_at(view), max(0, waiting - 1))
-        line = await asyncio.to_thread(review.take, queue, who, skipped=skipped, start=at, again=again)
+        card = await asyncio.to_thread(review.take, queue, who, skipped=skipped, start=_at(view), again=again)
+        line = card.line
         latest = await asyncio.to_thread(review.latest, who)
         return view.show(
             "review_line.html",
@@ -76,8 +75,8 @@ def pages(parts: ConsoleParts) -> Pages:
             recorded=line is not None and await asyncio.to_thread(_recorded, line),
             listening=line is not None and await listening.allowed(view, line.call_id),
             reasons=REASONS,
-            at=at,
-            waiting=waiting,
+            at=card.at,
+            waiting=card.waiting,
             latest=latest[:1],
             matters=known_matters(),
             keys=_field(view, "keys") != "off",
