@@ -28,7 +28,7 @@ class Recognition:
     late_s: float = 0.0
     """How long decoding took after the end of the turn, in seconds."""
     decodes: int = 0
-    """How often an engine that decodes whole utterances was asked to, partial results included; 0 of one that hears along."""
+    """How often an engine that decodes whole utterances was asked to, at pauses and at the end; 0 of one that hears along."""
 
     @property
     def text(self) -> str:

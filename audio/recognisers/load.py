@@ -31,7 +31,7 @@ def load_recogniser(settings: RecogniserSettings, *, language: str = "", cache_d
             case "whisper":
                 folder = settings.model or joined(WHISPER_BASE, cache_dir or Path.home() / ".cache" / "voicebot")
                 decoder = WhisperDecoder(folder, workers=settings.workers, settings=WhisperSettings())
-                return WhisperRecogniser(decoder, pool, partial_every_s=settings.partial_every_s)
+                return WhisperRecogniser(decoder, pool)
             case "vosk":
                 return VoskRecogniser(settings.model or Path(), pool)
             case "sherpa":
@@ -55,4 +55,4 @@ def _sherpa(settings: RecogniserSettings, pool: DecodePool, language: str) -> Re
     if kind is None or kind == "streaming_transducer":
         return SherpaRecogniser(folder, pool, hotwords=settings.hotwords)
     decoder = SherpaDecoder(folder, kind, language=language, hotwords=settings.hotwords)
-    return WhisperRecogniser(decoder, pool, name="sherpa", partial_every_s=settings.partial_every_s)
+    return WhisperRecogniser(decoder, pool, name="sherpa")

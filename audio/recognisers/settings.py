@@ -54,8 +54,6 @@ class RecogniserSettings(BaseModel):
     """Utterances that wait for a worker, at most."""
     deadline_s: Annotated[float, Field(gt=0, le=86_400)] = 6.0
     """The longest that one decode may take, its wait included."""
-    partial_every_s: Annotated[float, Field(ge=0, le=60)] = 1.2
-    """0 switches partial results while the caller speaks off (Whisper; Vosk has them anyway)."""
 
     def lacking(self) -> str:
         """A file that the model's folder lacks; "" when it looks whole, or when no folder is named."""

@@ -1,4 +1,7 @@
-"""Whisper as a recogniser: whole utterances, decoded at the first pause so that the result is there when the turn ends."""
+"""Whisper as a recogniser: whole utterances, decoded at a pause so that the result is there when the turn ends.
+
+Nothing is decoded while the caller speaks: only a silence ends a turn, and how long it must be is decided by the words before it.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,10 @@ class Decoder(Protocol):
 class WhisperRecogniser:
     """One model and one pool of workers for all calls."""
 
-    def __init__(self, decoder: Decoder, pool: DecodePool, *, name: str = "whisper", partial_every_s: float = 1.2) -> None:
-        """`partial_every_s` seconds of new speech are decoded while the caller still speaks, if a worker has nothing
-        else to do; 0 switches that off.
-        """
+    def __init__(self, decoder: Decoder, pool: DecodePool, *, name: str = "whisper") -> None:
         self.name = name
         self._decoder = decoder
         self._pool = pool
-        self._partial_every_s = partial_every_s
 
     def open(
         self,
@@ -45,7 +44,7 @@ class WhisperRecogniser:
         on_partial: Callable[[str], None] | None = None,
     ) -> WhisperStream:
         """See `audio.types.Recogniser`."""
-        return WhisperStream(self._decoder, self._pool, language, sample_rate, expect, on_partial, self._partial_every_s)
+        return WhisperStream(self._decoder, self._pool, language, sample_rate, expect, on_partial)
 
     def close(self) -> None:
         """See `audio.types.Recogniser`."""
@@ -63,7 +62,6 @@ class WhisperStream:
         sample_rate: int,
         expect: str,
         on_partial: Callable[[str], None] | None,
-        partial_every_s: float,
     ) -> None:
         self._decoder = decoder
         self._pool = pool
@@ -72,47 +70,38 @@ class WhisperStream:
         self._expect = expect
         self._on_partial = on_partial
         self._pcm = bytearray()
-        self._fed = 0  # bytes of speech so far, also those dropped from the middle
-        self._partial_step = round(partial_every_s * sample_rate) * 2
-        self._partial_at = self._partial_step
         self._decodes = 0
         self._paused = False
         self._over = False  # finishing or finished: nothing more is taken or told
         self._closed = False
-        self._text = ""
         self._ahead: asyncio.Task[tuple[Reading, ...]] | None = None  # the decode of everything said up to the pause
-        self._partials: set[asyncio.Task[tuple[Reading, ...]]] = set()
 
     def feed(self, pcm: bytes) -> None:
         """Speech; after `pause` it is taken for the silence behind it, until `resume`."""
         if self._over:
             return
         self._pcm += pcm
-        self._fed += len(pcm)
         over = len(self._pcm) - self._bytes(FIRST_S + LAST_S)
         if over > 0:
             first = self._bytes(FIRST_S)
             del self._pcm[first : first + over]
-        if self._partial_step and not self._paused and self._fed >= self._partial_at:
-            self._partial()
 
     def pause(self) -> None:
         """Decode now what will be the result if the turn ends here."""
         if self._paused or self._over:
             return
         self._paused = True
-        if self._ahead is None and self._pcm:
+        if self._pcm:
             self._ahead = self._decode()
 
     def resume(self) -> None:
-        """What was decoded at the pause is a partial result; if it has not started it never will."""
+        """What was decoded at the pause was a partial result. One that is not there yet comes too late to decide anything, and if
+        it has not started it never will.
+        """
         if not self._paused:
             return
         self._paused = False
-        self._partial_at = self._fed + self._partial_step
-        if self._ahead is not None:
-            self._keep(self._ahead)
-            self._ahead = None
+        self._drop()
 
     async def finish(self) -> Recognition:
         """The result of the decode at the pause, or of one made now. Raises RecogniserError, and RecogniserBusy when all workers
@@ -122,7 +111,6 @@ class WhisperStream:
             return Recognition()
         self._over = True
         ended = time.monotonic()
-        self._drop_partials()
         if self._ahead is None or _refused(self._ahead):
             self._ahead = self._decode()
         try:
@@ -137,26 +125,16 @@ class WhisperStream:
         """Forget the utterance; a decode that has not started never will."""
         self._over = self._closed = True
         self._pcm.clear()
-        self._drop_partials()
         if self._ahead is not None:
             self._ahead.cancel()
 
     def _bytes(self, seconds: float) -> int:
         return round(seconds * self._sample_rate) * 2
 
-    def _partial(self) -> None:
-        if self._on_partial is None or not self._pool.idle or self._partials:
-            return
-        self._partial_at = self._fed + self._partial_step
-        self._keep(self._decode())
-
-    def _keep(self, task: asyncio.Task[tuple[Reading, ...]]) -> None:
-        self._partials.add(task)
-        task.add_done_callback(self._partials.discard)
-
-    def _drop_partials(self) -> None:
-        for task in list(self._partials):
-            task.cancel()
+    def _drop(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
 
     def _decode(self) -> asyncio.Task[tuple[Reading, ...]]:
         pcm = bytes(self._pcm)
@@ -170,14 +148,12 @@ class WhisperStream:
         return self._decoder.readings(pcm, self._sample_rate, self._language, self._expect)
 
     def _show(self, task: asyncio.Task[tuple[Reading, ...]]) -> None:
-        """Tell the text so far, when it changed. A failed partial is no news: `finish` will say so."""
+        """Tell the text so far. A failed partial is no news: `finish` will say so."""
         if task.cancelled() or task.exception() is not None or self._over or self._on_partial is None:
             return
         readings = task.result()
-        text = readings[0].text if readings else ""
-        if text and text != self._text:
-            self._text = text
-            self._on_partial(text)
+        if readings and readings[0].text:
+            self._on_partial(readings[0].text)
 
 
 def _refused(task: asyncio.Task[tuple[Reading, ...]]) -> bool:

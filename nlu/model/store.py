@@ -1,4 +1,9 @@
-"""Models on disk: numbers in an .npz, words in a .json, never pickle. Kept by the hash of data, settings and code."""
+"""Models on disk: numbers in an .npz, what is said of the model in a .json, names in text files, never pickle. Kept by the hash of data,
+settings and code.
+
+A running service loads models in a thread, beside its calls. One call into C that makes a hundred thousand strings holds the
+interpreter's lock for tens of milliseconds, and all calls stand still; so names are read line by line.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,7 +30,8 @@ from nlu.model.neighbours import Neighbours
 from nlu.model.scorer import Model, SemanticHeads
 from nlu.model.training import TrainingConfig
 
-FORMAT = 5
+FORMAT = 6
+Lines = TypeVar("Lines", bound=Sized)
 _NOT_SHAPING = ("cli", "tools")
 """Folders of `nlu` that only use models."""
 
@@ -65,7 +71,10 @@ def save(model: Model, folder: Path) -> None:
         fresh, old = Path(name) / "fresh", Path(name) / "old"
         fresh.mkdir()
         np.savez(fresh / "model.npz", **_arrays(model))
-        (fresh / "model.json").write_text(json.dumps(_words(model), ensure_ascii=False), encoding="utf-8")
+        (fresh / "model.json").write_text(json.dumps(_about(model), ensure_ascii=False), encoding="utf-8")
+        for name, lines in _names(model).items():
+            with (fresh / f"{name}.txt").open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{line}\n" for line in lines)
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
@@ -94,54 +103,81 @@ def _arrays(model: Model) -> dict[str, Any]:
     return arrays
 
 
-def _words(model: Model) -> dict[str, Any]:
+def _about(model: Model) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": model.version,
         "language": model.language,
         "classes": model.classes,
-        "words": list(model.vocabulary.words.rows),
-        "letters": list(model.vocabulary.letters.rows),
-        "lemmas": dict(model.vocabulary.lemmas.table),
-        "endings": dict(model.vocabulary.lemmas.endings),
         "scales": model.fusion.scales,
         "gate": asdict(model.gate),
-        "texts": model.texts,
         "measured": model.measured,
     }
+
+
+def _names(model: Model) -> dict[str, Iterable[str]]:
+    """Lines of each file; none holds a line break or a tab, since normalised text has no white space but single spaces."""
+    lemmas = model.vocabulary.lemmas
+    return {
+        "words": model.vocabulary.words.rows,
+        "letters": model.vocabulary.letters.rows,
+        "lemmas": map("\t".join, lemmas.table.items()),
+        "endings": ("\t".join((ending, *several)) for ending, several in lemmas.endings.items()),
+        "texts": model.texts,
+    }
+
+
+def _lines(folder: Path, name: str) -> Iterator[str]:
+    with (folder / f"{name}.txt").open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield line[:-1]
 
 
 def read(folder: Path) -> Model:
     """The model in `folder`. Raises ModelError when it is missing, damaged or of another format."""
     try:
-        words = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if words["format"] != FORMAT:
-            raise ModelError(f"{folder}: format {words['format']}, this version reads {FORMAT}. Train again")
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ModelError(f"{folder}: format {about['format']}, this version reads {FORMAT}. Train again")
         with np.load(folder / "model.npz", allow_pickle=False) as arrays:
-            return _model(words, dict(arrays))
+            return _model(folder, about, dict(arrays))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as err:
         raise ModelError(f"{folder}: the stored model cannot be read ({err}). Delete the folder and train again") from err
 
 
-def _model(words: dict[str, Any], arrays: dict[str, Any]) -> Model:
-    lemmas = Lemmas.from_table(words["lemmas"], words["endings"])
+def _model(folder: Path, about: dict[str, Any], arrays: dict[str, Any]) -> Model:
+    words = _block(folder, "words", arrays["word_idf"])
+    letters = _block(folder, "letters", arrays["letter_idf"])
+    labels = arrays["labels"].astype(np.intp)
     return Model(
-        language=words["language"],
-        classes=tuple(words["classes"]),
-        vocabulary=Vocabulary(lemmas, _block(words["words"], arrays["word_idf"]), _block(words["letters"], arrays["letter_idf"])),
+        language=about["language"],
+        classes=tuple(about["classes"]),
+        vocabulary=Vocabulary(_lemmas(folder), words, letters),
         margin_head=LinearHead(arrays["margin_weights"].astype(np.float32), arrays["margin_bias"]),
         semantic=_semantic(arrays) if "points" in arrays else None,
-        fusion=Fusion(tuple(words["scales"])),
-        gate=Gate(**words["gate"]),
-        texts=tuple(words["texts"]),
-        labels=arrays["labels"].astype(np.intp),
-        version=words["version"],
-        measured=words["measured"],
+        fusion=Fusion(tuple(about["scales"])),
+        gate=Gate(**about["gate"]),
+        texts=tuple(_whole([line for line in _lines(folder, "texts")], len(labels), "texts")),  # noqa: C416 - in steps, see above
+        labels=labels,
+        version=about["version"],
+        measured=about["measured"],
     )
 
 
-def _block(names: list[str], idf: Any) -> Block:
-    return Block({name: row for row, name in enumerate(names)}, idf)
+def _block(folder: Path, name: str, idf: Any) -> Block:
+    return Block(_whole({line: row for row, line in enumerate(_lines(folder, name))}, len(idf), name), idf)
+
+
+def _lemmas(folder: Path) -> Lemmas:
+    table = {word: lemma for word, _, lemma in (line.partition("\t") for line in _lines(folder, "lemmas"))}
+    rows = (line.split("\t") for line in _lines(folder, "endings"))
+    return Lemmas.from_table(table, {ending: several for ending, *several in rows})
+
+
+def _whole(found: Lines, wanted: int, name: str) -> Lines:
+    if len(found) != wanted:
+        raise ValueError(f"{name}.txt has {len(found)} different lines, and should have {wanted}")
+    return found
 
 
 def _semantic(arrays: dict[str, Any]) -> SemanticHeads:

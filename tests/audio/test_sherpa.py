@@ -39,9 +39,7 @@ def voice(sample_rate: int, seconds: float = 1.8) -> bytes:
 
 
 def opened(models: dict[SherpaKind, Path], kind: SherpaKind, *hotwords: str) -> Recogniser:
-    settings = RecogniserSettings(
-        engine="sherpa", kind=kind, model=models[kind], hotwords=hotwords, workers=1, partial_every_s=0.5
-    )
+    settings = RecogniserSettings(engine="sherpa", kind=kind, model=models[kind], hotwords=hotwords, workers=1)
     recogniser = load_recogniser(settings)
     assert recogniser is not None
     assert recogniser.name == "sherpa"

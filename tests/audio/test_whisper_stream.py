@@ -24,9 +24,11 @@ class CountingDecoder:
     gate: threading.Event | None = None
     given: list[bytes] = field(default_factory=list)
     fails: Exception | None = None
+    began: threading.Event = field(default_factory=threading.Event)
 
     def readings(self, pcm: bytes, sample_rate: int, language: str, expect: str) -> tuple[Reading, ...]:
         self.given.append(pcm)
+        self.began.set()
         if self.gate is not None:
             self.gate.wait(30)
         if self.fails is not None:
@@ -56,7 +58,7 @@ class Bench:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     decoder = CountingDecoder()
-    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 5), partial_every_s=0)
+    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 5))
     yield Bench(decoder, recogniser)
     recogniser.close()
 
@@ -101,32 +103,31 @@ async def test_without_a_pause_the_end_decodes(bench: Bench) -> None:
     assert (await stream.finish()).text == "1 seconds of pl"
 
 
-async def test_while_the_caller_speaks_the_text_firms_up_when_a_worker_is_idle() -> None:
-    bench = Bench(CountingDecoder(), WhisperRecogniser(CountingDecoder(), DecodePool(1, 2, 5), partial_every_s=1.2))
+async def test_nothing_is_decoded_while_the_caller_speaks(bench: Bench) -> None:
     stream = bench.recogniser.open(language="pl", sample_rate=8000, on_partial=bench.tell)
     for _ in range(12):
-        stream.feed(SECOND[: len(SECOND) // 10])
-    assert await bench.next_partial() == "1.2 seconds of pl"
-    for _ in range(12):
-        stream.feed(SECOND[: len(SECOND) // 10])
-    assert await bench.next_partial() == "2.4 seconds of pl"
-    bench.recogniser.close()
+        stream.feed(SECOND)
+        await asyncio.sleep(0)
+    result = await stream.finish()
+    assert (len(bench.decoder.given), result.decodes, bench.partials) == (1, 1, [])
 
 
-async def test_partial_results_never_keep_a_busy_pool_from_final_ones() -> None:
+async def test_a_decode_that_speech_overtakes_tells_nothing_and_when_it_waits_is_never_made() -> None:
     decoder = CountingDecoder(gate=threading.Event())
-    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 5), partial_every_s=1)
-    first = recogniser.open(language="pl", sample_rate=8000)
-    first.feed(SECOND)
-    first.pause()
-    await asyncio.sleep(0)
-    second = recogniser.open(language="pl", sample_rate=8000, on_partial=lambda text: None)
-    second.feed(SECOND * 3)
+    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 5))
+    bench = Bench(decoder, recogniser)
+    first, second = (recogniser.open(language="pl", sample_rate=8000, on_partial=bench.tell) for _ in range(2))
+    for stream in (first, second):
+        stream.feed(SECOND)
+        stream.pause()
+        assert await asyncio.to_thread(decoder.began.wait, 5)
+        stream.feed(SECOND)
+        stream.resume()
     assert decoder.gate is not None
     decoder.gate.set()
-    await first.finish()
-    await second.finish()
-    assert [len(pcm) for pcm in decoder.given] == [len(SECOND), 3 * len(SECOND)]
+    assert [(await stream.finish()).decodes for stream in (first, second)] == [2, 1]
+    assert [len(pcm) // len(SECOND) for pcm in decoder.given] == [1, 2, 2]
+    assert bench.partials == []
     recogniser.close()
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlu.errors import ModelError
 from nlu.model.features import Vocabulary, letter_runs, word_features
 from nlu.model.fusion import fit_fusion
 from nlu.model.heads import Labels, Matrix, fit_semantic_head, principal_axes
@@ -19,6 +20,7 @@ from nlu.model.lemmas import learn_lemmas
 from nlu.model.neighbours import fit_neighbours
 from nlu.model.scorer import Model, Scorer
 from nlu.model.semantic import SentenceEncoder, encoder
+from nlu.model.store import read, save
 from nlu.model.training import TrainingConfig, Utterances, train
 from nlu.pack.pack import Pack
 from nlu.text.normalise import normalise
@@ -85,6 +87,25 @@ def test_any_text_has_features_of_length_one_or_none(model: Model, text: str) ->
     of_words = rows < len(vocabulary.words.rows)
     for block in (weights[of_words], weights[~of_words]):
         assert len(block) == 0 or np.isclose(np.dot(block, block), 1, atol=1e-4)
+
+
+def test_a_stored_model_scores_as_before_and_a_damaged_or_older_one_says_what_to_do(model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    save(model, folder)
+    kept = read(folder)
+    assert (kept.vocabulary.lemmas, kept.texts, kept.classes) == (model.vocabulary.lemmas, model.texts, model.classes)
+    assert kept.vocabulary.names() == model.vocabulary.names()
+    for line in UNSEEN:
+        np.testing.assert_allclose(Scorer(kept, None).margins(line), Scorer(model, None).margins(line), atol=0.01)
+    for name in ("words", "letters", "texts"):
+        whole = (folder / f"{name}.txt").read_text(encoding="utf-8")
+        (folder / f"{name}.txt").write_text(whole[: len(whole) // 2], encoding="utf-8")
+        with pytest.raises(ModelError, match=rf"{name}\.txt has .*train again"):
+            read(folder)
+        (folder / f"{name}.txt").write_text(whole, encoding="utf-8")
+    (folder / "model.json").write_text('{"format": 5}', encoding="utf-8")
+    with pytest.raises(ModelError, match=r"format 5, this version reads .* Train again"):
+        read(folder)
 
 
 def test_classes_that_a_fold_lacks_are_never_the_answer() -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 # each goes on beyond the longest that the settings allow, or that the thing can take
 _RESPONSE = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
-_DECODES = (0, 1, 2, 3, 4, 6, 8, 16, 32)
+_DECODES = (0, 1, 2, 3, 4, 6, 8, 16, 32, 96)
 _RECOGNISER = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, 8.0)
 _UNDERSTANDING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEERING = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 86_400.0)
@@ -154,9 +154,9 @@ FAMILIES: Mapping[str, Family] = {
         ),
         _histogram(
             "voicebot_recogniser_decodes",
-            "How often a turn was decoded, partial results included, by language; 0 with engines that hear along.",
+            "How often a turn was decoded, at its pauses and at its end, by language; 0 with engines that hear along.",
             "language",
-            wrong="A mean above 1.5: much is decoded for partial results; recognisers.LANGUAGE.partial_every_s decides on that.",
+            wrong="A mean above 1.5: callers speak with many pauses, or a background of voices is taken for speech.",
             bounds=_DECODES,
         ),
         _counter(

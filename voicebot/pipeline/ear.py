@@ -153,6 +153,8 @@ class Ear(FrameProcessor):
         elif signal is Signal.PAUSED:
             await self._tell_stream(lambda stream: stream.pause())
         elif signal is Signal.RESUMED:
+            if self._patience is TurnHint.DECIDED:
+                self._patience = TurnHint.NEUTRAL  # by words that are not all any more
             await self._tell_stream(lambda stream: stream.resume())
 
     async def _tell_stream(self, tell: Callable[[RecogniserStream], None]) -> None:

@@ -47,12 +47,25 @@ class TurnSettings:
     start_windows: int = 2
     stop_probability: float = 0.35
     pause_s: float = 0.16
+    """A silence after which what was said is decoded, so that it is known how much longer to wait."""
+    breath_pause_s: float = 0.3
+    """The same of a caller who has paused within this turn: longer than they paused before, up to this."""
+    number_pause_s: float = 0.6
+    """The same where digits are awaited: they come in groups, and whatever was heard, the wait is long."""
     decided_s: float = 0.40
     neutral_s: float = 0.75
     hesitant_s: float = 1.5
     number_s: float = 1.3
     yes_no_s: float = 0.45
     max_turn_s: float = 20.0
+
+    def decode_silence_s(self, expect: Expect, breath_s: float) -> float:
+        """The silence after which what was said so far is decoded, in seconds; shorter than any that ends the turn. `breath_s` is the
+        longest silence of the turn after which speech went on.
+        """
+        if expect is Expect.DIGITS:
+            return self.number_pause_s
+        return max(self.pause_s, min(breath_s + WINDOW_S, self.breath_pause_s))
 
     def end_silence_s(self, expect: Expect, patience: TurnHint) -> float:
         """The silence that ends a turn, in seconds."""
@@ -76,6 +89,7 @@ class TurnTracker:
         self._loud_windows = 0
         self._paused = False
         self._turn_s = 0.0
+        self._breath_s = 0.0
 
     def window(self, probability: float, expect: Expect, patience: TurnHint) -> Signal | None:
         """Take one 32 ms window's speech probability; say what it meant, if anything."""
@@ -88,13 +102,12 @@ class TurnTracker:
             return self._speech()
         if probability < self.settings.stop_probability or self.silence_s > 0:
             return self._silence(expect, patience)
-        self.speech_s += WINDOW_S
-        return None
+        return self._speech()
 
     def reset(self) -> None:
         """Forget the turn under way (a key was pressed, the dialogue moved on)."""
         self.speaking = self._paused = False
-        self.speech_s = self.silence_s = self._turn_s = 0.0
+        self.speech_s = self.silence_s = self._turn_s = self._breath_s = 0.0
         self._loud_windows = 0
 
     def _wait_for_start(self, probability: float) -> Signal | None:
@@ -109,16 +122,22 @@ class TurnTracker:
         return Signal.STARTED
 
     def _speech(self) -> Signal | None:
+        """A click in a pause makes the pause longer, but adds nothing to what was said: as a turn starts, so it goes on."""
         self.speech_s += WINDOW_S
+        self._breath_s = max(self._breath_s, self.silence_s)
         self.silence_s = 0.0
-        if self._paused:
-            self._paused = False
-            return Signal.RESUMED
-        return None
+        if not self._paused:
+            return None
+        self._loud_windows += 1
+        if self._loud_windows < self.settings.start_windows:
+            return None
+        self._paused = False
+        return Signal.RESUMED
 
     def _silence(self, expect: Expect, patience: TurnHint) -> Signal | None:
         self.silence_s += WINDOW_S
-        if not self._paused and self.silence_s >= self.settings.pause_s:
+        self._loud_windows = 0
+        if not self._paused and self.silence_s >= self.settings.decode_silence_s(expect, self._breath_s):
             self._paused = True
             return Signal.PAUSED
         if self._paused and self.silence_s >= self.settings.end_silence_s(expect, patience):

@@ -10,7 +10,6 @@ from annotated_types import Le
 from pydantic import BaseModel
 
 import voicebot
-from audio.recognisers.settings import RecogniserSettings
 from voicebot.chat.settings import ChatSettings
 from voicebot.conversation.limits import Limits
 from voicebot.handoff.settings import HandOffSettings
@@ -18,7 +17,7 @@ from voicebot.metrics.families import FAMILIES, STANDARD, Family, Kind
 from voicebot.metrics.page import PAGE, page
 from voicebot.metrics.registry import Metrics
 from voicebot.pipeline.ear import FINISH_DEADLINE_S
-from voicebot.pipeline.turns import TurnSettings
+from voicebot.pipeline.turns import WINDOW_S, TurnSettings
 
 ROOT = Path(voicebot.__file__).parents[1]
 SCALED = ("_ms", "_milliseconds", "_minutes", "_hours", "_kilobytes", "_mb", "_percent")
@@ -41,7 +40,7 @@ LIMITS = {
     "voicebot_understand_seconds": longest(Limits, "understand_s"),
     "voicebot_shadow_understand_seconds": longest(Limits, "understand_s"),
     "voicebot_recogniser_seconds": FINISH_DEADLINE_S,
-    "voicebot_recogniser_decodes": TurnSettings().max_turn_s / RecogniserSettings().partial_every_s,
+    "voicebot_recogniser_decodes": TurnSettings().max_turn_s / (TurnSettings().pause_s + TurnSettings().start_windows * WINDOW_S),
     "voicebot_response_seconds": FINISH_DEADLINE_S + longest(Limits, "understand_s"),
     "voicebot_call_loss_ratio": 1.0,
     "voicebot_call_jitter_seconds": 0.5,

@@ -224,6 +224,23 @@ async def test_partial_words_that_decide_the_matter_end_the_turn_sooner() -> Non
         assert isinstance(await told.until("heard"), Recognised)
 
 
+async def test_words_that_decided_do_not_cut_off_what_is_said_after_them() -> None:
+    """No words of the second pause are known yet: half a second would have ended what was decided at the first."""
+    engine = Engine("zgubiłam kartę")
+    async with line(engine) as (leg, _, told):
+        leg.speak(0.6)
+        leg.speak(0.3, loud=False)
+        await told.until("partial")
+        engine.streams[0].partial = None
+        for _again in range(2):
+            leg.speak(0.6)
+            leg.speak(0.5, loud=False)
+        leg.speak(0.6, loud=False)
+        heard = await told.until("heard")
+        assert isinstance(heard, Recognised)
+        assert heard.speech_s == pytest.approx(1.8, abs=0.15)
+
+
 @pytest.mark.parametrize("error", [RecogniserError("died"), ValueError("anything at all")])
 async def test_a_recogniser_that_raises_is_reported_once_and_the_ear_stays_closed(error: Exception) -> None:
     engine = Engine(error)

@@ -37,6 +37,30 @@ def test_a_short_breath_pauses_and_resumes_without_ending_the_turn() -> None:
     assert kinds == [Signal.STARTED, Signal.PAUSED, Signal.RESUMED]
 
 
+def test_a_click_in_a_pause_is_not_speech_that_goes_on() -> None:
+    """What was decoded at the pause is still all that was said; but the silence begins anew."""
+    found = signals([SPEECH] * 10 + [QUIET] * 10 + [SPEECH] + [QUIET] * 100)
+    assert [signal for _, signal in found] == [Signal.STARTED, Signal.PAUSED, Signal.ENDED]
+    assert (found[-1][0] - 20) * WINDOW_S == pytest.approx(0.75, abs=WINDOW_S)
+
+
+def test_the_pauses_of_a_caller_teach_how_long_they_breathe() -> None:
+    """Of a row of like pauses only the first is taken for the end; one that is longer is again."""
+    clause = [SPEECH] * 10 + [QUIET] * windows(0.2)
+    kinds = [signal for _, signal in signals(clause * 4 + [QUIET] * windows(0.1) + [SPEECH] * 3)]
+    assert kinds == [Signal.STARTED, Signal.PAUSED, Signal.RESUMED, Signal.PAUSED, Signal.RESUMED]
+
+
+@pytest.mark.parametrize("expect", Expect)
+@pytest.mark.parametrize("patience", TurnHint)
+def test_what_was_said_is_decoded_before_the_turn_ends(expect: Expect, patience: TurnHint) -> None:
+    """And of digits that come in groups, with half a second between them, not each group."""
+    settings = TurnSettings()
+    assert settings.decode_silence_s(expect, 5.0) < settings.end_silence_s(expect, patience)
+    groups = [signal for _, signal in signals(([SPEECH] * 20 + [QUIET] * windows(0.5)) * 3, expect=Expect.DIGITS)]
+    assert groups == [Signal.STARTED]
+
+
 @pytest.mark.parametrize(
     ("expect", "patience", "silence_s"),
     [
