@@ -11,12 +11,12 @@ import numpy as np
 import soundfile
 
 from audio.loudness import Floats
+from audio.studio.decoding import READ
 from voicebot.errors import VoicebotError
 
 TABLES = ("lines.tsv", "lines.csv", "manifest.tsv", "manifest.csv")
 COLUMNS = ("file", "text", "matter")
 _LONGEST_S = 120.0
-_AUDIO = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {".oga", ".opus", ".aif"}
 
 
 class FolderError(VoicebotError):
@@ -72,7 +72,7 @@ def _of_table(path: Path) -> Iterator[Spoken]:
 def _of_texts(folder: Path) -> Iterator[Spoken]:
     for path in sorted(folder.iterdir()):
         words = path.with_suffix(".txt")
-        if path.suffix.lower() in _AUDIO and words.is_file():
+        if path.suffix.lower() in READ and words.is_file():
             try:
                 yield Spoken(path, " ".join(words.read_text(encoding="utf-8-sig").split()))
             except UnicodeDecodeError as error:
