@@ -171,9 +171,10 @@ class PromptStore:
             try:
                 raw = await voice.synthesise(text, speed)
             except SynthesisError as error:
-                self._rests_until[voice.name] = self._clock() + _REST_S
                 reasons.append(f"{voice.name}: {error}")
-                _log.warning("the voice %s failed: %s", voice.name, error)
+                if not self._rests(voice):  # once, not for each of a thousand texts
+                    _log.warning("the voice %s failed: %s", voice.name, error)
+                    self._rests_until[voice.name] = self._clock() + _REST_S
                 continue
             sound = await asyncio.to_thread(_conditioned, raw)
             if self._disk is not None and not private:
@@ -183,8 +184,11 @@ class PromptStore:
 
     def _in_order(self, voices: Sequence[Voice]) -> list[Voice]:
         """Those that failed lately come last."""
+        return sorted(voices, key=self._rests)
+
+    def _rests(self, voice: Voice) -> bool:
         now = self._clock()
-        return sorted(voices, key=lambda voice: self._rests_until.get(voice.name, now) > now)
+        return self._rests_until.get(voice.name, now) > now
 
 
 def _read_recording(path: Path) -> Sound:

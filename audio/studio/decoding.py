@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,9 +38,15 @@ FOREIGN: Mapping[str, str] = {
 """Endings of files that libsndfile does not read, and what ffmpeg calls their format. It is told: a file that ffmpeg may guess
 at can be a list of other files and addresses.
 """
+READ = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {".oga", ".opus", ".aif", ".wave", ".bwf"}
+"""Endings of files that libsndfile reads."""
 FFMPEG = ("ffmpeg", "ffprobe")
 SAVE_AS = "save it as WAV, FLAC, Ogg or MP3"
 _FOREIGN_S = 60.0
+_SAID_AND_THERE = re.compile(r"(?:RIFF|FORM|data|SSND) *: (\d+) \(should be (\d+)\)", re.IGNORECASE)
+"""How libsndfile tells what a header says of its file's size, and what there is."""
+_WHOLE = 0.95
+"""Of the length that the header of an MP3 tells, which is an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,15 @@ def _read(path: Path) -> Take:
             samples, rate = soundfile.read(str(path), frames=most, dtype="float32", always_2d=True)
     except (RuntimeError, TypeError, ValueError) as error:  # soundfile's own error is a RuntimeError
         raise RecordingRefused(f"not a sound file that can be read ({_reason(error)}): {SAVE_AS}") from error
+    if _cut_off(info.extra_info) or len(samples) < _WHOLE * info.frames:
+        raise RecordingRefused("cut off: its header says that it is longer; copy it again, or save it again")
     return Take(samples, int(rate))
+
+
+def _cut_off(told: str) -> bool:
+    """Whether a header says more than there is. What was written to a pipe says a size that no prompt has: it may be whole."""
+    found = _SAID_AND_THERE.search(told)
+    return found is not None and int(found[2]) < int(found[1]) <= LARGEST_BYTES
 
 
 def _reason(error: Exception) -> str:

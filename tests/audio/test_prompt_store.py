@@ -103,10 +103,15 @@ async def test_a_dead_voice_is_replaced_by_the_next_and_left_alone_for_a_while(t
     assert (dead.sung, spare.sung) == (["one", "three"], ["one", "two"])
 
 
-async def test_when_every_voice_fails_the_error_names_each(tmp_path: Path) -> None:
+async def test_when_every_voice_fails_the_error_names_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says it once, not for each of a thousand texts."""
     store = store_of(tmp_path, Singer("neural", fails=True), Singer("plain", fails=True))
-    with pytest.raises(SynthesisError, match=r"neural: it died; plain: it died"):
-        await store.pcm(GREETING, "pl", 8000)
+    for text in (GREETING, "one", "two"):
+        with pytest.raises(SynthesisError, match=r"neural: it died; plain: it died"):
+            await store.pcm(text, "pl", 8000)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the voice {name} failed: it died" for name in ("neural", "plain")
+    ]
 
 
 async def test_what_is_on_disk_is_played_when_every_voice_is_dead(tmp_path: Path) -> None:

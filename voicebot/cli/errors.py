@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ def told_plainly() -> Iterator[None]:
     except BrokenPipeError:
         raise  # the command line itself ends quietly when nobody reads on
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # told while writing, where Python no longer knows the file
+            print(f"{error.strerror}: make room, and say the command again.", file=sys.stderr)
+            raise typer.Exit(2) from error
         if error.filename is None:
             raise
         print(f"{error.filename}: {error.strerror}. Correct the path, or its rights.", file=sys.stderr)

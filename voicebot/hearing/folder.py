@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import numpy as np
 import soundfile
 
 from audio.loudness import Floats
+from audio.studio.decoding import READ
 from voicebot.errors import VoicebotError
 
 TABLES = ("lines.tsv", "lines.csv", "manifest.tsv", "manifest.csv")
 COLUMNS = ("file", "text", "matter")
 _LONGEST_S = 120.0
-_AUDIO = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) | {".oga", ".opus", ".aif"}
+_MOST_NAMED = 10
 
 
 class FolderError(VoicebotError):
@@ -35,7 +37,7 @@ class Spoken:
 
 
 def read_folder(folder: Path) -> list[Spoken]:
-    """All files that somebody wrote something down of. Raises FolderError, when there are none too."""
+    """All files that somebody wrote something down of. Raises FolderError, also for none, and for one with two texts."""
     if not folder.is_dir():
         raise FolderError(f"{folder} is no folder: give one with audio files and {TABLES[0]} in it")
     table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
@@ -46,14 +48,26 @@ def read_folder(folder: Path) -> list[Spoken]:
             f"nothing to measure in {folder}: write {TABLES[0]} with the columns {', '.join(COLUMNS)} (tabs between them), "
             "or put a .txt with the words beside each audio file"
         )
+    twice = [path.name for path, times in Counter(one.path.resolve() for one in told).items() if times > 1]
+    if twice:
+        raise FolderError(f"more than one text for {', '.join(twice[:_MOST_NAMED])}: keep the line that says what was said")
     return told
+
+
+def check_matters(files: Sequence[Spoken], known: Collection[str]) -> None:
+    """Raises FolderError for a matter that the pack does not know: no engine could be right about it."""
+    if wrong := sorted({one.matter for one in files if one.matter and one.matter not in known}):
+        raise FolderError(f"no matters of the pack: {', '.join(wrong[:_MOST_NAMED])}; write them as voicebot nlu predict does")
 
 
 def _of_table(path: Path) -> Iterator[Spoken]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            tabs = path.suffix == ".tsv"
-            rows = list(csv.reader(file, delimiter="\t" if tabs else ",", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL))
+            tabs, lines = path.suffix == ".tsv", list(file)
+            comma = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","  # as spreadsheets in Polish save it
+            rows = list(
+                csv.reader(lines, delimiter="\t" if tabs else comma, quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)
+            )
     except (UnicodeDecodeError, csv.Error) as error:
         raise FolderError(f"{path} cannot be read ({error}): save it as UTF-8 text") from error
     except OSError as error:
@@ -72,7 +86,7 @@ def _of_table(path: Path) -> Iterator[Spoken]:
 def _of_texts(folder: Path) -> Iterator[Spoken]:
     for path in sorted(folder.iterdir()):
         words = path.with_suffix(".txt")
-        if path.suffix.lower() in _AUDIO and words.is_file():
+        if path.suffix.lower() in READ and words.is_file():
             try:
                 yield Spoken(path, " ".join(words.read_text(encoding="utf-8-sig").split()))
             except UnicodeDecodeError as error:

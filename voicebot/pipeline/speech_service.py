@@ -41,6 +41,9 @@ log = structlog.get_logger(__name__)
 
 LONGEST_S = 60.0  # of one utterance; what is said later is not sent
 SETTLED_S = 0.3  # so long after its last words a service that does not say when it is done is taken to be done
+MOST_LETTERS = (
+    4000  # of an utterance, three times what can be said in a minute; more would stall all calls where it is understood
+)
 LEAST_WAIT_S = 1.0  # for a first word after the end of speech, however fast the service calls itself
 
 
@@ -119,12 +122,13 @@ class _Told:
         if isinstance(frame, STTMetadataFrame):
             self.usual_s = max(LEAST_WAIT_S, frame.ttfs_p99_latency)
         elif isinstance(frame, InterimTranscriptionFrame):
-            self.interim = frame.text.strip()
+            self.interim = (frame.text or "").strip()[:MOST_LETTERS]
             self.news.set()
         elif isinstance(frame, TranscriptionFrame):
             self.interim = ""
             readings = readings_of(frame)
-            if readings and (not self.finals or readings[0].text != self.finals[-1][0].text):  # some say it twice
+            again = bool(readings and self.finals) and _plain(readings[0].text) == _plain(self.finals[-1][0].text)
+            if readings and not again and len(self.text) < MOST_LETTERS:  # some say it twice, with a full stop or without
                 self.finals.append(readings)
             self.complete = self.complete or (spoken and frame.finalized)
             self.news.set()
@@ -151,6 +155,8 @@ class ServiceStream:
         self._room = round(LONGEST_S * sample_rate) * 2
         self._audio: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._over = False
+        self._sent = asyncio.Event()
+        """The service has started and got all that was said; or it failed, and never will."""
         self.running = asyncio.create_task(self._run(), name="speech-service")
 
     def feed(self, pcm: bytes) -> None:
@@ -167,7 +173,9 @@ class ServiceStream:
         """Nothing to do."""
 
     async def finish(self) -> Recognition:
-        """The service's words; none when it says nothing in its time. Raises RecogniserError when it failed and said nothing."""
+        """The service's words; none when it says nothing in its time. Raises RecogniserError when it said nothing and failed, or
+        did not even start.
+        """
         if self._over:
             return Recognition()
         self._over = True
@@ -177,6 +185,8 @@ class ServiceStream:
             async with asyncio.timeout(self._deadline_s):
                 await self._told_all()
         except TimeoutError:
+            if not self._sent.is_set():
+                self._told.error = "it did not start in time"
             log.warning("a speech service did not finish in time", code=RecogniserError.code)
         finally:
             self.running.cancel()
@@ -195,8 +205,9 @@ class ServiceStream:
         self.running.cancel()
 
     async def _told_all(self) -> None:
-        """Wait until the service has said all: it says so, or is silent for long enough."""
+        """Wait until the service has said all: it says so, or is silent for long enough after it was told all."""
         told = self._told
+        await self._sent.wait()
         wait_s = told.usual_s
         while not told.complete:
             told.news.clear()
@@ -215,6 +226,7 @@ class ServiceStream:
             service.event_handler("on_error")(self._failed)
             async with CallPipeline([source, service, sink], self._sample_rate, ends_by_frame=True):
                 await self._speak(source)
+                self._sent.set()
                 await asyncio.Event().wait()  # until `finish` has enough
         except Exception as error:  # a service raises anything
             self._failed_with(_named(error), for_good=True)
@@ -238,6 +250,7 @@ class ServiceStream:
         self._told.error = why
         if for_good:
             self._told.complete = True
+            self._sent.set()
             self._told.news.set()
 
 
@@ -279,7 +292,7 @@ def made(service: type[STTService], arguments: Mapping[str, Any], language: str)
 
 def readings_of(frame: TranscriptionFrame) -> tuple[Reading, ...]:
     """The words of a final frame, best first, with confidences where the service's own result has them."""
-    text = frame.text.strip()
+    text = (frame.text or "").strip()[:MOST_LETTERS]
     if not text:
         return ()
     best, *others = _alternatives(frame.result) or [Reading(text, UNSTATED)]
@@ -304,9 +317,13 @@ def _alternatives(result: Any) -> Sequence[Reading]:
 
 def _spoken(alternative: Any) -> tuple[str, float]:
     texts = (_part(alternative, name) for name in ("transcript", "Transcript", "content", "Display"))
-    text = next((each for each in texts if isinstance(each, str)), "")
+    text = next((each for each in texts if isinstance(each, str)), "").strip()[:MOST_LETTERS]
     sure = next((each for name in ("confidence", "Confidence") if (each := _part(alternative, name)) is not None), 0.0)
-    return text.strip(), min(1.0, float(sure)) if float(sure) > 0 else UNSTATED  # 0 is how several say that they did not ask
+    return text, min(1.0, float(sure)) if float(sure) > 0 else UNSTATED  # 0 is how several say that they did not ask
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _part(whole: Any, name: str) -> Any:

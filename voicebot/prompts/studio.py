@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from audio.errors import RecordingRefused
+from audio.studio.decoding import FOREIGN, READ, SAVE_AS
 from audio.studio.mastering import Mastered, as_flac, mastered
 from dialogs.authoring.prompt_editing import note_recordings
 from dialogs.authoring.recording_names import RecordingNames
@@ -57,11 +58,14 @@ def shown(name: str) -> str:
 
 
 def files_of(sources: Sequence[Path]) -> list[Path]:
-    """The files named, and those in the folders named. Raises FileNotFoundError, and ValueError for too many."""
+    """The files named, and those in the folders named, but for hidden ones: a Mac's archive has one beside each recording.
+
+    Raises FileNotFoundError, and ValueError for too many.
+    """
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            found += sorted(source.iterdir())
+            found += sorted(file for file in source.iterdir() if not file.name.startswith("."))
         elif source.exists() or source.is_symlink():
             found.append(source)
         else:
@@ -87,7 +91,7 @@ def import_files(
     """
     by_name = {line.name: line for line in lines}
     names = RecordingNames(by_name)
-    meant = {file: (only.name,) if only else names.matches(file.stem) for file in files}
+    meant = {file: (only.name,) if only else names.matches(file.stem) for file in files if only or _may_sound(file)}
     found = []
     noted: list[StudioFile] = []
     for done, file in enumerate(files, start=1):
@@ -112,10 +116,17 @@ def import_files(
     return found
 
 
+def _may_sound(file: Path) -> bool:
+    """Whether its ending is one of sound, or it has none; else it is a text beside a recording, and no second recording."""
+    return file.suffix.lower() in {"", *READ, *FOREIGN}
+
+
 def _why_not(file: Path, meant: Mapping[Path, tuple[str, ...]], lines: Mapping[str, Line]) -> str:
     """Why the file's name is no name of a recording; "" when it is."""
     if file.is_dir():
         return "a folder: put the files of one language beside each other into one folder"
+    if file not in meant:
+        return f"no recording: {shown(file.suffix)} is no ending of a sound file; {SAVE_AS}"
     if not (ids := meant[file]):
         near = difflib.get_close_matches(file.stem.casefold(), lines, n=1, cutoff=0.6)
         return f"nothing to be recorded is called '{shown(file.stem)}'" + (f". Did you mean '{near[0]}'?" if near else "")
@@ -154,9 +165,12 @@ def _write(root: Path, recording: str, content: bytes) -> None:
             folder.mkdir()
             shutil.copymode(root / "prompts", folder)
     part = target.with_name(f"{target.name}.part")
-    part.write_bytes(content)
-    shutil.copymode(root / "routes.yml", part)
-    part.replace(target)
+    try:
+        part.write_bytes(content)
+        shutil.copymode(root / "routes.yml", part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)  # of a full disk
 
 
 def recording_name(line: Line, sound: Mastered) -> str:

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from audio.recognisers.settings import RecogniserSettings
 from voicebot.cli.main import app
-from voicebot.hearing.folder import FolderError, Spoken, read_folder
+from voicebot.cli.running.asr import _engines
+from voicebot.config.settings import Settings
+from voicebot.hearing.folder import FolderError, Spoken, check_matters, read_folder
 from voicebot.hearing.measuring import EngineFigures, Heard, Measuring, Way
 from voicebot.hearing.scoring import Errors, Piece, compared, errors, words_of
 
@@ -49,6 +51,34 @@ def test_a_table_may_lack_its_head_and_texts_may_lie_beside_the_files(tmp_path: 
     (tmp_path / "lines.tsv").write_text("")
     with pytest.raises(FolderError, match="columns file, text, matter"):
         read_folder(tmp_path)
+
+
+def test_a_table_with_mistakes_is_told_before_an_engine_listens(tmp_path: Path) -> None:
+    """Marked as UTF-8, with a return at each line's end, with semicolons: as spreadsheets save it. The rest are mistakes."""
+    table = tmp_path / "lines.csv"
+    table.write_bytes("\ufefffile;text;matter\r\na.wav;zgubiłem kartę;card_block\r\nb.wav;saldo;\r\n".encode())
+    assert read_folder(tmp_path) == [
+        Spoken(tmp_path / "a.wav", "zgubiłem kartę", "card_block"),
+        Spoken(tmp_path / "b.wav", "saldo"),
+    ]
+    check_matters(read_folder(tmp_path), {"card_block"})
+    with pytest.raises(FolderError, match="no matters of the pack: card_block"):
+        check_matters(read_folder(tmp_path), {"card_blok"})
+    table.write_text("file,text\na.wav,one\n./a.wav,two\n", encoding="utf-8")
+    with pytest.raises(FolderError, match=r"more than one text for a\.wav"):
+        read_folder(tmp_path)
+
+
+def test_a_model_of_sherpa_and_the_configured_engine_can_stand_side_by_side(tmp_path: Path) -> None:
+    for name in ("encoder.onnx", "decoder.onnx", "joiner.onnx", "tokens.txt"):
+        (tmp_path / name).touch()
+    name = f"sherpa:nemo_transducer:{tmp_path}"
+    chosen = _engines(["configured", name], Settings(), "pl")
+    assert [(each, one.engine, one.kind) for each, one in chosen.items()] == [
+        ("whisper", "whisper", None),
+        (name, "sherpa", "nemo_transducer"),
+    ]
+    assert chosen[name].model == tmp_path
 
 
 def test_shares_are_of_all_words_and_not_means_of_files() -> None:

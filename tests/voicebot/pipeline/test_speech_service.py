@@ -9,7 +9,14 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from pipecat.frames.frames import ErrorFrame, Frame, InterimTranscriptionFrame, TranscriptionFrame, VADUserStoppedSpeakingFrame
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    InterimTranscriptionFrame,
+    StartFrame,
+    TranscriptionFrame,
+    VADUserStoppedSpeakingFrame,
+)
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService, STTService
@@ -19,7 +26,7 @@ from audio.recognisers.settings import RecogniserSettings
 from audio.types import UNSTATED, Reading, RecogniserStream
 from voicebot.config.check import settings_in_force
 from voicebot.config.loading import load_settings
-from voicebot.pipeline.speech_service import ServiceRecogniser, readings_of
+from voicebot.pipeline.speech_service import MOST_LETTERS, ServiceRecogniser, readings_of
 
 TENTH = bytes(1600)  # of a second at 8 kHz
 HERE = __name__
@@ -44,6 +51,11 @@ class Streaming(STTService):
         self._manner = manner
         self._words = words.split()
         self._heard = 0
+
+    async def start(self, frame: StartFrame) -> None:
+        await super().start(frame)
+        if self._manner == "never connects":
+            await asyncio.Event().wait()
 
     @property
     def _text(self) -> str:
@@ -78,9 +90,12 @@ class Streaming(STTService):
             many = [{"transcript": self._text, "confidence": 0.8}, {"transcript": "lock my", "confidence": 0.15}]
             await self.push_frame(final(self._text, {"alternatives": many}, finalized=True))
         elif self._manner == "twice":
-            for _ in range(2):
-                await self.push_frame(final(self._text))
+            for text in (self._text, self._text.capitalize() + "."):
+                await self.push_frame(final(text))
             await self.push_frame(final("at once"))
+        elif self._manner == "endless":
+            for number in range(9):
+                await self.push_frame(final(f"{number} " + "word " * 1000))
         elif self._manner == "reconnects":
             await self.push_error("connection lost")
             await self.push_frame(final(self._text, finalized=True))
@@ -175,13 +190,20 @@ async def test_a_service_that_behaves_oddly_ends_with_what_it_said(manner: str, 
     await gone(recogniser)
 
 
-@pytest.mark.parametrize("manner", ["fails", "raises"])
-async def test_a_service_that_fails_without_a_word_is_an_error_that_quotes_nothing(manner: str) -> None:
-    recogniser = await in_thread(arguments={"manner": manner}, deadline_s=1.2)
+@pytest.mark.parametrize(("manner", "deadline_s"), [("fails", 1.2), ("raises", 1.2), ("never connects", 0.3)])
+async def test_a_service_that_fails_without_a_word_is_an_error_that_quotes_nothing(manner: str, deadline_s: float) -> None:
+    recogniser = await in_thread(arguments={"manner": manner}, deadline_s=deadline_s)
     stream = await say(recogniser)
     with pytest.raises(RecogniserError, match="speech service failed") as failed:
         await stream.finish()
     assert "sesame" not in str(failed.value)
+    await gone(recogniser)
+
+
+async def test_what_no_caller_can_say_in_a_minute_is_not_taken() -> None:
+    """Understanding it would hold up all calls."""
+    recogniser = await in_thread(arguments={"manner": "endless"}, deadline_s=1.2)
+    assert 1000 < len((await (await say(recogniser)).finish()).text) <= MOST_LETTERS
     await gone(recogniser)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from dialogs import load_bundle
 from dialogs.data.bundle import DEFAULT_BUNDLE
 from dialogs.events import Prompt
 from tests.dialogs.calls import WEDNESDAY_NOON
+from voicebot.cli.main import app
 from voicebot.prompts.recording_list import recording_list
 from voicebot.prompts.studio import Fate, StudioFile, files_of, import_files
 
@@ -129,6 +132,12 @@ def truncated(path: Path) -> None:
     os.truncate(path, 60)
 
 
+def half(path: Path) -> None:
+    """As an upload that broke off leaves it."""
+    save(path)
+    os.truncate(path, path.stat().st_size // 2)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "said"),
     [
@@ -142,8 +151,10 @@ def truncated(path: Path) -> None:
         ("greeting.wav", lambda path: path.write_bytes(b"no sound at all"), "not a sound file that can be read"),
         ("greeting.wav", lambda path: path.write_bytes(b""), "not a sound file that can be read"),
         ("greeting.raw", lambda path: path.write_bytes(bytes(9999)), "neither rate nor channels"),
-        ("notes.txt", lambda path: path.write_text("take 3 is best"), "nothing to be recorded is called 'notes'"),
-        (".DS_Store", lambda path: path.write_bytes(b"\0\0\0\1Bud1"), "nothing to be recorded is called '.DS_Store'"),
+        ("greeting.txt", lambda path: path.write_text("take 3 is best"), "no recording: .txt is no ending of a sound file"),
+        ("greeting.wav", half, "cut off: its header says that it is longer"),
+        ("greeting.mp3", half, "cut off: its header says that it is longer"),
+        ("greeting.aiff", half, "cut off: its header says that it is longer"),
         ("greeting", Path.mkdir, "a folder: put the files of one language"),
         ("expected_wait.wav", save, "nothing to be recorded is called 'expected_wait'"),
         ("greeting.wav", lambda path: save(path, tone() * 0), "silent: its loudest moment is at -120 dBFS"),
@@ -184,6 +195,33 @@ def test_one_prompt_in_two_files_is_taken_from_none_and_one_named_by_hand_is_tak
     assert "nothing to be recorded" in found.pop("tape 7.wav")
     assert set(found.values()) == {"'greeting' has more than one file here (Greeting take2.FLAC, greeting.wav): keep one"}
     assert fates(brought(copy, studio / "tape 7.wav", only="greeting")) == {"tape 7.wav": "imported"}
+
+
+def test_what_lies_beside_the_recordings_is_no_second_one(copy: Path, studio: Path) -> None:
+    """A Mac's archive has a hidden file beside each, studios send the text along; what was written to a pipe tells no size."""
+    save(studio / "greeting.wav")
+    for name in ("._greeting.wav", ".DS_Store", "greeting.txt"):
+        (studio / name).write_bytes(b"\0\x05\x16\x07")
+    content = bytearray((studio / "greeting.wav").read_bytes())
+    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    (studio / "greeting.wav").write_bytes(content)
+    found = fates(brought(copy, studio))
+    assert found.pop("greeting.txt").startswith("no recording")
+    assert found == {"greeting.wav": "imported"}
+
+
+def test_a_full_disk_leaves_no_half_of_a_recording(copy: Path, studio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:99])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # no name of a file: so Python tells it while writing
+
+    save(studio / "greeting.wav")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = CliRunner().invoke(app, ["prompts", "import", str(studio), "--bundle", str(copy)])
+    assert result.exit_code == 2
+    assert "No space left on device: make room" in result.stderr
+    assert not [file for file in (copy / "recordings").rglob("*") if file.is_file()]
 
 
 def test_what_should_be_listened_to_is_said(copy: Path, studio: Path) -> None:

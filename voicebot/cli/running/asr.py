@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from voicebot.hearing.folder import Spoken
     from voicebot.hearing.measuring import EngineFigures, Way
 
+_CONFIGURED = "configured"
+"""The engine of the configuration, as --engine names it."""
 _HEAD = ("engine", "wrong words", "wrong letters", "wrong matters", "p50 ms", "p95 ms", "CPU s/s", "MB", "heard")
 
 app = typer.Typer(no_args_is_help=True, help="How well recognisers hear your callers.")
@@ -44,7 +46,11 @@ def _asr() -> None:
 def check(
     folder: Annotated[Path, typer.Argument(help="audio files, and lines.tsv (file, text, matter) or a .txt beside each")],
     engine: Annotated[
-        list[str] | None, typer.Option(help="an engine, with its model's folder: whisper, vosk:/srv/vosk-pl; may be repeated")
+        list[str] | None,
+        typer.Option(
+            help="an engine, with its model's folder: whisper, vosk:/srv/vosk-pl, sherpa:nemo_transducer:/srv/nemo, configured; "
+            "may be repeated"
+        ),
     ] = None,
     language: Annotated[str, typer.Option("--lang", help="what is spoken")] = "pl",
     telephone: Annotated[bool, typer.Option("--telephone", help="over 300-3400 Hz, 8 kHz, A-law, as a call is")] = False,
@@ -58,10 +64,12 @@ def check(
 ) -> None:
     """Let engines hear the same recordings and compare them: words, matters, lateness, CPU and memory.
 
-    Without --engine it is the one that the configuration names for the language.
+    Without --engine, and where it says "configured", it is the one that the configuration names for the language.
     """
+    from nlu.pack.pack import ACT_LABELS, BANK_PACK, Pack
+    from nlu.types import OUT_OF_SCOPE
     from voicebot.config.loading import load_settings
-    from voicebot.hearing.folder import read_folder
+    from voicebot.hearing.folder import check_matters, read_folder
     from voicebot.hearing.measuring import Way
     from voicebot.hearing.report import failures, html
     from voicebot.logs import configure_logs
@@ -71,6 +79,8 @@ def check(
         configure_logs(level="error")
         settings = load_settings(config)
         files = read_folder(folder)
+        if any(one.matter for one in files):
+            check_matters(files, {*Pack(settings.nlu.pack or BANK_PACK).intents, *ACT_LABELS, OUT_OF_SCOPE})
         engines = _engines(engine or [], settings, language)
         figures = asyncio.run(_measured(settings, files, way, engines))
     if as_json:
@@ -139,17 +149,20 @@ def _engines(named: Sequence[str], settings: Settings, language: str) -> dict[st
 
     from audio.recognisers.settings import RecogniserSettings
 
-    if not named:
-        if language not in settings.recognisers:
-            print(f"no recogniser is set for {language}: name one with --engine, or another --lang", file=sys.stderr)
-            raise typer.Exit(2)
-        chosen = settings.recognisers[language]
-        return {chosen.engine if chosen.model is None else f"{chosen.engine}:{chosen.model}": chosen}
     found = {}
-    for name in named:
-        kind, _, model = name.partition(":")
+    for name in named or [_CONFIGURED]:
+        if name == _CONFIGURED:
+            if language not in settings.recognisers:
+                print(f"no recogniser is set for {language}: name one with --engine, or another --lang", file=sys.stderr)
+                raise typer.Exit(2)
+            chosen = settings.recognisers[language]
+            found[chosen.engine if chosen.model is None else f"{chosen.engine}:{chosen.model}"] = chosen
+            continue
+        engine, _, model = name.partition(":")
+        kind, _, model = model.partition(":") if engine == "sherpa" else ("", "", model)
+        wanted = {"engine": engine, "kind": kind or None, "model": model or None, "deadline_s": 600.0}
         try:
-            found[name] = RecogniserSettings.model_validate({"engine": kind, "model": model or None, "deadline_s": 600.0})
+            found[name] = RecogniserSettings.model_validate(wanted)
         except ValidationError as error:
             print(f"--engine {name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}", file=sys.stderr)
             raise typer.Exit(2) from error
