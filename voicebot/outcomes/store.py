@@ -17,7 +17,7 @@ from voicebot.records import schema
 
 _AT_ONCE = 500
 _WHATS = {what.value: what for what in What}
-_HOWS = {None: None, **{how.value: how for how in How}}
+_HOWS: dict[str | None, How | None] = {None: None} | {how.value: how for how in How}
 _COLUMNS = [getattr(HandOffEventRow, field.name) for field in fields(Event)]
 
 
