@@ -143,7 +143,9 @@ def _kappas(drawn: np.ndarray, kinds: np.ndarray, names: int) -> np.ndarray:
     agreed = counts[:, kinds[:, 0] == kinds[:, 1]].sum(axis=1) / lines
     one, other = (counts @ np.eye(names)[kinds[:, side]] / lines for side in (0, 1))
     chance = (one * other).sum(axis=1)
-    return np.divide(agreed - chance, 1 - chance, out=np.ones(sets), where=chance < 1)
+    found = np.ones(sets)
+    np.divide(agreed - chance, 1 - chance, out=found, where=chance < 1)
+    return found
 
 
 def mcnemar(better: int, worse: int) -> float:

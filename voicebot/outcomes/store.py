@@ -18,7 +18,7 @@ from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 500
 _WHATS = {what.value: what for what in What}
-_HOWS = {None: None, **{how.value: how for how in How}}
+_HOWS: dict[str | None, How | None] = {None: None} | {how.value: how for how in How}
 _COLUMNS = [getattr(HandOffEventRow, field.name) for field in fields(Event)]
 
 

@@ -96,7 +96,7 @@ what a study found, at the surest.
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
-_CALLS = select(CallRow.call_id, CallRow.started)
+_CALLS: Select[Any] = select(CallRow.call_id, CallRow.started)
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
@@ -198,7 +198,7 @@ def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
     return or_(exists().where(*_LINE, *more), exists().where(*words, *more), exists().where(*_SAMPLE))
 
 
-def _decided(decision: str) -> Select[str, int, datetime]:
+def _decided(decision: str) -> Select[Any]:
     """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
     lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
     newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery().c
@@ -222,8 +222,8 @@ def _disagree() -> Select[Any]:
     twice = select(*line).group_by(*line).having(func.count() == 2).subquery().c
     one, other = aliased(LabelRow), aliased(LabelRow)
     theirs = [and_(each.call_id == twice.call_id, each.position == twice.position) for each in (one, other)]
-    differ = select(twice.call_id, twice.position).join(one, theirs[0]).join(other, theirs[1])
-    differ = differ.where(one.label < other.label).subquery()
+    pairs = select(twice.call_id, twice.position).join(one, theirs[0]).join(other, theirs[1])
+    differ = pairs.where(one.label < other.label).subquery()
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
     free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
     mine = exists().where(*_LINE, LabelRow.who == _WHO)
@@ -255,7 +255,7 @@ def _shadow() -> Select[Any]:
     served = aliased(UtteranceRow)
     own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
     otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
-    differ = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
+    differ: Select[Any] = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
     differ = differ.join(CallRow, CallRow.call_id == served.call_id).where(ShadowRow.release == last, otherwise)
     return differ.order_by(ShadowRow.at.desc()).limit(NEWEST)
 
