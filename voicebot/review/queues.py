@@ -96,7 +96,7 @@ what a study found, at the surest.
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
-_CALLS: Select[Any] = select(CallRow.call_id, CallRow.started)
+_CALLS = select(CallRow.call_id, CallRow.started)
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
@@ -135,7 +135,7 @@ def count(queue: Queue) -> Select[int]:
     return select(func.count()).select_from(words.subquery())
 
 
-def _looked_at(queue: Queue) -> Select[Any] | CompoundSelect[Any] | None:
+def _looked_at(queue: Queue) -> Select[*tuple[Any, ...]] | CompoundSelect[Any] | None:
     """Of a queue that mends, the lines that are looked at (`call_id`, `position`, `started`), or the calls (`call_id`, `started`)
     with all their lines; None of the others.
     """
@@ -249,13 +249,13 @@ def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
     return case((decision == "reject", OUT_OF_SCOPE), else_=func.coalesce(decided, OUT_OF_SCOPE))
 
 
-def _shadow() -> Select[Any]:
+def _shadow() -> Select[*tuple[Any, ...]]:
     """Nobody is told who of the two decided how: the labels judge between them. Found from the shadow's side, which is small."""
     last = select(ShadowRow.release).order_by(ShadowRow.at.desc()).limit(1).scalar_subquery()
     served = aliased(UtteranceRow)
     own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
     otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
-    differ: Select[Any] = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
+    differ = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
     differ = differ.join(CallRow, CallRow.call_id == served.call_id).where(ShadowRow.release == last, otherwise)
     return differ.order_by(ShadowRow.at.desc()).limit(NEWEST)
 
