@@ -61,7 +61,7 @@ class ServiceRecogniser:
         self._streams: set[ServiceStream] = set()
         try:
             asyncio.run(self._trial())
-        except Exception as error:  # a service raises anything, about arguments above all
+        except (Exception, SystemExit) as error:  # a service raises anything, about arguments above all
             raise ModelError(
                 f"{settings.service} cannot be made ({_named(error)}): correct arguments, secrets or secret_files"
             ) from None
@@ -342,7 +342,7 @@ def _secrets(settings: RecogniserSettings) -> dict[str, str]:
     return found
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     """An error in words without what it was about: messages of libraries quote arguments, and those may be secrets."""
     if isinstance(error, ImportError) and error.name:
         return f"{type(error).__name__}: {error.name}"

@@ -47,6 +47,8 @@ class Streaming(STTService):
         super().__init__(ttfs_p99_latency=0.1, settings=settings or STTSettings(model="m", language="en"))
         if api_key != "open sesame":
             raise ValueError(f"bad key {api_key}")
+        if manner == "exits":
+            raise SystemExit(3)
         self._settings.model = "m"
         self._manner = manner
         self._words = words.split()
@@ -239,6 +241,10 @@ async def test_no_more_services_run_than_are_allowed() -> None:
         ({"service": "pipecat.services.stt_service.STTService"}, "no speech service"),
         ({"service": f"{HERE}.Streaming"}, "correct arguments"),
         ({"service": f"{HERE}.Streaming", "secrets": {"api_key": "a wrong key"}}, "correct arguments"),
+        (
+            {"service": f"{HERE}.Streaming", "secrets": {"api_key": "open sesame"}, "arguments": {"manner": "exits"}},
+            r"cannot be made \(SystemExit\)",
+        ),
         ({"service": f"{HERE}.Streaming", "secret_files": {"api_key": "/no/such/file"}}, "correct the path"),
     ],
 )
