@@ -209,6 +209,11 @@ async def test_what_no_caller_can_say_in_a_minute_is_not_taken() -> None:
     await gone(recogniser)
 
 
+def test_words_hold_nothing_that_cannot_be_kept() -> None:
+    """NUL, half of a character, what reorders text: no record or message could be written, and the caller would reach nobody."""
+    assert readings_of(final("tak\x00\ud800 \u202enie\n")) == (Reading("tak nie", UNSTATED),)
+
+
 async def test_a_stream_closed_in_the_middle_tells_nothing_and_leaves_nothing() -> None:
     recogniser = await in_thread()
     partials: list[str] = []
