@@ -44,6 +44,7 @@ SETTLED_S = 0.3  # so long after its last words a service that does not say when
 MOST_LETTERS = (
     4000  # of an utterance, three times what can be said in a minute; more would stall all calls where it is understood
 )
+ENDED_S = 8.0  # more than a pipeline's own deadlines: what a service still holds up then will never end
 LEAST_WAIT_S = 1.0  # for a first word after the end of speech, however fast the service calls itself
 
 
@@ -61,7 +62,7 @@ class ServiceRecogniser:
         self._streams: set[ServiceStream] = set()
         try:
             asyncio.run(self._trial())
-        except Exception as error:  # a service raises anything, about arguments above all
+        except (Exception, SystemExit) as error:  # a service raises anything, about arguments above all
             raise ModelError(
                 f"{settings.service} cannot be made ({_named(error)}): correct arguments, secrets or secret_files"
             ) from None
@@ -94,9 +95,9 @@ class ServiceRecogniser:
             stream.close()
 
     async def ended(self) -> None:
-        """Wait until the services of streams that are over have been brought down, each in its bounded time."""
+        """Wait until the services of streams that are over have been brought down, but no longer than `ENDED_S`."""
         if self._streams:
-            await asyncio.wait([stream.running for stream in self._streams])
+            await asyncio.wait([stream.running for stream in self._streams], timeout=ENDED_S)
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ class _Told:
         if isinstance(frame, STTMetadataFrame):
             self.usual_s = max(LEAST_WAIT_S, frame.ttfs_p99_latency)
         elif isinstance(frame, InterimTranscriptionFrame):
-            self.interim = (frame.text or "").strip()[:MOST_LETTERS]
+            self.interim = _words(frame.text)
             self.news.set()
         elif isinstance(frame, TranscriptionFrame):
             self.interim = ""
@@ -292,7 +293,7 @@ def made(service: type[STTService], arguments: Mapping[str, Any], language: str)
 
 def readings_of(frame: TranscriptionFrame) -> tuple[Reading, ...]:
     """The words of a final frame, best first, with confidences where the service's own result has them."""
-    text = (frame.text or "").strip()[:MOST_LETTERS]
+    text = _words(frame.text)
     if not text:
         return ()
     best, *others = _alternatives(frame.result) or [Reading(text, UNSTATED)]
@@ -317,9 +318,14 @@ def _alternatives(result: Any) -> Sequence[Reading]:
 
 def _spoken(alternative: Any) -> tuple[str, float]:
     texts = (_part(alternative, name) for name in ("transcript", "Transcript", "content", "Display"))
-    text = next((each for each in texts if isinstance(each, str)), "").strip()[:MOST_LETTERS]
+    text = _words(next((each for each in texts if isinstance(each, str)), ""))
     sure = next((each for name in ("confidence", "Confidence") if (each := _part(alternative, name)) is not None), 0.0)
     return text, min(1.0, float(sure)) if float(sure) > 0 else UNSTATED  # 0 is how several say that they did not ask
+
+
+def _words(text: str | None) -> str:
+    """Text that can be kept and shown: no NUL and no half of a character in it, and no more than can be said."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in (text or "")[:MOST_LETTERS]).split())
 
 
 def _plain(text: str) -> str:
@@ -342,7 +348,7 @@ def _secrets(settings: RecogniserSettings) -> dict[str, str]:
     return found
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     """An error in words without what it was about: messages of libraries quote arguments, and those may be secrets."""
     if isinstance(error, ImportError) and error.name:
         return f"{type(error).__name__}: {error.name}"

@@ -138,5 +138,6 @@ def test_engines_are_compared_and_a_broken_file_ends_nothing(tmp_path: Path) -> 
     html = report.read_text(encoding="utf-8")
     assert "<del>a b c</del>" in html
     assert "a &lt;b&gt; c" in html
+    assert html.count('<div class="scroll" tabindex="0"') == html.count("<table>") == 2, "a telephone's screen is narrower"
     assert "<script" not in html
     assert "http" not in html, "it needs nothing else"

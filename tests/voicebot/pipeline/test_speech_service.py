@@ -47,6 +47,8 @@ class Streaming(STTService):
         super().__init__(ttfs_p99_latency=0.1, settings=settings or STTSettings(model="m", language="en"))
         if api_key != "open sesame":
             raise ValueError(f"bad key {api_key}")
+        if manner == "exits":
+            raise SystemExit(3)
         self._settings.model = "m"
         self._manner = manner
         self._words = words.split()
@@ -207,6 +209,11 @@ async def test_what_no_caller_can_say_in_a_minute_is_not_taken() -> None:
     await gone(recogniser)
 
 
+def test_words_hold_nothing_that_cannot_be_kept() -> None:
+    """NUL, half of a character, what reorders text: no record or message could be written, and the caller would reach nobody."""
+    assert readings_of(final("tak\x00\ud800 \u202enie\n")) == (Reading("tak nie", UNSTATED),)
+
+
 async def test_a_stream_closed_in_the_middle_tells_nothing_and_leaves_nothing() -> None:
     recogniser = await in_thread()
     partials: list[str] = []
@@ -239,6 +246,10 @@ async def test_no_more_services_run_than_are_allowed() -> None:
         ({"service": "pipecat.services.stt_service.STTService"}, "no speech service"),
         ({"service": f"{HERE}.Streaming"}, "correct arguments"),
         ({"service": f"{HERE}.Streaming", "secrets": {"api_key": "a wrong key"}}, "correct arguments"),
+        (
+            {"service": f"{HERE}.Streaming", "secrets": {"api_key": "open sesame"}, "arguments": {"manner": "exits"}},
+            r"cannot be made \(SystemExit\)",
+        ),
         ({"service": f"{HERE}.Streaming", "secret_files": {"api_key": "/no/such/file"}}, "correct the path"),
     ],
 )
