@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from caller_id.sqlite_directory import SqliteDirectory
@@ -53,8 +54,10 @@ class PersonStores:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
-    """All of them. Raises ConfigError, StateError, RecordsError, DirectoryError: one that cannot be reached is none searched."""
+async def opened(settings: Settings, engine: Engine | None = None) -> AsyncIterator[PersonStores]:
+    """All of them; `engine` is one of the records' database that is open already. Raises ConfigError, StateError, RecordsError,
+    DirectoryError: one that cannot be reached is none searched.
+    """
     data_dir, configured = settings.state.data_dir, settings.state.redis_url
     redis_url = configured.get_secret_value() if configured is not None else None
     async with AsyncExitStack() as stack:
@@ -64,8 +67,9 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
         records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
         await records.start()
         stack.push_async_callback(records.close)
-        engine = open_engine(settings.database_url)
-        stack.callback(engine.dispose)
+        if engine is None:
+            engine = open_engine(settings.database_url)
+            stack.callback(engine.dispose)
         customers = SqliteDirectory(settings.customers_file) if settings.customers_file.exists() else None
         if customers is not None:
             stack.callback(customers.close)

@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from audio.errors import AudioError
 from audio.vad import VadError
+from voicebot.error_text import error_text
 
 EVERY_S = 0.02
 """A call costs 5 % less with 40 ms, and the bot falls silent up to 20 ms later."""
@@ -107,7 +108,7 @@ class MediaTick(Generic[A]):
                 for each in listening:
                     self._judge([each])
                 return
-            failed = error if isinstance(error, AudioError) else VadError(f"voice activity failed: {error!r}")
+            failed = error if isinstance(error, AudioError) else VadError(f"voice activity failed: {error_text(error)}")
             listening[0][2].set_exception(failed)
             return
         for (_, pcm, heard), speech in zip(listening, judged, strict=True):

@@ -104,6 +104,5 @@ def _for_small_questions(connection: Any, _record: Any) -> None:
     """
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("SET jit = off")
-        cursor.execute("SET max_parallel_workers_per_gather = 0")
+        cursor.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
     connection.autocommit = False

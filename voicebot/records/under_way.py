@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 
 from caller_id.types import Caller, Segment
+from voicebot.error_text import error_text
 from voicebot.errors import RecordsError
 from voicebot.files import FILE_MODE, erase, files_under, locked, private_folder
 from voicebot.records.journal import Journal, Line, wordless
@@ -119,7 +120,7 @@ class CallsUnderWay:
                 self._write([piece for piece in waiting if piece is not None])
                 self._failed = False
             except Exception as error:  # a disk that is full or away
-                self._tell(repr(error))
+                self._tell(error_text(error))
         self._leave()
 
     def _write(self, pieces: list[tuple[str, Mapping[str, Any] | None]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
+from voicebot.error_text import error_text
 from voicebot.errors import RecordsError, code_of
 from voicebot.pace import Pace
 from voicebot.records.call_files import CallFiles
@@ -171,7 +172,7 @@ class RecordWriter:
         except OSError as error:
             self._keep_in_memory(record, error)
         except Exception as error:  # it is no JSON: the disk would not take it either
-            self._lose(record, repr(error))
+            self._lose(record, error_text(error))
         else:
             self._disk_trouble = None
             self._over(record)
@@ -333,9 +334,9 @@ class RecordWriter:
 
     def _refuse(self, record: CallRecord, path: Path | None, error: Exception) -> None:
         if path is not None:
-            self._reject(path, repr(error))
+            self._reject(path, error_text(error))
         else:
-            self._lose(record, repr(error))
+            self._lose(record, error_text(error))
 
     def _reject(self, path: Path, why: str) -> None:
         self._rejected += 1

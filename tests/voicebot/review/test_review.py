@@ -404,6 +404,13 @@ def test_the_same_words_are_shown_once_and_labelled_once(engine: Engine) -> None
     lines = review.waiting(Queue.NOTHING_FITTED, "anna", limit=9)
     assert [(line.call_id, line.hits) for line in lines] == [("c3", 3), ("c2", 1)]
     assert review.counts("anna")[Queue.NOTHING_FITTED] == 2
+    assert review._lease(("c0", 0), Queue.HUMAN, "ewa"), "she has the same words before her, in another queue and another call"
+    assert [review.counts(who)[Queue.NOTHING_FITTED] for who in ("ewa", "anna")] == [2, 1]
+    card = review.take(Queue.NOTHING_FITTED, "anna")
+    assert card.line is not None
+    assert (card.line.call_id, card.waiting) == ("c2", 1)
+    with engine.begin() as connection:
+        connection.execute(delete(LeaseRow))
     review.label(("c3", 0), "card_block", who="anna", queue=Queue.NOTHING_FITTED)
     assert [line.call_id for line in review.waiting(Queue.NOTHING_FITTED, "ola", limit=9)] == ["c2"]
     database.close()

@@ -55,7 +55,7 @@ def pages(parts: ConsoleParts) -> Pages:
             if not view.form.get("reason"):
                 raise PersonError(view.t("person.no_reason"))
             await note(view, "looked_for", number)
-            async with opened(parts.settings) as stores:
+            async with opened(parts.settings, parts.engine) as stores:
                 kept = await find(stores, number, address, whole=False)
                 told = list(notes(kept, stores))
         except VoicebotError as error:
@@ -67,7 +67,7 @@ def pages(parts: ConsoleParts) -> Pages:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="voicebot-person-"))
         try:
             number, address = read_number(view.form.get("number")), address_of(view)
-            async with opened(parts.settings) as stores:
+            async with opened(parts.settings, parts.engine) as stores:
                 kept = await find(stores, number, address)
                 told = list(notes(kept, stores))
                 now = datetime.now(UTC)
@@ -86,7 +86,7 @@ def pages(parts: ConsoleParts) -> Pages:
             number, address = read_number(view.form.get("number")), address_of(view)
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
-            async with opened(parts.settings) as stores:
+            async with opened(parts.settings, parts.engine) as stores:
                 deleted = await delete(stores, await find(stores, number, address, whole=False))
                 left = await find(stores, number, address, whole=False)
                 told = list(notes(left, stores))
