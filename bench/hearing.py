@@ -3,7 +3,8 @@
 English dev lines of the default pack, spoken by the neural voice, go over a telephone band in several conditions; the embedded
 recogniser writes them down and the classifier takes them. OUT keeps every result, so that a run that was interrupted goes on.
 With --voices (a folder as for `bench.asr`) real voices are heard too; they have no matter. Two more ways are compared: automatic
-gain before the recogniser, and no words of the trade as Whisper's prompt.
+gain before the recogniser, and no words of the trade as Whisper's prompt. Every line is also understood by the best reading
+alone, to see what the other readings do.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one line in one condition: word errors, words, and whether the matter was taken wrong ("" unknown)."""
+    """What came of one line in one condition: word errors, words, and whether the matter was taken wrong ("" unknown), by all
+    readings and by the best one `alone`.
+    """
 
     group: str
     way: str
@@ -67,6 +70,7 @@ class Result:
     errors: str
     words: str
     wrong: str
+    alone: str
     heard: str
 
     @property
@@ -139,12 +143,14 @@ class Bench:
         self._decoder.settings = self._prompts[way]
         readings = self._decoder.readings(with_gain(pcm, rate) if way == GAIN else pcm, rate, line.language)
         heard = readings[0].text if readings else ""
-        wrong = ""
+        wrong = alone = ""
         if line.matter:
             hypotheses = [Hypothesis(reading.text, reading.confidence) for reading in readings] or [Hypothesis("")]
-            wrong = str(int(self._classifier.understand(hypotheses, "en").intent != line.matter))
+            wrong, alone = (
+                str(int(self._classifier.understand(read, "en").intent != line.matter)) for read in (hypotheses, hypotheses[:1])
+            )
         found = errors(line.text, heard, line.language)
-        return Result(line.group, way, condition, line.name, str(found.words), str(found.of_words), wrong, heard)
+        return Result(line.group, way, condition, line.name, str(found.words), str(found.of_words), wrong, alone, heard)
 
 
 def tables(results: Iterable[Result]) -> Iterator[str]:
@@ -153,14 +159,17 @@ def tables(results: Iterable[Result]) -> Iterator[str]:
     for result in results:
         groups.setdefault(result.group, {}).setdefault((result.way, result.condition), []).append(result)
     for group, cells in groups.items():
-        yield f"\n{group}\n\n| condition | recogniser | lines | word errors | matters taken wrong |\n|---|---|---|---|---|"
+        yield f"\n{group}\n"
+        yield "| condition | recogniser | lines | word errors | matters taken wrong | by the best reading alone |"
+        yield "|---|---|---|---|---|---|"
         for (way, condition), of in sorted(cells.items(), key=lambda cell: list(TRIED).index(cell[0][0])):
             words = per_call([(float(one.errors), float(one.words)) for one in of])
             judged = [one.wrong for one in of if one.wrong]
             matters = wilson(judged.count("1"), len(judged))
             share = f"{judged.count('1')} ({matters.low:.0%} to {matters.high:.0%})" if judged else "–"
             rate = words.k / max(1, sum(int(one.words) for one in of))
-            yield f"| {condition} | {way} | {len(of)} | {rate:.1%} ({words.low:.1%} to {words.high:.1%}) | {share} |"
+            alone = str([one.alone for one in of].count("1")) if judged else "–"
+            yield f"| {condition} | {way} | {len(of)} | {rate:.1%} ({words.low:.1%} to {words.high:.1%}) | {share} | {alone} |"
 
 
 def _read(path: Path) -> list[Result]:

@@ -60,8 +60,9 @@ class TurnSettings:
     max_turn_s: float = 20.0
 
     def decode_silence_s(self, expect: Expect, breath_s: float) -> float:
-        """The silence after which what was said so far is decoded, in seconds; shorter than any that ends the turn. `breath_s` is the
-        longest silence of the turn after which speech went on.
+        """The silence after which what was said so far is decoded, in seconds; shorter than any that ends the turn.
+
+        `breath_s` is the longest silence of the turn after which speech went on.
         """
         if expect is Expect.DIGITS:
             return self.number_pause_s
