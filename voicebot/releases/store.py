@@ -378,8 +378,8 @@ class Releases:
         publishes: int | None = None,
     ) -> Pointer:
         """Point at these releases. With `after` only while that is the newest order. The proposal that it `publishes` is closed
-        in the same step: a process that dies leaves both or neither. A shadow is compared with what calls go by: it ends when that
-        changes. Raises ReleaseError, also when that proposal is open no more.
+        in the same step: a process that dies leaves both or neither. A shadow is compared with what calls go by: it ends when
+        that changes. Raises ReleaseError, also when that proposal is open no more.
         """
         for _ in range(_TRIES):
             newest = after or self.newest()
