@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,10 +61,11 @@ class Publishing:
             live = await asyncio.to_thread(self._releases.live)
             before = live.release if live is not None else CONFIGURED
             arms = (Arm(before, 1 - share), Arm(proposal.final, share))
-        pointer = await self._order(Stage.LIVE, arms, who, f"proposal {seq}: {proposal.note}", after=prepared)
+        why, publishes = f"proposal {seq}: {proposal.note}", seq if share == 1 else None
+        pointer = await self._order(Stage.LIVE, arms, who, why, after=prepared, publishes=publishes)
         if share == 1:
-            await asyncio.to_thread(self._releases.close, seq, State.PUBLISHED, who, "")
-            await asyncio.to_thread(self._drop_draft_of, proposal)
+            with suppress(OSError, ReleaseError):  # it is live, whatever is wrong with the draft's folder
+                await asyncio.to_thread(self._drop_draft_of, proposal)
         return pointer
 
     async def back(self, who: str, why: str) -> Pointer:
@@ -113,9 +115,19 @@ class Publishing:
         ready = tuple(each for each in there if set(pointer.releases) <= {*each.loaded, each.live})
         return Readiness(ready, tuple(each for each in there if each not in ready))
 
-    async def _order(self, stage: Stage, arms: tuple[Arm, ...], who: str, why: str, after: Pointer | None = None) -> Pointer:
+    async def _order(
+        self,
+        stage: Stage,
+        arms: tuple[Arm, ...],
+        who: str,
+        why: str,
+        after: Pointer | None = None,
+        publishes: int | None = None,
+    ) -> Pointer:
         now = self._clock()
-        pointer = await asyncio.to_thread(lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after))
+        pointer = await asyncio.to_thread(
+            lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after, publishes=publishes)
+        )
         await self._announce(pointer)
         return pointer
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -303,12 +303,7 @@ class Releases:
     def close(self, seq: int, state: State, who: str, why: str) -> bool:
         """An open proposal is open no more; False when it was not."""
         with self._engine.begin() as connection:
-            done = connection.execute(
-                update(ProposalRow)
-                .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN)
-                .values(state=state.value, closed_by=who, closed_why=why)
-            )
-            return done.rowcount == 1
+            return _close(connection, seq, state, who, why)
 
     # ------------------------------------------------------------------ checks
 
@@ -378,10 +373,19 @@ class Releases:
     # ------------------------------------------------------------------ the pointer
 
     def order(
-        self, stage: Stage, arms: Sequence[Arm], *, who: str, why: str, at: datetime, after: Pointer | None = None
+        self,
+        stage: Stage,
+        arms: Sequence[Arm],
+        *,
+        who: str,
+        why: str,
+        at: datetime,
+        after: Pointer | None = None,
+        publishes: int | None = None,
     ) -> Pointer:
-        """Point at these releases. With `after` only while that is the newest order. A shadow is compared with what calls go by:
-        it ends when that changes. Raises ReleaseError.
+        """Point at these releases. With `after` only while that is the newest order. The proposal that it `publishes` is closed
+        in the same step: a process that dies leaves both or neither. A shadow is compared with what calls go by: it ends when
+        that changes. Raises ReleaseError, also when that proposal is open no more.
         """
         for _ in range(_TRIES):
             newest = after or self.newest()
@@ -393,6 +397,8 @@ class Releases:
                     session.flush()
                     if stage is not Stage.PREPARE:
                         _end_shadow(session, who=who, why=why, at=at)
+                    if publishes is not None and not _close(session.connection(), publishes, State.PUBLISHED, who, ""):
+                        raise ReleaseError("the proposal is open no more")
                     return _pointer(row)
             except IntegrityError:  # of several who order at once, one has this number
                 if after is not None:
@@ -503,6 +509,15 @@ class Releases:
 def process_name(kind: str, host: str) -> str:
     """A name for this process that no other has."""
     return f"{kind}@{host}:{os.getpid()}"
+
+
+def _close(connection: Connection, seq: int, state: State, who: str, why: str) -> bool:
+    closed = (
+        update(ProposalRow)
+        .where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN)
+        .values(state=state.value, closed_by=who, closed_why=why)
+    )
+    return connection.execute(closed).rowcount == 1
 
 
 def _pointer(row: PointerRow) -> Pointer:

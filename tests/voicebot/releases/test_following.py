@@ -25,14 +25,17 @@ from voicebot.records.store import RecordStore
 from voicebot.releases import following, orders
 from voicebot.releases import shadowing as shadowing_module
 from voicebot.releases.contents import contents_of, read_contents
+from voicebot.releases.drafts import Drafts, Folders
+from voicebot.releases.errors import ReleaseError
 from voicebot.releases.following import ReleaseFollower, announce, from_text, starting_release, to_text
 from voicebot.releases.placing import last_release, releases_folder, remember_last
 from voicebot.releases.pointer import Arm, Pointer, ShadowOrder, Stage, arm_of, before
+from voicebot.releases.publishing import Publishing
 from voicebot.releases.shadowing import ShadowFollower
 from voicebot.releases.shadowing import announce as announce_shadow
 from voicebot.releases.shadowing import from_text as shadow_from_text
 from voicebot.releases.shadowing import to_text as shadow_to_text
-from voicebot.releases.store import Releases, Shadowed
+from voicebot.releases.store import Checked, Releases, Shadowed, State
 from voicebot.state.shared import SharedState
 from voicebot.understanding.shadow import InThread, LiveShadow
 
@@ -320,6 +323,40 @@ def test_back_from_all_callers_is_not_back_to_a_share_of_them() -> None:
     assert before(history[::-1]) == old
     history.append(Pointer(4, Stage.BACK, old, "sam", "why", NOW))
     assert before(history[::-1]) == (Arm(""),)
+
+
+def test_going_live_and_closing_the_proposal_are_one_step(engine: Engine, made: list[str]) -> None:
+    releases = Releases(engine)
+    kept, gone = (releases.propose(made[0], f"base-{each}", authors=["ola"], by="ola", note="", at=NOW) for each in "ab")
+
+    def publish(seq: int) -> Pointer:
+        return releases.order(Stage.LIVE, [Arm(made[0])], who="sam", why="test", at=NOW, publishes=seq)
+
+    assert releases.close(gone, State.WITHDRAWN, "ola", "")
+    with pytest.raises(ReleaseError):
+        publish(gone)
+    assert releases.newest() is None, "nobody goes by what was withdrawn at this moment"
+    assert releases.live() is None
+    published = publish(kept)
+    assert releases.live() == published
+    assert releases.proposal(kept).state is State.PUBLISHED  # type: ignore[union-attr]
+
+
+async def test_it_is_live_whatever_lies_in_the_folder_of_the_draft(
+    engine: Engine, shared: SharedState, made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Folders(DEFAULT_BUNDLE, Path(BANK_PACK))
+    releases = Releases(engine)
+    drafts = Drafts(tmp_path / "draft", releases, lambda: live, lambda: NOW)
+    monkeypatch.setattr("voicebot.releases.publishing.missing", lambda _: ())
+    seq = releases.propose(made[0], live.contents()[0].id, authors=["ola"], by="ola", note="", at=NOW)
+    assert releases.take_for_checks(seq, "run")
+    assert releases.checks_end(seq, "run", Checked.PASSED, made[0])
+    await order(engine, Stage.PREPARE, made[0])
+    (drafts.begin().bundle / "a-link").symlink_to(tmp_path)
+    await Publishing(releases, drafts, shared, lambda: live, lambda: NOW).switch(seq, "sam")
+    assert releases.live().release == made[0]  # type: ignore[union-attr]
+    assert drafts.begun, "whoever looks finds what is wrong with it"
 
 
 def test_callers_stay_in_their_arm_and_the_shares_hold() -> None:
