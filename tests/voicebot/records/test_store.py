@@ -277,7 +277,7 @@ async def test_no_record_ends_the_writing_of_the_others(tmp_path: Path) -> None:
     writer = RecordWriter(database, spool, CallFiles(tmp_path / "calls"), first_pause_s=0.01, longest_pause_s=0.02)
     (tmp_path / "spool" / "0-folder.json").mkdir()
     (tmp_path / "spool" / "1-deep.json").write_text("[" * 100_000)
-    with line_with("put aside", why="nobody expected") as refused:
+    with line_with("put aside", why="RuntimeError") as refused:
         writer.start()
         writer.put(CallRecord(summary("no-json"), ({"odd": object()},)))
         for call_id in ("refused", "poison", "odd", "good"):
