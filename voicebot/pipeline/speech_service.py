@@ -41,9 +41,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_S = 60.0  # of one utterance; what is said later is not sent
 SETTLED_S = 0.3  # so long after its last words a service that does not say when it is done is taken to be done
-MOST_LETTERS = (
-    4000  # of an utterance, three times what can be said in a minute; more would stall all calls where it is understood
-)
+MOST_LETTERS = 4000  # of an utterance, three times what can be said in a minute: more would stall all calls
 ENDED_S = 8.0  # more than a pipeline's own deadlines: what a service still holds up then will never end
 LEAST_WAIT_S = 1.0  # for a first word after the end of speech, however fast the service calls itself
 

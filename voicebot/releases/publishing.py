@@ -61,8 +61,8 @@ class Publishing:
             live = await asyncio.to_thread(self._releases.live)
             before = live.release if live is not None else CONFIGURED
             arms = (Arm(before, 1 - share), Arm(proposal.final, share))
-        why, publishes = f"proposal {seq}: {proposal.note}", seq if share == 1 else None
-        pointer = await self._order(Stage.LIVE, arms, who, why, after=prepared, publishes=publishes)
+        why, closes = f"proposal {seq}: {proposal.note}", share == 1
+        pointer = await self._order(Stage.LIVE, arms, who, why, after=prepared, proposal=seq, closes=closes)
         if share == 1:
             with suppress(OSError, ReleaseError):  # it is live, whatever is wrong with the draft's folder
                 await asyncio.to_thread(self._drop_draft_of, proposal)
@@ -122,11 +122,12 @@ class Publishing:
         who: str,
         why: str,
         after: Pointer | None = None,
-        publishes: int | None = None,
+        proposal: int | None = None,
+        closes: bool = False,
     ) -> Pointer:
         now = self._clock()
         pointer = await asyncio.to_thread(
-            lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after, publishes=publishes)
+            lambda: self._releases.order(stage, arms, who=who, why=why, at=now, after=after, proposal=proposal, closes=closes)
         )
         await self._announce(pointer)
         return pointer

@@ -381,11 +381,12 @@ class Releases:
         why: str,
         at: datetime,
         after: Pointer | None = None,
-        publishes: int | None = None,
+        proposal: int | None = None,
+        closes: bool = False,
     ) -> Pointer:
-        """Point at these releases. With `after` only while that is the newest order. The proposal that it `publishes` is closed
-        in the same step: a process that dies leaves both or neither. A shadow is compared with what calls go by: it ends when
-        that changes. Raises ReleaseError, also when that proposal is open no more.
+        """Point at these releases. With `after` only while that is the newest order, and with `proposal` only while that is open;
+        one that it `closes` is published in the same step: a process that dies leaves both or neither. A shadow is compared with
+        what calls go by: it ends when that changes. Raises ReleaseError.
         """
         for _ in range(_TRIES):
             newest = after or self.newest()
@@ -397,8 +398,10 @@ class Releases:
                     session.flush()
                     if stage is not Stage.PREPARE:
                         _end_shadow(session, who=who, why=why, at=at)
-                    if publishes is not None and not _close(session.connection(), publishes, State.PUBLISHED, who, ""):
+                    if proposal is not None and not _still_open(session.connection(), proposal):
                         raise ReleaseError("the proposal is open no more")
+                    if proposal is not None and closes:
+                        _close(session.connection(), proposal, State.PUBLISHED, who, "")
                     return _pointer(row)
             except IntegrityError:  # of several who order at once, one has this number
                 if after is not None:
@@ -509,6 +512,12 @@ class Releases:
 def process_name(kind: str, host: str) -> str:
     """A name for this process that no other has."""
     return f"{kind}@{host}:{os.getpid()}"
+
+
+def _still_open(connection: Connection, seq: int) -> bool:
+    """Nobody closes it before this transaction ends: its row is written."""
+    kept = update(ProposalRow).where(ProposalRow.seq == seq, ProposalRow.state == State.OPEN).values(state=State.OPEN.value)
+    return connection.execute(kept).rowcount == 1
 
 
 def _close(connection: Connection, seq: int, state: State, who: str, why: str) -> bool:

@@ -329,14 +329,17 @@ def test_going_live_and_closing_the_proposal_are_one_step(engine: Engine, made: 
     releases = Releases(engine)
     kept, gone = (releases.propose(made[0], f"base-{each}", authors=["ola"], by="ola", note="", at=NOW) for each in "ab")
 
-    def publish(seq: int) -> Pointer:
-        return releases.order(Stage.LIVE, [Arm(made[0])], who="sam", why="test", at=NOW, publishes=seq)
+    def publish(seq: int, *, to_all: bool = True) -> Pointer:
+        return releases.order(Stage.LIVE, [Arm(made[0])], who="sam", why="test", at=NOW, proposal=seq, closes=to_all)
 
     assert releases.close(gone, State.WITHDRAWN, "ola", "")
-    with pytest.raises(ReleaseError):
-        publish(gone)
+    for to_all in (True, False):
+        with pytest.raises(ReleaseError):
+            publish(gone, to_all=to_all)
     assert releases.newest() is None, "nobody goes by what was withdrawn at this moment"
     assert releases.live() is None
+    publish(kept, to_all=False)
+    assert releases.proposal(kept).state is State.OPEN, "a share of the callers tries it"  # type: ignore[union-attr]
     published = publish(kept)
     assert releases.live() == published
     assert releases.proposal(kept).state is State.PUBLISHED  # type: ignore[union-attr]
