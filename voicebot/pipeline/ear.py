@@ -235,7 +235,6 @@ class Ear(FrameProcessor):
             self._measured(language, "busy", time.monotonic() - began, 0)
             return heard
         except AudioError as error:
-            log.warning("the recogniser failed", code=error.code, why=str(error))
             return error.code, "failed"
         except Exception as error:  # it hangs, or raises anything; the call goes on with keys
             log.exception("the recogniser failed", code=RecogniserError.code)

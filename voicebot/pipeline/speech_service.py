@@ -192,6 +192,7 @@ class ServiceStream:
         finals = [*self._told.finals, *([(Reading(self._told.interim, UNSTATED),)] if self._told.interim else [])]
         readings = joined_readings(finals)
         if not readings and self._told.error:
+            log.warning("a speech service failed", code=RecogniserError.code, why=self._told.error)
             raise RecogniserError(f"the speech service failed: {self._told.error}")
         if self._allowed:
             readings = expected(readings, self._allowed)
