@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Engine, exists, select
+from sqlalchemy.orm import Session
 
 from nlu.pack.rasa_yaml import Example
 from nlu.tools.utterances import UNLABELLED
 from voicebot.records import schema
 from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.review.models import LabelRow, SampleRow
+from voicebot.review.queues import waits
 from voicebot.review.store import NOT_UNDERSTANDABLE
 
 SINCE = timedelta(days=30)
@@ -108,14 +109,6 @@ def waiting_lines(session: Session) -> set[tuple[str, int]]:
     """Of the sample, those that somebody is still to label: what the model made of them is told nobody."""
     chosen = select(SampleRow.call_id, SampleRow.position).where(waits())
     return {(call_id, position) for call_id, position in session.execute(chosen)}
-
-
-def waits() -> ColumnElement[bool]:
-    """Whether somebody is still to label a line of the sample."""
-    label = aliased(LabelRow)
-    own = (label.call_id == SampleRow.call_id, label.position == SampleRow.position)
-    count = select(func.count()).select_from(label).where(*own).correlate(SampleRow).scalar_subquery()
-    return or_(count < 1, and_(SampleRow.twice.is_(True), count < 2))
 
 
 def words_of(engine: Engine, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from voicebot.figures.estimates import FEWEST, Estimate, wilson
 from voicebot.records import schema
-from voicebot.review.lines import waits
 from voicebot.review.measures import JUDGED, Judged, meant, taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
-from voicebot.review.queues import taken_as
+from voicebot.review.queues import taken_as, waits
 from voicebot.review.store import NOT_UNDERSTANDABLE
 
 _SENTENCES = 5

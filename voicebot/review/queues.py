@@ -171,6 +171,15 @@ def people_wanted(queue: Queue, *, twice: bool, labels: int) -> int:
     return 2 - labels if queue is Queue.SAMPLE and twice else 1
 
 
+def waits(*, beside: ColumnElement[int] | None = None) -> ColumnElement[bool]:
+    """Whether somebody is still to label a line of the sample; `beside`: so many people have it before them."""
+    label = aliased(LabelRow)
+    own = (label.call_id == SampleRow.call_id, label.position == SampleRow.position)
+    labelled = select(func.count()).select_from(label).where(*own).correlate(SampleRow).scalar_subquery()
+    taken = labelled if beside is None else labelled + beside
+    return or_(taken < 1, and_(SampleRow.twice.is_(True), taken < 2))
+
+
 def what_was_said(call_id: str, position: int) -> Select[Any]:
     """The line that stands there: what `ReviewLine` tells of it and of its call."""
     own = (UtteranceRow.call_id == call_id, UtteranceRow.position == position)
@@ -207,13 +216,10 @@ def _decided(decision: str) -> Select[Any, Any, Any]:
 
 def _sample() -> Select[Any]:
     """One person for each line, two for those that are labelled twice. Lines of calls that were deleted are none any more."""
-    line = (LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position)
-    labelled = select(func.count()).select_from(LabelRow).where(*line).correlate(SampleRow).scalar_subquery()
-    busy = labelled + _leased(SampleRow.call_id, SampleRow.position)
-    to_label, open_ = (or_(taken < 1, and_(SampleRow.twice.is_(True), taken < 2)) for taken in (labelled, busy))
-    mine = exists().where(*line, LabelRow.who == _WHO)
+    mine = exists().where(LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position, LabelRow.who == _WHO)
+    free = waits(beside=_leased(SampleRow.call_id, SampleRow.position))
     there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
-    return there.where(to_label, ~mine, open_).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
+    return there.where(waits(), ~mine, free).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
 
 
 def _disagree() -> Select[Any]:

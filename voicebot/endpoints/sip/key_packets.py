@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from baresip import Event
 
 from voicebot.endpoints.errors import EndpointError
-from voicebot.endpoints.sip.stack import Buffer, OnDatagram, OnEvent, SocketWatch, calls, stack
+from voicebot.endpoints.sip.stack import Buffer, OnDatagram, OnEvent, SocketWatch, calls, media_sockets, stack
 
 log = logging.getLogger(__name__)
 
@@ -103,14 +103,12 @@ class KeyPackets:
         library = stack()
         if not library.account_medianat(library.call_account(call)):
             return
-        stream = library.audio_strm(library.call_audio(call))
-        sockets = library.stream_rtp_sock(stream) if stream else None
-        socket = library.rtp_sock(sockets) if sockets else None
+        socket, _ = media_sockets(call)
         call_id = library.call_id(call)
         if not socket or call_id is None:
             return
         self._leave_those_that_are_over()
-        types = _key_types(library.stream_sdpmedia(stream))
+        types = _key_types(library.stream_sdpmedia(library.audio_strm(library.call_audio(call))))
         watched = self._calls.get(call)
         if watched is not None and watched.watch.socket == socket:
             watched.key_types = types

@@ -39,6 +39,7 @@ from voicebot.endpoints.sip.stack import (
     OnTimer,
     SocketWatch,
     calls,
+    media_sockets,
     read_address,
     stack,
 )
@@ -129,13 +130,11 @@ class MediaGate:
 
     def _new(self, call: int) -> Media | None:
         library = stack()
-        stream = library.audio_strm(library.call_audio(call))
-        sockets = library.stream_rtp_sock(stream) if stream else None
-        rtp = library.rtp_sock(sockets) if sockets else None
+        rtp, rtcp = media_sockets(call)
         if not rtp or library.account_medianat(library.call_account(call)):
             return None
         sender = "" if library.call_is_outgoing(call) else self._offered_by()
-        media = Media(call, rtp, library.rtcp_sock(sockets) or 0, self._sources(sender))
+        media = Media(call, rtp, rtcp, self._sources(sender))
         self._media[call] = self._by_socket[rtp] = media
         return media
 

@@ -137,6 +137,16 @@ def calls(wanted: Callable[[int], bool]) -> list[int]:
     return found
 
 
+def media_sockets(call: int) -> tuple[int, int]:
+    """STACK'S THREAD. Where a call's audio comes in by RTP, and by RTCP (struct udp_sock); 0 for what it does not have."""
+    library = stack()
+    stream = library.audio_strm(library.call_audio(call))
+    sockets = library.stream_rtp_sock(stream) if stream else None
+    if not sockets:
+        return 0, 0
+    return library.rtp_sock(sockets) or 0, library.rtcp_sock(sockets) or 0
+
+
 def is_unaccepted(call: int | None) -> bool:
     """STACK'S THREAD. Whether the call came in and has no Call-ID: its INVITE is being read, or was malformed."""
     return bool(call) and not stack().call_is_outgoing(call) and stack().call_id(call) is None
