@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from voicebot.accounts.roles import Role
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import View
+from voicebot.errors import StateError
 from voicebot.state.shared import PREFIX
 
 LISTENERS = frozenset({Role.TUNER, Role.SUPERVISOR, Role.COMPLIANCE})
@@ -49,12 +50,15 @@ class Listening:
         return Answer.ALLOWED
 
     async def allowed(self, view: View, call_id: str) -> bool:
-        """Whether this person may listen to this call now. Raises StateError."""
+        """Whether this person may listen to this call now; no while the state server is away: all else of a page is shown."""
 
         async def reason(redis: Redis) -> bool:
             return bool(await redis.exists(_key(view, call_id)))
 
-        return view.may(*LISTENERS) and await self.parts.stores.shared.ask(reason)
+        try:
+            return view.may(*LISTENERS) and await self.parts.stores.shared.ask(reason)
+        except StateError:
+            return False
 
 
 def _key(view: View, call_id: str) -> str:

@@ -28,7 +28,9 @@ LANGUAGE_COOKIE = "voicebot-language"
 
 
 class Renderer:
-    """Makes pages. Templates get `view`, `t(key, …)`, `asset(name)`, `nav`; filters `when`, `clock`, `seconds`, `share`."""
+    """Makes pages. Templates get `view`, `t(key, …)`, `named(value, group)`, `asset(name)`, `nav`; filters `when`, `clock`,
+    `seconds`, `share`.
+    """
 
     def __init__(self, routes: Sequence[PageRoute], *, zone: tzinfo) -> None:
         """`routes` are all pages, for the list of pages; times are shown in `zone`."""
@@ -70,7 +72,10 @@ class Renderer:
         def t(key: str, **inserted: object) -> str:
             return self.text(language, key, **inserted)
 
-        return self._environment.get_template(template).render(language=language, t=t, **values)
+        def named(value: str | None, group: str) -> str:
+            return texts.named(language, group, value) if value else "–"
+
+        return self._environment.get_template(template).render(language=language, t=t, named=named, **values)
 
 
 def _token_field(view: View) -> Markup:

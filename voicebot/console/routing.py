@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from voicebot.accounts.roles import Role
 from voicebot.accounts.sessions import LoggedIn
 from voicebot.accounts.users import User
+from voicebot.console import texts
 
 SEE_OTHER = 303
 TOKEN_FIELD = "token"
@@ -88,6 +89,10 @@ class View:
     def t(self, key: str, **values: object) -> str:
         """A text of ours, "calls.title", in the page's language."""
         return self.renderer.text(self.language, key, **values)
+
+    def named(self, group: str, value: str) -> str:
+        """The word for a value of the records, in the page's language."""
+        return texts.named(self.language, group, value)
 
     def show(self, template: str, *, status: int = 200, **values: object) -> Response:
         """The page of this template."""

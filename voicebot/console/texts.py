@@ -29,6 +29,20 @@ def texts() -> Mapping[str, Mapping[str, str]]:
     return found
 
 
+def named(language: str, group: str, value: str) -> str:
+    """The word for a value of the records, like `outcome_handed_over` of words.yml; the value itself where it has none: the flow
+    of a bank may end calls in words of its own.
+    """
+    words = texts().get(f"words.{group}_{value.replace(' ', '_')}")
+    return words[language] if words is not None else value
+
+
+def names(language: str, group: str) -> dict[str, str]:
+    """All words of a group, by value."""
+    start = f"words.{group}_"
+    return {key.removeprefix(start): words[language] for key, words in texts().items() if key.startswith(start)}
+
+
 def text(language: str, key: str, **values: object) -> str:
     """One text, with `values` in its {braces}. Raises UnknownText."""
     try:

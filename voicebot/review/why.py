@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nlu.errors import PackError
 from nlu.pack.pack import Pack
 from nlu.types import OUT_OF_SCOPE, RankedIntent
 from nlu.understanding.policy import Policy, Verdict
@@ -35,3 +36,11 @@ def why(understanding: Mapping[str, Any], pack: Pack) -> Why:
     known = all(each.intent == OUT_OF_SCOPE or each.intent in pack.intents for each in ranking)
     costs = Policy(pack.intents, pack.costs).options(whole) if ranking and known else []
     return Why(str(understanding.get("why") or ""), understanding.get("act"), tuple(ranking), tuple(costs))
+
+
+def why_known(understanding: object, pack: Pack) -> Why | None:
+    """As `why`; None where nothing was understood, or while the pack is being edited: a page needs only these costs of it."""
+    try:
+        return why(understanding, pack) if isinstance(understanding, Mapping) and understanding else None
+    except PackError:
+        return None

@@ -21,6 +21,8 @@ from tests.voicebot.console.running import Browser, Console
 from tests.voicebot.records.databases import STARTED, heard, summary
 from tests.voicebot.records.servers import database_url, engine, postgres
 from voicebot.accounts.roles import Role
+from voicebot.outcomes.events import Event, What
+from voicebot.outcomes.store import Outcomes, Verdict
 from voicebot.records.database import Database
 from voicebot.records.listing import CallFilter
 from voicebot.records.notes import CallNotes
@@ -30,10 +32,11 @@ from voicebot.records.summary import CallRecord
 __all__ = ["database_url", "engine", "postgres"]
 
 T = TypeVar("T")
+UNDERSTOOD = {"intent": "card_block", "decision": "accept", "ranking": [{"intent": "card_block", "confidence": 0.93}]}
 LINES = (
     {"t": 0.0, "what": "event", "type": "CallStarted"},
     {"t": 0.0, "what": "action", "type": "Say", "prompts": [{"id": "greeting", "params": []}], "language": "pl", "mark": "s1"},
-    {**heard("zgubiłem kartę"), "t": 2.5},
+    heard("zgubiłem kartę") | {"understanding": UNDERSTOOD},
     {"t": 2.6, "what": "action", "type": "Decided", "kind": "accept", "why": "sure", "intent": "card_block", "confidence": 0.93},
 )
 
@@ -97,13 +100,29 @@ async def test_one_call_is_shown_heard_with_a_reason_and_noted(console: Console,
     with wave.open(str(sound), "wb") as file:
         file.setparams((2, 2, 8000, 0, "NONE", ""))
         file.writeframes(b"\0" * 32000)
-    call = replace(summary("c1", intent="card_block", number="+48…200", queue="cards"), recording=str(sound))
-    written(console, CallRecord(call, LINES))
+    call = summary("c1", intent="card_block", number="+48…200", queue="cards", handoff_ref="h1")
+    written(console, CallRecord(replace(call, recording=str(sound)), LINES))
+    seconds = zip(What, (0, 30, 70), ("cards", "cards", None), (None, None, "loans"), strict=False)
+    outcomes = Outcomes(console.parts.engine)
+    outcomes.add([Event("h1", what, STARTED + timedelta(seconds=s), queue, to) for what, s, queue, to in seconds], STARTED)
+    outcomes.judge(Verdict("h1", "a-7", STARTED, right=False, intent="cash_loan"))
     async with chromium() as browser, page_of(browser, console, Role.TUNER) as tuner:
         await tuner.goto("/calls?words=zgubilem")
         await tuner.get_by_role("link", name="2026-11-23").click()
         await expect(tuner.locator(".turn.you")).to_contain_text("zgubiłem kartę")
         await expect(tuner.locator("main")).to_contain_text("accept card_block 0.93")
+        became = tuner.get_by_role("region", name="What became of it in the queue")
+        for told in (
+            "answered · cards",
+            "passed on → loans",
+            "Waited 30.0 s.",
+            "after 40.0 s",
+            "perhaps a misroute",
+            "cash_loan",
+        ):
+            await expect(became).to_contain_text(told)
+        await tuner.get_by_text("Why", exact=True).click()
+        await expect(tuner.get_by_role("table", name="Mean cost")).to_contain_text("accept card_block")
         assert await axe_finds(tuner) == []
         assert await tuner.locator("audio").count() == 0
         await tuner.get_by_label("Why you listen").select_option("quality")

@@ -29,6 +29,7 @@ async def test_calls_come_change_and_go_while_one_looks(console: Console) -> Non
     live = LiveCalls(console.parts.stores.shared)
     live.began(call("c1", phase="listening"))
     async with chromium() as browser, page_of(browser, console, Role.VIEWER) as page:
+        await page.clock.install()
         await page.goto("/live")
         rows = page.locator("#live-rows tr")
         await expect(rows).to_have_count(1)
@@ -37,6 +38,12 @@ async def test_calls_come_change_and_go_while_one_looks(console: Console) -> Non
         await expect(rows.first).to_contain_text("card_emergency")
         live.began(call("c2"))
         await expect(rows).to_have_count(2)
+        await console.parts.switches.order(
+            SwitchSetting(SwitchKind.CLOSURE, True, "jan", datetime.now(UTC), queue="cards", why="fire")
+        )
+        await page.clock.run_for(15_000)
+        await expect(page.locator("#live-alarms")).to_contain_text("Closure: cards")
+        await expect(page.locator("#live-queues")).to_contain_text("closed by a switch")
         await expect(page.locator("#live-count")).to_have_text("Calls now: 2")
         await shoot(page, "live-with-calls")
         assert await axe_finds(page) == []
@@ -49,9 +56,9 @@ async def test_calls_come_change_and_go_while_one_looks(console: Console) -> Non
 @needs_chromium
 async def test_the_page_shows_calls_without_script_too(console: Console) -> None:
     console.parts.stores.live.began(call("c1", phase="listening"))
-    async with chromium() as browser, page_of(browser, console, Role.VIEWER, script=False) as page:
+    async with chromium() as browser, page_of(browser, console, Role.VIEWER, script=False, locale="pl-PL") as page:
         await page.goto("/live")
-        await expect(page.locator("#live-rows tr")).to_have_count(1)
+        await expect(page.locator("#live-rows tr")).to_contain_text("słucha")
 
 
 async def test_nobody_reads_the_state_server_when_nobody_looks() -> None:

@@ -7,23 +7,26 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, insert
 
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.records.databases import summary
 from tests.voicebot.records.servers import database_url, engine, postgres
-from voicebot.figures.models import DayRow
+from voicebot.figures.models import CallDayRow, DayRow
 from voicebot.figures.reading import Period, read
+from voicebot.figures.rising import rising
 from voicebot.figures.rollup import RollUp
 from voicebot.outcomes.events import Event, What
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
 from voicebot.records.engine import open_engine
 from voicebot.records.recount import recount, uncounted
+from voicebot.records.schema import upgrade
 from voicebot.records.summary import CallRecord, CallSummary
 
 __all__ = ["database_url", "engine", "postgres"]
@@ -176,4 +179,30 @@ def test_a_roll_up_that_was_killed_goes_on_and_comes_to_the_same(
     assert rollup(engine).refresh(NOW + timedelta(seconds=1)) == 5
     assert resumed == read(engine, period)
     assert (resumed.counts["calls"], resumed.counts["known_24h"]) == (35, 24)
+    engine.dispose()
+
+
+def test_misroutes_that_rise_are_told_and_chance_is_not(tmp_path: Path) -> None:
+    """5 % in the four weeks before, of 1,000 calls; then of 100 calls 8 %, and 20 %."""
+    engine = open_engine(f"sqlite:///{tmp_path}/calls.db")
+    upgrade(engine)
+    key = {"line": "main", "language": "pl", "segment": "mass", "channel": "voice", "release": "", "matter": "transfer"}
+
+    def counted(day: date, judged: int, wrong: int, at: datetime = NOW) -> None:
+        counts = {"calls": judged, "answered_with_matter": judged, "candidates": wrong}
+        with engine.begin() as connection:
+            for table in (CallDayRow, DayRow):
+                connection.execute(delete(table).where(table.day == day))
+            connection.execute(insert(CallDayRow), {"day": day, **key, "counts": counts})
+            connection.execute(insert(DayRow), {"day": day, "at": at, "calls": judged, "rule": 1})
+
+    counted(DAY - timedelta(days=40), 1000, 900)
+    counted(DAY - timedelta(days=2), 1000, 50)
+    assert rising(engine, DAY) is None, "of today nothing is known"
+    counted(DAY, 100, 8)
+    assert rising(engine, DAY) is None
+    counted(DAY, 100, 20, NOW + timedelta(minutes=10))
+    found = rising(engine, DAY)
+    assert found is not None
+    assert (found.now.value, found.before.value) == (0.2, 0.05)
     engine.dispose()

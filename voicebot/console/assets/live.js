@@ -9,8 +9,11 @@
   const count = document.getElementById("live-count");
   const state = document.getElementById("live-state");
   const words = document.getElementById("live-words").dataset;
+  const phases = JSON.parse(words.phases);
   const calls = new Map();
   let source = null;
+  const AROUND = ["live-alarms", "live-queues"];
+  const KEEP_ALL = { sanitizer: { removeElements: [], removeAttributes: [] } };
   let toldAt = 0;
 
   const lasted = (started) => {
@@ -20,7 +23,7 @@
 
   function fill(row, call) {
     const caller = [call.number || "–", call.segment, call.language].join(" · ");
-    const cells = [lasted(call.started), call.line, caller, call.phase || "–", call.intent || "–", call.queue || "–"];
+    const cells = [lasted(call.started), call.line, caller, phases[(call.phase || "").replaceAll(" ", "_")] ?? (call.phase || "–"), call.intent || "–", call.queue || "–"];
     while (row.cells.length < cells.length) row.insertCell();
     cells.forEach((text, place) => { if (row.cells[place].textContent !== text) row.cells[place].textContent = text; });
     row.cells[0].className = "num";
@@ -48,6 +51,19 @@
     source.onmessage = (event) => show(JSON.parse(event.data));
   }
 
+  // what stands around the calls is asked for again, but not under the hand of who reads it; without setHTML by hand only
+  async function around() {
+    if (document.hidden || !("setHTML" in Element.prototype)) return;
+    const answer = await fetch("/live", { credentials: "same-origin" });
+    const whole = document.implementation.createHTMLDocument("");
+    whole.body.setHTML(await answer.text(), KEEP_ALL);
+    for (const id of answer.ok ? AROUND : []) {
+      const [old, fresh] = [document.getElementById(id), whole.getElementById(id)];
+      if (fresh && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
+    }
+  }
+
+  setInterval(() => around().catch(() => {}), 15_000);
   setInterval(() => { for (const { row, call } of calls.values()) row.cells[0].textContent = lasted(call.started); }, 1000);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { source?.close(); source = null; } else if (!source) open();

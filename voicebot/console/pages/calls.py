@@ -21,8 +21,10 @@ CHOICES = ("line", "language", "segment", "channel", "matter", "queue", "outcome
 OUTCOMES = (
     "handed_over",
     "self_service",
+    "done",
     "goodbye",
     "caller_hung_up",
+    "caller_gone",
     "callback",
     "message",
     "apology",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response, StreamingResponse
 
 from dialogs.data.bundle import Bundle
@@ -14,7 +16,9 @@ from voicebot.accounts.roles import Role
 from voicebot.console.live_feed import LiveFeed
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
+from voicebot.console.texts import names
 from voicebot.errors import RecordsError
+from voicebot.figures.rising import Rise, rising
 from voicebot.state.conditions import LiveConditions, SwitchKind
 from voicebot.state.live_calls import LiveCall, shown
 
@@ -27,6 +31,7 @@ class Alarm:
 
     part: str
     trouble: str
+    """"" when it does not answer at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def queues_now(
 def alarms_in(told: dict[str, Any]) -> list[Alarm]:
     """The parts of the calls' process that do not work."""
     if not told:
-        return [Alarm("calls", "the calls' process does not answer")]
+        return [Alarm("calls", "")]
     return [Alarm(name, part["why"]) for name, part in told.get("parts", {}).items() if not part["ok"]]
 
 
@@ -83,6 +88,12 @@ def pages(parts: ConsoleParts, calls_health: Callable[[], Awaitable[dict[str, An
             return None
         return latest[0].ended if latest else None
 
+    async def misroutes() -> Rise | None:
+        try:
+            return await asyncio.to_thread(rising, parts.engine, parts.bundle().calendar.local(parts.clock()).date())
+        except SQLAlchemyError:
+            return None
+
     @found.get("/live", roles=WATCHERS, nav="nav.live", order=10)
     async def live(view: View) -> Response:
         now, conditions = parts.clock(), parts.stores.conditions.snapshot
@@ -94,6 +105,8 @@ def pages(parts: ConsoleParts, calls_health: Callable[[], Awaitable[dict[str, An
             queues=queues_now(parts.bundle(), calls, conditions, dict(parts.callbacks.counted), now),
             switches=conditions.holding(now),
             alarms=alarms_in(await calls_health()),
+            rising=await misroutes(),
+            phases=names(view.language, "kind"),
             last_ended=await last_ended() if not calls else None,
             reachable=parts.stores.shared.available,
         )

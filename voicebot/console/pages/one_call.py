@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from dialogs.data.routes import Routes
 from dialogs.rehearsal.record_to_test import to_test
+from nlu.pack.pack import BANK_PACK, Pack
 from voicebot.accounts.roles import READERS, Role
 from voicebot.console.listening import LISTENERS, REASONS, Answer, Listening
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
 from voicebot.errors import RecordsError
+from voicebot.outcomes.events import Event, Outcome, outcome_of
+from voicebot.outcomes.misroute import Judged, judge
+from voicebot.outcomes.store import Outcomes, Verdict
 from voicebot.records.notes import LONGEST, CallNotes
 from voicebot.records.reading import exchanges_of
-from voicebot.records.summary import CallRecord
+from voicebot.records.summary import CallRecord, CallSummary
+from voicebot.review.why import Why, why_known
 from voicebot.talk import words_of_record
 
 
@@ -31,10 +37,16 @@ class Shown:
     """bot, caller, decision, or event."""
     text: str
     detail: str = ""
+    why: Why | None = None
+    """Of what a caller said: the ranking, and what each decision would have cost."""
 
 
-def shown_lines(record: CallRecord, words: Callable[[Mapping[str, Any]], str]) -> list[Shown]:
-    """What was said and decided, in order; what only the machine cares for is left out."""
+def shown_lines(
+    record: CallRecord, words: Callable[[Mapping[str, Any]], str], named: Callable[[str, str], str], pack: Pack
+) -> list[Shown]:
+    """What was said and decided, in order; what only the machine cares for is left out. `words` tells what the bot said, `named`
+    the word for a value (`View.named`); costs are those of `pack`. Blocks.
+    """
     found = []
     for line in record.lines:
         t = float(line.get("t", 0.0))
@@ -42,41 +54,67 @@ def shown_lines(record: CallRecord, words: Callable[[Mapping[str, Any]], str]) -
             case "Say":
                 found.append(Shown(t, "bot", words(line)))
             case "Heard" if line.get("final"):
-                found.append(Shown(t, "caller", line.get("text") or "…", _understood(line)))
+                understood = line.get("understanding")
+                found.append(Shown(t, "caller", line.get("text") or "…", _understood(line, named), why_known(understood, pack)))
             case "KeyPressed":
                 found.append(Shown(t, "caller", f"[{line.get('key')}]"))
             case "Silence":
-                found.append(Shown(t, "event", "silence"))
+                found.append(Shown(t, "event", named("event", "silence")))
             case "Interrupted":
-                found.append(Shown(t, "event", "interrupted"))
+                found.append(Shown(t, "event", named("event", "interrupted")))
             case "Decided":
                 sure = f" {line['confidence']:.2f}" if isinstance(line.get("confidence"), float) else ""
-                found.append(
-                    Shown(t, "decision", f"{line.get('kind')} {line.get('intent') or ''}{sure}".strip(), line.get("why", ""))
-                )
+                kind = named("kind", str(line.get("kind")))
+                found.append(Shown(t, "decision", f"{kind} {line.get('intent') or ''}{sure}".strip(), line.get("why", "")))
             case "HandOffResult":
-                found.append(Shown(t, "event", f"{line.get('queue')}: {'ok' if line.get('ok') else line.get('reason')}"))
+                found.append(
+                    Shown(t, "event", f"{line.get('queue')}: {named('event', 'ok') if line.get('ok') else line.get('reason')}")
+                )
             case "Failed" | "error":
                 found.append(Shown(t, "event", str(line.get("code") or line.get("stage") or line.get("kind"))))
             case "closed":
-                found.append(Shown(t, "event", str(line.get("outcome"))))
+                found.append(Shown(t, "event", named("outcome", str(line.get("outcome")))))
     return found
 
 
-def _understood(line: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class InTheQueue:
+    """What became of a hand-off, as the contact centre and its agents told."""
+
+    events: Sequence[Event]
+    """In order."""
+    outcome: Outcome
+    judged: Judged
+    """What the rule for misroutes says."""
+    verdicts: Sequence[Verdict]
+
+
+def in_the_queue(outcomes: Outcomes, call: CallSummary, routes: Routes) -> InTheQueue | None:
+    """None for a call that was not handed over. Blocks; raises what SQLAlchemy raises."""
+    if call.handoff_ref is None:
+        return None
+    events = outcomes.events(call.handoff_ref)
+    outcome = outcome_of(call.handoff_ref, events)
+    judged = judge(outcome, queue=call.queue or "", intent=call.intent, routes=routes)
+    return InTheQueue(events, outcome, judged, outcomes.verdicts(call.handoff_ref))
+
+
+def _understood(line: Mapping[str, Any], named: Callable[[str, str], str]) -> str:
     understanding = line.get("understanding")
     if not isinstance(understanding, dict):
         return ""
     ranking = understanding.get("ranking") or []
     best = ", ".join(f"{each['intent']} {each['confidence']:.2f}" for each in ranking[:3] if isinstance(each, dict))
     act = f" · {understanding['act']}" if understanding.get("act") else ""
-    return f"{understanding.get('decision') or '–'}{act} · {best}" if best or act else str(understanding.get("decision") or "")
+    decision = named("decision", str(understanding.get("decision") or ""))
+    return f"{decision or '–'}{act} · {best}" if best or act else decision
 
 
 def pages(parts: ConsoleParts) -> Pages:
     """The call, its sound, its notes, its test."""
     found = Pages()
-    notes, listening = CallNotes(parts.engine), Listening(parts)
+    notes, listening, outcomes = CallNotes(parts.engine), Listening(parts), Outcomes(parts.engine)
+    pack = Pack(parts.settings.nlu.pack or BANK_PACK)
 
     async def record_of(view: View) -> CallRecord | None:
         return await parts.stores.records.call(view.path["call_id"])
@@ -96,7 +134,8 @@ def pages(parts: ConsoleParts) -> Pages:
         return view.show(
             "call.html",
             call=summary,
-            lines=shown_lines(record, words),
+            lines=await asyncio.to_thread(shown_lines, record, words, view.named, pack),
+            queue=await asyncio.to_thread(in_the_queue, outcomes, summary, parts.bundle().routes),
             notes=await asyncio.to_thread(notes.of, summary.call_id),
             recorded=_recording(record) is not None,
             listening=listens,

@@ -20,7 +20,7 @@ from voicebot.review.measures import agreement as agreement_of
 from voicebot.review.queues import NEWEST, Queue, ReviewLine
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
 from voicebot.review.studies import DRAFT, LABELS
-from voicebot.review.why import Why, why
+from voicebot.review.why import why_known
 
 TUNERS = frozenset({Role.TUNER})
 _MONTH = timedelta(days=30)
@@ -71,7 +71,7 @@ def pages(parts: ConsoleParts) -> Pages:
             line=line,
             said=said,
             choices=_choices(line, known_matters()) if line is not None else (),
-            why=await asyncio.to_thread(_why, line, pack) if line is not None and not line.blind else None,
+            why=await asyncio.to_thread(why_known, line.understanding, pack) if line is not None and not line.blind else None,
             recorded=line is not None and await asyncio.to_thread(_recorded, line),
             listening=line is not None and await listening.allowed(view, line.call_id),
             reasons=REASONS,
@@ -144,13 +144,6 @@ def _at(view: View) -> int:
     """The number of the line in the queue, from 0: where the person was, or one on or back."""
     step = {"next": 1, "back": -1}.get(view.form.get("do"), 0)
     return max(0, whole_number(_field(view, "at")) + step)
-
-
-def _why(line: ReviewLine, pack: Pack) -> Why | None:
-    try:
-        return why(line.understanding, pack) if line.understanding else None
-    except PackError:  # it is being edited: nothing but these costs needs it here
-        return None
 
 
 def _recorded(line: ReviewLine) -> bool:
