@@ -17,8 +17,8 @@ WAVES = (0.5, 1.0, 1.5, 2.0, 3.0)
 
 
 def counts_of(call: CallSummary, *, outcome: Outcome | None, repeats: Mapping[str, bool | None], routes: Routes) -> Counter[str]:
-    """`repeats`: "24h" and "7d", whether the same caller called again within; None where the caller is not known. The names are
-    explained by the definitions that use them.
+    """`repeats`: "24h" and "7d", whether the same caller called again within, and "same_24h", whether that was about the same
+    matter; None where the caller is not known. The names are explained by the definitions that use them.
     """
     counted: Counter[str] = Counter(calls=1, turns=call.turns, no_match=call.no_match, no_input=call.no_input)
     lasted = (call.ended - call.started).total_seconds()
@@ -44,6 +44,8 @@ def counts_of(call: CallSummary, *, outcome: Outcome | None, repeats: Mapping[st
     for name, again in repeats.items():
         counted[f"known_{name}"] = int(again is not None)
         counted[f"again_{name}"] = int(again is True)
+    if "24h" in repeats:
+        counted["numbers_asked"], counted["withheld"] = 1, int(repeats["24h"] is None)
     for decision in ("accept", "confirm", "choose", "reject"):
         counted[f"first_{decision}"] = int(call.first_decision == decision)
     counted["first_answers"] = int(call.first_decision is not None)

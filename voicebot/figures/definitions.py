@@ -43,7 +43,9 @@ FIGURES = (
     Share("hung_up", "hung_up", "calls", "down"),
     Share("left_queue", "left_queue", "told", "down"),
     Share("again_24h", "again_24h", "known_24h", "down"),
+    Share("again_same_24h", "again_same_24h", "known_same_24h", "down"),
     Share("again_7d", "again_7d", "known_7d", "down"),
+    Share("withheld", "withheld", "numbers_asked", "none"),
     Share("within_1s", "within_1.0", "responses", "up", of_turns=True),
     Share("within_2s", "within_2.0", "responses", "up", of_turns=True),
 )

@@ -49,6 +49,14 @@ def wilson(k: float, n: float) -> Estimate:
     return Estimate(p if n >= FEWEST else None, low, high, round(n), k)
 
 
+def mean(values: Sequence[float]) -> Estimate:
+    """An average of what is counted once a call; its interval by the normal law."""
+    if len(values) < FEWEST:
+        return Estimate(None, 0.0, 0.0, len(values))
+    found, half = float(np.mean(values)), Z * float(np.std(values, ddof=1)) / sqrt(len(values))
+    return Estimate(found, found - half, found + half, len(values))
+
+
 def difference(one: tuple[int, int], other: tuple[int, int]) -> Estimate:
     """Of two shares (k, n): the first less the second."""
     a, b = wilson(*one), wilson(*other)
@@ -180,10 +188,21 @@ def per_arm_needed(one: float, other: float) -> int | None:
     return ceil((Z + _POWER_Z) ** 2 * spread / (one - other) ** 2)
 
 
-def corrected(share: float, *, sensitivity: float, specificity: float) -> float | None:
-    """The true share behind one that was measured by something that errs (Rogan and Gladen, 1978); None when it cannot tell."""
-    informed = sensitivity + specificity - 1
-    return None if informed <= 0 else min(1.0, max(0.0, (share + specificity - 1) / informed))
+def corrected(measured: Estimate, *, sensitivity: Estimate, specificity: Estimate) -> Estimate:
+    """The true share behind one that was measured by something that errs, with its interval (Rogan and Gladen, 1978); no value
+    where one of the three has none, or where the measure tells nothing.
+    """
+    n = min(measured.n, sensitivity.n, specificity.n)
+    if measured.value is None or sensitivity.value is None or specificity.value is None:
+        return Estimate(None, 0.0, 1.0, n)
+    informed = sensitivity.value + specificity.value - 1
+    if informed <= 0:
+        return Estimate(None, 0.0, 1.0, n)
+    value = (measured.value + specificity.value - 1) / informed
+    parts = ((measured, 1.0), (sensitivity, value), (specificity, 1 - value))
+    half = sqrt(sum((times * (each.high - each.low) / 2) ** 2 for each, times in parts)) / informed
+    low, shown, high = (min(1.0, max(0.0, each)) for each in (value - half, value, value + half))
+    return Estimate(shown, low, high, n, shown * n)
 
 
 @dataclass(frozen=True, slots=True)

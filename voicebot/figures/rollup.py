@@ -134,6 +134,8 @@ class RollUp:
             for row in rows:
                 call = summary_of(row)
                 again = {name: _again(row.again_at, row.number_hash, call.started, within) for name, within in _REPEATS.items()}
+                if call.intent is not None:
+                    again["same_24h"] = again["24h"] and row.again_intent == call.intent
                 key = (call.line, call.language, call.segment, call.channel, call.release, call.intent or "")
                 outcome = told.get(call.handoff_ref or "")
                 counts[key].update(counts_of(call, outcome=outcome, repeats=again, routes=self.routes))
@@ -147,14 +149,15 @@ class RollUp:
             connection.execute(insert(DayRow), {"day": day, "at": now, "calls": calls, "rule": VERSION})
 
     def _parts(self, day: date) -> Iterator[tuple[Sequence[Row[Any]], dict[str, Outcome]]]:
-        """The day's calls, some at a time, with the caller's next call as `again_at` and what became of hand-offs: a day of many
-        calls needs no more memory, and no reader keeps a writer waiting.
+        """The day's calls, some at a time, with the caller's next call as `again_at` and its matter as `again_intent`, and what
+        became of hand-offs: a day of many calls needs no more memory, and no reader keeps a writer waiting.
         """
         later = aliased(CallRow)
-        following = select(func.min(later.started)).where(
-            later.number_hash == CallRow.number_hash, later.started > CallRow.started
-        )
-        chosen: Select[Any] = select(*COLUMNS, CallRow.number_hash, following.scalar_subquery().label("again_at"))
+        following = (later.number_hash == CallRow.number_hash, later.started > CallRow.started)
+        again_at = select(func.min(later.started)).where(*following).scalar_subquery()
+        again_intent = select(later.intent).where(*following).order_by(later.started).limit(1).scalar_subquery()
+        again = (again_at.label("again_at"), again_intent.label("again_intent"))
+        chosen: Select[Any] = select(*COLUMNS, CallRow.number_hash, *again)
         chosen = chosen.where(*self._within(day)).order_by(CallRow.started, CallRow.call_id).limit(_AT_ONCE)
         outcomes, last = Outcomes(self.engine), None
         while True:

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, select
 
 from voicebot.figures.days import bounds
 from voicebot.figures.estimates import FEWEST, Time, quantile, survival
@@ -44,17 +45,19 @@ class Times:
     """Whether these are all calls of the period."""
 
 
-def times(engine: Engine, period: Period, zone: tzinfo) -> Times:
-    """Of the newest calls of a period."""
-    schema.ready(engine)
+def newest(period: Period, zone: tzinfo, *columns: Any) -> Select[Any]:
+    """Columns of the newest calls of a period."""
     begin, end = bounds(period.first, period.last, zone)
     within = [CallRow.started >= begin, CallRow.started < end]
     within += [getattr(CallRow, name) == value for name, value in period.narrowed]
-    chosen = (
-        select(CallRow.started, CallRow.ended, CallRow.seconds_to_steer, CallRow.response_ms, CallRow.handoff_ref)
-        .where(*within)
-        .order_by(CallRow.started.desc())
-        .limit(NEWEST)
+    return select(*columns).where(*within).order_by(CallRow.started.desc()).limit(NEWEST)
+
+
+def times(engine: Engine, period: Period, zone: tzinfo) -> Times:
+    """Of the newest calls of a period."""
+    schema.ready(engine)
+    chosen = newest(
+        period, zone, CallRow.started, CallRow.ended, CallRow.seconds_to_steer, CallRow.response_ms, CallRow.handoff_ref
     )
     with engine.connect() as connection:
         calls = connection.execute(chosen).all()

@@ -42,6 +42,17 @@ def judge(outcome: Outcome, *, queue: str, intent: str | None, routes: Routes, w
     return Judged.CANDIDATE if intent is not None else Judged.NO_MATTER
 
 
+def may_take(intent: str, segment: str, routes: Routes) -> set[str]:
+    """The queues where a matter of this segment's customers is rightly put: its own, the people behind its self-service, their
+    overflow, and the segment's own line with its adviser.
+    """
+    queues = {routes.matters[intent].queue, routes.human_queue(intent)}
+    line = next((line for name, line in routes.segments.items() if name == segment), None)
+    if line is not None and line.queue and (line.takes == "all" or intent in line.takes):
+        queues |= {line.queue} | ({line.adviser} if line.adviser else set())
+    return queues | {overflow for name in queues if (overflow := routes.queues[name].overflow)}
+
+
 def _expected(queue: str, intent: str | None, routes: Routes) -> set[str]:
     """Queues that a call of this queue may go on to without anything being wrong; a queue that is not ours is outside."""
     known = routes.queues.get(queue)

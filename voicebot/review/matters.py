@@ -12,9 +12,9 @@ from datetime import date, datetime
 from sqlalchemy import Engine, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from voicebot.figures.estimates import FEWEST, Estimate, wilson
+from voicebot.figures.estimates import Estimate
 from voicebot.records import schema
-from voicebot.review.measures import JUDGED, Judged, meant, taken_right
+from voicebot.review.measures import JUDGED, Judged, domain, meant, taken_right
 from voicebot.review.models import LabelRow, SampleRow, TaughtRow
 from voicebot.review.queues import taken_as, waits
 from voicebot.review.store import NOT_UNDERSTANDABLE
@@ -43,10 +43,7 @@ class Origin:
 
 
 def right_shares(engine: Engine, first: date, last: date) -> dict[str, Estimate]:
-    """Of the labelled sample of these days, by the matter that was meant: the share that the model took for it, by traffic.
-
-    A domain of a stratified sample: Hájek's ratio; its interval is Wilson's at the effective number of lines (Kish, 1965).
-    """
+    """Of the labelled sample of these days, by the matter that was meant: the share that the model took for it, by traffic."""
     schema.ready(engine)
     own = and_(SampleRow.call_id == LabelRow.call_id, SampleRow.position == LabelRow.position)
     chosen = select(*JUDGED, SampleRow.probability).join(SampleRow, own).where(SampleRow.day >= first, SampleRow.day <= last)
@@ -63,15 +60,7 @@ def right_shares(engine: Engine, first: date, last: date) -> dict[str, Estimate]
         if truth is not None:
             agreed = next(label for label in labels if label.label == truth)
             observed[truth].append((taken_right(agreed), weights[line]))
-    return {matter: _share(lines) for matter, lines in observed.items()}
-
-
-def _share(lines: list[tuple[bool, float]]) -> Estimate:
-    weight = sum(each for _, each in lines)
-    effective = weight**2 / sum(each**2 for _, each in lines)
-    share = sum(each for right, each in lines if right) / weight
-    told = wilson(share * effective, effective)
-    return Estimate(share if len(lines) >= FEWEST else None, told.low, told.high, len(lines), sum(right for right, _ in lines))
+    return {matter: domain(lines) for matter, lines in observed.items()}
 
 
 def confused(engine: Engine, since: datetime, matter: str | None = None) -> list[Confused]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Engine, and_, func, select
 from sqlalchemy.orm import Session
 
-from voicebot.figures.estimates import Estimate, Stratum, kappa, stratified
+from voicebot.figures.estimates import FEWEST, Estimate, Stratum, kappa, stratified, wilson
 from voicebot.records import schema
 from voicebot.review.models import LabelRow, SampleRow
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE
@@ -45,7 +45,31 @@ def agreement(engine: Engine, since: datetime) -> Estimate:
 
 
 def accuracy(engine: Engine, first: date, last: date) -> Estimate:
-    """The share of lines that the model decided rightly, out of the labelled sample of these days of the bank's calendar.
+    """The share of lines that the model decided rightly, out of the labelled sample of these days of the bank's calendar."""
+    return share(sampled(engine, first, last), lambda line: voted(line.labels, taken_right))
+
+
+class SampledLine(NamedTuple):
+    """A line of the sample that somebody labelled."""
+
+    call_id: str
+    position: int
+    stratum: str
+    weight: float
+    """For how many lines it stands."""
+    labels: Sequence[Judged]
+
+
+class Sampled(NamedTuple):
+    """The labelled sample of some days."""
+
+    traffic: Mapping[str, int]
+    """Lines that were said, by stratum."""
+    lines: Sequence[SampledLine]
+
+
+def sampled(engine: Engine, first: date, last: date) -> Sampled:
+    """What the shares of these days of the bank's calendar are reckoned from.
 
     A labelled line of the sample is one observation, whoever labelled it, whatever queue it was shown in and whenever. It stands
     for 1/probability lines (Horvitz and Thompson, 1952; Hájek's ratio within a stratum). Lines that nobody understands are a
@@ -62,14 +86,32 @@ def accuracy(engine: Engine, first: date, last: date) -> Estimate:
         for *label, name, probability in connection.execute(labelled):
             judged = Judged(*label)
             by_line[(judged.call_id, judged.position, name, 1 / probability)].append(judged)
-        observed: dict[str, list[tuple[float | None, float]]] = defaultdict(list)
-        for (_, _, name, weight), labels in by_line.items():
-            observed[name].append((rightness(labels), weight))
-    return stratified([_stratum(lines, observed[name]) for name, lines in traffic.items()])
+    return Sampled(traffic, [SampledLine(*line, labels) for line, labels in by_line.items()])
+
+
+def share(sample: Sampled, so: Callable[[SampledLine], float | None]) -> Estimate:
+    """The share of all lines that are so (0..1 of each), out of those of which it can be told (not None)."""
+    observed: dict[str, list[tuple[float | None, float]]] = defaultdict(list)
+    for line in sample.lines:
+        observed[line.stratum].append((so(line), line.weight))
+    return stratified([_stratum(lines, observed[name]) for name, lines in sample.traffic.items()])
+
+
+def domain(lines: Sequence[tuple[bool, float]]) -> Estimate:
+    """The share of some lines of a stratified sample, each with how many it stands for: Hájek's ratio; its interval is Wilson's
+    at the effective number of lines (Kish, 1965).
+    """
+    weight = sum(each for _, each in lines)
+    if not weight:
+        return Estimate(None, 0.0, 1.0, 0)
+    effective = weight**2 / sum(each**2 for _, each in lines)
+    found = sum(each for right, each in lines if right) / weight
+    told = wilson(found * effective, effective)
+    return Estimate(found if len(lines) >= FEWEST else None, told.low, told.high, len(lines), sum(right for right, _ in lines))
 
 
 def _stratum(traffic: int, observed: Sequence[tuple[float | None, float]]) -> Stratum:
-    """Of one stratum: how right each labelled line was (None: not understandable), and how many lines it stands for."""
+    """Of one stratum: what was found of each labelled line (None: nothing can be told), and how many lines it stands for."""
     judged = [(right, weight) for right, weight in observed if right is not None]
     if not judged:
         return Stratum(traffic if not observed else 0, 0, 0)
@@ -79,8 +121,8 @@ def _stratum(traffic: int, observed: Sequence[tuple[float | None, float]]) -> St
     return Stratum(max(len(judged), round(traffic * understood)), len(judged), right * len(judged))
 
 
-def rightness(labels: Sequence[Judged]) -> float | None:
-    """Of one line, 0..1: by the label that most people gave; where no label has most, each counts its share.
+def voted(labels: Sequence[Judged], so: Callable[[Judged], bool]) -> float | None:
+    """Whether one line is so, 0..1: by the label that most people gave; where no label has most, each counts its share.
 
     So a third opinion decides between two, and until then neither is taken for the truth (Snow et al., 2008, on votes; Uma et
     al., 2021, on labels as shares). None when it was not understandable.
@@ -88,7 +130,7 @@ def rightness(labels: Sequence[Judged]) -> float | None:
     votes = Counter(row.label for row in labels).most_common()
     best = {label for label, count in votes if count == votes[0][1]} - {NOT_UNDERSTANDABLE}
     counted = [row for row in labels if row.label in best]
-    return sum(taken_right(row) for row in counted) / len(counted) if counted else None
+    return sum(so(row) for row in counted) / len(counted) if counted else None
 
 
 def taken_right(row: Judged) -> bool:

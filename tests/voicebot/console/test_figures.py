@@ -46,6 +46,10 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
         assert await page.locator("svg.chart rect.bar").count() > 5
         assert await axe_finds(page) == []
         await shoot(page, "figures")
+        await page.get_by_role("link", name="Decisions and hearing").click()
+        row = page.locator("tr", has=page.get_by_role("rowheader", name="main"))
+        assert "0." in await row.inner_text(), "how sure the recogniser was"
+        assert await axe_finds(page) == []
         await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         assert await sideways(page) <= 0
     with console.browser_of(Role.VIEWER) as reader:

@@ -128,8 +128,12 @@ def test_lines_that_go_on_as_they_did_tell_the_better_model_in_the_end(better: i
 
 def test_transfers_that_err_both_ways_are_put_right() -> None:
     """The facts' example: a true 5.8 % shows as 6.3 %."""
-    assert corrected(0.058 * 0.6 + 0.942 * 0.03, sensitivity=0.6, specificity=0.97) == pytest.approx(0.058)
-    assert corrected(0.1, sensitivity=0.5, specificity=0.5) is None
+    measured = wilson(round(10_000 * (0.058 * 0.6 + 0.942 * 0.03)), 10_000)
+    found = corrected(measured, sensitivity=wilson(60, 100), specificity=wilson(970, 1000))
+    assert found.value == pytest.approx(0.058, abs=0.001)
+    assert found.high - found.low > 0.03, "what is not known of the transfers is most of the interval"
+    assert corrected(measured, sensitivity=wilson(50, 100), specificity=wilson(50, 100)).value is None
+    assert corrected(measured, sensitivity=wilson(5, 10), specificity=wilson(970, 1000)).value is None
 
 
 @settings(max_examples=50)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
+from dialogs.data.bundle import load_bundle
 from tests.voicebot.records.databases import heard, summary
 from tests.voicebot.records.servers import database_url, engine, postgres
+from voicebot.figures.estimates import wilson
+from voicebot.figures.hearing import hearing
+from voicebot.figures.reading import Period
+from voicebot.outcomes.events import Event, What
+from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
 from voicebot.records.summary import CallRecord
+from voicebot.review.decisions import decisions
 from voicebot.review.lines import words_of
 from voicebot.review.matters import confused, origins, right_shares
 from voicebot.review.queues import Queue
@@ -78,4 +86,47 @@ def test_where_an_example_came_from(engine: Engine) -> None:
     review.forget_words(["c000"])
     assert words_of(engine, [("c000", 0)]) == {}
     assert origins(engine, "card_block") == {}
+    database.close()
+
+
+def test_what_labels_say_of_decisions_and_of_queues(engine: Engine) -> None:
+    """Of 100 calls that were all drawn: each kind of decision, which queues were right, how far transfers tell."""
+    routes = load_bundle().routes
+    said = [("accept", "card_block", "card_block")] * 40 + [("accept", "card_block", "transfer")] * 20
+    said += [("confirm", "transfer", "transfer")] * 10 + [("choose", "transfer", "out_of_scope")] * 5
+    said += [("reject", "transfer", "card_block")] * 10 + [("reject", "out_of_scope", "out_of_scope")] * 15
+    database, review, outcomes = Database(engine.url.render_as_string(hide_password=False)), Review(engine), Outcomes(engine)
+    events = []
+    for number, (decision, intent, label) in enumerate(said):
+        line = heard(f"zdanie {number}", intent=intent)
+        line["understanding"] |= {"decision": decision}
+        call = summary(f"c{number:03}", started=BEGIN + timedelta(hours=9, seconds=number), segment="mass", reasks=number % 2)
+        call = replace(call, handoff_ref=f"r{number}", intent=intent, queue=routes.human_queue("card_block"))
+        database.write(CallRecord(call, [line, line | {"text": "nie"}]))
+        answered = call.ended + timedelta(seconds=20)
+        events.append(Event(call.handoff_ref or "", What.ANSWERED, answered))
+        if label == "transfer" and number % 2:
+            events.append(Event(call.handoff_ref or "", What.PASSED_ON, answered + timedelta(seconds=30), to_queue="loans"))
+        review.label((call.call_id, 0), label, who="anna", queue=Queue.SAMPLE)
+    outcomes.add(events, BEGIN)
+    draw(engine, DAY, BEGIN, BEGIN + timedelta(days=1), lines=1000)
+    found = decisions(engine, DAY, DAY, routes, wilson(10, 100))
+    of_labelled = {name: round(100 * estimate.k) / 100 for name, estimate in found.kinds.items()}
+    assert of_labelled == {
+        "accepted_right": 40,
+        "accepted_wrong": 20,
+        "accepted_outside": 0,
+        "asked_right": 10,
+        "asked_wrong": 5,
+        "rejected_wrong": 10,
+        "rejected_right": 15,
+    }
+    assert (found.outside.value, found.outside_by_model.value) == (pytest.approx(0.2, abs=0.01), pytest.approx(0.25, abs=0.01))
+    assert (found.right_queue.n, found.right_queue.k) == (80, 50), "70 of transfers and cards in the queue of cards"
+    assert found.noticed.value == pytest.approx(0.5)
+    assert found.spared.value == pytest.approx(1)
+    assert found.misrouted.value == pytest.approx(0.2)
+    heard_so = hearing(engine, Period(DAY, DAY), UTC)
+    assert (heard_so.asked_again.value, heard_so.asked_again.n) == (0.5, 100)
+    assert [(each.n, each.median) for each in heard_so.sureness] == [(200, 0.8)]
     database.close()

@@ -12,10 +12,13 @@ from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, day
 from voicebot.figures.charts import bars, intervals
+from voicebot.figures.definitions import FIGURES, estimate_of
 from voicebot.figures.estimates import wilson
+from voicebot.figures.hearing import hearing
 from voicebot.figures.reading import SPLITS, Period, Read, read
 from voicebot.figures.times import times
 from voicebot.records.exporting import csv_row
+from voicebot.review.decisions import KINDS, decisions
 from voicebot.review.measures import accuracy as accuracy_of
 
 _DAYS = 28
@@ -23,12 +26,17 @@ _MOST_DAYS = 400
 _CHARTED = 12
 
 
-def period_of(query: Mapping[str, str], today: date) -> Period:
-    """The period in an address: the last 28 days where none is told."""
+def days_of(query: Mapping[str, str], today: date) -> tuple[date, date]:
+    """The first and the last day in an address: the last 28 where none is told."""
     last = min(day(query.get("to", "")) or today, today)
     first = day(query.get("from", "")) or last - timedelta(days=_DAYS - 1)
     first = max(min(first, last), last - timedelta(days=_MOST_DAYS))
-    return Period(first, last, tuple((name, query[name]) for name in SPLITS if query.get(name)))
+    return first, last
+
+
+def period_of(query: Mapping[str, str], today: date) -> Period:
+    """The period in an address, and what it is narrowed to."""
+    return Period(*days_of(query, today), tuple((name, query[name]) for name in SPLITS if query.get(name)))
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -42,7 +50,9 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/figures", roles=READERS, nav="nav.figures", order=50)
     async def figures(view: View) -> Response:
         period, shown = await figures_of(view)
-        accuracy = await asyncio.to_thread(accuracy_of, parts.engine, period.first, period.last)
+        # the sample tells of all traffic, not of what the page is narrowed to
+        whole = not period.narrowed
+        accuracy = await asyncio.to_thread(accuracy_of, parts.engine, period.first, period.last) if whole else None
         matters = [(name, counts) for name, counts in shown.by_matter if name]
         misrouted = [(name, wilson(counts["candidates"], counts["answered_with_matter"])) for name, counts in matters]
         charted = [each for each in misrouted if each[1].value is not None][:_CHARTED]
@@ -64,6 +74,17 @@ def pages(parts: ConsoleParts) -> Pages:
         period = period_of(view.query, bundle.calendar.local(parts.clock()).date())
         found_times = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
         return view.show("times.html", period=period, times=found_times, query=dict(view.query))
+
+    @found.get("/figures/decisions", roles=READERS)
+    async def decided(view: View) -> Response:
+        """What the labels say of all traffic, and how the newest calls were heard."""
+        bundle = parts.bundle()
+        period = Period(*days_of(view.query, bundle.calendar.local(parts.clock()).date()))
+        candidates = estimate_of(FIGURES[0], (await asyncio.to_thread(read, parts.engine, period)).counts)
+        routes, zone = bundle.routes, bundle.calendar.zone
+        told = await asyncio.to_thread(decisions, parts.engine, period.first, period.last, routes, candidates)
+        heard = await asyncio.to_thread(hearing, parts.engine, period, zone)
+        return view.show("decisions.html", period=period, told=told, candidates=candidates, kinds=KINDS, heard=heard)
 
     @found.get("/figures.csv", roles=READERS)
     async def as_csv(view: View) -> Response:

@@ -1,0 +1,136 @@
+"""What the labelled sample says of decisions, and of the queues that calls came to. Blocks; raises what SQLAlchemy raises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Engine, Row, func, select
+
+from dialogs.data.routes import Routes
+from voicebot.figures.estimates import Estimate, corrected
+from voicebot.outcomes.misroute import Judged as ByTheRule
+from voicebot.outcomes.misroute import judge, may_take
+from voicebot.outcomes.store import Outcomes
+from voicebot.records.models import CallRow, UtteranceRow
+from voicebot.review.measures import Judged, Sampled, SampledLine, domain, meant, sampled, share, taken_as, taken_right, voted
+from voicebot.review.store import OUT_OF_SCOPE
+
+_AT_ONCE = 500
+KINDS = {
+    "accepted_right": "up",
+    "accepted_wrong": "down",
+    "accepted_outside": "down",
+    "asked_right": "none",
+    "asked_wrong": "down",
+    "rejected_wrong": "down",
+    "rejected_right": "none",
+}
+"""Every labelled line is one of these; with which way is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Shares of all lines, by traffic."""
+
+    kinds: Mapping[str, Estimate]
+    """By `KINDS`, in that order."""
+    outside: Estimate
+    """First answers that are out of scope, by the labels."""
+    outside_by_model: Estimate
+    """The same lines, as the model took them."""
+    right_queue: Estimate
+    """Calls that came to a queue of their matter, of those that were handed over with one."""
+    noticed: Estimate
+    """Of calls in a wrong queue that an agent answered: passed on early (the sensitivity of transfers)."""
+    spared: Estimate
+    """Of calls in a right one: not passed on early (their specificity)."""
+    misrouted: Estimate
+    """The share of misroutes by transfers, corrected for what they miss and what they blame wrongly."""
+
+
+def decisions(engine: Engine, first: date, last: date, routes: Routes, candidates: Estimate) -> Decisions:
+    """Of these days of the bank's calendar. `candidates` is their share of calls that agents passed on."""
+    sample = sampled(engine, first, last)
+    calls, firsts = _calls(engine, {line.call_id for line in sample.lines})
+
+    def outside(line: SampledLine, *, by_model: bool) -> float | None:
+        if firsts.get(line.call_id) != line.position:
+            return None
+        return voted(line.labels, lambda row: (taken_as(row.decided, row.decision) if by_model else row.label) == OUT_OF_SCOPE)
+
+    def right_queue(line: SampledLine) -> float | None:
+        return _right_queue(line, calls, routes)
+
+    noticed, spared = _transfers(engine, sample, calls, routes)
+    return Decisions(
+        {name: _share_of_kind(sample, name) for name in KINDS},
+        share(sample, lambda line: outside(line, by_model=False)),
+        share(sample, lambda line: outside(line, by_model=True)),
+        share(sample, right_queue),
+        noticed,
+        spared,
+        corrected(candidates, sensitivity=noticed, specificity=spared),
+    )
+
+
+def kind_of(row: Judged) -> str:
+    """What a decision was, by a label: {accept, ask, reject} by {right, wrong}, as speech applications are tuned by."""
+    right = taken_right(row)
+    if row.decision == "accept":
+        return "accepted_right" if right else "accepted_outside" if row.label == OUT_OF_SCOPE else "accepted_wrong"
+    if taken_as(row.decided, row.decision) in (OUT_OF_SCOPE, None):
+        return "rejected_right" if right else "rejected_wrong"
+    return "asked_right" if right else "asked_wrong"
+
+
+def _share_of_kind(sample: Sampled, name: str) -> Estimate:
+    return share(sample, lambda line: voted(line.labels, lambda row: kind_of(row) == name))
+
+
+def _calls(engine: Engine, ids: Collection[str]) -> tuple[dict[str, Row[Any]], dict[str, int]]:
+    """The calls that are still kept, and where their first answer stands."""
+    calls: dict[str, Row[Any]] = {}
+    firsts: dict[str, int] = {}
+    wanted = sorted(ids)
+    columns = (CallRow.call_id, CallRow.queue, CallRow.segment, CallRow.intent, CallRow.handoff_ref)
+    place = (UtteranceRow.call_id, func.min(UtteranceRow.position).label("first"))
+    with engine.connect() as connection:
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            calls |= {row.call_id: row for row in connection.execute(select(*columns).where(CallRow.call_id.in_(some)))}
+            chosen = select(*place).where(UtteranceRow.call_id.in_(some)).group_by(UtteranceRow.call_id)
+            firsts |= {row.call_id: row.first for row in connection.execute(chosen)}
+    return calls, firsts
+
+
+def _right_queue(line: SampledLine, calls: Mapping[str, Row[Any]], routes: Routes) -> bool | None:
+    """Whether its call came to a queue of the matter that people heard in it; None where that cannot be told: no hand-off with a
+    matter, or a line about none.
+    """
+    call, matter = calls.get(line.call_id), meant(row.label for row in line.labels)
+    if call is None or call.handoff_ref is None or call.intent is None or matter not in routes.matters:
+        return None
+    return call.queue in may_take(str(matter), call.segment, routes)
+
+
+def _transfers(engine: Engine, sample: Sampled, calls: Mapping[str, Row[Any]], routes: Routes) -> tuple[Estimate, Estimate]:
+    """How well transfers tell: of the calls in wrong queues how many were passed on, of those in right ones how many were not."""
+    told = Outcomes(engine).of([call.handoff_ref for call in calls.values() if call.handoff_ref])
+    wrong: list[tuple[bool, float]] = []
+    right: list[tuple[bool, float]] = []
+    for line in sample.lines:
+        came_right = _right_queue(line, calls, routes)
+        if came_right is None:
+            continue
+        call = calls[line.call_id]
+        outcome = told.get(call.handoff_ref)
+        judged = ByTheRule.NOT_ANSWERED
+        if outcome is not None:
+            judged = judge(outcome, queue=call.queue or "", intent=call.intent, routes=routes)
+        if judged is not ByTheRule.NOT_ANSWERED:
+            passed_on = judged is ByTheRule.CANDIDATE
+            (right if came_right else wrong).append((passed_on is not came_right, line.weight))
+    return domain(wrong), domain(right)
