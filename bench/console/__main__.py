@@ -16,7 +16,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.console.asking import Known, Told, asks_of, forgotten, measure
+from bench.console.asking import Ask, Known, Told, asks_of, forgotten, measure
 from bench.console.beside import measure as beside
 from bench.console.filling import Base, Multiplied, Plan, fill, hashed
 from bench.console.keeping import keeping_table
@@ -148,7 +148,10 @@ async def pages(url: str, folder: Path, plan: Plan, times: int, only: str) -> di
         known = await asyncio.to_thread(Known.of, parts.engine, plan.end)
         asks = asks_of(known, parts.bundle(), words, plan.end, token)
         for path in forgotten(asks, page_routes(parts)):
-            print(f"not measured: {path}", file=sys.stderr)
+            if "{" in path:
+                print(f"not measured: {path}", file=sys.stderr)
+            else:
+                asks.append(Ask(path, [path], path))
         chosen = [each for each in asks if only in each.name]
         keep_for_good()  # as the console does
         return await measure(

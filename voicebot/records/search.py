@@ -75,6 +75,17 @@ def page(engine: Engine, chosen: CallFilter, *, words: str = "", after: str = ""
     return Page([summary_of(row) for row in rows], place_behind(*edge), edge[0])
 
 
+def all_with(engine: Engine, chosen: CallFilter, words: str, *, size: int = 1000) -> Iterator[CallSummary]:
+    """All calls that `page` would show, page by page. Blocks; raises what SQLAlchemy raises."""
+    after = ""
+    while True:
+        shown = page(engine, chosen, words=words, after=after, size=size)
+        yield from shown.calls
+        after = shown.following
+        if not after:
+            return
+
+
 def _read(connection: Connection, wanted: Sequence[ColumnElement[bool]], size: int) -> Sequence[Row[Any]]:
     """One more than a page has, where there are so many. Found first, and read whole then: those that are sorted out are not."""
     found = select(CallRow.call_id).where(*wanted).order_by(*_LATEST).limit(size + 1).subquery()

@@ -150,8 +150,11 @@ async def test_what_a_filter_finds_is_exported_whole_and_safe(console: Console) 
     assert len(list(csv.reader(io.StringIO(table)))) == 121
     whole = (await seen(console, lambda browser: browser.get("/calls.csv"))).text
     assert "'=cmd()" in whole
+    written(console, CallRecord(summary("said", intent="loan"), LINES))
+    said = (await seen(console, lambda browser: browser.get("/calls.ndjson?matter=loan&words=zgubilem"))).text.splitlines()
+    assert [json.loads(each)["call_id"] for each in said] == ["said"], "the words are a filter, too"
     lines = (await seen(console, lambda browser: browser.get("/calls.ndjson?matter=loan"))).text.splitlines()
-    assert {json.loads(each)["call_id"] for each in lines} == {each.call_id for each in calls}
+    assert {json.loads(each)["call_id"] for each in lines} == {"said", *(each.call_id for each in calls)}
 
 
 async def test_a_call_becomes_a_test_and_one_that_is_not_there_says_so(console: Console) -> None:

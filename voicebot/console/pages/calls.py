@@ -14,7 +14,8 @@ from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, day
 from voicebot.records.exporting import csv_rows, ndjson_rows
 from voicebot.records.listing import CallFilter, listed
-from voicebot.records.search import page
+from voicebot.records.search import all_with, page
+from voicebot.records.summary import CallSummary
 
 CHOICES = ("line", "language", "segment", "channel", "matter", "queue", "outcome", "decision")
 """Filters that stand in the address under these names."""
@@ -76,7 +77,6 @@ def pages(parts: ConsoleParts) -> Pages:
             "decision": DECISIONS,
         }
         following = urlencode({**kept, "after": shown.following}) if shown.following else ""
-        asked = {name: value for name, value in kept.items() if name != "words"}
         return view.show(
             "calls.html",
             calls=shown.calls,
@@ -84,20 +84,24 @@ def pages(parts: ConsoleParts) -> Pages:
             searched_to=shown.searched_to,
             choices=choices,
             query=query,
-            kept=urlencode(asked),
+            kept=urlencode(kept),
             asked=kept,
         )
+
+    def found_by(view: View) -> Iterator[CallSummary]:
+        chosen, words = filter_of(view.query, parts), view.query.get("words", "")
+        return all_with(parts.engine, chosen, words) if words else listed(parts.engine, chosen)
 
     @found.get("/calls.csv", roles=READERS)
     async def as_csv(view: View) -> Response:
         await parts.audit.note("calls.exported", who=view.user.name, form="csv", filters=str(view.query)[:200])
-        rows = csv_rows(listed(parts.engine, filter_of(view.query, parts)))
+        rows = csv_rows(found_by(view))
         return _stream(rows, "calls.csv", "text/csv; charset=utf-8")
 
     @found.get("/calls.ndjson", roles=READERS)
     async def as_ndjson(view: View) -> Response:
         await parts.audit.note("calls.exported", who=view.user.name, form="ndjson", filters=str(view.query)[:200])
-        rows = ndjson_rows(listed(parts.engine, filter_of(view.query, parts)))
+        rows = ndjson_rows(found_by(view))
         return _stream(rows, "calls.ndjson", "application/x-ndjson")
 
     return found
