@@ -11,9 +11,13 @@ from voicebot.state.conditions import SwitchKind, SwitchSetting
 
 
 class SwitchRefused(VoicebotError):
-    """The order makes no sense under this bundle."""
+    """The order makes no sense under this bundle: `why` names the reason for pages in other languages, with what it is about."""
 
     code = "switch.refused"
+
+    def __init__(self, message: str, why: str, about: str = "") -> None:
+        super().__init__(message)
+        self.why, self.about = why, about
 
 
 def announcements(bundle: Bundle, day: date) -> list[str]:
@@ -24,24 +28,24 @@ def announcements(bundle: Bundle, day: date) -> list[str]:
 def check(setting: SwitchSetting, bundle: Bundle) -> None:
     """Raises SwitchRefused. A switch that is taken back needs no check: it may be of an earlier bundle."""
     if setting.kind is SwitchKind.SURGE and setting.queue:
-        raise SwitchRefused("a surge holds everywhere: leave queue out, or order a closure of that queue")
+        raise SwitchRefused("a surge holds everywhere: leave queue out, or order a closure of that queue", "surge_of_queue")
     if setting.on and setting.until is not None and setting.until <= setting.when:
-        raise SwitchRefused("until is past: the switch would be off at once")
+        raise SwitchRefused("until is past: the switch would be off at once", "until_past")
     if setting.queue:
         _known("queue", setting.queue, list(bundle.routes.queues))
         if setting.on and bundle.queues[setting.queue].emergency:
-            raise SwitchRefused(f"queue {setting.queue!r} takes emergencies and is never closed")
+            raise SwitchRefused(f"queue {setting.queue!r} takes emergencies and is never closed", "emergency", setting.queue)
     if setting.prompt:
         _known("prompt", setting.prompt, _prompts(bundle))
         why_not = _why_not(setting.prompt, bundle, bundle.calendar.local(setting.when).date())
         if why_not is not None:
-            raise SwitchRefused(why_not)
+            raise SwitchRefused(why_not, "no_announcement", setting.prompt)
 
 
 def _known(what: str, name: str, names: list[str]) -> None:
     told = unknown_name(what, name, names)
     if told is not None:
-        raise SwitchRefused(told)
+        raise SwitchRefused(told, "unknown", name)
 
 
 def _prompts(bundle: Bundle) -> list[str]:

@@ -48,7 +48,7 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
         await shoot(page, "figures")
         await page.get_by_role("link", name="Decisions and hearing").click()
         row = page.locator("tr", has=page.get_by_role("rowheader", name="main"))
-        assert "0." in await row.inner_text(), "how sure the recogniser was"
+        assert "1.00" in await row.inner_text(), "how sure the recogniser was"
         assert await axe_finds(page) == []
         await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         assert await sideways(page) <= 0

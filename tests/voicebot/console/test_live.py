@@ -117,7 +117,7 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(console: Console) 
     with console.browser_of(Role.SUPERVISOR) as browser:
         answers = await asyncio.to_thread(look, browser)
     assert [each.status_code for each in answers] == [422] * 4
-    assert ["never closed" in answers[0].text, "say why" in answers[1].text, "until is past" in answers[2].text] == [True] * 3
+    assert ["never closed" in answers[0].text, "say why" in answers[1].text, "end is past" in answers[2].text] == [True] * 3
     assert parts_hold_nothing(console)
 
 

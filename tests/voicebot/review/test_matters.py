@@ -121,7 +121,8 @@ def test_what_labels_say_of_decisions_and_of_queues(engine: Engine) -> None:
         "rejected_wrong": 10,
         "rejected_right": 15,
     }
-    assert (found.outside.value, found.outside_by_model.value) == (pytest.approx(0.2, abs=0.01), pytest.approx(0.25, abs=0.01))
+    assert found.outside.value == pytest.approx(0.2, abs=0.01)
+    assert found.outside_by_model.value == pytest.approx(0.25, abs=0.01)
     assert (found.right_queue.n, found.right_queue.k) == (80, 50), "70 of transfers and cards in the queue of cards"
     assert found.noticed.value == pytest.approx(0.5)
     assert found.spared.value == pytest.approx(1)

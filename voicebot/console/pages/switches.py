@@ -24,10 +24,10 @@ def ordered(form: Form, who: str, now: datetime, parts: ConsoleParts) -> SwitchS
     """The switch that a form describes. Raises SwitchRefused."""
     kind, why = form.get("kind"), form.get("why")[:_LONGEST_WHY]
     if kind not in set(SwitchKind):
-        raise SwitchRefused("choose what to do: surge or closure")
+        raise SwitchRefused("choose what to do: surge or closure", "no_kind")
     on = form.get("on", "1") == "1"
     if on and not why:
-        raise SwitchRefused("say why: whoever comes after you must know")
+        raise SwitchRefused("say why: whoever comes after you must know", "no_why")
     queue = form.get("queue") if kind == SwitchKind.CLOSURE else ""
     until = _moment(form.get("until"), parts)
     return SwitchSetting(
@@ -42,7 +42,7 @@ def _moment(written: str, parts: ConsoleParts) -> datetime | None:
         at = datetime.fromisoformat(written)
         return (at if at.tzinfo else at.replace(tzinfo=parts.bundle().calendar.zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise SwitchRefused("the end is no time; write it like 2026-11-27T18:00") from None
+        raise SwitchRefused("the end is no time; write it like 2026-11-27T18:00", "no_time") from None
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -68,6 +68,10 @@ def pages(parts: ConsoleParts) -> Pages:
             **shown,
         )
 
+    async def refused(view: View, error: SwitchRefused) -> Response:
+        problem = view.t(f"switches.refused_{error.why}", about=error.about)
+        return await show(view, status=422, problem=problem, wanted=view.form)
+
     async def changes_of(setting: SwitchSetting, view: View) -> list[Changed]:
         bundle, now = parts.bundle(), parts.clock()
         changes = await asyncio.to_thread(preview, setting, parts.stores.conditions.snapshot, bundle, view.language)
@@ -88,7 +92,7 @@ def pages(parts: ConsoleParts) -> Pages:
             setting = ordered(view.form, view.user.name, parts.clock(), parts)
             check(setting, parts.bundle())
         except SwitchRefused as error:
-            return await show(view, status=422, problem=str(error), wanted=view.form)
+            return await refused(view, error)
         return await show(view, changes=await changes_of(setting, view), wanted=view.form)
 
     @found.post("/switches", roles=setters)
@@ -98,7 +102,7 @@ def pages(parts: ConsoleParts) -> Pages:
             if setting.on or not parts.switches.known(setting.name):
                 check(setting, parts.bundle())
         except SwitchRefused as error:
-            return await show(view, status=422, problem=str(error), wanted=view.form)
+            return await refused(view, error)
         kept = await parts.switches.order(setting)
         what = "switch.set" if setting.on else "switch.taken_back"
         await parts.audit.note(what, who=setting.who, switch=setting.name, why=setting.why)
