@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import soundfile
 from scipy.signal import butter, sosfilt
 
 from .loudness import Floats, resampled, to_pcm
 
 RATE = 8000  # Hz
 _BAND_HZ = (300, 3400)
-_A = 87.6
 
 
 def narrowed(samples: Floats, sample_rate: int) -> Floats:
@@ -19,16 +21,15 @@ def narrowed(samples: Floats, sample_rate: int) -> Floats:
     return passed
 
 
-def through_a_law(samples: Floats) -> Floats:
-    """There and back; what is beyond -1..1 is clipped."""
-    samples = np.clip(samples, -1, 1)
-    size, whole = np.abs(samples), 1 + np.log(_A)
-    curved = np.where(size < 1 / _A, _A * size / whole, (1 + np.log(np.maximum(_A * size, 1))) / whole)
-    steps = np.round(curved * 127) / 127
-    expanded: Floats = np.sign(samples) * np.where(steps < 1 / whole, steps * whole / _A, np.exp(steps * whole - 1) / _A)
-    return expanded.astype(np.float32)
+def through_a_law(pcm: bytes) -> bytes:
+    """16-bit PCM at 8 kHz after A-law (ITU-T G.711) and back."""
+    file = io.BytesIO()
+    soundfile.write(file, np.frombuffer(pcm, dtype="<i2"), RATE, subtype="ALAW", format="WAV")
+    file.seek(0)
+    samples, _ = soundfile.read(file, dtype="int16")
+    return bytes(samples.astype("<i2").tobytes())
 
 
 def telephone(samples: Floats, sample_rate: int) -> bytes:
     """16-bit PCM at 8 kHz, as loud as the samples are."""
-    return to_pcm(through_a_law(narrowed(samples, sample_rate)))
+    return through_a_law(to_pcm(narrowed(samples, sample_rate)))

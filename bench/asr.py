@@ -55,7 +55,7 @@ def wideband(samples: Floats) -> tuple[bytes, int]:
 def telephone(samples: Floats, peak: float = 0.5) -> tuple[bytes, int]:
     """Band-passed, its loudest sample at `peak` of full scale (over 1: clipped), through A-law and back."""
     passed = narrowed(samples, SAMPLE_RATE)
-    return to_pcm(through_a_law(passed * np.float32(peak / max(float(np.abs(passed).max()), 1e-9)))), TELEPHONE_RATE
+    return through_a_law(to_pcm(passed * np.float32(peak / max(float(np.abs(passed).max()), 1e-9)))), TELEPHONE_RATE
 
 
 Line = Callable[[Floats], tuple[bytes, int]]

@@ -46,6 +46,8 @@ CALL_PARTS = ("load", "under_load", "shadow", "latency", "recogniser", "growth")
 Figure = Callable[[str, float, str], None]
 
 _RTP_PORTS = (22000, 23999)
+_SILENCING = "78"
+"""Keys that `key_stops` presses where the bot then says nothing."""
 _NUMBERS = itertools.count()  # a number that called before is asked whether it is the same matter
 
 MATTERS = (
@@ -227,7 +229,7 @@ async def _under_load(say: Figure, service: Service, folder: Path, *, calls: int
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS]
     async with (
         _talking(service, speech, calls=calls, seconds=90),
-        stops_watched(_RTP_PORTS, folder / "stops.pcap") as on_the_wire,
+        stops_watched(_RTP_PORTS, folder / "stops.pcap", _SILENCING) as on_the_wire,
     ):
         how = f"at the caller, while {calls} others talk"
         reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
@@ -261,7 +263,7 @@ async def _latencies(say: Figure, service: Service, folder: Path, *, rounds: int
     spent, turns = (_total(service, each) - earlier for each, earlier in zip(counted, before, strict=True))
     say("decodes_per_utterance", spent / max(1, turns), f"{turns:.0f} utterances, partial results included, embedded recogniser")
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
-    async with stops_watched(_RTP_PORTS, folder / "stops.pcap") as on_the_wire:
+    async with stops_watched(_RTP_PORTS, folder / "stops.pcap", _SILENCING) as on_the_wire:
         reports = await run_script_process(_scripts(service, over), host="127.0.0.1", together=1)
         _percentiles(say, "bargein_stop_ms", _stops(reports), "start of the caller's speech to the bot's silence, at the caller")
         stops = await key_stops(service, calls=6 * rounds)
@@ -283,7 +285,7 @@ async def key_stops(service: Service, *, calls: int, deaf: bool = False) -> list
     `deaf`: no speech of any call that begins meanwhile is decoded.
     """
     to_the_number = (UntilSpeaking(0.8), Keys("3112", gap_s=0.5), Pause(1.2), Keys("6"), Pause(0.8))
-    typed = [(Keys("#"), UntilSpeaking(0.8), Keys(digit), Pause(0.8)) for digit in "78"]
+    typed = [(Keys("#"), UntilSpeaking(0.8), Keys(digit), Pause(0.8)) for digit in _SILENCING]
     steps = (*to_the_number, *typed[0], *typed[1], HangUp())
     measured = {len(to_the_number) + 3, len(to_the_number) + len(typed[0]) + 3}  # steps count from 1
     busy = Conditions(waits=(("loans", 900.0),))

@@ -25,6 +25,9 @@ SHERPA_FILES: Mapping[SherpaKind, tuple[str, ...]] = {
 }
 """What a folder with a model of each kind must hold, as patterns."""
 
+LONGEST_DECODE_S = 7.5
+"""No caller waits longer for their words, so what a call's recogniser may take is less."""
+
 Engine = Literal["whisper", "vosk", "sherpa", "pipecat", "none"]
 
 
@@ -53,7 +56,7 @@ class RecogniserSettings(BaseModel):
     waiting: Annotated[int, Field(ge=0, le=1000)] = 8
     """Utterances that wait for a worker, at most."""
     deadline_s: Annotated[float, Field(gt=0, le=86_400)] = 6.0
-    """The longest that one decode may take, its wait included."""
+    """The longest that one decode may take, its wait included. In calls `LONGEST_DECODE_S` at most."""
 
     def lacking(self) -> str:
         """A file that the model's folder lacks; "" when it looks whole, or when no folder is named."""

@@ -33,6 +33,7 @@ from .streaming import HearingStream
 _TAIL_S = 0.5  # of silence behind the last word, for a streaming model looks ahead
 _TRIAL_S = 180.0  # a model of 600 MB loads in seconds; from a slow disk in more
 _TRIED = "came through"
+_DURATIONS = 8  # a TDT model tells of its tokens, and of as many durations at most
 
 
 class SherpaRecogniser:
@@ -214,8 +215,29 @@ def _tidy(text: str) -> str:
     return text.lower() if text.isupper() else text
 
 
+def _check_tokens(folder: Path, kind: SherpaKind) -> None:
+    """The library believes any list of tokens, and fails at the first that it lacks. Ends the process with the reason."""
+    *_, last, tokens = (_file(folder, pattern) or folder for pattern in SHERPA_FILES[kind])
+    numbers = {line.rpartition(" ")[2] for line in tokens.read_text(encoding="utf-8", errors="replace").splitlines()}
+    missing = next((number for number in range(_tokens_told(last, kind)) if str(number) not in numbers), None)
+    if missing is not None:
+        sys.exit(f"{tokens.name} has no token {missing}, which the model knows: it is of another model, or cut off")
+
+
+def _tokens_told(last: Path, kind: SherpaKind) -> int:
+    """How many tokens this last part of a model can tell at least."""
+    import onnxruntime
+
+    if kind == "whisper":  # its marks stand in no list
+        return 2
+    size = onnxruntime.InferenceSession(str(last), providers=["CPUExecutionProvider"]).get_outputs()[0].shape[-1]
+    told = size if isinstance(size, int) else 0  # else it is a name, for any number
+    return max(2, told - _DURATIONS if kind == "nemo_transducer" else told)
+
+
 def _trial(folder: str, kind: SherpaKind, language: str, *hotwords: str) -> None:
     """Load and decode half a second of nothing; whatever is wrong with the model ends this process."""
+    _check_tokens(Path(folder), kind)
     engine = _made(Path(folder), kind, language, bool(hotwords))
     stream = engine.create_stream("/".join(hotwords) or None)
     stream.accept_waveform(SAMPLE_RATE, to_floats(bytes(SAMPLE_RATE)))

@@ -64,10 +64,19 @@ def decoded(path: Path) -> Take:
             raise RecordingRefused("no file: a link that leads nowhere, a folder or a device")
         if (size := path.stat().st_size) > LARGEST_BYTES:
             raise RecordingRefused(f"{size / 1e6:.0f} MB is too large for a prompt ({LARGEST_BYTES / 1e6:.0f} MB)")
-        demuxer = FOREIGN.get(path.suffix.lower())
+        demuxer = _demuxer(path)
         return _foreign(path, demuxer) if demuxer else _read(path)
     except OSError as error:
         raise RecordingRefused(f"not readable ({error.strerror or error})") from error
+
+
+def _demuxer(path: Path) -> str | None:
+    """What ffmpeg calls the format; None for what libsndfile is to read. MP4 is known by its mark, whatever its name."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] == b"ftyp":
+            return "mp4"
+    named = FOREIGN.get(path.suffix.lower())
+    return None if named == "mp4" else named
 
 
 def _read(path: Path) -> Take:
@@ -82,7 +91,7 @@ def _read(path: Path) -> Take:
         if info.channels > MOST_CHANNELS:
             raise RecordingRefused(f"{info.channels} channels: save the speaker's as mono, or two as stereo")
         if info.duration > LONGEST_S:
-            raise RecordingRefused(f"{info.duration:.0f} s is too long for a prompt ({LONGEST_S:.0f} s): one file a prompt")
+            raise RecordingRefused(f"too long for a prompt: more than {LONGEST_S:.0f} s; one file a prompt")
         most = round((LONGEST_S + 1) * info.samplerate)  # a header may lie about the length
         with _quiet():
             samples, rate = soundfile.read(str(path), frames=most, dtype="float32", always_2d=True)
@@ -127,7 +136,8 @@ def _foreign(path: Path, demuxer: str) -> Take:
     """By pydub in a process of its own, which may neither run long nor write much."""
     absent = [program for program in FFMPEG if shutil.which(program) is None]
     if absent:
-        raise RecordingRefused(f"{path.suffix.lower()} needs {absent[0]}: install Debian's package ffmpeg, or {SAVE_AS}")
+        kind = path.suffix.lower() if path.suffix.lower() in FOREIGN else "the MP4 in it"
+        raise RecordingRefused(f"{kind} needs {absent[0]}: install Debian's package ffmpeg, or {SAVE_AS}")
     with tempfile.TemporaryDirectory(prefix="voicebot-studio-") as folder:
         wav = Path(folder) / "decoded.wav"
         command = [sys.executable, "-W", "ignore", "-m", "audio.studio.foreign", str(path.resolve()), demuxer, str(wav)]

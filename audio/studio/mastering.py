@@ -61,15 +61,6 @@ def as_flac(sound: Sound) -> bytes:
     return out.getvalue()
 
 
-def as_heard_by_telephone(pcm: bytes) -> bytes:
-    """16-bit PCM at 8 kHz after A-law (ITU-T G.711) and back."""
-    out = io.BytesIO()
-    soundfile.write(out, np.frombuffer(pcm, dtype="<i2"), 8000, subtype="ALAW", format="WAV")
-    out.seek(0)
-    samples, _ = soundfile.read(out, dtype="int16")
-    return bytes(samples.astype("<i2").tobytes())
-
-
 def _trimmed(samples: Floats, rate: int) -> Floats:
     first, last = speech_span(frame_levels(samples, rate))
     start, stop = first * FRAME_S - LEAD_S, (last + 1) * FRAME_S + TAIL_S

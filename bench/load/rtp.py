@@ -90,19 +90,23 @@ class Stops:
     """How long the bot's sound went on, in milliseconds on the wire: no phone's jitter buffer is in it. A-law only."""
 
     key_ms: list[float] = field(default_factory=list)
-    """After the first packet of a key that was pressed over it."""
+    """After the first packet of a key that was pressed over it, of those keys that are counted."""
     speech_ms: list[float] = field(default_factory=list)
     """After the first loud packet of a caller who began to speak over it."""
 
 
 @asynccontextmanager
-async def stops_watched(ports: tuple[int, int], file: Path) -> AsyncIterator[Stops]:
-    """As `watched`, of the calls that begin while the context lasts; the bot's ports are these, no caller's is."""
+async def stops_watched(ports: tuple[int, int], file: Path, keys: str) -> AsyncIterator[Stops]:
+    """As `watched`, of the calls that begin while the context lasts; the bot's ports are these, no caller's is.
+
+    Only `keys` count: those after which the bot has nothing to say. After others its next words follow so closely that no silence
+    is heard, and the end of those words would be taken for the stop.
+    """
     stops = Stops()
     async with _captured(f"portrange {ports[0]}-{ports[1]}", file, kept_bytes=_HEADER + 12 + _SAMPLES) as measured:
         yield stops
     if measured and file.exists():
-        found = await asyncio.to_thread(_stops, file.read_bytes(), ports)
+        found = await asyncio.to_thread(_stops, file.read_bytes(), ports, keys)
         stops.key_ms, stops.speech_ms = found.key_ms, found.speech_ms
 
 
@@ -166,6 +170,8 @@ def _worst(capture: bytes) -> list[float]:
 class _Call:
     """One call on the wire, between a caller's port and one of the bot's."""
 
+    keys: bytes
+    """Events of the keys that count."""
     loud_until: float = 0.0
     """The end of the bot's last loud packet."""
     spoke_until: float = 0.0
@@ -180,8 +186,9 @@ class _Call:
         """A packet of theirs."""
         over = packet.at - self.loud_until < _STILL_S
         if packet.kind == KEYS_TYPE:
-            if packet.timestamp != self.key and over:
-                self.asked, self.by_key = packet.at, True
+            if packet.timestamp != self.key:
+                counts = over and packet.payload[:1] in self.keys
+                self.asked, self.by_key = packet.at if counts else None, True
             self.key = packet.timestamp
         elif _loud(packet):
             if packet.at - self.spoke_until > _SILENT_S and over:
@@ -196,7 +203,8 @@ class _Call:
         return 1000 * max(0.0, self.loud_until - asked)
 
 
-def _stops(capture: bytes, ports: tuple[int, int]) -> Stops:
+def _stops(capture: bytes, ports: tuple[int, int], keys: str) -> Stops:
+    events = bytes("0123456789*#".index(key) for key in keys)
     stops, calls, began = Stops(), dict[tuple[int, int], _Call](), 0.0
     older: set[tuple[int, int]] = set()
     for packet in _packets(capture):
@@ -207,7 +215,7 @@ def _stops(capture: bytes, ports: tuple[int, int]) -> Stops:
             older.add(name)
         if name in older:
             continue
-        call = calls.setdefault(name, _Call())
+        call = calls.setdefault(name, _Call(events))
         if not from_bot:
             call.caller(packet)
         elif packet.kind == PCMA and _loud(packet):

@@ -122,6 +122,15 @@ def without_metadata(model: Path) -> None:
     sherpa_models.streaming_transducer(model, metadata=False)
 
 
+def without_tokens(model: Path) -> None:
+    (model / "tokens.txt").write_text("")
+
+
+def half_the_tokens(model: Path) -> None:
+    whole = (model / "tokens.txt").read_text()
+    (model / "tokens.txt").write_text(whole[: len(whole) // 2])
+
+
 def changed(model: Path) -> None:
     (model / "SHA256SUMS").write_text(f"{'0' * 64}  tokens.txt\n")
 
@@ -132,6 +141,8 @@ def changed(model: Path) -> None:
         (without_joiner, r"joiner.* is missing"),
         (half_an_encoder, r"encoder\.onnx"),
         (without_metadata, "cannot be loaded"),  # where the library would end the process
+        (without_tokens, "tokens.txt has no token 0"),  # it would hear nothing, or end the process in a call
+        (half_the_tokens, "tokens.txt has no token 3"),
         (changed, "tokens.txt"),
     ],
 )

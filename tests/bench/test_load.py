@@ -63,7 +63,7 @@ def test_the_worst_gap_of_each_stream_is_found() -> None:
 
 
 def test_how_long_the_bot_is_heard_after_a_key_and_after_a_word() -> None:
-    loud, quiet, key = b"\x2a" * 160, b"\xd5" * 160, bytes((7, 10, 0, 160))
+    loud, quiet, key, other = b"\x2a" * 160, b"\xd5" * 160, bytes((7, 10, 0, 160)), bytes((1, 10, 0, 160))
 
     def call(port: int, asked_at: float, heard_until: float, over_it: bytes, kind: int) -> list[tuple[float, bytes]]:
         frames = []
@@ -81,7 +81,8 @@ def test_how_long_the_bot_is_heard_after_a_key_and_after_a_word() -> None:
     began = 1.0
     older = [(0.1, udp_frame(("127.0.0.1", 47000), ("127.0.0.1", 22002), struct.pack("!BBHII", 0x80, 8, 1, 1, 1) + loud))]
     frames = older + call(40000, 0.2, 0.26, key, KEYS_TYPE) + call(40002, 0.4, 0.52, loud, 8) + call(47000, 0.4, 0.6, loud, 8)
-    stops = _stops(capture_file(sorted(frames)), (22000, 23999))
+    frames += call(40004, 0.2, 0.66, other, KEYS_TYPE)  # the bot's next words follow at once
+    stops = _stops(capture_file(sorted(frames)), (22000, 23999), "78")
     assert stops.key_ms == pytest.approx([59], abs=1)
     assert stops.speech_ms == pytest.approx([119, 199], abs=1)
 

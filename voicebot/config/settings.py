@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from audio.recognisers.settings import RecogniserSettings
+from audio.recognisers.settings import LONGEST_DECODE_S, RecogniserSettings
 from voicebot.cases.settings import CasesSettings
 from voicebot.chat.settings import ChatSettings
 from voicebot.config.callers import Callers, Customers
@@ -59,6 +59,12 @@ def _redis_can_read(url: str) -> str:
     except ValueError:
         raise ValueError(f"redis_url: is not in the right form; {REDIS_FORM}") from None
     return url
+
+
+def _heard_in_time(given: RecogniserSettings) -> RecogniserSettings:
+    if given.deadline_s > LONGEST_DECODE_S:
+        raise ValueError(f"deadline_s: {given.deadline_s:g} s is longer than a caller waits; write {LONGEST_DECODE_S:g} or less")
+    return given
 
 
 REDIS_FORM = (
@@ -195,7 +201,7 @@ class Settings(BaseSettings):
     asterisk: AsteriskSettings = AsteriskSettings()
     carriers: CarriersSettings = CarriersSettings()
     limits: Limits = Limits()
-    recognisers: Mapping[Language, RecogniserSettings] = _RECOGNISERS
+    recognisers: Mapping[Language, Annotated[RecogniserSettings, AfterValidator(_heard_in_time)]] = _RECOGNISERS
     voices: Mapping[Language, Voices] = _VOICES
     nlu: NluSettings = NluSettings()
     state: State = State()

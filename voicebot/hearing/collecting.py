@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from audio.loudness import Floats, to_pcm
 from audio.vad import WINDOW_S, VoiceActivity, shared_session
-from voicebot.files import FILE_MODE, private_folder, write_whole
+from voicebot.files import DRAFT, FILE_MODE, erase, private_folder, write_whole
 from voicebot.hearing.folder import TABLES, FolderError
 from voicebot.records import schema
 from voicebot.records.journal import HIDDEN_WORDS
@@ -29,6 +29,8 @@ from voicebot.review.models import LabelRow
 from voicebot.review.store import NOT_UNDERSTANDABLE
 
 HEAD = ("file", "text", "matter", "heard")
+_UNFINISHED = ".unfinished"
+"""A file that stands in the folder until all is written."""
 _MARGIN_S = 0.3  # left on both sides of what was said
 _SPEECH = 0.5
 _LEAST_S, _LONGEST_S = 0.1, 30.0
@@ -125,11 +127,37 @@ def collect(
     tell: Callable[[str, float], None],
 ) -> tuple[int, Counter[LeftOut]]:
     """Write the new folder, for its owner alone; how many turns are in it, and how many are not and why. `recorded`: whether a
-    line is recorded today. Raises FolderError.
+    line is recorded today. What an earlier run left that was killed is erased: it may not be used any more. Raises FolderError.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FolderError(f"{folder} is not empty: name a new folder")
     private_folder(folder)
+    mark = folder / _UNFINISHED
+    if mark.exists():
+        _erase_sounds(folder)
+    elif any(folder.iterdir()):
+        raise FolderError(f"{folder} is not empty: name a new folder")
+    mark.touch(mode=FILE_MODE)
+    try:
+        found = _write_all(turns, folder, recorded, tell)
+    except BaseException:  # Ctrl-C, a full disk
+        _erase_sounds(folder)
+        mark.unlink()
+        raise
+    mark.unlink()
+    return found
+
+
+def _erase_sounds(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name.endswith((".wav", DRAFT)):
+            erase(path)
+
+
+def _write_all(
+    turns: Sequence[tuple[Turn, LeftOut | None]],
+    folder: Path,
+    recorded: Callable[[str], bool],
+    tell: Callable[[str, float], None],
+) -> tuple[int, Counter[LeftOut]]:
     rows = [HEAD]
     left_out = Counter[LeftOut]()
     for number, (turn, why) in enumerate(turns):

@@ -11,6 +11,7 @@ from pipecat.frames.frames import CancelFrame, EndFrame, Frame, InputDTMFFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from audio.errors import AudioError, RecogniserBusy, RecogniserError
+from audio.recognisers.settings import LONGEST_DECODE_S
 from audio.types import Reading, Recogniser, RecogniserStream, Recognition
 from dialogs.events import Expect, Listen
 from voicebot.pipeline.frames import (
@@ -29,7 +30,7 @@ from voicebot.pipeline.turns import Signal, TurnHint, TurnSettings, TurnTracker,
 log = structlog.get_logger(__name__)
 
 PRE_ROLL_S = 0.4
-FINISH_DEADLINE_S = 8.0
+FINISH_DEADLINE_S = LONGEST_DECODE_S + 0.5  # the recogniser's own deadline comes first: it knows what failed
 
 Recognisers = Callable[[str], Recogniser | None]
 """The recogniser of a language, or None when there is none."""

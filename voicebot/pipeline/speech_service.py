@@ -21,6 +21,7 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
+    StartFrame,
     STTMetadataFrame,
     TranscriptionFrame,
     VADUserStartedSpeakingFrame,
@@ -222,6 +223,7 @@ class ServiceStream:
         """The service, from its start to its cancellation."""
         try:
             service = self._make()
+            self._hear_of_start(service)
             source, sink = _Relay(), _Relay(self._heard)
             service.event_handler("on_error")(self._failed)
             async with CallPipeline([source, service, sink], self._sample_rate, ends_by_frame=True):
@@ -230,6 +232,18 @@ class ServiceStream:
                 await asyncio.Event().wait()  # until `finish` has enough
         except Exception as error:  # a service raises anything
             self._failed_with(_named(error), for_good=True)
+
+    def _hear_of_start(self, service: STTService) -> None:
+        """What its `start` raises pipecat would log with its words, and go on as if it had started."""
+        start = service.start
+
+        async def told(frame: StartFrame) -> None:
+            try:
+                await start(frame)
+            except Exception as error:
+                self._failed_with(f"it did not start ({_named(error)})", for_good=True)
+
+        service.start = told  # type: ignore[method-assign]
 
     async def _speak(self, source: FrameProcessor) -> None:
         await source.push_frame(VADUserStartedSpeakingFrame())

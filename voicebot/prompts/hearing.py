@@ -10,8 +10,8 @@ from pathlib import Path
 
 from audio.errors import PromptMissing
 from audio.prompt_store import PromptStore
-from audio.studio.mastering import as_heard_by_telephone
 from audio.synthesis import Sound, wav_of
+from audio.telephone import through_a_law
 from dialogs.data.bundle import Bundle
 from dialogs.events import Prompt, Say
 from voicebot.config.settings import Settings
@@ -64,7 +64,7 @@ async def part_heard(bundle: Bundle, line: Line, recording: str, *, telephone: b
 
 
 def _file_of(pcm: bytes, *, telephone: bool) -> bytes:
-    return wav_of(Sound(as_heard_by_telephone(pcm), TELEPHONE_RATE) if telephone else Sound(pcm, WIDE_RATE))
+    return wav_of(Sound(through_a_law(pcm), TELEPHONE_RATE) if telephone else Sound(pcm, WIDE_RATE))
 
 
 def play(path: Path) -> bool:

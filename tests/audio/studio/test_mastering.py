@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from audio.errors import RecordingRefused
 from audio.loudness import LEAD_S, PEAK, SILENCE_DBFS, TAIL_S, TARGET_DBFS, Floats, frame_levels, to_floats, to_pcm
 from audio.studio.decoding import decoded
-from audio.studio.mastering import as_flac, as_heard_by_telephone, mastered, true_peak
+from audio.studio.mastering import as_flac, mastered, true_peak
+from audio.telephone import through_a_law
 
 RATE = 44100
 SYLLABLES_S = 2.4
@@ -77,7 +78,7 @@ def test_a_click_beside_the_speech_is_cut_off(tmp_path: Path) -> None:
 
 def test_a_telephone_carries_it_with_the_noise_of_a_law() -> None:
     pcm = to_pcm(speech(rate=8000))
-    heard = as_heard_by_telephone(pcm)
+    heard = through_a_law(pcm)
     assert len(heard) == len(pcm)
     noise = to_floats(heard) - to_floats(pcm)
     assert 30 < 10 * np.log10(np.mean(to_floats(pcm) ** 2) / np.mean(noise**2)) < 45
@@ -88,6 +89,9 @@ def test_a_format_that_needs_ffmpeg_names_the_package(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RecordingRefused, match=r"\.m4a needs ffmpeg: install Debian's package ffmpeg, or save it as WAV"):
         decoded(tmp_path / "take.m4a")
+    (tmp_path / "take.m4a").rename(tmp_path / "take.wav")
+    with pytest.raises(RecordingRefused, match="the MP4 in it needs ffmpeg"):
+        decoded(tmp_path / "take.wav")
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None, reason="ffmpeg is not installed")
@@ -97,5 +101,5 @@ def test_with_ffmpeg_the_formats_of_phones_are_read(tmp_path: Path, name: str, c
     subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "take.wav", "-c:a", codec, tmp_path / name], check=True)
     assert mastered(tmp_path / name, "x").seconds == pytest.approx(SYLLABLES_S + LEAD_S + TAIL_S, abs=0.12)
     (tmp_path / "list.m4a").write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path / 'take.wav'}\n")
-    with pytest.raises(RecordingRefused, match="not a sound file that ffmpeg can read as mp4"):
+    with pytest.raises(RecordingRefused, match="not a sound file that can be read"):
         decoded(tmp_path / "list.m4a")

@@ -149,6 +149,11 @@ def test_the_sip_endpoint_is_given_its_section_the_limits_and_the_queues() -> No
             2,
             "recognisers.polish: is not in the right form (got polish). Name",
         ),
+        (
+            "recognisers:\n  pl:\n    deadline_s: 12\n",
+            2,
+            "recognisers.pl: deadline_s: 12 s is longer than a caller waits. Write 7.5 or less",
+        ),
         ("recognisers:\n  pl:\n    engin: none\n", 3, "recognisers.pl.engin: unknown setting. Did you mean engine?"),
         ("recognisers:\n  pl:\n    model: /nowhere\n", 3, "recognisers.pl.model: /nowhere does not exist"),
         ("nlu:\n  backend: rasa\n", 1, "nlu: backend rasa needs rasa_url. Write it like http://"),

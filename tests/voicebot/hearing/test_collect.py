@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -40,6 +41,20 @@ def test_a_turn_is_placed_between_the_turn_before_it_and_its_words() -> None:
     assert place([(0.5, offered), (4.0, said), (5.0, partial), (9.0, said)]) == (3.5, 8.5)
     assert place([(0.5, offered), (4.0, said), (6.0, {"kind": "ignored"}), (9.0, said)]) == (5.5, 8.5)
     assert place([(4.0, said)]) is None, "without the mark nobody knows where the recording begins"
+
+
+def _is_begun_again_when_it_was_killed(out: Path, config: Path) -> None:
+    """Ctrl-C leaves nothing; kill -9 leaves what the next run erases: a label, or a consent, may be gone by then."""
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    killed = out.with_name("killed")
+    collecting = ["asr", "collect", str(killed), "--config", str(config)]
+    with patch("voicebot.hearing.collecting.write_whole", side_effect=KeyboardInterrupt):
+        assert CliRunner().invoke(app, collecting).exit_code != 0
+    assert list(killed.iterdir()) == []
+    for name in (".unfinished", "half-1.wav", "lines.tsv.12.draft"):
+        (killed / name).write_bytes(b"RIFF")
+    assert CliRunner().invoke(app, collecting).exit_code == 0
+    assert {path.name: path.read_bytes() for path in killed.iterdir()} == whole
 
 
 def test_only_clean_labelled_turns_of_recorded_lines_are_collected(tmp_path: Path, speech: tuple[Floats, int]) -> None:
@@ -95,5 +110,6 @@ def test_only_clean_labelled_turns_of_recorded_lines_are_collected(tmp_path: Pat
     (line,) = table.latest(1, what="recordings.collected")
     table.close()
     assert '"labelled":5' in line.note.facts
+    _is_begun_again_when_it_was_killed(out, config)
     again = CliRunner().invoke(app, ["asr", "collect", str(out), "--config", str(config)])
     assert again.exit_code == 2, "a folder is never added to"

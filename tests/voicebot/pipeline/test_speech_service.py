@@ -56,6 +56,8 @@ class Streaming(STTService):
 
     async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
+        if self._manner == "does not start":
+            raise ConnectionRefusedError("open sesame")
         if self._manner == "never connects":
             await asyncio.Event().wait()
 
@@ -81,7 +83,7 @@ class Streaming(STTService):
             yield ErrorFrame("connection lost")
         elif self._manner == "hangs":
             await asyncio.Event().wait()
-        elif self._manner != "silent":
+        elif self._manner not in ("silent", "does not start"):
             yield InterimTranscriptionFrame(self._text, "", "")
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -192,7 +194,9 @@ async def test_a_service_that_behaves_oddly_ends_with_what_it_said(manner: str, 
     await gone(recogniser)
 
 
-@pytest.mark.parametrize(("manner", "deadline_s"), [("fails", 1.2), ("raises", 1.2), ("never connects", 0.3)])
+@pytest.mark.parametrize(
+    ("manner", "deadline_s"), [("fails", 1.2), ("raises", 1.2), ("never connects", 0.3), ("does not start", 4.0)]
+)
 async def test_a_service_that_fails_without_a_word_is_an_error_that_quotes_nothing(manner: str, deadline_s: float) -> None:
     recogniser = await in_thread(arguments={"manner": manner}, deadline_s=deadline_s)
     stream = await say(recogniser)

@@ -75,7 +75,7 @@ class SipEndpoint:
         self._directory = directory
         self._port = settings.port
         self._runtime: Runtime | None = None
-        self._sharing: list[Callable[[], int]] = []
+        self._sharing: list[tuple[Callable[[], int], Callable[[str, str], None]]] = []
         self._trace: SipTrace | None = None
         self._gate: PeerGate | None = None
         self._printed = PrintedLines()
@@ -166,13 +166,13 @@ class SipEndpoint:
     @property
     def _live(self) -> int:
         """Calls that came in, to whichever account of the stack."""
-        return len(self._legs) + sum(live() for live in self._sharing)
+        return len(self._legs) + sum(live() for live, _ in self._sharing)
 
     async def share(
         self, account: Account, incoming: Callable[[Call], None], live: Callable[[], int], pressed: Callable[[str, str], None]
     ) -> None:
         """Another endpoint's account in this stack: its calls go to `incoming`, `live` counts them, `pressed` gets the Call-ID
-        and the key of each press that came by RTP. Raises EndpointError.
+        and the key of each press that the stack does not tell of. Raises EndpointError.
         """
         if self._runtime is None:
             raise EndpointError("the SIP stack has not started")
@@ -181,11 +181,7 @@ class SipEndpoint:
         except BaresipError as error:
             raise EndpointError(f"the SIP stack does not take the account {account.user}: {error}") from error
         agent.on_incoming(incoming)
-        self._sharing.append(live)
-        if self._media_gate is not None:  # the stack is one whose structures are known
-            keys, loop = KeyPackets(lambda call, key: _tell(loop, pressed, call, key)), asyncio.get_running_loop()
-            await run_on_stack(self._runtime, keys.start)
-            self._key_packets = keys
+        self._sharing.append((live, pressed))
 
     async def start(self) -> None:
         """Start the stack, close the gate, listen. Raises EndpointError."""
@@ -255,6 +251,7 @@ class SipEndpoint:
         listener = RequestListener(self, self.trace.take, self._refused_by_listener)
         gate = MediaGate(self._media_sources, lambda: listener.source[0])
         replies = OwnReplies(self.trace.watches_text)
+        keys, loop = KeyPackets(lambda call, key: _tell(loop, self._key_came, call, key)), asyncio.get_running_loop()
         try:
             await run_on_stack(runtime, lambda: listener.start(self._port))
         except StackUnknown as error:
@@ -272,6 +269,16 @@ class SipEndpoint:
         self._replies = replies
         await run_on_stack(runtime, gate.start)
         self._media_gate = gate
+        await run_on_stack(runtime, keys.start)
+        self._key_packets = keys
+
+    def _key_came(self, call_ref: str, key: str) -> None:
+        """A call's own packets tell of a key, and the stack does not."""
+        for leg in self._all_legs():
+            if leg.offer.call_ref == call_ref:
+                leg.key_came(key)
+        for _, pressed in self._sharing:
+            pressed(call_ref, key)
 
     async def _unlisten(self, runtime: Runtime) -> None:
         """While the stack is still there."""

@@ -44,6 +44,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "account_medianat": (c_char_p, [c_void_p]),
     "audio_strm": (c_void_p, [c_void_p]),
     "bevent_get_call": (c_void_p, [c_void_p]),
+    "bevent_get_text": (c_char_p, [c_void_p]),
     "bevent_register": (c_int, [OnEvent, c_void_p]),
     "bevent_unregister": (None, [OnEvent]),
     "call_account": (c_void_p, [c_void_p]),

@@ -7,7 +7,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebot.endpoints.sip.key_packets import KeyEvents
+from voicebot.endpoints.sip.key_packets import KeyEvents, event_place
 
 
 def packet(event: int, timestamp: int, *, end: bool = False, duration: int = 400, head: int = 0x80, more: bytes = b"") -> bytes:
@@ -15,9 +15,14 @@ def packet(event: int, timestamp: int, *, end: bool = False, duration: int = 400
     return rtp + struct.pack("!BBH", event, end << 7 | 10, duration)
 
 
+def taken(events: KeyEvents, each: bytes, now: float = 0.0) -> str | None:
+    at = event_place(each)
+    return events.take(each, at, now) if at is not None else None
+
+
 def keys(*packets: bytes) -> list[str]:
     events = KeyEvents()
-    return [key for each in packets if (key := events.take(each)) is not None]
+    return [key for each in packets if (key := taken(events, each)) is not None]
 
 
 @given(
@@ -52,4 +57,25 @@ def test_what_stands_before_the_event_is_passed_over_and_what_is_no_key_is_none(
     assert keys(packet(5, 1, head=0x92, more=bytes(8) + extension)) == ["5"]
     assert keys(packet(12, 1), packet(16, 2), packet(255, 3)) == []
     for length in range(12, 24):
-        KeyEvents().take(packet(5, 1, head=0x9F, more=extension)[:length])
+        assert event_place(packet(5, 1, head=0x9F, more=extension)[:length]) is None
+
+
+def test_a_gateway_that_gives_each_packet_its_own_time_presses_once() -> None:
+    first, second = ([packet(5, begun + 160 * n, end=n > 4, duration=160 * n) for n in range(8)] for begun in (1000, 9000))
+    assert keys(*first) == ["5"]
+    assert keys(*first, *second) == ["5", "5"]
+
+
+def test_the_packets_behind_the_one_that_the_stack_told_of_are_no_other_press() -> None:
+    """It has taken the first packet itself."""
+    events = KeyEvents()
+    events.told("1", 10.0)
+    assert taken(events, packet(1, 8000, duration=320), 10.02) is None
+    assert taken(events, packet(1, 8000, end=True, duration=640), 10.1) is None
+    assert taken(events, packet(1, 9600, duration=160), 10.2) == "1", "pressed again"
+    events.told("2", 20.0)
+    assert taken(events, packet(2, 88000, end=True, duration=8000), 21.0) is None, "a browser tells nothing in between"
+    events.told("3", 30.0)  # nothing else of it arrived
+    assert taken(events, packet(3, 176000, duration=400), 31.0) == "3"
+    events.told("4", 40.0)
+    assert taken(events, packet(5, 248000), 40.01) == "5"
