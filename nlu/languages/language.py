@@ -15,7 +15,8 @@ _FOLD = str.maketrans(
 
 def fold(text: str) -> str:
     """Lower case without diacritics, letter for letter (places stay the same): recognisers and callers lose them."""
-    return text.lower().translate(_FOLD)
+    lower = text.lower()
+    return lower if lower.isascii() else lower.translate(_FOLD)
 
 
 class Slot(StrEnum):

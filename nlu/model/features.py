@@ -6,6 +6,7 @@ of the two blocks scaled to length one (Salton & Buckley 1988).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -56,8 +57,9 @@ class Block:
         """Distinct rows of one utterance, and weights of length one together."""
         if not found:
             return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
-        rows, counts = np.unique(found, return_counts=True)
-        weights = (1 + np.log(counts.astype(np.float32))) * self.idf[rows]
+        counts = Counter(found)
+        rows = np.fromiter(counts, np.intp, len(counts))
+        weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self.idf[rows]
         return rows, weights / np.sqrt(np.dot(weights, weights))
 
 
@@ -145,13 +147,14 @@ def _weigh(features: Sequence[str], counts: Any, min_df: int) -> tuple[Block, An
 def near_duplicate_groups(texts: Sequence[str], lemmas: Lemmas) -> Rows:
     """Group number of each text: texts whose sets of lemmas are the same but for one word share a group.
 
-    Found by signatures (the set, and the set without each one lemma), so in linear time. Short texts must be the same set.
+    Found by signatures (the set, and the set without each one lemma), so in linear time. Short texts must be the same set. A set's
+    signature is the sum of its lemmas' hashes: a set without a lemma takes one subtraction.
     """
     parent = list(range(len(texts)))
-    seen: dict[frozenset[str], int] = {}
-    lemma_of = lru_cache(maxsize=None)(lemmas.of)
+    seen: dict[int, int] = {}
+    hash_of = lru_cache(maxsize=None)(lambda word: hash(lemmas.of(word)))
     for index, text in enumerate(texts):
-        for signature in _signatures(frozenset(map(lemma_of, text.split()))):
+        for signature in _signatures(set(map(hash_of, text.split()))):
             other = seen.setdefault(signature, index)
             if other != index:
                 parent[_root(parent, index)] = _root(parent, other)
@@ -161,10 +164,11 @@ def near_duplicate_groups(texts: Sequence[str], lemmas: Lemmas) -> Rows:
 _LEAST_LEMMAS_TO_DROP_ONE = 5
 
 
-def _signatures(found: frozenset[str]) -> Iterator[frozenset[str]]:
-    yield found
-    if len(found) >= _LEAST_LEMMAS_TO_DROP_ONE:
-        yield from (found - {one} for one in found)
+def _signatures(hashes: set[int]) -> Iterator[int]:
+    whole = sum(hashes)
+    yield whole
+    if len(hashes) >= _LEAST_LEMMAS_TO_DROP_ONE:
+        yield from (whole - one for one in hashes)
 
 
 def _root(parent: list[int], index: int) -> int:

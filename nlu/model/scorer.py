@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,16 +73,23 @@ class Scorer:
         self.model = model
         self._encoder = encoder
 
-    def score(self, texts: Sequence[str]) -> list[Scored]:
-        """Scores of normalised texts; all their embeddings are made in one go."""
-        model = self.model
-        margins = [self.margins(text) for text in texts]
-        if model.semantic is None or self._encoder is None:
-            return [self._fused((one,), 0.0, -1) for one in margins]
-        vectors = self._encoder.encode(texts)
-        heads, cosines, indices = model.semantic.scores(vectors, len(model.classes))
-        rows = [(margins[i], *(head[i] for head in heads)) for i in range(len(texts))]
-        return [self._fused(row, float(cosines[i]), int(indices[i])) for i, row in enumerate(rows)]
+    def score(self, texts: Sequence[str], known: Mapping[str, Matrix] | None = None) -> list[Scored]:
+        """Scores of normalised texts; all their embeddings are made in one go. `known`: margins worked out before, by text."""
+        if not texts:
+            return []
+        model, known = self.model, known or {}
+        margins = np.stack([known[text] if text in known else self.margins(text) for text in texts])
+        heads: tuple[Matrix, ...] = (margins,)
+        cosines, indices = np.zeros(len(texts), dtype=np.float32), np.full(len(texts), -1)
+        if model.semantic is not None and self._encoder is not None:
+            others, cosines, indices = model.semantic.scores(self._encoder.encode(texts), len(model.classes))
+            heads = (margins, *others)
+        probabilities = model.fusion.probabilities(heads)
+        gates = (model.gate.score(best, near) for best, near in zip(margins.max(axis=1).tolist(), cosines.tolist(), strict=True))
+        return [
+            Scored(probabilities[row], tuple(head[row] for head in heads), float(cosines[row]), int(indices[row]), gate)
+            for row, gate in enumerate(gates)
+        ]
 
     def margins(self, text: str) -> Matrix:
         """The margin head's score of each class."""
@@ -90,7 +97,3 @@ class Scorer:
         head = self.model.margin_head
         scores: Matrix = weights @ head.weights[rows] + head.bias
         return scores
-
-    def _fused(self, heads: tuple[Matrix, ...], nearest: float, index: int) -> Scored:
-        probabilities = self.model.fusion.probabilities(heads)
-        return Scored(probabilities, heads, nearest, index, self.model.gate.score(float(heads[0].max()), nearest))

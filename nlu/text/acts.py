@@ -119,11 +119,16 @@ def _denial(text: str, words: list[str], folded: list[str], lexicon: _Lexicon) -
 
 
 def _lead_size(words: list[str], phrases: frozenset[tuple[str, ...]]) -> int:
-    """How many words of leading phrases, one after the other."""
-    total = 0
-    while size := max((len(phrase) for phrase in phrases if tuple(words[total : total + len(phrase)]) == phrase), default=0):
+    """How many words of leading phrases, the longest first, one after the other."""
+    total, longest = 0, max(map(len, phrases), default=0)
+    while size := _phrase_size(words[total : total + longest], phrases):
         total += size
     return total
+
+
+def _phrase_size(words: list[str], phrases: frozenset[tuple[str, ...]]) -> int:
+    """Of how many words the longest phrase is that these begin with."""
+    return next((size for size in range(len(words), 0, -1) if tuple(words[:size]) in phrases), 0)
 
 
 def _marked(text: str, words: int) -> bool:

@@ -90,7 +90,7 @@ def _put_right(before: list[str], after: list[str]) -> list[str]:
 
 def _once(words: list[str]) -> list[str]:
     """Words and runs of up to four words said twice in a row said once, until nothing changes."""
-    changed = True
+    changed = len(set(words)) < len(words)
     while changed:
         changed = False
         for size in range(min(_LONGEST_REPETITION, len(words) // 2), 0, -1):

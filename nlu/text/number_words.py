@@ -74,12 +74,13 @@ def scan(words: Sequence[str], found: Sequence[NumberWord | None]) -> Iterator[S
     """Numbers as they are said one by one, left to right; `found` is what each word means as a number, of one language or several."""
     position = 0
     while position < len(words):
-        number: SpokenNumber | None
-        if _DIGITS.fullmatch(words[position]):
+        number: SpokenNumber | None = None
+        written = words[position][:1].isdecimal()
+        if written and _DIGITS.fullmatch(words[position]):
             number = _numeral(words, found, position)
-        elif match := _DIGIT_ORDINAL.fullmatch(words[position]):
+        elif written and (match := _DIGIT_ORDINAL.fullmatch(words[position])):
             number = SpokenNumber(position, position + 1, float(match[1]), match[1], ordinal=True)
-        else:
+        elif found[position] is not None:
             number = _Reader(found, position).read()
         if number is None:
             position += 1

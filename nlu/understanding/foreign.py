@@ -132,6 +132,8 @@ def _cyrillic(sentence: str, words: list[str]) -> str | None:
 
 def _transcribed(words: list[str]) -> str | None:
     folded = [fold(word) for word in words]
+    if all(known.isdisjoint(folded) for known in _STRONG.values()):
+        return None
     sure = {code: sum(word in known and word not in _ALSO_POLISH for word in folded) for code, known in _STRONG.items()}
     total = {code: sum(word in known for word in folded) for code, known in _STRONG.items()}
     best = max(("uk", "ru"), key=lambda code: (total[code], code == "uk"))

@@ -42,8 +42,8 @@ def by_share(shares: Mapping[str, float]) -> tuple[RankedIntent, ...]:
 def fused(readings: Sequence[Scored], confidences: Sequence[float], scorer: Scorer) -> Matter:
     """What the readings of an utterance say together, weighted by the recogniser's confidence in each."""
     weights = np.clip(np.asarray(confidences, dtype=np.float32), 0, 1) + 1e-3
-    probabilities = np.average([_gated(one, scorer) for one in readings], axis=0, weights=weights)
-    return _apart(dict(zip(scorer.model.classes, map(float, probabilities), strict=True)))
+    probabilities = weights / weights.sum() @ np.stack([_gated(one, scorer) for one in readings])
+    return _apart(dict(zip(scorer.model.classes, probabilities.tolist(), strict=True)))
 
 
 def score_alone(text: str, scorer: Scorer) -> Matter:

@@ -34,6 +34,8 @@ class Policy:
     def __init__(self, intents: Mapping[str, Intent], costs: Costs) -> None:
         self.intents = intents
         self.costs = costs
+        self._emergencies = frozenset(name for name, intent in intents.items() if intent.emergency)
+        self._mistakes: dict[tuple[str, str], float] = {}
 
     def temper(self, ranking: Sequence[RankedIntent], confidence: float) -> list[RankedIntent]:
         """The ranking as far as the recogniser is to be believed (`confidence` 0..1): the rest of the belief goes to
@@ -55,8 +57,9 @@ class Policy:
     def _candidates(self, ranking: Sequence[RankedIntent], matters: Sequence[RankedIntent]) -> list[Verdict]:
         top = matters[0]
         first = ranking[0]
+        confirm = self._asking([top], ranking, self.costs.confirm, self.costs.confirm_wrong)
         found = [
-            Verdict(Decision.CONFIRM, top.intent, top.confidence, (), self._confirm(top, ranking), "cheapest: ask back"),
+            Verdict(Decision.CONFIRM, top.intent, top.confidence, (), confirm, "cheapest: ask back"),
             Verdict(Decision.REJECT, first.intent, first.confidence, (), self._reject(ranking), "cheapest: ask again"),
         ]
         if top.confidence >= self._exception(top.intent).confirm_below:
@@ -64,7 +67,7 @@ class Policy:
         for size in range(2, min(_MOST_CHOICES, len(matters)) + 1):
             offered = matters[:size]
             choices = tuple(one.intent for one in offered)
-            cost = self._choose(offered, ranking) + 0.3 * (size - 2)
+            cost = self._asking(offered, ranking, self.costs.choose, self.costs.choose_wrong) + 0.3 * (size - 2)
             found.append(Verdict(Decision.CHOOSE, top.intent, top.confidence, choices, cost, "cheapest: offer the closest"))
         return found
 
@@ -103,6 +106,12 @@ class Policy:
 
     def mistake(self, taken: str, meant: str) -> float:
         """Cost of acting on `taken` when `meant` was meant."""
+        known = self._mistakes.get((taken, meant))
+        if known is None:
+            known = self._mistakes[taken, meant] = self._mistake(taken, meant)
+        return known
+
+    def _mistake(self, taken: str, meant: str) -> float:
         costs = self.costs
         if taken == meant:
             return 0.0
@@ -121,15 +130,9 @@ class Policy:
     def _accept(self, top: RankedIntent, ranking: Sequence[RankedIntent]) -> float:
         return sum(one.confidence * self.mistake(top.intent, one.intent) for one in ranking)
 
-    def _confirm(self, top: RankedIntent, ranking: Sequence[RankedIntent]) -> float:
-        return sum(
-            one.confidence * self._asked((top.intent,), one.intent, self.costs.confirm, self.costs.confirm_wrong)
-            for one in ranking
-        )
-
-    def _choose(self, offered: Sequence[RankedIntent], ranking: Sequence[RankedIntent]) -> float:
+    def _asking(self, offered: Sequence[RankedIntent], ranking: Sequence[RankedIntent], right: float, wrong: float) -> float:
         names = tuple(one.intent for one in offered)
-        return sum(one.confidence * self._asked(names, one.intent, self.costs.choose, self.costs.choose_wrong) for one in ranking)
+        return sum(one.confidence * self._asked(names, one.intent, right, wrong) for one in ranking)
 
     def _asked(self, offered: Sequence[str], meant: str, right: float, wrong: float) -> float:
         if meant in offered:
@@ -146,8 +149,7 @@ class Policy:
 
     def is_emergency(self, intent: str) -> bool:
         """Whether `intent` is an emergency of the taxonomy."""
-        found = self.intents.get(intent)
-        return found is not None and found.emergency
+        return intent in self._emergencies
 
     def _queue(self, intent: str) -> str:
         found = self.intents.get(intent)

@@ -215,7 +215,7 @@ class RasaScorer(Scorer):
         super().__init__(replace(model, semantic=None), None)
         self._server = server
 
-    def score(self, texts: Sequence[str]) -> list[Scored]:
+    def score(self, texts: Sequence[str], known: Mapping[str, Matrix] | None = None) -> list[Scored]:
         """The server's probabilities; the gate stays open, since out_of_scope is among the intents that the server ranks."""
         rankings = _utterance.get().rank(self._server, texts)
         return [Scored(probabilities(ranking, self.model.classes), (), 0.0, -1, _ALWAYS) for ranking in rankings]
