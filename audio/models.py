@@ -9,10 +9,12 @@ from .checksums import differing, read_sums, sha256_of, write_sums
 from .errors import ModelError
 from .model_fetch import Fetched, Progress, RemoteFile, download, unpack
 from .recognisers.settings import SherpaKind
-from .recognisers.weights import WHISPER_BASE, joined
+from .recognisers.weights import WHISPER_BASE, joined, sources
 from .synthesis import embedded_piper_model
 
 _VOSK = "https://alphacephei.com/vosk/models"
+_DOWNLOAD = "download.sha256"
+"""Beside a fetched model's files: the sum of what was downloaded, for `--sha256` elsewhere."""
 _SHERPA = "https://github.com/k2-fsa/sherpa-onnx/releases/download/asr-models"
 
 
@@ -99,6 +101,7 @@ class ModelState:
     ok: bool | None
     """Whether its checksum is right; None when there is nothing to check, or nothing to compare with."""
     sha256: str
+    """Of the weights, or of what was downloaded; "" when it is not known."""
     detail: str
     """The state in words."""
 
@@ -152,6 +155,7 @@ class ModelShelf:
                 for one in fetched:
                     one.path.replace(place / one.path.name)
             write_sums(place)
+            (place / _DOWNLOAD).write_text(f"{fetched[0].sha256}\n", encoding="ascii")
         except OSError as error:
             raise ModelError(f"{name} cannot be put into {place} ({error}): free some space, or give another folder") from error
         return Fetched(place, fetched[0].sha256, fetched[0].size)
@@ -170,16 +174,37 @@ class ModelShelf:
 
     def states(self) -> list[ModelState]:
         """All models, as `list` shows them: whether each is here, without reading it."""
-        return [
-            ModelState(spec, path, None, spec.sha256, "here" if path else "not here")
-            for spec, path in ((spec, self.path(spec)) for spec in MODELS)
-        ]
+        return [self._state(spec) for spec in MODELS]
+
+    def _state(self, spec: ModelSpec) -> ModelState:
+        path = self.path(spec)
+        detail = "here" if path else "not here"
+        if path is None and spec.name == WHISPER_BASE.name and _packages_are_there():
+            detail = "in its packages"
+        return ModelState(spec, path, None, spec.sha256 or _downloaded(path), detail)
 
     def _packaged(self, spec: ModelSpec) -> Fetched:
         path = joined(WHISPER_BASE, self._cache_dir) if spec.name == WHISPER_BASE.name else self.path(spec)
         if path is None:
             raise ModelError(f"{spec.name} comes in a package that is not installed: install {spec.source}")
         return Fetched(path, spec.sha256, spec.megabytes * 1_000_000)
+
+
+def _packages_are_there() -> bool:
+    try:
+        return bool(sources(WHISPER_BASE))
+    except ModelError:
+        return False
+
+
+def _downloaded(path: Path | None) -> str:
+    """The sum of what was fetched into this place; "" when it is not known."""
+    if path is None:
+        return ""
+    try:
+        return ((path if path.is_dir() else path.parent) / _DOWNLOAD).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _compared(spec: ModelSpec, folder: Path) -> ModelState:

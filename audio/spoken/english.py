@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from .values import Clock, Money, Phone
+from .values import WHOLE_DAY, Clock, Money, Phone
 
 _SMALL = (
     *"zero one two three four five six seven eight nine ten".split(),
@@ -76,11 +76,12 @@ def ordinal(number: int) -> str:
 
 
 def hour(time: Clock) -> str:
-    """Such as "eight in the morning", "half past four in the afternoon", "noon"."""
+    """Such as "eight in the morning", "half past four in the afternoon", "noon", "half past midnight"."""
     if not time.minute and time.hour in (0, 12, 24):
         return "noon" if time.hour == 12 else "midnight"
-    part = "in the morning" if time.hour < 12 else "in the afternoon" if time.hour < 18 else "in the evening"
     this, following = _SMALL[(time.hour - 1) % 12 + 1], _SMALL[time.hour % 12 + 1]
+    if not time.hour and time.minute in (15, 30):  # "half past twelve in the morning" may be taken for half past noon
+        return f"{'quarter' if time.minute == 15 else 'half'} past midnight"
     match time.minute:
         case 0:
             said = this
@@ -94,12 +95,20 @@ def hour(time: Clock) -> str:
             said = f"{this} oh {_SMALL[minute]}"
         case minute:
             said = f"{this} {cardinal(minute)}"
-    return f"{said} {part}"
+    return f"{said} {_part_of_day(time.hour)}"
+
+
+def _part_of_day(hour: int) -> str:
+    if 1 <= hour < 12:
+        return "in the morning"
+    if 12 <= hour < 18:
+        return "in the afternoon"
+    return "in the evening" if 18 <= hour < 21 else "at night"
 
 
 def hours_range(opens: Clock, closes: Clock) -> str:
     """Such as "from eight in the morning to four in the afternoon"."""
-    if (opens.hour, closes.hour) == (0, 24):
+    if (opens, closes) == WHOLE_DAY:
         return "around the clock"
     return f"from {hour(opens)} to {hour(closes)}"
 

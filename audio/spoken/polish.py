@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from .values import Clock, Money, Phone
+from .values import WHOLE_DAY, Clock, Money, Phone
 
 _UNITS = "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć".split()
 _TEENS = (
@@ -166,7 +166,7 @@ def hour(time: Clock) -> str:
 
 def hours_range(opens: Clock, closes: Clock) -> str:
     """Such as "od ósmej do szesnastej"."""
-    if (opens.hour, closes.hour) == (0, 24):
+    if (opens, closes) == WHOLE_DAY:
         return "całą dobę"
     return f"od {hour(opens)} do {hour(closes)}"
 

@@ -33,6 +33,9 @@ class Clock:
     minute: int
 
 
+WHOLE_DAY = Clock(0, 0), Clock(24, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     """Groups of digits as a person would say them; `country` is "" for Poland."""

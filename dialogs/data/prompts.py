@@ -50,6 +50,9 @@ PROOF = "proof."
 ALONE = "name."
 """What the ids of matters' names begin with where they stand alone; without one the name within a sentence is said."""
 
+FAR_DAY = "day.date"
+"""The text for a day in a week or later, with its date; without one the weekday is said."""
+
 
 class PromptKind(StrEnum):
     """A `say` is part of the conversation and must always have a text. A `message` (self-service, education) and an

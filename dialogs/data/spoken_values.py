@@ -10,9 +10,10 @@ KNOWN_VALUES: Mapping[str, str] = {
     "queue": "prompt",  # queue.<name>: who is being called
     "wait": "minutes",
     "opens": "hour",
-    "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…
+    "opens_day": "prompt",  # day.today, day.tomorrow, day.mon…; in a week and later day.date
     "calls": "hour",  # when the callback will be made
     "calls_day": "prompt",
+    "date": "date",  # of opens_day or calls_day, for the text day.date
     "number": "phone",
     "number_digits": "digits",  # the same, read out one by one
     "what": "prompt",  # a menu option's name

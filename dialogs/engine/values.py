@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from dialogs.data.hours import DAYS
+from dialogs.data.prompts import FAR_DAY
 from dialogs.engine.callbacks import callback_time
 from dialogs.engine.state import CallState
 
@@ -21,10 +22,14 @@ def prompt_values(
     if not bundle.prompts.has(prompt_id, language):
         return ()
     names = dict.fromkeys(name for name, _ in bundle.prompts.places(prompt_id, language))
-    return tuple((name, extra[name] if name in extra else _value(bundle, state, now, name)) for name in names)
+    values = {name: extra[name] if name in extra else _value(bundle, state, now, name, language) for name in names}
+    if far := next((name for name in ("opens_day", "calls_day") if values.get(name) == FAR_DAY), None):
+        moment = _moment(bundle, state, now, far)
+        values["date"] = moment.date().isoformat() if moment else ""
+    return tuple(values.items())
 
 
-def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
+def _value(bundle: Bundle, state: CallState, now: datetime, name: str, language: str) -> str:
     known = state.candidate or state.matter
     match name:
         case "matter":
@@ -36,10 +41,10 @@ def _value(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
         case "wait":
             seconds = state.target.wait_s if state.target and state.target.wait_s is not None else 0.0
             return str(max(1, round(seconds / 60)))
-        case "opens" | "opens_day":
-            return _opening(bundle, state, now, name)
-        case "calls" | "calls_day":
-            return _calling(bundle, state, now, name)
+        case "opens" | "calls":
+            return _time(bundle, _moment(bundle, state, now, name), now, name)
+        case "opens_day" | "calls_day":
+            return _day(bundle, _moment(bundle, state, now, name), now, language)
         case "first" | "middle" | "last":
             return f"matter.{_candidate(state, name)}"
         case "pair":
@@ -62,23 +67,36 @@ def _dialled(e164: str) -> str:
     return e164.removeprefix("+48") if e164.startswith("+48") else e164.replace("+", "00")
 
 
-def _calling(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
-    """When the callback will be made: the very time that is booked."""
-    due = callback_time(bundle, state, now)
-    if name == "calls":
-        return due.strftime("%H:%M") if due else bundle.routes.callback.not_before.strftime("%H:%M")
-    return _day_name((due.date() - bundle.calendar.local(now).date()).days, due.weekday()) if due else "day.unknown"
-
-
-def _day_name(days_ahead: int, weekday: int) -> str:
-    return {0: "day.today", 1: "day.tomorrow"}.get(days_ahead, f"day.{DAYS[weekday]}")
-
-
-def _opening(bundle: Bundle, state: CallState, now: datetime, name: str) -> str:
+def _moment(bundle: Bundle, state: CallState, now: datetime, name: str) -> datetime | None:
+    """When the queue opens, or when the callback will be made: the very time that is booked."""
+    if name.startswith("calls"):
+        return callback_time(bundle, state, now)
     queue = state.target.queue if state.target else bundle.default_queue
     opening = bundle.calendar.next_opening(bundle.queues[queue].hours, now)
-    if name == "opens":
-        return opening.at.strftime("%H:%M") if opening else "08:00"
-    if opening is None:
+    return opening.at if opening else None
+
+
+def _time(bundle: Bundle, moment: datetime | None, now: datetime, name: str) -> str:
+    if moment is None:
+        return bundle.routes.callback.not_before.strftime("%H:%M") if name == "calls" else "08:00"
+    return "24:00" if _ends_today(bundle, moment, now) else moment.strftime("%H:%M")
+
+
+def _day(bundle: Bundle, moment: datetime | None, now: datetime, language: str) -> str:
+    if moment is None:
         return "day.unknown"
-    return _day_name(opening.days_ahead, opening.at.weekday())
+    ahead = _days_ahead(bundle, moment, now)
+    if ahead == 0 or _ends_today(bundle, moment, now):
+        return "day.today"
+    if ahead == 1:
+        return "day.tomorrow"
+    return FAR_DAY if ahead >= len(DAYS) and bundle.prompts.has(FAR_DAY, language) else f"day.{DAYS[moment.weekday()]}"
+
+
+def _days_ahead(bundle: Bundle, moment: datetime, now: datetime) -> int:
+    return (moment.date() - bundle.calendar.local(now).date()).days
+
+
+def _ends_today(bundle: Bundle, moment: datetime, now: datetime) -> bool:
+    """It is the midnight that ends today: "tomorrow from midnight" would be taken for the one after it."""
+    return _days_ahead(bundle, moment, now) == 1 and moment.time() == time.min

@@ -99,6 +99,7 @@ def test_a_model_is_fetched_unpacked_and_verified(shelf: ModelShelf, mirror: Mir
     assert fetched.sha256 == hashlib.sha256(GOOD).hexdigest()
     assert steps[-1] == (len(GOOD), len(GOOD))
     assert shelf.verify(VOSK).ok is True
+    assert {state.spec.name: state.sha256 for state in shelf.states()}[VOSK] == fetched.sha256, "to be given to all others"
     assert [path.name for path in (tmp_path / "models").iterdir()] == [VOSK], "nothing else is left"
 
 
@@ -248,6 +249,7 @@ def test_the_list_names_every_model_and_whether_it_is_here(shelf: ModelShelf) ->
     assert list(states) == [spec.name for spec in MODELS]
     assert states[VOSK] == "not here"
     assert states["piper-en_US-joe-medium"] == "here"
+    assert states["whisper-base"] == "in its packages", "put together at the first start: nothing is to be fetched"
     assert shelf.verify(VOSK).detail == f"not here: voicebot models fetch {VOSK}"
 
 

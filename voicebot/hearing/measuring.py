@@ -137,7 +137,7 @@ class Measuring:
         finally:
             await close_recogniser(recogniser)
         after = _peak_mb()
-        memory = after - before if after is not None and before is not None else None
+        memory = max(0.0, after - before) if after is not None and before is not None else None
         return EngineFigures(name, tuple(heard), failed, audio_s, cpu_s, memory)
 
     def _sound(self, path: Path) -> tuple[bytes, int]:

@@ -9,7 +9,7 @@ from dialogs.data.flow import Collect, Confirmation, Connect, Farewell, Flow, Me
 from dialogs.data.hours import DAYS
 from dialogs.data.lint.sources import Sources
 from dialogs.data.mail import PREFIX as MAIL
-from dialogs.data.prompts import ALONE, BUTTON, NESTED, PROOF, PromptBook, PromptKind
+from dialogs.data.prompts import ALONE, BUTTON, FAR_DAY, NESTED, PROOF, PromptBook, PromptKind
 from dialogs.data.routes import Routes
 from dialogs.data.spoken_values import KNOWN_VALUES
 from dialogs.data.whisper import NEEDED, PREFIXES
@@ -130,12 +130,14 @@ def _unapproved(sources: Sources, prompts: PromptBook) -> Iterator[Problem]:
 
 
 def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[Problem]:
-    known = {prompt_id for prompt_id, _ in used}
+    known = {FAR_DAY, *(prompt_id for prompt_id, _ in used)}
     for language, file in prompts.files.items():
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
             alone = prompt_id.startswith(ALONE) and prompt_id.replace(ALONE, "matter.", 1) in known
-            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, PROOF, MAIL, *PREFIXES)) or alone
+            said = (
+                prompt_id in {*known, FAR_DAY} or base in known or prompt_id.startswith((BUTTON, PROOF, MAIL, *PREFIXES)) or alone
+            )
             if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True

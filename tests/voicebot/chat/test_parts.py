@@ -238,6 +238,7 @@ def test_every_text_of_the_bundle_can_be_written(bundle: Bundle) -> None:
         "number": "3",
         "minutes": "12",
         "hour": "08:30",
+        "date": "2026-12-05",
         "phone": "+48600100200",
         "digits": "600100200",
         "text": "zielony rower",

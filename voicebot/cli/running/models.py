@@ -17,7 +17,7 @@ from voicebot.tables import show_table
 if TYPE_CHECKING:
     from audio.models import ModelShelf
 
-_HEAD = ("model", "engine", "languages", "MB", "licence", "installed", "needs", "source", "place")
+_HEAD = ("model", "engine", "languages", "MB", "licence", "installed", "sha256", "needs", "source", "place")
 
 app = typer.Typer(no_args_is_help=True, help="Recogniser and voice models.")
 
@@ -32,7 +32,7 @@ def _shelf(config: Path | None) -> ModelShelf:
 
 @app.command("list")
 def list_models(as_json: AsJson = False, config: Config = None) -> None:
-    """List every known model: engine, languages, source, licence, and where it is installed."""
+    """List every known model: engine, languages, source, licence, checksum, and where it is installed."""
     with told_plainly():
         states = _shelf(config).states()
     rows = [
@@ -43,6 +43,7 @@ def list_models(as_json: AsJson = False, config: Config = None) -> None:
             str(spec.megabytes or "?"),
             spec.licence,
             state.detail,
+            state.sha256 or "-",
             spec.needs,
             spec.source,
             str(state.path or "-"),
