@@ -54,6 +54,7 @@ from voicebot.identity.opening import Identity
 from voicebot.metrics.process import read_disk
 from voicebot.metrics.registry import Metrics
 from voicebot.pipeline.media_tick import MediaTick
+from voicebot.records.engine import open_engine
 from voicebot.records.journal import JournalSink
 from voicebot.releases.following import ReleaseFollower, open_releases
 from voicebot.releases.placing import under_release
@@ -62,6 +63,7 @@ from voicebot.reloading import needs_restart
 from voicebot.shared_services import SharedServices, count_parts, open_shared, store_parts
 from voicebot.state.relay import tell
 from voicebot.stores import Stores
+from voicebot.switches.board import SwitchBoard, agreeing
 
 log = structlog.get_logger(__name__)
 
@@ -228,6 +230,9 @@ async def open_service(
         progress("starting shared state and records")
         shared = await open_shared(settings, bundle, stack, process=process, clock=clock)
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
+        switches = open_engine(settings.database_url)
+        stack.callback(switches.dispose)
+        await stack.enter_async_context(agreeing(SwitchBoard(switches, stores.conditions), clock))
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         traces = Traces(settings.sip.trace)
         load = LoadMeter(settings.limits.load)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from voicebot.chat.messages import MessageRefused, json_object, one_line
+from voicebot.chat.messages import MessageRefused, id_in, json_object, one_line
 
 _LONGEST_NAME = 60
 _QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -25,6 +25,8 @@ class AgentSaid:
     """The agent wrote something: one line."""
 
     text: str
+    id: str = ""
+    """The desk's own name for it, "" for none: said again under the same name it is said once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ def parse_agent_message(raw: str, max_chars: int) -> AgentMessage:
             return Take(one_line(name, _LONGEST_NAME), claim)
         case {"type": "take", "name": str(name), **more} if "claim" not in more:
             return Take(one_line(name, _LONGEST_NAME))
-        case {"type": "say", "text": str(text)}:
-            return AgentSaid(one_line(text, max_chars))
+        case {"type": "say", "text": str(text), **more}:
+            return AgentSaid(one_line(text, max_chars), id_in(more))
         case {"type": "typing"}:
             return AgentTyping()
         case {"type": "transfer", "queue": str(queue)} if _QUEUE.fullmatch(queue):

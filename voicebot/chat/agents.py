@@ -28,7 +28,7 @@ from voicebot.chat.connection import POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAI
 from voicebot.chat.handed import ChatError, ChatOver, HandedChat, Look, NotYours, Told, as_shown, heard, new_token, patiently
 from voicebot.chat.kept_words import KeptWords
 from voicebot.chat.limits import MessageBudget
-from voicebot.chat.messages import MessageRefused
+from voicebot.chat.messages import MessageRefused, id_of
 from voicebot.chat.settings import ChatSettings
 from voicebot.chat.talk import How, TalkServices
 from voicebot.errors import StateError
@@ -72,6 +72,7 @@ class AgentSession:
         self._typing = MessageBudget(_TYPING_PER_MINUTE)
         self._chat: HandedChat | None = None
         self._claim = ""
+        self._asked_for = new_token()
         self._seen = 0
         self._away_since: float | None = None
         self._began = time.monotonic()
@@ -159,14 +160,15 @@ class AgentSession:
             message: AgentMessage | MessageRefused = parse_agent_message(raw, self._settings.max_agent_message_chars)
         except MessageRefused as refused:
             message = refused
+        named = {"id": said} if (said := id_of(raw)) else {}
         if not self._within_budget(message):
             if self._budget.abusive:
                 await close(self._socket, POLICY_VIOLATION, "too many messages")
                 return False
-            await self._send({"type": "error", "code": "too_many"})
+            await self._send({"type": "error", "code": "too_many", **named})
             return True
         if isinstance(message, MessageRefused):
-            await self._send({"type": "error", "code": message.code, "detail": str(message)})
+            await self._send({"type": "error", "code": message.code, "detail": str(message), **named})
             return True
         try:
             return await self._do(message)
@@ -178,7 +180,7 @@ class AgentSession:
             return False
         except (StateError, ChatError) as error:
             code = "state_away" if isinstance(error, StateError) else error.code.partition(".")[2]
-            await self._send({"type": "error", "code": code, "detail": "not done; try again"})
+            await self._send({"type": "error", "code": code, "detail": "no answer; try again", **named})
             return True
 
     def _within_budget(self, message: AgentMessage | MessageRefused) -> bool:
@@ -195,10 +197,10 @@ class AgentSession:
             await self._send({"type": "error", "code": "not_taken", "detail": "take the chat first"})
             return True
         match message:
-            case AgentSaid(text):
-                number = await chats.say(self._ref, "agent", text, kept=self._words.redacted(text), claim=self._claim)
+            case AgentSaid(text, id):
+                number = await chats.say(self._ref, "agent", text, kept=self._words.redacted(text), claim=self._claim, id=id)
                 self._words.heard(text)
-                await self._send({"type": "sent", "number": number})
+                await self._send({"type": "sent", "number": number, **({"id": id} if id else {})})
             case AgentTyping():
                 await chats.tell(self._ref, Told("typing", "agent"))
             case Transfer(queue):
@@ -216,7 +218,7 @@ class AgentSession:
 
     async def _take(self, message: Take) -> None:
         # a claim of before is spent: the connection it was for may be dead and not know it yet, and must not give the chat back
-        claim = self._claim or new_token()
+        claim = self._claim or self._asked_for  # whoever asks again, because no answer came, may have it already
         await self._talks.chats.take(self._ref, claim, self._name or message.name, before=message.claim)
         self._claim = claim
         await self._talks.chats.tell(self._ref, Told("taken", "agent"))

@@ -34,6 +34,8 @@ OVER_S = 120.0
 _TOKEN_OCTETS = 24
 _AGAIN_S = (0.1, 0.3, 0.6)
 _MOST_LINES = 5000
+_SAID_AGAIN = 50
+"""So many lines back a line is looked for that is said again."""
 _INDEX = f"{PREFIX}chats"
 
 _log = structlog.get_logger(__name__)
@@ -118,7 +120,7 @@ class Line:
     text: str
     language: str = ""
     id: str = ""
-    """The page's name for what its customer wrote."""
+    """The page's name for what was written on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,15 @@ _SAY = """
 local chat = redis.call('GET', KEYS[1])
 if not chat or string.sub(chat, 1, 1) ~= '{' then return -1 end
 if ARGV[1] ~= '' and string.match(redis.call('GET', KEYS[2]) or '', '^[^ ]*') ~= ARGV[1] then return -2 end
-if redis.call('LLEN', KEYS[4]) >= tonumber(ARGV[5]) then return -3 end
+local length = redis.call('LLEN', KEYS[4])
+if ARGV[8] ~= '' then
+  local last = redis.call('LRANGE', KEYS[4], -tonumber(ARGV[10]), -1)
+  for at = #last, 1, -1 do
+    local read, line = pcall(cjson.decode, last[at])
+    if read and line.id == ARGV[8] and line.who == ARGV[9] then return length - #last + at end
+  end
+end
+if length >= tonumber(ARGV[5]) then return -3 end
 local number = redis.call('RPUSH', KEYS[4], ARGV[2])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
 redis.call('PUBLISH', ARGV[3], ARGV[6] .. ' ' .. number .. ' ' .. ARGV[7])
@@ -289,12 +299,14 @@ class HandedChats:
     # ------------------------------------------------------------------ both
 
     async def say(self, ref: str, side: Side, text: str, *, kept: str = "", claim: str = "", id: str = "") -> int:
-        """Pass words on as they were written, and keep them redacted, as `kept` if it is given; the number of the line. Raises
-        ChatOver, NotYours, TooManyLines.
+        """Pass words on as they were written, and keep them redacted, as `kept` if it is given; the number of the line. With the
+        `id` of one of the last lines of this side they are that line, said again because no answer came. Raises ChatOver,
+        NotYours, TooManyLines.
         """
         line = Line("you" if side == "customer" else "agent", redact_text(kept or text), id=id)
         told = _told_codec.to_text(Told("said", side, text))
-        return await self._run(_SAY, ref, claim, _line_text(line), CHANNEL, self._life_ms, _MOST_LINES, ref, told)
+        again = (id, line.who, _SAID_AGAIN)
+        return await self._run(_SAY, ref, claim, _line_text(line), CHANNEL, self._life_ms, _MOST_LINES, ref, told, *again)
 
     async def tell(self, ref: str, told: Told) -> None:
         """Tell the other side at once what need not be kept. Never raises: whoever missed it finds out by looking."""

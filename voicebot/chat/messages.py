@@ -80,7 +80,7 @@ def parse_message(raw: str, max_chars: int) -> Message:
     """The message in this JSON object. Raises MessageRefused."""
     match json_object(raw):
         case {"type": "say", "text": str(text), **more}:
-            return Said(one_line(text, max_chars), _id_in(more))
+            return Said(one_line(text, max_chars), id_in(more))
         case {"type": "key", "key": str(key)} if key in KEYS:
             return Pressed(key)
         case {"type": "language", "language": str(language)} if _LANGUAGE.fullmatch(language):
@@ -99,12 +99,13 @@ def parse_message(raw: str, max_chars: int) -> Message:
 def id_of(raw: object) -> str:
     """The page's name for what it said in this frame; "" for none, also in what cannot be read."""
     try:
-        return _id_in(json_object(raw)) if isinstance(raw, str) else ""
+        return id_in(json_object(raw)) if isinstance(raw, str) else ""
     except MessageRefused:
         return ""
 
 
-def _id_in(fields: Mapping[str, object]) -> str:
+def id_in(fields: Mapping[str, object]) -> str:
+    """The name that a page gave to what it said; "" for none."""
     given = fields.get("id")
     return given if isinstance(given, str) and _ID.fullmatch(given) else ""
 

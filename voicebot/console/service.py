@@ -43,7 +43,7 @@ from voicebot.review.teaching import Draft
 from voicebot.shared_services import SharedServices, open_shared, open_talks, store_parts
 from voicebot.state.relay import Relay
 from voicebot.state.shared import SharedState
-from voicebot.switches.board import SwitchBoard
+from voicebot.switches.board import SwitchBoard, agreeing
 from voicebot.tasks import cancelled
 from voicebot.web.editions import Understood, WebEditions
 
@@ -157,12 +157,12 @@ async def open_console(
         shared = await open_shared(settings, bundle, stack, process="console", clock=clock)
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
-        board = SwitchBoard(engine, shared.stores.conditions)
         try:
             await asyncio.to_thread(schema.ready, engine)
-            await board.restore(clock())
         except SQLAlchemyError as error:  # it is away: pages say so, and come back with it
             log.warning("the database does not answer yet", why=type(error).__name__)
+        board = SwitchBoard(engine, shared.stores.conditions)
+        await stack.enter_async_context(agreeing(board, clock))
         metrics = shared.metrics
         public = public_url(settings, pages)
         logging_in = httpx.AsyncClient(trust_env=False)

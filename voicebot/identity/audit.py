@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import threading
 import time
 from collections import Counter, deque
@@ -20,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from voicebot.errors import RecordsError
 from voicebot.files import erase
 from voicebot.identity.audit_journal import AuditJournal, notes_in
-from voicebot.identity.audit_table import AuditTable, Fact, Head, Note, canonical, moment
+from voicebot.identity.audit_table import AuditTable, Fact, Head, Note, note_of
 
 WAIT_S = 0.25
 _AT_ONCE = 200
@@ -32,7 +31,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _CLOSE_S = 5.0
 _A_MINUTE_S = 60.0
 REFUSALS_A_MINUTE = 300
-_LONGEST_FACT = 200
 _WHAT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
 _log = structlog.get_logger(__name__)
@@ -117,8 +115,7 @@ class AuditTrail:
         return self._journal.octets
 
     def _put(self, what: str, facts: dict[str, Fact]) -> None:
-        told = {name: value[:_LONGEST_FACT] if isinstance(value, str) else value for name, value in facts.items()}
-        note = Note(secrets.token_hex(16), moment(self._clock()), what, canonical(told))
+        note = note_of(what, self._clock(), facts)
         try:
             self._journal.put(note)
         except OSError as error:

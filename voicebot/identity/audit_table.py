@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ Fact = str | int | None
 
 _WRITE_LOCK = 7_604_113_229  # PostgreSQL: one writer at a time; any number that nothing else in the database locks
 _AT_A_TIME = 1000
+_LONGEST_FACT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,37 @@ def moment(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def note_of(what: str, at: datetime, facts: Mapping[str, Fact], id: str = "") -> Note:
+    """A note with a new id, unless one is given. Long facts are cut."""
+    told = {name: value[:_LONGEST_FACT] if isinstance(value, str) else value for name, value in facts.items()}
+    return Note(id or secrets.token_hex(16), moment(at), what, canonical(told))
+
+
+def one_writer(connection: Connection) -> None:
+    """Begin a transaction that writes into the trail; others wait until it ends. What is to be in the trail if it was done, and
+    only then, is done within it.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
+
+
+def add(connection: Connection, notes: Sequence[Note]) -> None:
+    """Add notes in their order, in a transaction that `one_writer` began; those that are there already are left out."""
+    there = set(connection.scalars(select(AuditRow.id).where(AuditRow.id.in_([note.id for note in notes]))))
+    head = _head(connection)
+    rows = []
+    for note in notes:
+        if note.id not in there:
+            line = _next(head, note)
+            rows.append(_values(line))
+            there.add(note.id)
+            head = Head(line.position, line.hash)
+    if rows:
+        connection.execute(insert(AuditRow), rows)
+
+
 class AuditTable:
     """Blocks, so it belongs in a thread. Methods raise what SQLAlchemy raises; RecordsError for tables newer than this code."""
 
@@ -104,18 +137,8 @@ class AuditTable:
         """Add notes in their order, all or none; those that are there already are left out. Other processes wait meanwhile."""
         self._prepare()
         with self._engine.connect() as connection, connection.begin():
-            _one_writer(connection)
-            there = set(connection.scalars(select(AuditRow.id).where(AuditRow.id.in_([note.id for note in notes]))))
-            head = _head(connection)
-            rows = []
-            for note in notes:
-                if note.id not in there:
-                    line = _next(head, note)
-                    rows.append(_values(line))
-                    there.add(note.id)
-                    head = Head(line.position, line.hash)
-            if rows:
-                connection.execute(insert(AuditRow), rows)
+            one_writer(connection)
+            add(connection, notes)
 
     def head(self) -> Head:
         """The last line."""
@@ -188,13 +211,6 @@ def check(lines: Iterator[Line], known: Head | None = None) -> Head | Broken:
     if known is not None and known.position > head.position:
         return Broken(head.position + 1, f"lines are missing: there were {known.position}")
     return head
-
-
-def _one_writer(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
 
 
 def _head(connection: Connection) -> Head:

@@ -74,6 +74,12 @@ class Publishing:
         await self._announce(pointer)
         return pointer
 
+    async def close(self, seq: int, state: State, who: str, why: str) -> bool:
+        """An open proposal is open no more, nor in the shadow; False when it was not."""
+        closed = await asyncio.to_thread(lambda: self._releases.close(seq, state, who, why, self._clock()))
+        await self._announce_shadow()
+        return closed
+
     # ------------------------------------------------------------------ the shadow
 
     async def begin_shadow(self, seq: int, who: str, days: int) -> ShadowOrder:
@@ -94,17 +100,20 @@ class Publishing:
         await shadowing.announce(self._shared, order)
         return order
 
-    async def end_shadow(self, seq: int, who: str, why: str = "") -> ShadowOrder | None:
+    async def end_shadow(self, seq: int, who: str) -> ShadowOrder | None:
         """End the shadow of a proposal; None when there was none."""
-        order = await asyncio.to_thread(lambda: self._releases.end_shadow(seq, who=who, why=why, at=self._clock()))
+        order = await asyncio.to_thread(lambda: self._releases.end_shadow(seq, who=who, why="", at=self._clock()))
         if order is not None:
             await shadowing.announce(self._shared, order)
         return order
 
     async def _announce(self, pointer: Pointer) -> None:
         await announce(self._shared, pointer)
+        await self._announce_shadow()
+
+    async def _announce_shadow(self) -> None:
         shadow = await asyncio.to_thread(self._releases.shadow)
-        if shadow is not None and not shadow.release:  # it may have ended with this order
+        if shadow is not None and not shadow.release:  # it may have ended with what was just done
             await shadowing.announce(self._shared, shadow)
 
     # ------------------------------------------------------------------ how far the processes are

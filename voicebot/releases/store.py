@@ -1,5 +1,5 @@
-"""Releases, proposals, approvals and the pointer in SQL, which is the truth. Blocks: for a thread. Methods raise what SQLAlchemy
-raises.
+"""Releases, proposals, approvals and the pointer in SQL, which is the truth. What people do with them goes to the audit trail in
+the same transaction: both or neither, whichever process dies. Blocks: for a thread. Methods raise what SQLAlchemy raises.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from voicebot.accounts.roles import Role
 from voicebot.files import private_folder
+from voicebot.identity.audit_table import Fact, add, note_of, one_writer
 from voicebot.records import schema
 from voicebot.records.database_time import DatabaseTime
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
@@ -44,6 +45,8 @@ PROCESS_GONE = timedelta(seconds=20)
 """A process that has said nothing for so long is not waited for."""
 CHECKS_GONE = timedelta(seconds=60)
 """Checks that have said nothing for so long have failed: their process, or its machine, is gone."""
+_TOLD = {Stage.PREPARE: "release.prepared", Stage.LIVE: "release.live", Stage.BACK: "release.back"}
+"""What the audit trail calls an order."""
 _WHOLE_HISTORY = 100_000
 _TRIES = 5
 """Where several processes want the same at once."""
@@ -137,6 +140,14 @@ class Releases:
         self._needed: dict[tuple[str, str], tuple[Kind, ...]] = {}
         """By base and contents, which never change: a list of proposals need not compare their files each time."""
 
+    @contextmanager
+    def _audited(self) -> Iterator[Session]:
+        """A transaction for what goes into the audit trail, see `_note`."""
+        schema.ready(self._engine)
+        with Session(self._engine) as session, session.begin():
+            one_writer(session.connection())
+            yield session
+
     # ------------------------------------------------------------------ contents
 
     def put(self, contents: Contents, where: Mapping[str, Path], at: datetime) -> str:
@@ -223,7 +234,7 @@ class Releases:
         """A new proposal; its number. Raises ReleaseError when it changes nothing."""
         if contents == base:
             raise ReleaseError("nothing differs from what is live")
-        with Session(self._engine) as session, session.begin():
+        with self._audited() as session:
             row = ProposalRow(
                 contents=contents,
                 base=base,
@@ -239,6 +250,7 @@ class Releases:
             )
             session.add(row)
             session.flush()
+            _note(session, "release.proposed", at, who=by, proposal=row.seq)
             return row.seq
 
     def proposal(self, seq: int) -> Proposal | None:
@@ -289,21 +301,26 @@ class Releases:
     def approve(self, seq: int, kind: Kind, who: str, roles: Collection[Role], at: datetime) -> Refusal | None:
         """Keep an approval; why not, None when it is kept. The rule is asked within the transaction that keeps it."""
         try:
-            with Session(self._engine) as session, session.begin():
+            with self._audited() as session:
                 row = session.get(ProposalRow, seq, with_for_update=True)
                 if row is None:
                     return Refusal.CLOSED
                 refused = refusal(self._proposal(session, row).asked, kind, who, roles)
                 if refused is None:
                     session.add(ApprovalRow(proposal=seq, kind=kind.value, who=who, at=at))
+                    _note(session, "release.approved", at, who=who, proposal=seq, kind=kind.value)
                 return refused
         except IntegrityError:
             return Refusal.DONE
 
-    def close(self, seq: int, state: State, who: str, why: str) -> bool:
-        """An open proposal is open no more; False when it was not."""
-        with self._engine.begin() as connection:
-            return _close(connection, seq, state, who, why)
+    def close(self, seq: int, state: State, who: str, why: str, at: datetime) -> bool:
+        """An open proposal is open no more, nor in the shadow; False when it was not."""
+        with self._audited() as session:
+            closed = _close(session.connection(), seq, state, who, why)
+            if closed:
+                _end_shadow(session, who=who, why=state, at=at, proposal=seq)
+                _note(session, f"release.{state}", at, who=who, proposal=seq, why=why)
+            return closed
 
     # ------------------------------------------------------------------ checks
 
@@ -393,7 +410,7 @@ class Releases:
             seq = newest.seq + 1 if newest is not None else 1
             row = PointerRow(seq=seq, stage=stage.value, arms=[[arm.release, arm.share] for arm in arms], who=who, why=why, at=at)
             try:
-                with Session(self._engine) as session, session.begin():
+                with self._audited() as session:
                     session.add(row)
                     session.flush()
                     if stage is not Stage.PREPARE:
@@ -402,7 +419,9 @@ class Releases:
                         raise ReleaseError("the proposal is open no more")
                     if proposal is not None and closes:
                         _close(session.connection(), proposal, State.PUBLISHED, who, "")
-                    return _pointer(row)
+                    pointer = _pointer(row)
+                    _note(session, _TOLD[stage], at, who=who, why=why, proposal=proposal, **_facts(pointer))
+                    return pointer
             except IntegrityError:  # of several who order at once, one has this number
                 if after is not None:
                     break
@@ -439,15 +458,16 @@ class Releases:
 
     def begin_shadow(self, release: str, proposal: int, *, until: datetime, who: str, at: datetime) -> ShadowOrder:
         """Have this release, of that proposal, decide beside the one in force, in place of any other."""
-        with Session(self._engine) as session, session.begin():
+        with self._audited() as session:
             row = ShadowOrderRow(release=release, proposal=proposal, until=until, who=who, why="", at=at)
             session.add(row)
             session.flush()
+            _note(session, "release.shadow", at, who=who, proposal=proposal, release=release, until=until.isoformat())
             return _shadow_order(row)
 
     def end_shadow(self, proposal: int, *, who: str, why: str, at: datetime) -> ShadowOrder | None:
         """No release of that proposal decides any more; None when none did."""
-        with Session(self._engine) as session, session.begin():
+        with self._audited() as session:
             return _end_shadow(session, who=who, why=why, at=at, proposal=proposal)
 
     def shadow(self) -> ShadowOrder | None:
@@ -509,6 +529,17 @@ class Releases:
             ]
 
 
+def _note(session: Session, what: str, at: datetime, **facts: Fact) -> None:
+    """A line of the audit trail, if the transaction is kept."""
+    add(session.connection(), [note_of(what, at, facts)])
+
+
+def _facts(pointer: Pointer) -> dict[str, Fact]:
+    """What the audit trail says of an order: the release that it is about, and its share of the callers in percent."""
+    newest = pointer.arms[-1]
+    return {"seq": pointer.seq, "release": newest.release, "share": round(100 * newest.share)}
+
+
 def process_name(kind: str, host: str) -> str:
     """A name for this process that no other has."""
     return f"{kind}@{host}:{os.getpid()}"
@@ -549,6 +580,7 @@ def _end_shadow(session: Session, *, who: str, why: str, at: datetime, proposal:
     row = ShadowOrderRow(release="", proposal=last.proposal, until=at, who=who, why=why, at=at)
     session.add(row)
     session.flush()
+    _note(session, "release.no_shadow", at, who=who, proposal=last.proposal)
     return _shadow_order(row)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +29,7 @@ _SWITCHES = f"{PREFIX}switches"
 _WAITS = f"{PREFIX}waits"
 _MOST_UNREADABLE = 100
 _READ_EVERY_S = 1.0
+_ARRIVES_S = 0.5
 WAIT_HOLDS_S = 120.0
 
 K = TypeVar("K")
@@ -147,15 +149,25 @@ class LiveConditionsStore:
 
     def set_switch(self, switch: SwitchSetting) -> None:
         """Set or take back a switch: it holds here at once."""
+        _log.warning("switch set", switch=switch.name, on=switch.on, who=switch.who, why=switch.why)
+        self.know(switch)
+
+    def know(self, switch: SwitchSetting) -> None:
+        """A switch was set somewhere, and the state server does not know it, or knows an earlier order: it is told."""
         self._unwritten[switch.name] = switch
         self._show(switches={**self.snapshot.switches, switch.name: switch})
-        _log.warning("switch set", switch=switch.name, on=switch.on, who=switch.who, why=switch.why)
         text = switch_codec.to_text(switch)
 
         def write(pipeline: Pipeline) -> None:
             pipeline.hset(_SWITCHES, switch.name, text)
 
         self._shared.write_later(f"{_SWITCHES}:{switch.name}", write)
+
+    async def has_arrived(self, switch: SwitchSetting) -> bool:
+        """Whether the state server knows what was set, after a moment for it."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._shared.flush(), _ARRIVES_S)
+        return not self._shared.waits(f"{_SWITCHES}:{switch.name}")
 
     def set_wait(self, queue: str, seconds: float, when: datetime) -> None:
         """A queue reports its expected wait in seconds."""

@@ -48,7 +48,7 @@ from voicebot.shared_services import SharedServices, open_shared, open_talks, st
 from voicebot.state.relay import Relay
 from voicebot.state.shared_secret import shared_secret
 from voicebot.stores import Stores
-from voicebot.switches.board import SwitchBoard
+from voicebot.switches.board import SwitchBoard, agreeing
 from voicebot.tasks import cancelled
 from voicebot.understanding.service import UnderstandingService, open_understanding
 from voicebot.web.app import WebParts, build_app, build_chat_app
@@ -137,6 +137,8 @@ async def open_web(
         stores, metrics, callbacks = shared.stores, shared.metrics, shared.callbacks
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
+        board = SwitchBoard(engine, stores.conditions)
+        await stack.enter_async_context(agreeing(board, clock))
         relay = Relay(stores.shared)
         await relay.start()
         stack.push_async_callback(relay.close)
@@ -180,7 +182,7 @@ async def open_web(
             records=stores.records,
             live=stores.live,
             conditions=stores.conditions,
-            switches=SwitchBoard(engine, stores.conditions),
+            switches=board,
             outcomes=Outcomes(engine),
             bundle=lambda: callbacks.bundle,
             metrics=metrics,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dialogs.data.bundle import Bundle
 from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting, switch_codec
-from voicebot.switches.board import SwitchBoard
+from voicebot.switches.board import Kept, SwitchBoard
 from voicebot.switches.orders import SwitchRefused, check
 from voicebot.web.fields import MaybeName, Moment, Note, Person, QueueName
 from voicebot.web.problems import known
@@ -77,7 +77,8 @@ def routes(
                 check(setting, in_force())
             except SwitchRefused as error:
                 raise HTTPException(422, str(error)) from None
-        await board.order(setting)
+        if await board.order(setting) is Kept.NOWHERE:
+            raise HTTPException(503, "neither the state server nor the database answers: calls do not go by it yet")
         return switch_codec.encode(setting)
 
     @router.post("/waits", status_code=204)

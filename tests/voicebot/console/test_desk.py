@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -71,7 +72,17 @@ def handed(**more: object) -> HandOffRecord:
 
 @needs_chromium
 async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank: Bank) -> None:
+    """Also when the connection ends before the agent is told that a line was passed on."""
+    sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
+    unanswered = False
+
+    def between(page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        server.on_message(lambda told: None if unanswered and '"sent"' in str(told) else page.send(told))
+        sockets.append((page, server))
+
     async with chromium() as browser, page_of(browser, console, Role.AGENT) as agent:
+        await agent.route_web_socket(re.compile("/desk/chats/"), between)
         await agent.goto("/desk")
         await expect(agent.locator("#desk-state")).to_have_text("Nobody waits")
         await agent.get_by_label("I take chats of my queues").check()
@@ -96,6 +107,20 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             await agent.get_by_role("button", name="Proszę o chwilę").click()
             await agent.get_by_role("button", name="Send", exact=True).click()
             assert (await customer.until("agent_says"))["text"].startswith("Proszę o chwilę")
+            unanswered = True
+            await agent.locator("#text").fill("Już sprawdzam")
+            await agent.keyboard.press("Enter")
+            assert (await customer.until("agent_says"))["text"] == "Już sprawdzam"
+            for side in sockets[0]:
+                await side.close(code=1012)
+            unanswered = False
+            await expect(agent.locator("#chat-state")).to_have_text("No connection; trying again.")
+            await agent.locator("#text").fill("Jestem z powrotem")
+            await agent.keyboard.press("Enter")
+            assert (await customer.until("agent_says"))["text"] == "Jestem z powrotem"
+            await expect(agent.locator("#chat-state")).to_have_text("The chat is yours.")
+            for said in ("Już sprawdzam", "Jestem z powrotem"):
+                await expect(agent.locator("#lines li", has_text=said)).to_have_count(1)
             for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)):
                 await agent.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await agent.set_viewport_size({"width": size[0], "height": size[1]})

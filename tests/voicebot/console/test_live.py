@@ -17,7 +17,7 @@ from voicebot.records.models import CallRow
 from voicebot.records.summary import CallRecord, CallSummary
 from voicebot.state.conditions import SwitchKind, SwitchSetting
 from voicebot.state.live_calls import LiveCall, LiveCalls
-from voicebot.switches.board import SwitchBoard
+from voicebot.switches.board import Kept
 
 
 def call(call_id: str, **more: str) -> LiveCall:
@@ -84,7 +84,7 @@ async def test_nobody_reads_the_state_server_when_nobody_looks() -> None:
 
 
 async def test_a_switch_is_seen_before_it_is_set_and_kept_in_sql(console: Console) -> None:
-    """The preview plays the real dialogue; the state server that lost everything gets the switch back."""
+    """The preview plays the real dialogue."""
     parts = console.parts
     fields = {"kind": "closure", "queue": "cards", "why": "flood in the call centre"}
 
@@ -98,10 +98,7 @@ async def test_a_switch_is_seen_before_it_is_set_and_kept_in_sql(console: Consol
         page = await asyncio.to_thread(browser.get, "/switches")
     assert "flood in the call centre" in page.text
     assert [each.queue for each in parts.switches.holding(parts.clock())] == ["cards"]
-    lost = SwitchBoard(parts.engine, parts.stores.conditions)
-    parts.stores.conditions.snapshot = type(parts.stores.conditions.snapshot)()
-    assert await lost.restore(parts.clock()) == 1
-    assert [(each.queue, each.why) for each in await lost.history()] == [("cards", fields["why"])]
+    assert [(each.queue, each.why) for each in await parts.switches.history()] == [("cards", fields["why"])]
 
 
 async def test_what_makes_no_sense_is_refused_with_the_reason(console: Console) -> None:
@@ -149,5 +146,5 @@ async def test_a_switch_without_a_database_holds_all_the_same(console: Console) 
     setting = SwitchSetting(SwitchKind.SURGE, True, "anna", console.parts.clock(), why="x")
     with console.parts.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE switches RENAME TO gone")
-    assert await console.parts.switches.order(setting) is False
+    assert await console.parts.switches.order(setting) is Kept.HOLDS
     assert console.parts.switches.holding(console.parts.clock()) == [setting]

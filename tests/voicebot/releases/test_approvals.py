@@ -67,7 +67,7 @@ class FourEyes(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from([State.SENT_BACK, State.WITHDRAWN]), person=who)
     def close(self, state: State, person: str) -> None:
-        assert self.releases.close(self.seq, state, person, "no") == (not self.closed)
+        assert self.releases.close(self.seq, state, person, "no", NOW) == (not self.closed)
         self.closed = True
 
     @invariant()

@@ -14,6 +14,7 @@ from dialogs.authoring.prompt_editing import change_text
 from dialogs.data.bundle import DEFAULT_BUNDLE, load_bundle
 from dialogs.data.errors import BundleError
 from tests.nlu.tools_pack import write_pack
+from voicebot.identity.audit_table import AuditTable
 from voicebot.releases.approvals import Kind
 from voicebot.releases.contents import BUNDLE, PACK, read_contents
 from voicebot.releases.drafts import Drafts, Folders
@@ -140,6 +141,12 @@ def test_of_two_orders_at_once_one_is_refused(engine: Engine) -> None:
     with ThreadPoolExecutor() as pool:
         orders = list(pool.map(lambda who: releases.order(Stage.BACK, (Arm(""),), who=who, why="x", at=NOW), "abc"))
     assert sorted(each.seq for each in orders) == [3, 4, 5]
+    trail = AuditTable(engine.url.render_as_string(hide_password=False))
+    told = [line.note.what for line in trail.latest(10, what="release.")]
+    trail.close()
+    assert told == ["release.prepared", "release.live", *["release.back"] * 3], (
+        "what was done, once; what was refused is not there"
+    )
 
 
 def test_two_processes_may_keep_the_same_at_once(engine: Engine, live: Folders) -> None:

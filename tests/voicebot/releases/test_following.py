@@ -332,7 +332,7 @@ def test_going_live_and_closing_the_proposal_are_one_step(engine: Engine, made: 
     def publish(seq: int, *, to_all: bool = True) -> Pointer:
         return releases.order(Stage.LIVE, [Arm(made[0])], who="sam", why="test", at=NOW, proposal=seq, closes=to_all)
 
-    assert releases.close(gone, State.WITHDRAWN, "ola", "")
+    assert releases.close(gone, State.WITHDRAWN, "ola", "", NOW)
     for to_all in (True, False):
         with pytest.raises(ReleaseError):
             publish(gone, to_all=to_all)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import secrets
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -132,13 +131,13 @@ def collect(
 
 def _note_collection(settings: Settings, language: str, labelled: int) -> None:
     """In the trail before the first sound is copied. Raises what SQLAlchemy raises."""
-    from voicebot.identity.audit_table import AuditTable, Note, canonical, moment
+    from voicebot.identity.audit_table import AuditTable, Fact, note_of
 
-    facts: dict[str, str | int | None] = {"who": getpass.getuser(), "language": language, "labelled": labelled}
+    facts: dict[str, Fact] = {"who": getpass.getuser(), "language": language, "labelled": labelled}
     table = AuditTable(settings.database_url)
     try:
         now = datetime.now().astimezone()
-        table.append([Note(secrets.token_hex(16), moment(now), "recordings.collected", canonical(facts))])
+        table.append([note_of("recordings.collected", now, facts)])
     finally:
         table.close()
 

@@ -48,7 +48,10 @@
     look();
   }
 
+  // The console may end and come back: the page comes back with its claim, and says again, under the same name, what nobody
+  // answered. So no line is lost, and none is said twice.
   function talk(chat) {
+    const AWAY_MS = 60_000, AGAIN_MS = 2000, LOGGED_OUT = 1008;
     const words = chat.dataset;
     const lines = document.getElementById("lines");
     const state = document.getElementById("chat-state");
@@ -57,12 +60,20 @@
     const text = document.getElementById("text");
     const tools = document.getElementById("tools");
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/desk/chats/${encodeURIComponent(words.ref)}/ws`);
-    let sent = [];
+    const unsure = new Map();
+    let socket;
+    let claim = "";
+    let leaseMs = 0;
+    let lostAt = 0;
+    let named = 0;
     let over = false;
     let toldTyping = 0;
 
-    const send = (message) => socket.send(JSON.stringify(message));
+    function send(message) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    }
+
+    const act = (message) => { if (!lostAt) send(message); };
 
     function line(who, said) {
       const item = document.createElement("li");
@@ -76,51 +87,96 @@
     }
 
     function end(why) {
+      const left = [...unsure.values()].join(" / ");
       over = true;
-      state.textContent = why;
+      state.textContent = left ? `${why} ${words.refused}: ${left}` : why;
       form.hidden = tools.hidden = true;
       takeIt.hidden = true;
       socket.close();
     }
 
+    function lost(event) {
+      if (over) return;
+      lostAt ||= Date.now();
+      takeIt.disabled = true;
+      if (event.code === LOGGED_OUT || Date.now() - lostAt > AWAY_MS) return end(words.lost);
+      state.textContent = words.reconnecting;
+      setTimeout(open, AGAIN_MS * (0.5 + Math.random() / 2));
+    }
+
+    function open() {
+      socket = new WebSocket(`${scheme}//${location.host}/desk/chats/${encodeURIComponent(words.ref)}/ws`);
+      socket.addEventListener("message", (event) => {
+        const told = JSON.parse(event.data);
+        if (Object.hasOwn(does, told.type)) does[told.type](told);
+      });
+      socket.addEventListener("close", lost);
+    }
+
+    const takeAgain = () => send({ type: "take", name: "-", claim });
+    const pass = (id) => unsure.has(id) && send({ type: "say", text: unsure.get(id), id });
+
+    function refused(told) {
+      if (told.code === "state_away") setTimeout(pass, AGAIN_MS, told.id);
+      else {
+        text.value = [unsure.get(told.id), text.value].filter(Boolean).join(" ");
+        unsure.delete(told.id);
+      }
+      state.textContent = `${words.refused} (${told.code})`;
+    }
+
     const does = {
       chat(told) {
-        for (const each of told.lines) line(each.who === "you" ? "customer" : each.who === "agent" ? "you" : "bot", each.text);
+        lines.replaceChildren();
+        for (const each of told.lines) {
+          line(each.who === "you" ? "customer" : each.who === "agent" ? "you" : "bot", each.text);
+          if (each.who === "agent") unsure.delete(each.id);
+        }
         takeIt.disabled = false;
+        if (claim) takeAgain();
+        else if (lostAt) { lostAt = 0; state.textContent = ""; }
       },
-      taken() {
+      taken(told) {
+        if (!claim) text.focus();
+        claim = told.claim;
+        leaseMs = told.lease_s * 1000;
+        lostAt = 0;
         takeIt.hidden = true;
         form.hidden = tools.hidden = false;
         state.textContent = words.yours;
-        text.focus();
+        for (const id of unsure.keys()) pass(id);
       },
       say(told) { state.textContent = ""; line("customer", told.text); },
-      sent() { line("you", sent.shift() ?? ""); },
+      sent(told) {
+        if (unsure.has(told.id)) line("you", unsure.get(told.id));
+        unsure.delete(told.id);
+      },
       typing() { state.textContent = words.typing; },
       away() { state.textContent = words.away; },
       back() { state.textContent = ""; },
       given_back() { end(words.given); },
       over() { end(words.over); },
-      moving() { end(words.lost); },
       error(told) {
-        if (told.code === "taken") end(words.taken);
-        else if (told.code === "lost" || told.code === "not_taken") end(words.lost);
-        else { sent.shift(); state.textContent = `${words.refused} (${told.code})`; }
+        const comesBack = claim && lostAt;
+        // the claim that we know may be spent by a connection that died before it told us the new one: its lease ends
+        if (comesBack && ["taken", "state_away"].includes(told.code) && Date.now() - lostAt < leaseMs + AGAIN_MS) setTimeout(takeAgain, AGAIN_MS);
+        else if (told.code === "taken") end(words.taken);
+        else if (told.code === "not_taken") end(words.lost);
+        else if (unsure.has(told.id)) refused(told);
+        else if (told.code !== "lost") state.textContent = `${words.refused} (${told.code})`;
       },
     };
 
-    socket.addEventListener("message", (event) => {
-      const told = JSON.parse(event.data);
-      if (Object.hasOwn(does, told.type)) does[told.type](told);
-    });
-    socket.addEventListener("close", () => { if (!over) end(words.lost); });
+    open();
     takeIt.addEventListener("click", () => send({ type: "take", name: "-" }));
+    if (sessionStorage.getItem("desk-take") === "1") setInterval(() => fetch("/desk/chats.json?take=1").catch(() => {}), 5000);
 
     function say(said) {
       const one = said.replace(/\s+/g, " ").trim();
       if (!one) return;
-      sent.push(one);
-      send({ type: "say", text: one });
+      const id = `${Date.now().toString(36)}-${named += 1}`;
+      unsure.set(id, one);
+      if (!lostAt) pass(id);
     }
 
     form.addEventListener("submit", (event) => { event.preventDefault(); say(text.value); text.value = ""; text.focus(); });
@@ -128,15 +184,15 @@
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
     });
     text.addEventListener("input", () => {
-      if (Date.now() - toldTyping > 3000) { toldTyping = Date.now(); send({ type: "typing" }); }
+      if (Date.now() - toldTyping > 3000) { toldTyping = Date.now(); act({ type: "typing" }); }
     });
     for (const button of document.querySelectorAll(".canned")) {
       button.addEventListener("click", () => { text.value = button.textContent; text.focus(); });
     }
     document.getElementById("transfer").addEventListener("click", () => {
-      send({ type: "transfer", queue: document.getElementById("to-queue").value });
+      act({ type: "transfer", queue: document.getElementById("to-queue").value });
     });
-    document.getElementById("give-back").addEventListener("click", () => send({ type: "give_back" }));
-    document.getElementById("end-chat").addEventListener("click", () => send({ type: "end" }));
+    document.getElementById("give-back").addEventListener("click", () => act({ type: "give_back" }));
+    document.getElementById("end-chat").addEventListener("click", () => act({ type: "end" }));
   }
 })();

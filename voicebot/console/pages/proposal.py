@@ -157,22 +157,16 @@ def add_proposal_pages(
                 checks.begin(seq)
                 return view.go(here, "releases.checking")
             case "shadow":
-                order = await publishing.begin_shadow(seq, who, whole_number(form.get("days")))
-                until = order.until.isoformat()
-                await parts.audit.note("release.shadow", who=who, proposal=seq, release=order.release, until=until)
+                await publishing.begin_shadow(seq, who, whole_number(form.get("days")))
                 return view.go(here, "releases.is_in_shadow")
             case "no_shadow":
-                if await publishing.end_shadow(seq, who) is not None:
-                    await parts.audit.note("release.no_shadow", who=who, proposal=seq)
+                await publishing.end_shadow(seq, who)
                 return view.go(here, "releases.is_no_shadow")
             case "prepare":
-                pointer = await publishing.prepare(seq, who)
-                await parts.audit.note("release.prepared", who=who, proposal=seq, release=pointer.release)
+                await publishing.prepare(seq, who)
                 return view.go(here, "releases.is_prepared")
             case "switch":
-                share = whole_number(form.get("share", "100"))
-                pointer = await publishing.switch(seq, who, share / 100)
-                await parts.audit.note("release.live", who=who, proposal=seq, release=pointer.arms[-1].release, share=share)
+                await publishing.switch(seq, who, whole_number(form.get("share", "100")) / 100)
                 return view.go(here, "releases.is_live")
         raise ReleaseError(view.t("problem.not_found"))
 
@@ -184,7 +178,6 @@ def add_proposal_pages(
         if refused is not None:
             await parts.audit.note("release.approval_refused", who=view.user.name, proposal=seq, kind=kind, why=refused)
             raise ReleaseError(view.t(f"releases.refused_{refused}"))
-        await parts.audit.note("release.approved", who=view.user.name, proposal=seq, kind=kind)
         return view.go(f"/releases/{seq}", "releases.approved")
 
     async def closed(view: View, proposal: Proposal, state: State) -> Response:
@@ -197,10 +190,8 @@ def add_proposal_pages(
             raise ReleaseError(view.t("releases.not_yours"))
         if state is State.SENT_BACK and not why:
             raise ReleaseError(view.t("releases.say_why"))
-        if not await asyncio.to_thread(releases.close, proposal.seq, state, who, why):
+        if not await publishing.close(proposal.seq, state, who, why):
             raise ReleaseError(view.t("releases.refused_closed"))
-        await publishing.end_shadow(proposal.seq, who, state)
-        await parts.audit.note(f"release.{state}", who=who, proposal=proposal.seq, why=why)
         return view.go("/releases", f"releases.is_{state}")
 
 

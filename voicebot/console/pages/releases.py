@@ -76,7 +76,6 @@ def pages(parts: ConsoleParts) -> Pages:
             match view.form.get("do"):
                 case "propose":
                     seq = await asyncio.to_thread(drafts.propose, view.user.name, view.form.get("note")[:LONGEST_NOTE])
-                    await parts.audit.note("release.proposed", who=view.user.name, proposal=seq)
                     checks.begin(seq)
                     return view.go(f"/releases/{seq}", "releases.proposed")
                 case "renew":
@@ -132,10 +131,9 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/releases/back", roles=PUBLISHERS)
     async def back(view: View) -> Response:
         try:
-            pointer = await publishing.back(view.user.name, view.form.get("why")[:LONGEST_NOTE])
+            await publishing.back(view.user.name, view.form.get("why")[:LONGEST_NOTE])
         except ReleaseError as error:
             return await show(view, status=422, problem=str(error))
-        await parts.audit.note("release.back", who=view.user.name, release=pointer.release, why=pointer.why)
         return view.go("/releases", "releases.is_back")
 
     add_proposal_pages(found, parts, publishing, checks, show)

@@ -13,6 +13,7 @@ from voicebot.console.pages.live import WATCHERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
 from voicebot.state.conditions import SwitchKind, SwitchSetting
+from voicebot.switches.board import Kept
 from voicebot.switches.orders import SwitchRefused, announcements, check
 from voicebot.switches.preview import Changed, expected_calls, preview, with_expected
 
@@ -104,8 +105,9 @@ def pages(parts: ConsoleParts) -> Pages:
         except SwitchRefused as error:
             return await refused(view, error)
         kept = await parts.switches.order(setting)
-        what = "switch.set" if setting.on else "switch.taken_back"
-        await parts.audit.note(what, who=setting.who, switch=setting.name, why=setting.why)
-        return view.go("/switches", ("switches.is_set" if setting.on else "switches.is_off") if kept else "switches.not_kept")
+        if kept is Kept.NOWHERE:
+            return await show(view, status=503, problem=view.t("switches.nowhere"), wanted=view.form)
+        done = "switches.is_set" if setting.on else "switches.is_off"
+        return view.go("/switches", done if kept is Kept.WHOLLY else "switches.not_kept")
 
     return found

@@ -295,17 +295,27 @@ async def test_words_that_cannot_be_passed_on_are_said_to_be_so_and_the_chat_goe
                 assert (await customer.until("error"))["code"] == "not_sent"
                 await customer.say("raz jeszcze", id="a-1")
                 assert await customer.until("error") == {"type": "error", "code": "not_sent", "id": "a-1"}
-                await agent.send("say", text="pierwsze")
-                assert (await agent.until("error"))["code"] == "state_away"
+                await agent.send("say", text="zaraz", id="b-1")
+                error = await agent.until("error")
+                assert (error["code"], error["id"]) == ("state_away", "b-1")
             finally:
                 server.thaw()
             await back(shared)
+            for _ in range(2):  # the frozen server may have taken them, or not; said again by the same name they are said once
+                await customer.say("raz jeszcze", id="a-1")
+                assert (await customer.until("sent"))["id"] == "a-1"
+                await agent.send("say", text="zaraz", id="b-1")
+                assert (await agent.until("sent"))["id"] == "b-1"
+            await agent.send("say", text="a ja tak", id="a-1")  # the other side's names are its own
+            lines = [line.text for line in await bank.chats.lines(handed["ref"])]
+            assert [lines.count(said) for said in ("raz jeszcze", "zaraz")] == [1, 1]
             await customer.say("drugie")
             while (await agent.until("say"))["text"] != "drugie":
                 pass
             await agent.send("say", text="drugie")
             while (await customer.until("agent_says"))["text"] != "drugie":
                 pass
+            assert [told["text"] for told in customer.of("agent_says")] == ["zaraz", "a ja tak", "drugie"]
 
 
 async def test_a_state_server_that_forgot_everything_ends_the_chat_with_the_number(server: StateServer, bank: Bank) -> None:
@@ -340,7 +350,19 @@ async def test_a_state_server_that_is_slow_for_a_moment_sends_neither_side_away(
     async with bank.customer() as customer:
         handed = await hand_over(customer)
         slow_once("lines")
+        take = bank.chats.take
+
+        async def unanswered(*given: Any, **more: Any) -> None:
+            monkeypatch.setattr(bank.chats, "take", take)
+            await take(*given, **more)
+            raise StateUnavailable("done, and the answer was lost")
+
+        monkeypatch.setattr(bank.chats, "take", unanswered)
         async with bank.agent(handed["ref"]) as agent:
-            await agent.take()
+            await agent.until("chat")
+            await agent.send("take", name="Anna")
+            assert (await agent.until("error"))["code"] == "state_away"
+            await agent.send("take", name="Anna")
+            await agent.until("taken")
     assert asked[:2] == ["put", "put"]
     assert asked.count("lines") > 1
