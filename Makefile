@@ -7,6 +7,9 @@ ENGINES := espeak-ng dot:graphviz,fonts-liberation
 
 DATA ?= ../shared/data/nlu
 
+# where it is set, as in many containers, each of our processes would compile all it imports again: 8 s of processor instead of 3
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets bench-hearing clean apt
 
 demo: install

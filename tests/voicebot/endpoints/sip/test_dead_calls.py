@@ -62,15 +62,19 @@ async def test_a_caller_who_is_being_told_something_is_not_yet_expected_to_answe
     bot = await start_bot(settings(rtp_timeout_s=1))
     probe, another = await open_probe(bot), await open_probe(bot)
     leg = await bot.connect(probe, talk=False)
-    greeting = b"\x01\x01" * leg.sample_rate * 30
-    while greeting:
-        greeting = greeting[leg.write(greeting) :]
-        await asyncio.sleep(0)
+    greeting = asyncio.create_task(_speak(leg))
     dead = await bot.connect(another, talk=False)
     another.reply(await another.asked("BYE"), "200 OK")
     assert (await end_of(dead)).cause == "media_timeout"
     assert not leg.ended.is_set()
+    greeting.cancel()
     await probe.bye()
+
+
+async def _speak(leg: SipLeg) -> None:
+    while True:
+        leg.write(b"\x01\x01" * leg.sample_rate)  # more than is taken at once
+        await asyncio.sleep(0.05)
 
 
 async def test_a_caller_whose_call_is_being_transferred_is_not_ended_meanwhile(
