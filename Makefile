@@ -10,7 +10,7 @@ DATA ?= ../shared/data/nlu
 # where it is set, as in many containers, each of our processes would compile all it imports again: 8 s of processor instead of 3
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets bench-hearing clean apt
+.PHONY: demo demo-app demo-console console-pictures install test check quick quick-style quick-types quick-tests tests-compiled bench bench-nlu bench-hostile bench-load bench-console soak bench-talk bench-mail rasa rasa-serve lock lock-rasa licences bench-secrets bench-hearing clean apt
 
 demo: install
 	$(BIN)/voicebot demo
@@ -57,11 +57,12 @@ test: install
 	$(run-tests)
 
 check: install
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -j2 quick-types tests-compiled quick-style
 	$(run-tests)
+
+# once, not by each of the processes that run tests; what is wrong is told by the tests themselves
+tests-compiled:
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 # lint, types and the tests of the packages that do no I/O, side by side: under a minute on two cores
 quick: install

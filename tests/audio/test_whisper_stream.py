@@ -114,7 +114,7 @@ async def test_nothing_is_decoded_while_the_caller_speaks(bench: Bench) -> None:
 
 async def test_a_decode_that_speech_overtakes_tells_nothing_and_when_it_waits_is_never_made() -> None:
     decoder = CountingDecoder(gate=threading.Event())
-    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 5))
+    recogniser = WhisperRecogniser(decoder, DecodePool(1, 2, 60))
     bench = Bench(decoder, recogniser)
     first, second = (recogniser.open(language="pl", sample_rate=8000, on_partial=bench.tell) for _ in range(2))
     for stream in (first, second):
