@@ -1,7 +1,8 @@
 """Worker threads for decoding: bounded in number, in what waits, and in how long anything may take.
 
-An engine's C code cannot be interrupted. A worker that misses the deadline is abandoned and replaced: one hang costs one thread
-and one answer, and the jobs behind it still run.
+An engine's C code cannot be interrupted. A worker that has decoded for the whole deadline is abandoned and replaced: one hang costs
+one thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an
+overload worse.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +24,7 @@ T = TypeVar("T")
 
 _NICE = 5  # media threads go first: a late packet is heard, a result 20 ms later is not
 _LOST_LIMIT = 8  # hung workers after which the engine is taken for broken
+_HANGS_AFTER = 0.5  # of the deadline spent in the decode itself; of others the rest went by before a free worker took them
 
 
 def started_behind(make: Callable[[], T]) -> T:
@@ -57,6 +60,7 @@ class _Job:
     answer: asyncio.Future[Any]
     timer: asyncio.TimerHandle | None = None
     worker: threading.Thread | None = None
+    began: float = 0.0  # when the worker took it, by the monotonic clock
     over: bool = False  # no longer counted: done, dropped, or given up
 
 
@@ -84,8 +88,8 @@ class DecodePool:
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, called in a worker. A cancelled job that has not started never will.
 
-        Raises RecogniserBusy when too much waits already, or no worker was free until the deadline; RecogniserError when the pool
-        is closed, `work` misses the deadline, or `work` raises.
+        Raises RecogniserBusy when too much waits already, or no worker was free in time for the deadline; RecogniserError when the
+        pool is closed, `work` takes all the deadline, or `work` raises.
         """
         self._check_open()
         loop = asyncio.get_running_loop()
@@ -139,14 +143,19 @@ class DecodePool:
         with self._claim:
             if job.over:
                 return
-            self._release(job)
-            if job.worker is not None:
+            ran_s = 0.0 if job.worker is None else time.monotonic() - job.began
+            hangs = ran_s >= _HANGS_AFTER * self.deadline_s
+            if job.worker is None or hangs:
+                self._release(job)
+            else:  # nobody waits for it any more, but its worker is not free
+                job.timer = asyncio.get_running_loop().call_later(self.deadline_s - ran_s, self._expire, job)
+            if job.worker is not None and hangs:
                 self._given_up.add(job.worker)
                 self._hire()
         if job.answer.done():
             return
-        if job.worker is None:  # other decodes took all its time: nothing is known to be broken
-            waited = f"the recogniser is overloaded: a decode waited {self.deadline_s:g} s for a worker"
+        if not hangs:  # other decodes took its time: nothing is known to be broken
+            waited = f"the recogniser is overloaded: a decode waited {self.deadline_s - ran_s:.1f} s for a worker"
             job.answer.set_exception(RecogniserBusy(waited))
         else:
             job.answer.set_exception(RecogniserError(f"the recogniser gave no result within {self.deadline_s:g} s"))
@@ -172,7 +181,7 @@ class DecodePool:
             with self._claim:
                 if job.over:
                     continue
-                job.worker = me
+                job.worker, job.began = me, time.monotonic()
             self._perform(job)
             del job
             with self._claim:

@@ -49,8 +49,8 @@ async def test_what_an_engine_raises_becomes_a_recogniser_error() -> None:
 
 
 async def test_a_hang_is_given_up_at_the_deadline_and_the_next_job_runs(gate: threading.Event) -> None:
-    pool = DecodePool(1, 1, 0.1)
-    with pytest.raises(RecogniserError, match=r"no result within 0\.1 s"):
+    pool = DecodePool(1, 1, 0.5)
+    with pytest.raises(RecogniserError, match=r"no result within 0\.5 s"):
         await pool.run(waiting_for(gate))
     assert await pool.run(lambda: "next") == "next"
     pool.close()
@@ -106,6 +106,29 @@ async def test_a_job_that_never_got_a_worker_says_busy_not_broken(gate: threadin
         await hanging
     assert not isinstance(broken.value, RecogniserBusy)
     assert {RecogniserBusy.code, RecogniserError.code} == {"audio.recogniser_busy", "audio.recogniser"}
+    pool.close()
+
+
+async def test_a_decode_that_only_began_late_is_no_hang(gate: threading.Event) -> None:
+    """No thread more for an overload, and its caller may speak again."""
+    pool, first = DecodePool(1, 2, 1.0), threading.Event()
+    threads = []
+
+    def note_thread() -> None:
+        threads.append(threading.current_thread())
+
+    holding = asyncio.create_task(pool.run(waiting_for(first)))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(pool.run(waiting_for(gate)))
+    asyncio.get_running_loop().call_later(0.8, first.set)
+    with pytest.raises(RecogniserBusy, match="waited"):
+        await late
+    assert await holding == "late"
+    assert not pool.idle, "the worker is still busy with it"
+    gate.set()
+    await pool.run(note_thread)
+    await pool.run(note_thread)
+    assert threads[0] is threads[1], "nobody was hired"
     pool.close()
 
 
