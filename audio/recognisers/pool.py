@@ -1,8 +1,8 @@
 """Worker threads for decoding: bounded in number, in what waits, and in how long anything may take.
 
-An engine's C code cannot be interrupted. A worker that has decoded for the whole deadline is abandoned and replaced: one hang costs
-one thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an
-overload worse.
+An engine's C code cannot be interrupted. A worker that decodes for all of the deadline is abandoned and replaced: one hang costs one
+thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an overload
+worse.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class DecodePool:
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, called in a worker. A cancelled job that has not started never will.
 
-        Raises RecogniserBusy when too much waits already, or no worker was free in time for the deadline; RecogniserError when the
-        pool is closed, `work` takes all the deadline, or `work` raises.
+        Raises RecogniserBusy when too much waits already, or no worker was free in time; RecogniserError when the pool is closed,
+        `work` takes all of the deadline, or `work` raises.
         """
         self._check_open()
         loop = asyncio.get_running_loop()
