@@ -1,8 +1,8 @@
 """Worker threads for decoding: bounded in number, in what waits, and in how long anything may take.
 
-An engine's C code cannot be interrupted. A worker that decodes for all of the deadline is abandoned and replaced: one hang costs one
-thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an overload
-worse.
+An engine's C code cannot be interrupted. A worker that decodes for all of the deadline is abandoned and replaced: one hang costs
+one thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an
+overload worse.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def _step_back() -> None:
 class _Job:
     work: Callable[[], Any]
     answer: asyncio.Future[Any]
+    deadline_s: float
     timer: asyncio.TimerHandle | None = None
     worker: threading.Thread | None = None
     began: float = 0.0  # when the worker took it, by the monotonic clock
@@ -93,8 +94,8 @@ class DecodePool:
         """
         self._check_open()
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future())
-        job.timer = loop.call_later(self.deadline_s, self._expire, job)
+        job = _Job(work, loop.create_future(), self.deadline_s)
+        job.timer = loop.call_later(job.deadline_s, self._expire, job)
         self._open.add(job)
         self._queue.put(job)
         try:
@@ -144,21 +145,21 @@ class DecodePool:
             if job.over:
                 return
             ran_s = 0.0 if job.worker is None else time.monotonic() - job.began
-            hangs = ran_s >= _HANGS_AFTER * self.deadline_s
+            hangs = ran_s >= _HANGS_AFTER * job.deadline_s
             if job.worker is None or hangs:
                 self._release(job)
             else:  # nobody waits for it any more, but its worker is not free
-                job.timer = asyncio.get_running_loop().call_later(self.deadline_s - ran_s, self._expire, job)
+                job.timer = asyncio.get_running_loop().call_later(job.deadline_s - ran_s, self._expire, job)
             if job.worker is not None and hangs:
                 self._given_up.add(job.worker)
                 self._hire()
         if job.answer.done():
             return
         if not hangs:  # other decodes took its time: nothing is known to be broken
-            waited = f"the recogniser is overloaded: a decode waited {self.deadline_s - ran_s:.1f} s for a worker"
+            waited = f"the recogniser is overloaded: a decode waited {job.deadline_s - ran_s:.1f} s for a worker"
             job.answer.set_exception(RecogniserBusy(waited))
         else:
-            job.answer.set_exception(RecogniserError(f"the recogniser gave no result within {self.deadline_s:g} s"))
+            job.answer.set_exception(RecogniserError(f"the recogniser gave no result within {job.deadline_s:g} s"))
 
     def _conclude(self, job: _Job, result: Any, error: BaseException | None) -> None:
         if job.over:

@@ -84,18 +84,18 @@ def _missing(prompt_id: str, language: str) -> PromptEntry:
     return PromptEntry(prompt_id, language, "say", Status.MISSING, "", "", "", None, None, None)
 
 
-def gaps(bundle: Bundle, raised: Mapping[str, int], day: date) -> Iterator[Gap]:
-    """Matters raised by callers (counts by intent) that no approved and valid message answers, most frequent first.
+def gaps(bundle: Bundle, raised: Mapping[tuple[str, str], int], day: date) -> Iterator[Gap]:
+    """Matters raised by callers (counts by intent and the call's language) that no approved and valid message of that language
+    answers, most frequent first.
 
     Emergencies are left out: they are for people.
     """
-    for intent, times in sorted(raised.items(), key=lambda pair: (-pair[1], pair[0])):
+    for (intent, language), times in sorted(raised.items(), key=lambda pair: (-pair[1], pair[0])):
         matter = bundle.routes.matters.get(intent)
-        if matter is None or matter.emergency or not times:
+        if matter is None or matter.emergency or not times or language not in bundle.prompts.languages:
             continue
-        for language in bundle.prompts.languages:
-            if matter.message is None or not bundle.prompts.may_say(matter.message, language, day):
-                yield Gap(intent, language, times)
+        if matter.message is None or not bundle.prompts.may_say(matter.message, language, day):
+            yield Gap(intent, language, times)
 
 
 def rendered(bundle: Bundle, prompt_id: str, language: str, day: date, channel: str = "voice") -> str:

@@ -67,6 +67,7 @@ async def test_a_hang_nobody_waits_for_any_more_is_given_up_too(gate: threading.
     assert not pool.idle, "the worker is still busy with it"
     with pytest.raises(RecogniserError):
         await pool.run(waiting_for(gate))
+    pool.deadline_s = 5
     assert await pool.run(lambda: "next") == "next"
     pool.close()
 

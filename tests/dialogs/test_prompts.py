@@ -127,9 +127,10 @@ def test_the_inventory_shows_what_a_language_lacks(copy: Path) -> None:
 
 def test_gaps_are_matters_callers_raise_that_no_message_answers(bundle: Bundle) -> None:
     raised = {"fees": 40, "balance": 900, "blik": 70, "card_block": 50, "unknown": 3, "insurance": 0}
-    found = list(gaps(bundle, raised, TODAY))
-    assert found == [Gap("blik", "pl", 70), Gap("blik", "en", 70), Gap("fees", "pl", 40), Gap("fees", "en", 40)]
-    long_ago = list(gaps(bundle, {"balance": 5}, date(2020, 1, 1)))
+    by_language = {(intent, "pl"): times for intent, times in raised.items()} | {("blik", "en"): 3, ("fees", "xx"): 9}
+    found = list(gaps(bundle, by_language, TODAY))
+    assert found == [Gap("blik", "pl", 70), Gap("fees", "pl", 40), Gap("blik", "en", 3)], "each language by its own callers"
+    long_ago = list(gaps(bundle, {("balance", "pl"): 5, ("balance", "en"): 4}, date(2020, 1, 1)))
     assert [gap.language for gap in long_ago] == ["pl", "en"], "a message that is not valid answers nothing"
 
 

@@ -25,13 +25,13 @@ _LEAST = timedelta(microseconds=1)  # calls that began in the same moment may st
 @dataclass(slots=True)
 class Heard:
     """How often, over a number of calls. `synthetic` and `with_values` count texts by (prompt, language): those that could be
-    recorded and are not, and those that hold a value. `matters` counts calls by intent.
+    recorded and are not, and those that hold a value. `matters` counts calls by (intent, language).
     """
 
     calls: int = 0
     synthetic: Counter[tuple[str, str]] = field(default_factory=Counter)
     with_values: Counter[tuple[str, str]] = field(default_factory=Counter)
-    matters: Counter[str] = field(default_factory=Counter)
+    matters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 async def read(
@@ -66,7 +66,7 @@ async def _calls(store: RecordStore, since: datetime, limit: int) -> list[CallSu
 def _count(heard: Heard, bundle: Bundle, summary: CallSummary, lines: Any) -> None:
     heard.calls += 1
     if summary.intent:
-        heard.matters[summary.intent] += 1
+        heard.matters[summary.intent, summary.language] += 1
     for line in lines:
         message = _message(line)
         if isinstance(message, CallStarted) and message.channel != "voice":

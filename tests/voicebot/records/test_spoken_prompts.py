@@ -73,7 +73,7 @@ async def test_a_chat_is_read_and_not_heard_but_its_matter_counts(store: RecordS
     store.save(summary(intent="blik"), [started("chat"), said("greeting")])
     await store.flush()
     found = await read(store, BUNDLE, STARTED)
-    assert (found.synthetic, found.matters) == ({}, {"blik": 1})
+    assert (found.synthetic, found.matters) == ({}, {("blik", "pl"): 1})
 
 
 async def test_lines_of_another_version_are_left_out(store: RecordStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import date, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,12 +45,14 @@ def pages(parts: ConsoleParts) -> Pages:
     drafts = parts.drafts
 
     def unanswered(today: date) -> list[Gap] | None:
+        bundle, counts = parts.bundle(), Counter[tuple[str, str]]()
         try:
-            raised = read(parts.engine, Period(today - _GAPS_OF, today)).by_matter
+            for language in bundle.prompts.languages:
+                raised = read(parts.engine, Period(today - _GAPS_OF, today, (("language", language),))).by_matter
+                counts.update({(matter, language): counted["calls"] for matter, counted in raised if matter})
         except SQLAlchemyError:
             return None
-        counts = {matter: counted["calls"] for matter, counted in raised if matter}
-        return list(gaps(parts.bundle(), counts, today))[:_MOST_GAPS]
+        return list(gaps(bundle, counts, today))[:_MOST_GAPS]
 
     @found.get("/texts", roles=READERS, nav="nav.texts", order=40)
     async def texts(view: View) -> Response:
