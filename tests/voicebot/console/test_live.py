@@ -97,6 +97,7 @@ async def test_a_switch_is_seen_before_it_is_set_and_kept_in_sql(console: Consol
         assert kept.headers["location"] == "/switches?notice=switches.is_set"
         page = await asyncio.to_thread(browser.get, "/switches")
     assert "flood in the call centre" in page.text
+    assert '<option value="surge">surge: An unusual number' in page.text, "an announcement is chosen by its words"
     assert [each.queue for each in parts.switches.holding(parts.clock())] == ["cards"]
     assert [(each.queue, each.why) for each in await parts.switches.history()] == [("cards", fields["why"])]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
+from dialogs.authoring.prompt_list import rendered
+from dialogs.data.bundle import Bundle
 from voicebot.accounts.roles import Role
 from voicebot.console.pages.live import WATCHERS
 from voicebot.console.parts import ConsoleParts
@@ -19,6 +21,16 @@ from voicebot.switches.preview import Changed, expected_calls, preview, with_exp
 
 _HISTORY = 50
 _LONGEST_WHY = 200
+
+
+def offered(bundle: Bundle, day: date, language: str) -> list[tuple[str, str]]:
+    """The announcements of this day with their words, in the reader's language where they may be said in it."""
+    languages = sorted(bundle.prompts.files, key=lambda each: each != language)
+    found = []
+    for prompt in announcements(bundle, day):
+        said = next(each for each in languages if bundle.prompts.may_say(prompt, each, day))
+        found.append((prompt, rendered(bundle, prompt, said, day)))
+    return found
 
 
 def ordered(form: Form, who: str, now: datetime, parts: ConsoleParts) -> SwitchSetting:
@@ -64,7 +76,7 @@ def pages(parts: ConsoleParts) -> Pages:
             holding=parts.switches.holding(now),
             history=history,
             closable=[name for name, queue in bundle.queues.items() if not queue.emergency and not queue.self_service],
-            prompts=announcements(bundle, bundle.calendar.local(now).date()),
+            prompts=offered(bundle, bundle.calendar.local(now).date(), view.language),
             may_set=view.may(*setters),
             **shown,
         )
