@@ -159,7 +159,7 @@ def test_gaps_come_from_the_records_of_the_service(tmp_path: Path) -> None:
     assert not any("balance  (" in line and "message" not in line for line in lines), "a message answers it"
     english = run("prompts", "gaps", "--lang", "en", VOICEBOT_STATE__DATA_DIR=str(tmp_path)).output
     assert "ask_matter" not in english
-    assert "     1  blik  (en)" in english.splitlines()
+    assert "blik" not in english, "nobody asked in English"
 
 
 def test_the_password_of_the_database_is_not_printed(tmp_path: Path) -> None:
