@@ -146,13 +146,14 @@ class DecodePool:
                 return
             ran_s = 0.0 if job.worker is None else time.monotonic() - job.began
             hangs = ran_s >= _HANGS_AFTER * job.deadline_s
-            if job.worker is None or hangs:
+            if job.worker is None:
                 self._release(job)
-            else:  # nobody waits for it any more, but its worker is not free
-                job.timer = asyncio.get_running_loop().call_later(job.deadline_s - ran_s, self._expire, job)
-            if job.worker is not None and hangs:
+            elif hangs:
+                self._release(job)
                 self._given_up.add(job.worker)
                 self._hire()
+            else:  # nobody waits for it any more, but its worker is not free
+                job.timer = asyncio.get_running_loop().call_later(job.deadline_s - ran_s, self._expire, job)
         if job.answer.done():
             return
         if not hangs:  # other decodes took its time: nothing is known to be broken

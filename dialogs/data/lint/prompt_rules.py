@@ -135,9 +135,7 @@ def _unused(sources: Sources, prompts: PromptBook, used: list[Use]) -> Iterator[
         for prompt_id, spec in file.prompts.items():
             base = prompt_id.rsplit(".", 1)[0]
             alone = prompt_id.startswith(ALONE) and prompt_id.replace(ALONE, "matter.", 1) in known
-            said = (
-                prompt_id in {*known, FAR_DAY} or base in known or prompt_id.startswith((BUTTON, PROOF, MAIL, *PREFIXES)) or alone
-            )
+            said = prompt_id in known or base in known or prompt_id.startswith((BUTTON, PROOF, MAIL, *PREFIXES)) or alone
             if not said and spec.kind is PromptKind.SAY:
                 yield sources.prompts[language].problem(
                     ("prompts", prompt_id), "nobody says this", "Use it, or remove it", warning=True
