@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import cast
 
 import pytest
@@ -89,6 +90,17 @@ async def test_a_frozen_server_costs_a_caller_no_more_than_the_deadline(server: 
     finally:
         server.thaw()
     assert await read_when_back(shared, "a") is None
+
+
+async def test_a_process_that_is_late_itself_does_not_take_the_server_for_away(server: StateServer) -> None:
+    """In a burst of calls the event loop stands still for longer than the deadline: the answer has long been there."""
+    shared = SharedState(server.url, deadline_s=0.5)
+    asking = asyncio.create_task(read(shared, "a"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    time.sleep(0.8)
+    assert await asking is None
+    await shared.close()
 
 
 async def test_of_many_questions_that_fail_together_one_is_told(server: StateServer, shared: SharedState) -> None:

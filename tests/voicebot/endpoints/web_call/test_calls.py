@@ -164,8 +164,8 @@ async def test_twenty_customers_call_at_once_and_are_put_through(tmp_path: Path)
         steps = (UntilSpeaking(0.2, 30), HangUp())
         tickets = [await ticket(service, f"c-{at}") for at in range(20)]
         reports = await run_script_process([CallScript(url(service), steps, ticket=token) for token in tickets])
+        assert all(report.answered and not report.timed_out for report in reports), reports
         await until(lambda: len(of(service, "closed", "kind")) == 20, 20)
-        assert all(report.answered and not report.timed_out for report in reports)
         assert {line["caller"]["customer_ref"] for line in of(service, "CallStarted")} == {f"c-{at}" for at in range(20)}
         await until(lambda: service.service.call_services.admission.taken == 0)
 

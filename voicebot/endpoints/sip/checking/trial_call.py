@@ -68,6 +68,8 @@ class TrialCall:
             try:
                 leg = await endpoint.dial(self.to, {"X-Call-Ref": name}, self.ring_s)
             except DialFailed as error:
+                if error.status:
+                    await _response(heard, range(error.status, error.status + 1))
                 yield unanswered(notes, self.to, self.ring_s, error, heard)
                 return
             async for finding in self._talk(leg, heard, name, service):
@@ -210,11 +212,17 @@ async def _nobody(leg: Leg, identify: Identify) -> None:
 
 
 async def _answer(heard: list[tuple[str, SipMessage]]) -> str:
-    """The far end's description in the 2xx to our INVITE; "" when there is none. The trace may lag behind the call."""
+    """The far end's description in the 2xx to our INVITE; "" when there is none."""
+    record = await _response(heard, range(200, 300))
+    return re.split(r"\r?\n\r?\n", record, maxsplit=1)[-1]
+
+
+async def _response(heard: list[tuple[str, SipMessage]], statuses: range) -> str:
+    """The record of the response to our INVITE with one of these; "" when none comes. The trace may lag behind the call."""
     for _ in range(round(_TOLD_S / 0.1)):
         for record, said in heard:
-            if said.received and said.method == "INVITE" and 200 <= said.status < 300:
-                return re.split(r"\r?\n\r?\n", record, maxsplit=1)[-1]
+            if said.received and said.method == "INVITE" and said.status in statuses:
+                return record
         await asyncio.sleep(0.1)
     return ""
 
