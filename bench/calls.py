@@ -103,7 +103,7 @@ async def measure_calls(say: Figure, folder: Path, parts: Sequence[str] = CALL_P
         if "shadow" in parts:
             with part("shadow", failed):
                 pairs = 2 if quick else 6
-                async with _talking(service, await long_speech(folder), calls=30, seconds=2 * pairs * PHASE_S + 60):
+                async with talking(service, await long_speech(folder), calls=30, seconds=2 * pairs * PHASE_S + 60):
                     await measure_shadow(say, service, list(MATTERS), pairs=pairs)
         if "latency" in parts:
             with part("latency", failed):
@@ -193,7 +193,7 @@ async def long_speech(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def _talking(service: Service, speech: Path, *, calls: int, seconds: float) -> AsyncIterator[None]:
+async def talking(service: Service, speech: Path, *, calls: int, seconds: float) -> AsyncIterator[None]:
     """Media both ways, voice activity and dialogue: every caller talks all the time and is heard by a recogniser that is deaf.
     Calls last for `seconds` and a little more.
     """
@@ -213,14 +213,19 @@ async def _talking(service: Service, speech: Path, *, calls: int, seconds: float
 
 async def _load(say: Figure, service: Service, speech: Path, *, calls: int, seconds: float) -> None:
     before = resident_bytes()
-    async with _talking(service, speech, calls=calls, seconds=seconds):
-        cpu, wall, live = time.process_time(), time.monotonic(), service.sip.counts.live
-        await asyncio.sleep(seconds)
-        share = (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live)
+    async with talking(service, speech, calls=calls, seconds=seconds):
+        share, live = await call_share(service, seconds)
         how = f"{live} calls at once, {seconds:g} s, PCMA, every caller talking, recogniser deaf"
         say("calls_per_core_no_asr", 1 / share, f"{how}; CPU of the service {share * 100:.2f} % of a core a call")
         grown = (resident_bytes() - before) / 1e6
         say("mb_per_call", grown / max(1, live), f"resident memory of the service, {live} calls against none")
+
+
+async def call_share(service: Service, seconds: float) -> tuple[float, int]:
+    """What each of the calls under way takes of a core, and how many they are."""
+    cpu, wall, live = time.process_time(), time.monotonic(), service.sip.counts.live
+    await asyncio.sleep(seconds)
+    return (time.process_time() - cpu) / (time.monotonic() - wall) / max(1, live), live
 
 
 async def _under_load(say: Figure, service: Service, folder: Path, *, calls: int) -> None:
@@ -228,7 +233,7 @@ async def _under_load(say: Figure, service: Service, folder: Path, *, calls: int
     speech = await long_speech(folder)
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS]
     async with (
-        _talking(service, speech, calls=calls, seconds=90),
+        talking(service, speech, calls=calls, seconds=90),
         stops_watched(_RTP_PORTS, folder / "stops.pcap", _SILENCING) as on_the_wire,
     ):
         how = f"at the caller, while {calls} others talk"
@@ -257,10 +262,10 @@ async def _latencies(say: Figure, service: Service, folder: Path, *, rounds: int
     spoken = [(LISTEN, Say(matter), LISTEN, YES, UntilEnded(20)) for matter in MATTERS] * rounds
     over = [(UntilSpeaking(1.0), Say(matter), HangUp()) for matter in MATTERS] * rounds
     counted = ("voicebot_recogniser_decodes_sum", "voicebot_recogniser_decodes_count")
-    before = [_total(service, each) for each in counted]  # deaf calls of other parts have turns without a decode
+    before = [total(service, each) for each in counted]  # deaf calls of other parts have turns without a decode
     reports = await run_script_process(_scripts(service, spoken, codec="g722"), host="127.0.0.1", together=1)
     answers = [latency.seconds * 1000 for report in reports for latency in report.responses]
-    spent, turns = (_total(service, each) - earlier for each, earlier in zip(counted, before, strict=True))
+    spent, turns = (total(service, each) - earlier for each, earlier in zip(counted, before, strict=True))
     say("decodes_per_utterance", spent / max(1, turns), f"{turns:.0f} utterances, partial results included, embedded recogniser")
     _percentiles(say, "response_ms", answers, "end of speech to first audio, embedded recogniser, one call, G.722, at the caller")
     async with stops_watched(_RTP_PORTS, folder / "stops.pcap", _SILENCING) as on_the_wire:
@@ -271,8 +276,8 @@ async def _latencies(say: Figure, service: Service, folder: Path, *, rounds: int
     _say_on_the_wire(say, on_the_wire, "_ms", "one call")
 
 
-def _total(service: Service, name: str) -> float:
-    """Of a metric, over all its labels."""
+def total(service: Service, name: str) -> float:
+    """Of a metric of the calls, over all its labels."""
     lines = service.call_services.session.metrics.render().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, StringConstraints, ValidationError, model_validator
 
 WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")
 """What a faster-whisper folder must hold."""
@@ -82,3 +82,16 @@ class RecogniserSettings(BaseModel):
         if bad := next((phrase for phrase in self.hotwords if not phrase.strip() or set(phrase) & set("/:#@\n")), None):
             raise ValueError(f"hotwords: {bad!r} is no word or phrase; write letters, digits and spaces only")
         return self
+
+
+def engine_named(name: str) -> RecogniserSettings:
+    """An engine as a command line names it: whisper, whisper:FOLDER, vosk:FOLDER, sherpa:KIND:FOLDER. Raises ValueError."""
+    engine, _, model = name.partition(":")
+    kind, _, model = model.partition(":") if engine == "sherpa" else ("", "", model)
+    try:
+        found = RecogniserSettings.model_validate({"engine": engine, "kind": kind or None, "model": model or None})
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    if missing := found.lacking():
+        raise ValueError(f"{missing} is missing in its folder")
+    return found

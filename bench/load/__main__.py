@@ -17,18 +17,19 @@ from pathlib import Path
 from bench.calls import long_speech
 from bench.load.attackers import TRUNK
 from bench.load.bot import running_bot
+from bench.load.engines import measure_engines
 from bench.load.legs import LEGS, measure_legs, sections
 from bench.load.model import Machine, OneCall, sizing, sizing_table
 from bench.load.speaking import measure_speaking
 from bench.load.steps import Row, held, per_second
-from bench.load.tables import busy, knee, measured_on, row_table, write
+from bench.load.tables import HEARING, PAGE, busy, knee, measured_on, row_table, write
 from bench.load.workers import measure_workers
 from bench.parts import part
 from voicebot.logs import configure_logs
 
 FOLDER = Path("var/bench-load")
 SIZES = (60, 500, 2000, 10_000)
-PARTS = ("held", "attacked", "rate", "legs", "workers", "speaking")
+PARTS = ("held", "attacked", "rate", "legs", "workers", "speaking", "engines")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--legs", choices=LEGS, nargs="+", default=LEGS, help="legs that are no SIP, for the part legs")
     parser.add_argument("--leg-calls", type=int, nargs="+", default=[20, 40], help="calls at once by each of them")
     parser.add_argument("--workers", type=int, default=2, help="processes of calls, for the part workers")
+    parser.add_argument(
+        "--engines", nargs="+", default=["whisper"], help="for the part engines: whisper, vosk:FOLDER, sherpa:KIND:FOLDER"
+    )
+    parser.add_argument("--engine-calls", type=int, default=12, help="calls by each of them")
     parser.add_argument("--seconds", type=float, default=15, help="how long each step is held")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/capacity.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/capacity.md and docs/hearing.md")
     asked = parser.parse_args(arguments)
     configure_logs(level="error")
     signal.signal(signal.SIGTERM, _end)
@@ -86,6 +91,9 @@ async def _measure(asked: argparse.Namespace) -> None:
         _tell("speaking", spoken.table, spoken.verdict, keep=asked.write)
         if good:
             _tell("sizing", *_sized(good, spoken.utterance_s), keep=asked.write)
+    if "engines" in asked.only:
+        found = await measure_engines(FOLDER, asked.engines, asked.engine_calls)
+        _tell("engines", *found, keep=asked.write, page=HEARING)
 
 
 def _said(row: Row) -> Row:
@@ -119,11 +127,11 @@ def _sized(good: Sequence[Row], utterance_s: float) -> tuple[str, str]:
     return sizing_table([sizing(calls, call, Machine()) for calls in SIZES]), verdict
 
 
-def _tell(name: str, found: str, verdict: str, *, keep: bool) -> None:
+def _tell(name: str, found: str, verdict: str, *, keep: bool, page: Path = PAGE) -> None:
     text = f"{measured_on()} {verdict}\n\n{found}"
     print(f"{name}\n{text}\n", flush=True)
     if keep:
-        write(name, text)
+        write(name, text, page)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from bench.calls import MATTERS
 from bench.load.bot import Bot, cpu_by_process
 from bench.load.tables import busy, table
 from voicebot.demo.scenarios import ENGLISH_LINE, LISTEN, YES
-from voicebot.softphone import CallReport, CallScript, Say, UntilEnded, run_script_process
+from voicebot.softphone import CallReport, CallScript, Say, Step, UntilEnded, run_script_process
 
 RESPONSE_S = 2.5
 """From the end of speech to the bot's first sound; longer is not good enough."""
@@ -43,7 +43,7 @@ async def measure_speaking(bot: Bot, steps: Sequence[int]) -> Speaking:
         cpu = {name: (seconds - before.get(name, 0.0)) / wall for name, seconds in cpu_by_process().items()}
         spent, utterances = cpu["service"] * wall, sum(len(report.responses) for report in reports)
         utterance_s = utterance_s or spent / max(1, utterances)
-        p50, p95, through = _heard(reports)
+        p50, p95, through = heard(reports)
         good = p95 <= RESPONSE_S and through == callers
         best = callers if good and not worst else best
         worst = worst or ("" if good else f"at {callers}: response p95 {p95:.1f} s, {through} of {callers} put through")
@@ -58,21 +58,23 @@ async def measure_speaking(bot: Bot, steps: Sequence[int]) -> Speaking:
 
 
 def _scripts(bot: Bot, callers: int) -> list[CallScript]:
+    steps = [(LISTEN, Say(MATTERS[number % len(MATTERS)]), LISTEN, YES, UntilEnded(30)) for number in range(callers)]
+    return [script(bot, each, number, delay_s=0.4 * number) for number, each in enumerate(steps)]
+
+
+def script(bot: Bot, steps: tuple[Step, ...], number: int, *, delay_s: float) -> CallScript:
+    """A caller of the English line, who never called before."""
     host, port = bot.address
-    return [
-        CallScript(
-            f"sip:{ENGLISH_LINE}@{host}:{port}",
-            (LISTEN, Say(MATTERS[number % len(MATTERS)]), LISTEN, YES, UntilEnded(30)),
-            name=f"caller {number}",
-            number=f"+4860{next(_NUMBERS):07}",
-            codecs=("pcma",),
-            delay_s=0.4 * number,
-        )
-        for number in range(callers)
-    ]
+    return CallScript(
+        f"sip:{ENGLISH_LINE}@{host}:{port}",
+        steps,
+        name=f"caller {number}",
+        number=f"+4860{next(_NUMBERS):07}",
+        delay_s=delay_s,
+    )
 
 
-def _heard(reports: Sequence[CallReport]) -> tuple[float, float, int]:
+def heard(reports: Sequence[CallReport]) -> tuple[float, float, int]:
     """Response p50 and p95 in seconds, and how many were put through."""
     ordered = sorted(latency.seconds for report in reports for latency in report.responses) or [float("inf")]
     through = sum(report.put_through for report in reports)

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.load.steps import Row
 
 PAGE = Path("docs/capacity.md")
+HEARING = Path("docs/hearing.md")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -144,9 +144,7 @@ def _note_collection(settings: Settings, language: str, labelled: int) -> None:
 
 def _engines(named: Sequence[str], settings: Settings, language: str) -> dict[str, RecogniserSettings]:
     """By the name to show. Exit with 2 for one that cannot be."""
-    from pydantic import ValidationError
-
-    from audio.recognisers.settings import RecogniserSettings
+    from audio.recognisers.settings import engine_named
 
     found = {}
     for name in named or [_CONFIGURED]:
@@ -157,17 +155,11 @@ def _engines(named: Sequence[str], settings: Settings, language: str) -> dict[st
             chosen = settings.recognisers[language]
             found[chosen.engine if chosen.model is None else f"{chosen.engine}:{chosen.model}"] = chosen
             continue
-        engine, _, model = name.partition(":")
-        kind, _, model = model.partition(":") if engine == "sherpa" else ("", "", model)
-        wanted = {"engine": engine, "kind": kind or None, "model": model or None, "deadline_s": 600.0}
         try:
-            found[name] = RecogniserSettings.model_validate(wanted)
-        except ValidationError as error:
-            print(f"--engine {name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+            found[name] = engine_named(name).model_copy(update={"deadline_s": 600.0})  # nobody waits on a line
+        except ValueError as error:  # told now: another engine may listen for an hour first
+            print(f"--engine {name}: {error}", file=sys.stderr)
             raise typer.Exit(2) from error
-        if missing := found[name].lacking():  # told now: another engine may listen for an hour first
-            print(f"--engine {name}: {missing} is missing in its folder", file=sys.stderr)
-            raise typer.Exit(2)
     return found
 
 
