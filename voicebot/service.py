@@ -42,6 +42,7 @@ from voicebot.endpoints.web_call.session import AppSessions, shown_under
 from voicebot.engines import Engines, open_engines
 from voicebot.errors import code_of
 from voicebot.handoff.callback_service import CallbackService
+from voicebot.health.recognition import RecognitionHealth
 from voicebot.health.report import Part
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
@@ -237,7 +238,15 @@ async def open_service(
         traces = Traces(settings.sip.trace)
         load = LoadMeter(settings.limits.load)
         shadow = shared.shadow(loaded=lambda: load.level is not LoadLevel.NORMAL)
-        session = replace(shared.session(engines.understanding, (*sinks, traces.noted)), release=release, shadow=shadow.offer)
+        hearing = RecognitionHealth(
+            [language for language, wanted in settings.recognisers.items() if wanted.engine != "none"], engines.recognisers
+        )
+        session = replace(
+            shared.session(engines.understanding, (*sinks, traces.noted)),
+            release=release,
+            shadow=shadow.offer,
+            recognised=hearing.note,
+        )
         call_services = replace(_call_services(settings, session, engines, stores, shared.identity), load=load)
         calls = CallServer(call_services)
         progress("opening the line")
@@ -288,6 +297,7 @@ async def open_service(
         count_trunks(metrics, sip)
         read_disk(metrics, settings.state.data_dir)
         parts = _parts(stores, engines, endpoints, shared.identity)
+        parts.append(Part("recogniser", lambda: hearing.trouble))
         parts.append(Part("sip stack", lambda: sip.unknown_stack or None))
         parts.append(Part("trunks", lambda: trunk_trouble(sip.links)))
         parts += _asterisk_queues(settings, shared, metrics, clock, stack)

@@ -106,6 +106,8 @@ class SessionServices:
     """Told of every line of every journal."""
     release: str = ""
     """That they go by; "" for the configuration's own bundle."""
+    recognised: Callable[[str, str], None] = lambda language, result: None
+    """Told how recognising each turn went, for the health of the service."""
     shadow: Callable[[ShadowLine], None] | None = None
     """Takes each line after the caller was answered, for another release to decide on; None where there is never one."""
 
@@ -217,6 +219,7 @@ class Session:
     def recognised(self, language: str, result: str, seconds: float, decodes: int) -> None:
         """How recognising one turn went: "ok", or why there are no words; how long that took, and how often it was decoded."""
         with aside("measures"):
+            self._services.recognised(language, result)
             if result == "ok":
                 self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
                 self._services.metrics.observe("voicebot_recogniser_decodes", decodes, language=language)
