@@ -28,7 +28,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from nlu.types import OUT_OF_SCOPE
-from voicebot.outcomes.models import HandOffEventRow
 from voicebot.records.models import CallRow, ShadowRow, UtcTime, UtteranceRow
 from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
@@ -98,6 +97,7 @@ _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == Utte
 _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
 _CALLS: Select[Any, Any] = select(CallRow.call_id, CallRow.started)
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
+_REFS = bindparam("refs", type_=String(), expanding=True)
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
     UtteranceRow.language,
@@ -114,7 +114,8 @@ _WORDS_COLUMNS: tuple[Any, ...] = (
 
 @cache
 def waiting(queue: Queue) -> Select[Any]:
-    """Where the lines of a queue stand, in its order, for the person `who` at the time `now` (parameters of the statement): rows
+    """Where the lines of a queue stand, in its order, for the person `who` at the time `now` (parameters of the statement; of
+    `PASSED_ON` also `refs`, the hand-offs that may have gone wrong): rows
     of `call_id`, `position`, `hits`, `sampled`, `was` and `found` (see `ReviewLine`), one for each line, but of the queues that
     mend only one for the same words; and in each `waiting`, how many they are. What others have before them is left out. What
     was said is not read: of hundreds that wait one is shown (`what_was_said`).
@@ -141,8 +142,7 @@ def _looked_at(queue: Queue) -> SelectBase | None:
     """
     match queue:
         case Queue.PASSED_ON:
-            refs = select(HandOffEventRow.ref).where(HandOffEventRow.what == "passed_on").order_by(HandOffEventRow.at.desc())
-            return _CALLS.where(CallRow.handoff_ref.in_(refs.limit(NEWEST)))
+            return _CALLS.where(CallRow.handoff_ref.in_(_REFS)).order_by(CallRow.started.desc()).limit(NEWEST)
         case Queue.DOUBTFUL:
             return union_all(_decided("confirm"), _decided("choose"))
         case Queue.HUMAN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Row, Select, delete, exists, func, select, update
@@ -43,6 +43,17 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleProgress:
+    """How far the newest day's sample is."""
+
+    day: date | None
+    """None: nothing was ever drawn."""
+    labelled: int
+    """Lines with a label at least."""
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What a person has before them."""
 
@@ -57,8 +68,16 @@ class Card:
 class Review:
     """The queues and the labels."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        misrouted: Callable[[], Collection[str]] = tuple,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`misrouted`: references of the hand-offs whose lines are in the queue `PASSED_ON` (`voicebot.review.misrouted`)."""
         self._engine = engine
+        self._misrouted = misrouted
         self._clock = clock
         self._time = DatabaseTime(engine)
 
@@ -111,7 +130,7 @@ class Review:
         put_off = set(skipped)
         with Session(self._engine) as session:
             chosen = queues.waiting(queue).limit(start + limit + len(put_off))
-            rows = session.execute(chosen, self._asked(who)).all()
+            rows = session.execute(chosen, self._asked(queue, who)).all()
         ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
         later = [row for row in rows if (row.call_id, row.position) in put_off]
         return [*ahead, *later][start : start + limit], rows[0].waiting if rows else 0
@@ -120,11 +139,12 @@ class Review:
         all_ = queues.waiting(queue).order_by(None).subquery()
         own = select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])
         with Session(self._engine) as session:
-            return session.execute(own, self._asked(who)).first()
+            return session.execute(own, self._asked(queue, who)).first()
 
-    def _asked(self, who: str) -> dict[str, Any]:
+    def _asked(self, queue: Queue, who: str) -> dict[str, Any]:
         """The parameters of the statements of a queue."""
-        return {"who": who, "now": self._now()}
+        refs = {"refs": list(self._misrouted())} if queue is Queue.PASSED_ON else {}
+        return {"who": who, "now": self._now(), **refs}
 
     def _lease(self, place: tuple[str, int], queue: Queue, who: str) -> bool:
         now = self._now()
@@ -181,7 +201,18 @@ class Review:
         """How many lines wait in each of these queues for this person; the same words count once where they are shown once."""
         schema.ready(self._engine)
         with Session(self._engine) as session:
-            return {queue: session.scalar(queues.count(queue), self._asked(who)) or 0 for queue in of}
+            return {queue: session.scalar(queues.count(queue), self._asked(queue, who)) or 0 for queue in of}
+
+    def sample(self) -> SampleProgress:
+        """Of the newest day that was drawn; lines of calls that were deleted meanwhile are none any more."""
+        schema.ready(self._engine)
+        labelled = exists().where(LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position)
+        there = exists().where(UtteranceRow.call_id == SampleRow.call_id, UtteranceRow.position == SampleRow.position)
+        with Session(self._engine) as session:
+            day = session.scalar(select(func.max(SampleRow.day)))
+            counted = select(func.count(), func.count().filter(labelled)).where(SampleRow.day == day, there)
+            lines, done = session.execute(counted).one()
+        return SampleProgress(day, done, lines)
 
     # ------------------------------------------------------------------ labels
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import wave
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.async_api import Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
 from tests.voicebot.console.running import Browser, Console, console_of
 from tests.voicebot.records.databases import heard, summary
 from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
+from voicebot.identity.audit_table import AuditTable
+from voicebot.outcomes.events import Event, What
+from voicebot.outcomes.store import Outcomes, Verdict
 from voicebot.records.database import Database
+from voicebot.records.models import CallRow
 from voicebot.records.summary import CallRecord
 from voicebot.review.models import SampleRow
 from voicebot.review.queues import Queue
@@ -215,7 +220,7 @@ async def test_teaching_goes_by_the_stored_line_and_shows_no_folder(console: Con
 
     with console.browser_of(Role.TUNER) as browser:
         said = await asyncio.to_thread(work, browser)
-        assert "Not added: the draft cannot be written" in said
+        assert "Not added. The draft cannot be written" in said
         assert str(drafts.parent) not in said
         drafts.unlink()
         assert "Added to the draft (card_block.yml)" in await asyncio.to_thread(work, browser)
@@ -232,3 +237,38 @@ async def test_without_script_and_a_line_is_taught(console: Console) -> None:
         await expect(page.locator("#said")).to_contain_text("Added to the draft (card_block.yml)")
     draft = console.parts.settings.state.data_dir / "drafts" / "nlu" / "pl" / "card_block.yml"
     assert "no bo ja mam taką sprawę numer 0" in draft.read_text(encoding="utf-8")
+
+
+async def test_beside_the_line_stands_its_call_and_why_it_is_there(console: Console) -> None:
+    """The first agent's verdict, and what was said around the line; of a line that measures nothing of that."""
+
+    def work(browser: Browser) -> tuple[str, str, str]:
+        doubtful(console)
+        parts = console.parts
+        with parts.engine.begin() as connection:
+            connection.execute(update(CallRow).where(CallRow.call_id == "c007").values(handoff_ref="r7", queue="cards"))
+        at = datetime.now(UTC)
+        outcomes = Outcomes(parts.engine)
+        outcomes.add([Event("r7", What.ANSWERED, at), Event("r7", What.ENDED, at + timedelta(seconds=9))], at)
+        outcomes.judge(Verdict("r7", "agent-1", at, False, "transfer"))
+        passed_on = browser.get("/review/passed_on").text
+        today = parts.bundle().calendar.local(at).date()
+        draw(parts.engine, today, at - timedelta(hours=1), at, lines=3)
+        return passed_on, browser.get("/review/sample").text, browser.get("/review").text
+
+    with console.browser_of(Role.TUNER) as browser:
+        passed_on, sample, overview = await asyncio.to_thread(work, browser)
+    assert "0 of 3 labelled" in overview
+    assert "no bo ja mam taką sprawę numer 7" in passed_on
+    assert "What happened" in passed_on
+    assert "What became of it in the queue" in passed_on
+    assert "Wrong place</strong>: transfer" in passed_on
+    assert "no bo ja mam taką sprawę" in sample
+    assert "hidden here" in sample
+    assert "What happened" not in sample
+    found = AuditTable(console.parts.settings.database_url)
+    async with asyncio.timeout(10):  # it is written beside the pages
+        while not (read := await asyncio.to_thread(found.latest, 10, what="call.read")):
+            await asyncio.sleep(0.05)
+    assert [dict(json.loads(line.note.facts))["call"] for line in read] == ["c007"]
+    found.close()

@@ -13,14 +13,18 @@ from nlu.errors import PackError
 from nlu.pack.pack import BANK_PACK, Pack
 from voicebot.accounts.roles import Role
 from voicebot.console.listening import REASONS, Answer, Listening
+from voicebot.console.pages.one_call import InTheQueue, Shown, in_the_queue, shown_lines
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View, whole_number
+from voicebot.outcomes.store import Outcomes
 from voicebot.releases.errors import ReleaseError
 from voicebot.review.measures import agreement as agreement_of
+from voicebot.review.misrouted import Misrouted
 from voicebot.review.queues import NEWEST, Queue, ReviewLine
 from voicebot.review.store import NOT_UNDERSTANDABLE, OUT_OF_SCOPE, Label, Review
 from voicebot.review.studies import DRAFT, LABELS
 from voicebot.review.why import why_known
+from voicebot.talk import words_of_record
 
 TUNERS = frozenset({Role.TUNER})
 _MONTH = timedelta(days=30)
@@ -34,8 +38,9 @@ _USUAL = ("card_block", "transfer", "login_help", "account_open", "complaint")
 def pages(parts: ConsoleParts) -> Pages:
     """The queues, the line, the label, undo."""
     found = Pages()
-    review, listening = Review(parts.engine, clock=parts.clock), Listening(parts)
-    pack = Pack(parts.settings.nlu.pack or BANK_PACK)
+    misrouted = Misrouted(parts.engine, lambda: parts.bundle().routes)
+    review, listening = Review(parts.engine, misrouted=misrouted, clock=parts.clock), Listening(parts)
+    pack, outcomes = Pack(parts.settings.nlu.pack or BANK_PACK), Outcomes(parts.engine)
 
     def known_matters() -> list[str]:
         return sorted(parts.bundle().routes.matters)
@@ -48,7 +53,14 @@ def pages(parts: ConsoleParts) -> Pages:
         weak = agreement.value is not None and agreement.value < _FEWEST_FOR_KAPPA
         studies = [await asyncio.to_thread(parts.studies.studies.of, name, parts.clock()) for name in (DRAFT, LABELS)]
         return view.show(
-            "review.html", studies=studies, counts=counts, newest=NEWEST, agreement=agreement, weak=weak, latest=latest
+            "review.html",
+            studies=studies,
+            counts=counts,
+            sample=await asyncio.to_thread(review.sample),
+            newest=NEWEST,
+            agreement=agreement,
+            weak=weak,
+            latest=latest,
         )
 
     @found.get("/review/{queue}", roles=TUNERS)
@@ -64,11 +76,15 @@ def pages(parts: ConsoleParts) -> Pages:
         card = await asyncio.to_thread(review.take, queue, who, skipped=skipped, start=_at(view), again=again)
         line = card.line
         latest = await asyncio.to_thread(review.latest, who)
+        said_in_call, became_of = await beside(view, line) if line is not None and not line.blind else ([], None)
         return view.show(
             "review_line.html",
             status=status,
             queue=queue.value,
             line=line,
+            turns_said=said_in_call,
+            became_of=became_of,
+            sample=await asyncio.to_thread(review.sample) if line is None else None,
             said=said,
             choices=_choices(line, known_matters()) if line is not None else (),
             why=await asyncio.to_thread(why_known, line.understanding, pack) if line is not None and not line.blind else None,
@@ -82,6 +98,16 @@ def pages(parts: ConsoleParts) -> Pages:
             keys=_field(view, "keys") != "off",
             skipped=" ".join(f"{call_id}:{position}" for call_id, position in skipped),
         )
+
+    async def beside(view: View, line: ReviewLine) -> tuple[list[Shown], InTheQueue | None]:
+        """The call of the line, which is read by that: it stands in the trail as one that was opened."""
+        record = await parts.stores.records.call(line.call_id)
+        if record is None:
+            return [], None
+        await parts.audit.note("call.read", who=view.user.name, call=line.call_id)
+        words = words_of_record(parts.bundle(), line.started)
+        turns = await asyncio.to_thread(shown_lines, record, words, view.named, pack)
+        return turns, await asyncio.to_thread(in_the_queue, outcomes, record.summary, parts.bundle().routes)
 
     @found.post("/review/{queue}", roles=TUNERS)
     async def act(view: View) -> Response:
@@ -126,7 +152,7 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             file = await asyncio.to_thread(taught, kept, view.user.name)
         except (PackError, ReleaseError, OSError) as error:
-            return view.t("review.not_taught", why=str(error))
+            return view.t("review.not_taught", why=view.told(error))
         await asyncio.to_thread(review.taught, kept)
         parts.studies.soon(DRAFT, view.user.name)
         await parts.audit.note("review.taught", who=view.user.name, matter=kept.label, file=file.name)
