@@ -14,6 +14,19 @@ class VoicebotError(Exception):
     code = "voicebot.failed"
 
 
+class Refused(VoicebotError):
+    """What a person asked for cannot be done. The message says why in English, for command lines and logs; a page says it in the
+    language of its reader, by the text "refused.`why`" with the `facts` in it.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, why: str = "", **facts: object) -> None:
+        """Without `why` the message is for pages, too."""
+        super().__init__(message)
+        self.why, self.facts = why, facts
+
+
 class ConfigError(VoicebotError):
     """The configuration cannot be used; the message lists every mistake with file, line and what to write."""
 

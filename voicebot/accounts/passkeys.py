@@ -99,7 +99,7 @@ class Passkeys:
                 require_user_verification=True,
             )
         except _WRONG as error:
-            raise AccountError("the passkey was not taken; try again") from error
+            raise AccountError("the passkey was not taken; try again", "passkey_not_taken") from error
         row = PasskeyRow(
             credential_id=bytes_to_base64url(made.credential_id),
             user_id=user.user_id,
@@ -128,7 +128,7 @@ class Passkeys:
                 row = session.get(PasskeyRow, str(credential["id"]))
                 user = session.get(UserRow, row.user_id) if row is not None else None
                 if row is None or user is None or not user.active:
-                    raise AccountError("this passkey is not known here")
+                    raise AccountError("this passkey is not known here", "passkey_unknown")
                 proved = webauthn.verify_authentication_response(
                     credential=credential,
                     expected_challenge=challenge,
@@ -141,7 +141,7 @@ class Passkeys:
                 row.sign_count = proved.new_sign_count
                 return user_of(user)
         except _WRONG as error:
-            raise AccountError("the passkey did not fit; try again") from error
+            raise AccountError("the passkey did not fit; try again", "passkey_wrong") from error
 
     def of(self, user_id: str) -> list[Passkey]:
         """A person's passkeys. Blocks; raises what SQLAlchemy raises."""

@@ -81,11 +81,15 @@ class Tokens:
     def add(self, name: str, scopes: Collection[Scope], *, made_by: str, until: datetime | None = None) -> str:
         """A new token: the secret, which is shown this once."""
         if not _NAME.fullmatch(name):
-            raise AccountError(f"{name!r} is no name for a token; write 2 to 80 of a-z, 0-9 and . _ -, like contact-centre")
+            raise AccountError(
+                f"{name!r} is no name for a token; write 2 to 80 of a-z, 0-9 and . _ -, like contact-centre",
+                "token_name",
+                name=name,
+            )
         if not scopes:
-            raise AccountError(f"a token needs a scope at least: {', '.join(Scope)}")
+            raise AccountError(f"a token needs a scope at least: {', '.join(Scope)}", "no_scope")
         if until is not None and until <= self._clock():
-            raise AccountError("the token would be over at once: write a time to come")
+            raise AccountError("the token would be over at once: write a time to come", "token_over")
         schema.ready(self._engine)
         secret = PREFIX + secrets.token_urlsafe(_OCTETS)
         row = TokenRow(
@@ -101,7 +105,9 @@ class Tokens:
             with Session(self._engine) as session, session.begin():
                 session.add(row)
         except IntegrityError:
-            raise AccountError(f"there is a token {name} already; give another name, or revoke that one") from None
+            raise AccountError(
+                f"there is a token {name} already; give another name, or revoke that one", "token_exists", name=name
+            ) from None
         return secret
 
     def all(self) -> list[Token]:
@@ -125,14 +131,14 @@ class Tokens:
         schema.ready(self._engine)
         with self._engine.begin() as connection:
             if connection.execute(delete(TokenRow).where(TokenRow.name == name)).rowcount == 0:
-                raise AccountError(f"there is no token {name}; `voicebot token list` names them")
+                raise AccountError(f"there is no token {name}; `voicebot token list` names them", "no_token", name=name)
 
     def take_over(self, name: str, who: str) -> None:
         """A person answers for it from now on, as if they had made it."""
         schema.ready(self._engine)
         with self._engine.begin() as connection:
             if connection.execute(update(TokenRow).where(TokenRow.name == name).values(made_by=who)).rowcount == 0:
-                raise AccountError(f"there is no token {name}")
+                raise AccountError(f"there is no token {name}", "no_token", name=name)
 
     def used(self, when: Mapping[str, datetime]) -> None:
         """Note when tokens of these names were last used."""

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voicebot.accounts.models import SessionRow, UserRow
-from voicebot.accounts.passwords import hashed
+from voicebot.accounts.passwords import LONGEST, SHORTEST, hashed
 from voicebot.accounts.roles import Role
-from voicebot.errors import VoicebotError
+from voicebot.errors import Refused
 from voicebot.records.database_time import DatabaseTime
 
 MOST_FAILURES = 5
@@ -23,7 +23,7 @@ _LOCKED = timedelta(minutes=5)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,79}")
 
 
-class AccountError(VoicebotError):
+class AccountError(Refused):
     """Something about an account that a person can correct."""
 
     code = "account"
@@ -87,7 +87,9 @@ class Users:
                 session.flush()
                 return user_of(row)
         except IntegrityError:
-            raise AccountError(f"there is a user {name} already; give another name, or change that one") from None
+            raise AccountError(
+                f"there is a user {name} already; give another name, or change that one", "user_exists", name=name
+            ) from None
 
     def all(self) -> list[User]:
         """Everybody, by name."""
@@ -120,7 +122,7 @@ class Users:
         with Session(self._engine) as session, session.begin():
             row = session.get(UserRow, user_id)
             if row is None:
-                raise AccountError("there is no such user")
+                raise AccountError("there is no such user", "no_user")
             if roles is not None:
                 row.roles = _checked_roles(roles)
             if queues is not None:
@@ -164,19 +166,21 @@ def _hash(password: str) -> str:
     try:
         return hashed(password)
     except ValueError as error:
-        raise AccountError(str(error)) from None
+        raise AccountError(str(error), "password", least=SHORTEST, most=LONGEST) from None
 
 
 def _checked_name(name: str) -> str:
     folded = name.strip().lower()
     if not _NAME.fullmatch(folded):
-        raise AccountError(f"{name!r} is no name to log in with; write 2 to 80 of a-z, 0-9 and . _ @ -, like anna.nowak")
+        raise AccountError(
+            f"{name!r} is no name to log in with; write 2 to 80 of a-z, 0-9 and . _ @ -, like anna.nowak", "user_name", name=name
+        )
     return folded
 
 
 def _checked_roles(roles: Collection[Role]) -> list[str]:
     if not roles:
-        raise AccountError(f"a user needs a role at least: {', '.join(Role)}")
+        raise AccountError(f"a user needs a role at least: {', '.join(Role)}", "no_role")
     return sorted(roles)
 
 

@@ -19,6 +19,7 @@ from voicebot.accounts.roles import Role
 from voicebot.accounts.sessions import LoggedIn
 from voicebot.accounts.users import User
 from voicebot.console import texts
+from voicebot.errors import Refused
 
 SEE_OTHER = 303
 TOKEN_FIELD = "token"
@@ -89,6 +90,12 @@ class View:
     def t(self, key: str, **values: object) -> str:
         """A text of ours, "calls.title", in the page's language."""
         return self.renderer.text(self.language, key, **values)
+
+    def told(self, error: Exception) -> str:
+        """Why something could not be done, in the page's language; in English what only programs tell."""
+        if isinstance(error, Refused) and error.why:
+            return self.t(f"refused.{error.why}", **error.facts)
+        return str(error)
 
     def named(self, group: str, value: str) -> str:
         """The word for a value of the records, in the page's language."""

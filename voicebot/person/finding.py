@@ -10,7 +10,7 @@ from pathlib import Path
 from caller_id.directory import Customer
 from caller_id.phone_numbers import NumberKind, parse_number, shorten
 from voicebot.cases.case import Case
-from voicebot.errors import VoicebotError
+from voicebot.errors import Refused
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord
 from voicebot.handoff.undelivered import Delivery
@@ -24,7 +24,7 @@ from voicebot.state.caller_memory import Remembered
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 
 
-class PersonError(VoicebotError):
+class PersonError(Refused):
     """A person cannot be looked for; the message says why, and what to write."""
 
     code = "person.failed"
@@ -93,7 +93,9 @@ def read_number(text: str) -> str:
     """The E.164 number that a person wrote in any usual form. Raises PersonError."""
     parsed = parse_number(text)
     if parsed.kind is not NumberKind.E164 or parsed.e164 is None:
-        raise PersonError("this is no telephone number. Write it like 600 100 200, +48600100200 or 0048 22 555 01 00.")
+        raise PersonError(
+            "this is no telephone number. Write it like 600 100 200, +48600100200 or 0048 22 555 01 00.", "no_number"
+        )
     return parsed.e164
 
 
@@ -101,7 +103,7 @@ def read_address(text: str) -> str:
     """An e-mail address as it is compared. Raises PersonError."""
     address = text.strip().lower()
     if not _ADDRESS.fullmatch(address):
-        raise PersonError("this is no e-mail address. Write it like anna@example.org.")
+        raise PersonError("this is no e-mail address. Write it like anna@example.org.", "no_address")
     return address
 
 

@@ -106,7 +106,7 @@ class Checks:
         for release, folder in ((self.proposal.base, old_folder), (self.proposal.contents, new_folder)):
             contents = self.releases.contents(release)
             if contents is None:
-                raise ReleaseError(f"release {release[:12]} is not in the database")
+                raise ReleaseError(f"release {release[:12]} is not in the database", "unknown_release", release=release[:12])
             self.releases.write(contents, folder)
         old_bundle = load_bundle(old_folder / BUNDLE)
         day = old_bundle.calendar.local(self.clock()).date()

@@ -62,7 +62,11 @@ def read_contents(folders: Mapping[str, Path]) -> tuple[Contents, dict[str, Path
         for path in _files(folder):
             octets += path.stat().st_size
             if octets > MOST_OCTETS:
-                raise ReleaseError(f"{folder}: a release holds {MOST_OCTETS >> 20} MB at most; take out what no call needs")
+                raise ReleaseError(
+                    f"{folder}: a release holds {MOST_OCTETS >> 20} MB at most; take out what no call needs",
+                    "too_big",
+                    most=MOST_OCTETS >> 20,
+                )
             data = path.read_bytes()
             file = File(f"{name}/{path.relative_to(folder).as_posix()}", len(data), hashlib.sha256(data).hexdigest())
             found.append(file)
@@ -85,13 +89,13 @@ def _files(folder: Path) -> Iterator[Path]:
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
         if path.is_symlink():
-            raise ReleaseError(f"{path} is a link, which is not part of a release; put the file itself there")
+            raise ReleaseError(f"{path} is a link, which is not part of a release; put the file itself there", "link", path=path)
         if path.is_dir():
             yield from _files(path)
         elif path.is_file():
             yield path
         else:
-            raise ReleaseError(f"{path} is no file; take it out")
+            raise ReleaseError(f"{path} is no file; take it out", "no_file", path=path)
 
 
 @dataclass(frozen=True, slots=True)

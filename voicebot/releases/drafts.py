@@ -152,7 +152,9 @@ class Drafts:
             told = [json.loads(line) for line in lines]
             return [Change(each["who"], each["what"], datetime.fromisoformat(each["at"])) for each in told]
         except (ValueError, KeyError, TypeError):
-            raise ReleaseError(f"{_CHANGES} of the draft does not tell who changed what: mend it, or drop the draft") from None
+            raise ReleaseError(
+                f"{_CHANGES} of the draft does not tell who changed what: mend it, or drop the draft", "draft_unreadable"
+            ) from None
 
     def differs(self) -> Difference:
         """What differs in the draft from the release that it began with."""
@@ -199,7 +201,7 @@ class Drafts:
         with self._alone():
             found = self.renewal()
             if of not in (None, found.id):
-                raise ReleaseError("the draft or what is live was changed meanwhile: look at the places again")
+                raise ReleaseError("the draft or what is live was changed meanwhile: look at the places again", "places_changed")
             if len(choices) == len(found.places):
                 with self.change(who, what(found)) if found.places and what is not None else nullcontext():
                     self._renew(found, choices)
@@ -226,15 +228,15 @@ class Drafts:
     def propose(self, who: str, note: str) -> int:
         """Propose the draft as it is now; the number of the proposal. The draft may go on to be changed."""
         if not note:
-            raise ReleaseError("say what the change is for: those who approve it must know")
+            raise ReleaseError("say what the change is for: those who approve it must know", "no_note")
         with self._alone():
             return self._propose(who, note)
 
     def _propose(self, who: str, note: str) -> int:
         if not self.begun or not self.differs():
-            raise ReleaseError("nothing differs from what is live")
+            raise ReleaseError("nothing differs from what is live", "no_change")
         if self.behind():
-            raise ReleaseError("another release went live since this draft began; renew the draft first")
+            raise ReleaseError("another release went live since this draft began; renew the draft first", "other_live_draft")
         contents = self._keep(self.folders)
         authors = {each.who for each in self.changes()} | {who}
         return self._releases.propose(contents.id, self._base().id, authors=authors, by=who, note=note, at=self._clock())
@@ -267,7 +269,9 @@ class Drafts:
     def _base(self) -> Contents:
         found = self._releases.contents((self.folder / _BASE).read_text(encoding="ascii"))
         if found is None:
-            raise ReleaseError(f"the release that the draft began with is not in the database; drop the draft in {self.folder}")
+            raise ReleaseError(
+                f"the release that the draft began with is not in the database; drop the draft in {self.folder}", "base_gone"
+            )
         return found
 
     def _keep(self, folders: Folders) -> Contents:
@@ -284,7 +288,9 @@ def _told_plainly() -> Iterator[None]:
     except OSError as error:
         why = error.strerror or "not all files could be copied"
         raise ReleaseError(
-            f"the draft cannot be written ({why}): tell who runs the console that console.drafts must be writable and have room"
+            f"the draft cannot be written ({why}): tell who runs the console that console.drafts must be writable and have room",
+            "draft_unwritable",
+            reason=why,
         ) from error
 
 
@@ -306,4 +312,6 @@ def _load(folders: Folders) -> None:
         for language in pack.languages:
             pack.training_data(language)
     except (BundleError, PackError) as error:
-        raise ReleaseError(f"put together it cannot be loaded, so that nothing was changed: {error}") from error
+        raise ReleaseError(
+            f"put together it cannot be loaded, so that nothing was changed: {error}", "cannot_be_loaded", reason=error
+        ) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from voicebot.errors import VoicebotError
+from voicebot.errors import Refused
 
 
-class ReleaseError(VoicebotError):
+class ReleaseError(Refused):
     """It cannot be done; the message says why and what to do."""
 
     code = "release.refused"

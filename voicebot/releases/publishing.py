@@ -53,9 +53,9 @@ class Publishing:
         prepared = await asyncio.to_thread(self._releases.newest)
         proposal = await asyncio.to_thread(self._allowed, seq)
         if proposal.final is None or prepared is None or proposal.final not in prepared.releases:
-            raise ReleaseError("prepare it first, so that every process has it before the first call goes by it")
+            raise ReleaseError("prepare it first, so that every process has it before the first call goes by it", "not_prepared")
         if not 0 < share <= 1:
-            raise ReleaseError("the share of callers is more than 0 and at most 100 %")
+            raise ReleaseError("the share of callers is more than 0 and at most 100 %", "share")
         arms: tuple[Arm, ...] = (Arm(proposal.final),)
         if share < 1:
             live = await asyncio.to_thread(self._releases.live)
@@ -87,13 +87,13 @@ class Publishing:
         it, so that neither approvals nor passed checks are needed.
         """
         if not 1 <= days <= shadowing.MOST_DAYS:
-            raise ReleaseError(f"a shadow lasts from 1 to {shadowing.MOST_DAYS} days")
+            raise ReleaseError(f"a shadow lasts from 1 to {shadowing.MOST_DAYS} days", "shadow_days", most=shadowing.MOST_DAYS)
         proposal = await asyncio.to_thread(self._releases.proposal, seq)
         if proposal is None or proposal.state is not State.OPEN:
-            raise ReleaseError("the proposal is open no more")
+            raise ReleaseError("the proposal is open no more", "closed")
         release = proposal.final
         if release is None:
-            raise ReleaseError("it has no models yet: they are made by its checks")
+            raise ReleaseError("it has no models yet: they are made by its checks", "no_models")
         now = self._clock()
         until = now + timedelta(days=days)
         order = await asyncio.to_thread(lambda: self._releases.begin_shadow(release, seq, until=until, who=who, at=now))
@@ -144,13 +144,13 @@ class Publishing:
     def _allowed(self, seq: int) -> Proposal:
         proposal = self._releases.proposal(seq)
         if proposal is None or proposal.state is not State.OPEN:
-            raise ReleaseError("the proposal is open no more")
+            raise ReleaseError("the proposal is open no more", "closed")
         if proposal.checked is not Checked.PASSED:
-            raise ReleaseError("its checks have not passed")
+            raise ReleaseError("its checks have not passed", "not_checked")
         if lacking := missing(proposal.asked):
-            raise ReleaseError(f"approvals are missing: {', '.join(lacking)}")
+            raise ReleaseError(f"approvals are missing: {', '.join(lacking)}", "approvals")
         if self._live().contents()[0].id != proposal.base:
-            raise ReleaseError("another release went live meanwhile: renew the draft and propose it again")
+            raise ReleaseError("another release went live meanwhile: renew the draft and propose it again", "other_live")
         return proposal
 
     def _final(self, seq: int) -> str:
@@ -158,7 +158,7 @@ class Publishing:
         proposal = self._allowed(seq)
         checked = self._releases.contents(proposal.final or "")
         if checked is None:
-            raise ReleaseError("what was checked is not in the database; have it checked again")
+            raise ReleaseError("what was checked is not in the database; have it checked again", "checked_gone")
         before = load_bundle(self._live().bundle)
         day = before.calendar.local(self._clock()).date()
         with tempfile.TemporaryDirectory(prefix="voicebot-release-") as name:
@@ -170,7 +170,7 @@ class Publishing:
             contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
             final = self._releases.put(contents, where, self._clock())
         if not self._releases.becomes(seq, final):
-            raise ReleaseError("its checks were begun again meanwhile")
+            raise ReleaseError("its checks were begun again meanwhile", "checks_again")
         return final
 
     def _drop_draft_of(self, proposal: Proposal) -> None:

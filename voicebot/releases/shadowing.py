@@ -107,7 +107,7 @@ class ShadowFollower:
             bundle = await asyncio.to_thread(load_bundle, settings.bundle)
             languages = bundle.prompts.languages
             if not await asyncio.to_thread(trained, settings.nlu, languages):
-                raise ReleaseError("it has no models for this version of voicebot: have its checks run again")
+                raise ReleaseError("it has no models for this version of voicebot: have its checks run again", "no_models")
             classifier = await load_shadow(settings.nlu, languages)
         except Exception as error:
             self._try_again_at = time.monotonic() + _TRY_AGAIN_S

@@ -169,7 +169,7 @@ class Releases:
             for sha in sorted(wanted - there):
                 data = where[sha].read_bytes()
                 if hashlib.sha256(data).hexdigest() != sha:
-                    raise ReleaseError(f"{where[sha]} was changed meanwhile; try again")
+                    raise ReleaseError(f"{where[sha]} was changed meanwhile; try again", "changed_meanwhile")
                 session.execute(insert(BlobRow), [{"sha256": sha, "data": data}])
             files = [[file.path, file.octets, file.sha256] for file in contents.files]
             session.add(ReleaseRow(id=contents.id, files=files, at=at))
@@ -197,7 +197,7 @@ class Releases:
         folder = parent / release
         contents = self.contents(release)
         if contents is None:
-            raise ReleaseError(f"release {release[:12]} is not in the database")
+            raise ReleaseError(f"release {release[:12]} is not in the database", "unknown_release", release=release[:12])
         if folder.is_dir():
             if is_whole(folder, contents):
                 return folder
@@ -221,10 +221,14 @@ class Releases:
         for file in contents.files:
             data = self.data(file.sha256)
             if data is None or hashlib.sha256(data).hexdigest() != file.sha256:
-                raise ReleaseError(f"{file.path} of the release is missing or damaged in the database; restore a backup of it")
+                raise ReleaseError(
+                    f"{file.path} of the release is missing or damaged in the database; restore a backup of it",
+                    "damaged",
+                    path=file.path,
+                )
             path = folder / file.path
             if not path.resolve().is_relative_to(folder.resolve()):
-                raise ReleaseError(f"{file.path!r} is no path within a release")
+                raise ReleaseError(f"{file.path!r} is no path within a release", "damaged", path=file.path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
 
@@ -233,7 +237,7 @@ class Releases:
     def propose(self, contents: str, base: str, *, authors: Collection[str], by: str, note: str, at: datetime) -> int:
         """A new proposal; its number. Raises ReleaseError when it changes nothing."""
         if contents == base:
-            raise ReleaseError("nothing differs from what is live")
+            raise ReleaseError("nothing differs from what is live", "no_change")
         with self._audited() as session:
             row = ProposalRow(
                 contents=contents,
@@ -416,7 +420,7 @@ class Releases:
                     if stage is not Stage.PREPARE:
                         _end_shadow(session, who=who, why=why, at=at)
                     if proposal is not None and not _still_open(session.connection(), proposal):
-                        raise ReleaseError("the proposal is open no more")
+                        raise ReleaseError("the proposal is open no more", "closed")
                     if proposal is not None and closes:
                         _close(session.connection(), proposal, State.PUBLISHED, who, "")
                     pointer = _pointer(row)
@@ -425,7 +429,7 @@ class Releases:
             except IntegrityError:  # of several who order at once, one has this number
                 if after is not None:
                     break
-        raise ReleaseError("somebody else published or rolled back at this moment; look at the page again")
+        raise ReleaseError("somebody else published or rolled back at this moment; look at the page again", "raced")
 
     def history(self, limit: int = 50) -> list[Pointer]:
         """What was ordered, newest first."""
@@ -448,10 +452,10 @@ class Releases:
     def roll_back(self, who: str, why: str, at: datetime) -> Pointer:
         """Point at what was live before; at the configuration's own bundle before anything was. Raises ReleaseError."""
         if not who or not why:
-            raise ReleaseError("say who rolls back, and why: whoever comes after you must know")
+            raise ReleaseError("say who rolls back, and why: whoever comes after you must know", "no_why")
         arms = before(self.history(_WHOLE_HISTORY))
         if arms is None:
-            raise ReleaseError("there is nothing to go back to: calls go by the configuration")
+            raise ReleaseError("there is nothing to go back to: calls go by the configuration", "nothing_before")
         return self.order(Stage.BACK, arms, who=who, why=why, at=at)
 
     # ------------------------------------------------------------------ the shadow

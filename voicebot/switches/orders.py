@@ -6,18 +6,14 @@ from datetime import date
 
 from dialogs.data.bundle import Bundle
 from voicebot.error_text import unknown_name
-from voicebot.errors import VoicebotError
+from voicebot.errors import Refused
 from voicebot.state.conditions import SwitchKind, SwitchSetting
 
 
-class SwitchRefused(VoicebotError):
-    """The order makes no sense under this bundle: `why` names the reason for pages in other languages, with what it is about."""
+class SwitchRefused(Refused):
+    """The order makes no sense under this bundle."""
 
     code = "switch.refused"
-
-    def __init__(self, message: str, why: str, about: str = "") -> None:
-        super().__init__(message)
-        self.why, self.about = why, about
 
 
 def announcements(bundle: Bundle, day: date) -> list[str]:
@@ -34,18 +30,20 @@ def check(setting: SwitchSetting, bundle: Bundle) -> None:
     if setting.queue:
         _known("queue", setting.queue, list(bundle.routes.queues))
         if setting.on and bundle.queues[setting.queue].emergency:
-            raise SwitchRefused(f"queue {setting.queue!r} takes emergencies and is never closed", "emergency", setting.queue)
+            raise SwitchRefused(
+                f"queue {setting.queue!r} takes emergencies and is never closed", "emergency", about=setting.queue
+            )
     if setting.prompt:
         _known("prompt", setting.prompt, _prompts(bundle))
         why_not = _why_not(setting.prompt, bundle, bundle.calendar.local(setting.when).date())
         if why_not is not None:
-            raise SwitchRefused(why_not, "no_announcement", setting.prompt)
+            raise SwitchRefused(why_not, "no_announcement", about=setting.prompt)
 
 
 def _known(what: str, name: str, names: list[str]) -> None:
     told = unknown_name(what, name, names)
     if told is not None:
-        raise SwitchRefused(told, "unknown", name)
+        raise SwitchRefused(told, "unknown", about=name)
 
 
 def _prompts(bundle: Bundle) -> list[str]:

@@ -47,7 +47,7 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             await parts.passkeys.register(view.user, view.form.get("answer"), view.form.get("label"))
         except AccountError as error:
-            return await account(view, problem=str(error), status=422)
+            return await account(view, problem=view.told(error), status=422)
         await parts.audit.note("console.passkey.added", who=view.user.name)
         return view.go("/me", "me.made")
 

@@ -50,7 +50,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 queues=form.all("queues"),
             )
         except AccountError as error:
-            return await show(view, problem=str(error), status=422)
+            return await show(view, problem=view.told(error), status=422)
         roles = " ".join(sorted(user.roles))
         await parts.audit.note("console.user.added", who=view.user.name, user=user.name, roles=roles)
         return view.go("/people", "people.added")
@@ -74,7 +74,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 ),
             )
         except AccountError as error:
-            return await show(view, problem=str(error), status=422)
+            return await show(view, problem=view.told(error), status=422)
         roles, active = " ".join(sorted(user.roles)), int(user.active)
         await parts.audit.note("console.user.changed", who=view.user.name, user=user.name, roles=roles, active=active)
         return view.go("/tokens", "tokens.left") if left else view.go("/people", "people.changed")

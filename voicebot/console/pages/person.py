@@ -59,7 +59,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 kept = await find(stores, number, address, whole=False)
                 told = list(notes(kept, stores))
         except VoicebotError as error:
-            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+            return show(view, status=422, problem=view.told(error), number=view.form.get("number"))
         return show(view, number=number, short=shorten(number), counts=kept.counts(), notes=told)
 
     @found.post("/person/export", roles=_OFFICERS)
@@ -75,7 +75,7 @@ def pages(parts: ConsoleParts) -> Pages:
             await note(view, "exported", number, files=files)
         except VoicebotError as error:
             await asyncio.to_thread(shutil.rmtree, folder, True)
-            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+            return show(view, status=422, problem=view.told(error), number=view.form.get("number"))
         name = f"person-{now:%Y%m%d-%H%M%S}.zip"
         after = BackgroundTask(shutil.rmtree, folder, True)
         return FileResponse(folder / "person.zip", filename=name, media_type="application/zip", background=after)
@@ -92,7 +92,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 told = list(notes(left, stores))
             await note(view, "deleted", number, deleted=sum(count for _, count in deleted), left=int(not left.empty))
         except VoicebotError as error:
-            return show(view, status=422, problem=str(error), number=view.form.get("number"))
+            return show(view, status=422, problem=view.told(error), number=view.form.get("number"))
         problem = "" if left.empty else view.t("person.left")
         return show(view, short=shorten(number), deleted=deleted, notes=told, problem=problem)
 

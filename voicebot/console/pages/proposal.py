@@ -95,7 +95,7 @@ def add_proposal_pages(
         try:
             differs = await asyncio.to_thread(changes, releases, base or Contents(()), contents or Contents(()))
         except (BundleError, ReleaseError, OSError) as error:
-            differs, problem = None, problem or str(error)
+            differs, problem = None, problem or view.told(error)
         found_so_far = await asyncio.to_thread(releases.checks, proposal.seq)
         newest = await asyncio.to_thread(releases.newest)
         prepared = newest is not None and proposal.final is not None and proposal.final in newest.releases
@@ -140,7 +140,7 @@ def add_proposal_pages(
         try:
             return await acted(view, proposal)
         except (ReleaseError, BundleError, OSError) as error:
-            return await show_one(view, status=422, problem=str(error))
+            return await show_one(view, status=422, problem=view.told(error))
 
     async def acted(view: View, proposal: Proposal) -> Response:
         who, seq, form = view.user.name, proposal.seq, view.form

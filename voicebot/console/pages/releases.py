@@ -49,7 +49,7 @@ def pages(parts: ConsoleParts) -> Pages:
             draft = await asyncio.to_thread(drafts.changes)
             differs, behind = await asyncio.to_thread(drafts.differs), await asyncio.to_thread(drafts.behind)
         except (ReleaseError, OSError) as error:  # whatever lies in the draft's folder: rolling back must be possible
-            problem = problem or str(error)
+            problem = problem or view.told(error)
         preparing = newest if newest is not None and newest.stage is Stage.PREPARE else None
         order = preparing or live
         return view.show(
@@ -88,7 +88,7 @@ def pages(parts: ConsoleParts) -> Pages:
                     await parts.audit.note("release.draft_dropped", who=view.user.name)
                     return view.go("/releases", "releases.dropped")
         except (ReleaseError, OSError) as error:
-            return await show(view, status=422, problem=str(error))
+            return await show(view, status=422, problem=view.told(error))
         return await show(view, status=422, problem=view.t("problem.not_found"))
 
     @found.get("/releases/renew", roles=SEERS)
@@ -117,7 +117,7 @@ def pages(parts: ConsoleParts) -> Pages:
                 )
             )
         except (ReleaseError, OSError) as error:
-            return await show_places(view, status=422, problem=str(error))
+            return await show_places(view, status=422, problem=view.told(error))
         return await is_renewed(view, renewed)
 
     def told_settled(view: View, renewal: Renewal) -> str:
@@ -133,7 +133,7 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             await publishing.back(view.user.name, view.form.get("why")[:LONGEST_NOTE])
         except ReleaseError as error:
-            return await show(view, status=422, problem=str(error))
+            return await show(view, status=422, problem=view.told(error))
         return view.go("/releases", "releases.is_back")
 
     add_proposal_pages(found, parts, publishing, checks, show)

@@ -82,7 +82,7 @@ def pages(parts: ConsoleParts) -> Pages:
         )
 
     async def refused(view: View, error: SwitchRefused) -> Response:
-        problem = view.t(f"switches.refused_{error.why}", about=error.about)
+        problem = view.told(error)
         return await show(view, status=422, problem=problem, wanted=view.form)
 
     async def changes_of(setting: SwitchSetting, view: View) -> list[Changed]:

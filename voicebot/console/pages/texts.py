@@ -119,7 +119,7 @@ def pages(parts: ConsoleParts) -> Pages:
         except BundleError as error:
             return await show_one(view, status=422, problem="; ".join(f"{each.what}. {each.fix}" for each in error.problems))
         except (ReleaseError, OSError) as error:
-            return await show_one(view, status=422, problem=str(error))
+            return await show_one(view, status=422, problem=view.told(error))
         await parts.audit.note("text.changed", who=view.user.name, prompt=prompt, language=language)
         return view.go("/releases", "texts.in_draft")
 

@@ -58,7 +58,7 @@ def pages(parts: ConsoleParts) -> Pages:
                     return view.go("/tokens", "tokens.taken_over")
             return await added(view, view.form.get("name"))
         except AccountError as error:
-            return await show(view, status=422, problem=str(error))
+            return await show(view, status=422, problem=view.told(error))
 
     async def added(view: View, name: str) -> Response:
         """The secret is on this page alone: a form that is sent again makes no second one, for the name is taken."""
