@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from dialogs.data.bundle import Bundle
-from dialogs.data.prompts import NESTED, PLACE, PromptSpec
+from dialogs.data.prompts import NESTED, PLACE, PromptSpec, may_lack
 
 
 class Status(StrEnum):
@@ -47,13 +47,18 @@ class Gap:
 
 
 def inventory(bundle: Bundle, day: date) -> list[PromptEntry]:
-    """Every prompt in every language, with what may be spoken on this day. One missing in a complete language is in it too."""
+    """Every prompt in every language, with what may be spoken on this day. One that a complete language needs and has not is in
+    it too.
+    """
     every = sorted({prompt_id for language in bundle.prompts.languages for prompt_id in bundle.prompts.files[language].prompts})
     entries: list[PromptEntry] = []
     for language, file in bundle.prompts.files.items():
         for prompt_id in every if file.complete else sorted(file.prompts):
             spec = file.prompts.get(prompt_id)
-            entries.append(_entry(prompt_id, language, spec, day) if spec else _missing(prompt_id, language))
+            if spec is not None:
+                entries.append(_entry(prompt_id, language, spec, day))
+            elif not may_lack(prompt_id):
+                entries.append(_missing(prompt_id, language))
     return entries
 
 

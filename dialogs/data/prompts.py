@@ -54,6 +54,11 @@ FAR_DAY = "day.date"
 """The text for a day in a week or later, with its date; without one the weekday is said."""
 
 
+def may_lack(prompt_id: str) -> bool:
+    """Whether a language does well without this text: another one is said then."""
+    return prompt_id.startswith(ALONE) or prompt_id == FAR_DAY
+
+
 class PromptKind(StrEnum):
     """A `say` is part of the conversation and must always have a text. A `message` (self-service, education) and an
     `announcement` (surge, closure) may expire, and are spoken only while approved and valid.

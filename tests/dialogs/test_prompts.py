@@ -123,6 +123,7 @@ def test_the_inventory_shows_what_a_language_lacks(copy: Path) -> None:
     assert found["outage", "en"] is Status.MISSING
     assert found["outage_en", "pl"] is Status.MISSING
     assert ("outage", "uk") not in found, "a short language need not have everything"
+    assert ("name.child", "en") not in found, "the name within a sentence is said then"
 
 
 def test_gaps_are_matters_callers_raise_that_no_message_answers(bundle: Bundle) -> None:

@@ -29,7 +29,7 @@ LANGUAGE_COOKIE = "voicebot-language"
 
 class Renderer:
     """Makes pages. Templates get `view`, `t(key, …)`, `named(value, group)`, `asset(name)`, `nav`; filters `when`, `clock`,
-    `seconds`, `share`.
+    `seconds`, `share`, `english`.
     """
 
     def __init__(self, routes: Sequence[PageRoute], *, zone: tzinfo) -> None:
@@ -45,6 +45,7 @@ class Renderer:
         self._environment.globals.update(asset=asset_path, token=_token_field)
         self._environment.tests["known_text"] = lambda key: key in texts.texts()
         self._environment.filters.update(
+            english=texts.english,
             when=lambda at: _time(at, zone, "%Y-%m-%d %H:%M"),
             clock=lambda at: _time(at, zone, "%H:%M:%S"),
             seconds=seconds,

@@ -92,10 +92,10 @@ class View:
         return self.renderer.text(self.language, key, **values)
 
     def told(self, error: Exception) -> str:
-        """Why something could not be done, in the page's language; in English what only programs tell."""
+        """Why something could not be done, in the page's language; in English, and marked so, what only programs tell."""
         if isinstance(error, Refused) and error.why:
             return self.t(f"refused.{error.why}", **error.facts)
-        return str(error)
+        return texts.english(error)
 
     def named(self, group: str, value: str) -> str:
         """The word for a value of the records, in the page's language."""

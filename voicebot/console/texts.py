@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
+from markupsafe import Markup, escape
 from ruamel.yaml import YAML
 
 LANGUAGES = ("pl", "en")
@@ -49,4 +50,11 @@ def text(language: str, key: str, **values: object) -> str:
         words = texts()[key][language]
     except KeyError:
         raise UnknownText(key) from None
+    if any(isinstance(value, Markup) for value in values.values()):
+        return escape(words).format(**values)
     return words.format(**values) if values else words
+
+
+def english(told: object) -> Markup:
+    """What only programs tell, marked as English for those who have the page read aloud or translated."""
+    return Markup('<span lang="en">{}</span>').format(told)

@@ -10,6 +10,7 @@ from dialogs.data.bundle import load_bundle
 from tests.voicebot.console.running import Browser, Console
 from voicebot.accounts.roles import Role
 from voicebot.console.pages.texts import in_order
+from voicebot.console.texts import english, text
 
 TODAY = date(2026, 11, 27)
 
@@ -29,6 +30,8 @@ async def test_texts_are_found_by_words_and_language(console: Console) -> None:
         found = browser.get("/texts?words=greeting&language=pl")
         missing = browser.get("/texts/pl/greeting/recording")
         assert missing.status_code == 404
+        nowhere = browser.client.get("/texts/pl/no_such_text", headers={"Accept-Language": "pl"})
+        assert (nowhere.status_code, "Nie ma takiej strony" in nowhere.text) == (404, True)
         return found.text, browser.get("/texts?words=nothing+like+this").text
 
     with console.browser_of(Role.COMPLIANCE) as browser:
@@ -36,6 +39,11 @@ async def test_texts_are_found_by_words_and_language(console: Console) -> None:
     assert "Dzień dobry" in found
     assert "Good morning" not in found
     assert "Texts: 0" in nothing
+
+
+def test_what_only_programs_tell_is_marked_as_english_on_a_page_in_polish() -> None:
+    told = text("pl", "draft.broken", why=english("flow.yml:3 <b> is no step"))
+    assert told.endswith('<span lang="en">flow.yml:3 &lt;b&gt; is no step</span>'), told
 
 
 async def test_a_text_holds_nothing_that_nobody_sees(console: Console) -> None:

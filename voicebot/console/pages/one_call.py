@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from dialogs.data.routes import Routes
@@ -170,7 +171,7 @@ def pages(parts: ConsoleParts) -> Pages:
         record = await record_of(view)
         path = _recording(record) if record is not None else None
         if record is None or path is None:
-            return PlainTextResponse("no recording", 404)
+            raise HTTPException(404)
         if not await listening.allowed(view, record.summary.call_id):
             return PlainTextResponse("say why first: on the page of the call", 403)
         return FileResponse(path, media_type="audio/wav")
@@ -179,11 +180,11 @@ def pages(parts: ConsoleParts) -> Pages:
     async def test(view: View) -> Response:
         record = await record_of(view)
         if record is None:
-            return PlainTextResponse("no such call", 404)
+            return missing(view)
         try:
             made = to_test(parts.bundle(), exchanges_of(record), record.summary.call_id)
         except (ValueError, KeyError, TypeError, IndexError, RecordsError):
-            return PlainTextResponse("no test can be made of this call: its record is not whole", 422)
+            return view.show("call_missing.html", status=422, call_id=record.summary.call_id, what="call.no_test")
         name = f"{record.summary.call_id}.yml"
         return PlainTextResponse(made, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from audio.synthesis import wav_of
@@ -126,7 +127,7 @@ def add_proposal_pages(
         contents = await asyncio.to_thread(releases.contents, proposal.contents) if proposal is not None else None
         spec = await asyncio.to_thread(text_in, releases, contents, language, prompt) if contents is not None else None
         if spec is None:
-            return PlainTextResponse("no text", 404)
+            raise HTTPException(404)
         sound = await spoken(PLACE.sub("…", spec.text), voices_of(language, parts.settings))
         if sound is None:
             return PlainTextResponse("no voice", 503)

@@ -7,7 +7,8 @@ from collections import Counter
 from datetime import date, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
 
 from dialogs.authoring.prompt_editing import change_text
 from dialogs.authoring.prompt_list import Gap, PromptEntry, Status, gaps, inventory
@@ -18,6 +19,7 @@ from dialogs.data.prompts import PromptSpec
 from voicebot.accounts.roles import READERS, Role
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
+from voicebot.console.texts import english
 from voicebot.figures.reading import Period, read
 from voicebot.releases.errors import ReleaseError
 
@@ -94,7 +96,7 @@ def pages(parts: ConsoleParts) -> Pages:
     ) -> Response:
         text = found_text(view)
         if text is None:
-            return PlainTextResponse("no such text", 404)
+            raise HTTPException(404)
         bundle, spec = text
         return view.show(
             "text.html",
@@ -117,7 +119,8 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             await asyncio.to_thread(keep, language, prompt, view.form, view.user.name)
         except BundleError as error:
-            return await show_one(view, status=422, problem="; ".join(f"{each.what}. {each.fix}" for each in error.problems))
+            told = "; ".join(f"{each.what}. {each.fix}" for each in error.problems)
+            return await show_one(view, status=422, problem=english(told))
         except (ReleaseError, OSError) as error:
             return await show_one(view, status=422, problem=view.told(error))
         await parts.audit.note("text.changed", who=view.user.name, prompt=prompt, language=language)
@@ -135,7 +138,7 @@ def pages(parts: ConsoleParts) -> Pages:
         entry = next((each for each in inventory(bundle, today) if (each.id, each.language) == wanted), None)
         path = bundle.root / entry.recording if entry is not None and entry.recording else None
         if path is None or not path.is_file():
-            return PlainTextResponse("no recording", 404)
+            raise HTTPException(404)
         return FileResponse(path)
 
     return found
