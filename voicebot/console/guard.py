@@ -44,7 +44,8 @@ class Guard:
                 return await self._answer(route, request)
             except (SQLAlchemyError, RecordsError, StateError) as error:
                 log.warning("a page cannot be shown", code=code_of(error), why=type(error).__name__)
-                return self.problem(request, 503, "away", headers={"Retry-After": "5"})
+                away = "state_away" if isinstance(error, StateError) else "away"
+                return self.problem(request, 503, away, headers={"Retry-After": "5"})
 
         return answer
 

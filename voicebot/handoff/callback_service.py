@@ -167,17 +167,36 @@ class CallbackService:
             claimed = frozenset()
         return [each for queue in queues for each in self._in_line([each for each in waiting if each.queue == queue], claimed)]
 
-    async def take(self, queue: str, *, seconds: float, on_line: tuple[datetime, int] | None = None) -> Taken | None:
-        """The callback whose turn it is, claimed for so long; None when none may be made now.
+    async def take(
+        self, queue: str, *, seconds: float, by: str = "", on_line: tuple[datetime, int] | None = None
+    ) -> Taken | None:
+        """The callback whose turn it is, claimed for so long; None when none may be made now. `by` finds it again with `held`.
 
         `on_line`: since when, and with which priority, the first caller on the line has been waiting in this queue; None is
         returned when it is their turn. Raises StateUnavailable.
         """
         await self._look_for_the_others()
         async with self._taking:  # diallers of this process take turns; between processes the claim decides
-            return await self._take(queue, seconds, on_line)
+            return await self._take(queue, seconds, by, on_line)
 
-    async def _take(self, queue: str, seconds: float, on_line: tuple[datetime, int] | None) -> Taken | None:
+    async def held(self, queues: Sequence[str], by: str) -> list[Taken]:
+        """The callbacks of these queues that `by` has taken and not settled, in the order they were asked for. Raises
+        StateUnavailable.
+        """
+        waiting = await self._store.stored(queues)
+        claims, now, cli = (
+            await self._store.claims([each.ref for each in waiting]),
+            self._clock(),
+            self._bundle.routes.callback.cli,
+        )
+        return [
+            Taken(each, cli, claim, now + timedelta(seconds=left))
+            for each in sorted(waiting, key=lambda each: each.since)
+            for claim, left in (claims.get(each.ref, ("", 0.0)),)
+            if claim.startswith(f"{by}.")
+        ]
+
+    async def _take(self, queue: str, seconds: float, by: str, on_line: tuple[datetime, int] | None) -> Taken | None:
         beaten: set[str] = set()
         while True:
             waiting = await self._store.stored([queue])
@@ -189,7 +208,7 @@ class CallbackService:
             place = self._places([*caller, *callable_now]).next(queue, now)
             if place is None or place.number is None:
                 return None
-            callback, claim = free[place.ref], secrets.token_urlsafe(_CLAIM_OCTETS)
+            callback, claim = free[place.ref], f"{by}.{secrets.token_urlsafe(_CLAIM_OCTETS)}"
             if await self._store.claim(callback, claim, seconds):
                 self._told("taken", callback)
                 return Taken(callback, self._bundle.routes.callback.cli, claim, now + timedelta(seconds=seconds))

@@ -159,6 +159,20 @@ class CallbackStore:
         held = await self._shared.ask(read) if refs else []
         return frozenset(ref for ref, claim in zip(refs, held, strict=True) if claim is not None)
 
+    async def claims(self, refs: Sequence[str]) -> dict[str, tuple[str, float]]:
+        """The claims on these that somebody is making just now, each with the seconds it has left. Raises StateUnavailable."""
+
+        async def read(redis: Redis) -> list[str | int | None]:
+            async with redis.pipeline(transaction=True) as pipeline:
+                for ref in refs:
+                    pipeline.get(_claim(ref))
+                    pipeline.pttl(_claim(ref))
+                return cast("list[str | int | None]", await pipeline.execute())
+
+        found = await self._shared.ask(read) if refs else []
+        pairs = zip(refs, found[::2], found[1::2], strict=True)
+        return {ref: (str(claim), cast("int", left) / 1000) for ref, claim, left in pairs if claim is not None}
+
     async def claim(self, callback: Callback, claim: str, seconds: float) -> bool:
         """Take a callback, for so long at most; False when another has it, or it is gone. Raises StateUnavailable."""
 

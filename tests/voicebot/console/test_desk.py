@@ -180,13 +180,16 @@ async def test_one_click_says_whether_it_was_the_right_place(console: Console) -
 
 
 async def test_a_callback_is_taken_and_settled_and_only_of_ones_own_queues(tmp_path: Path, server: StateServer) -> None:
-    """The number is shown to whoever took it, and to nobody else."""
+    """The number is shown to whoever took it, and to nobody else. It is theirs also when the page was lost, and on a second click
+    they get no other.
+    """
     async with console_of(tmp_path, server, clock=lambda: NOON) as console:
         await callback_is_made(console)
 
 
 async def callback_is_made(console: Console) -> None:
-    await console.parts.stores.callbacks.put(Callback("r" * 24, "cards", NUMBER, NOON))
+    for ref, number in (("r" * 24, NUMBER), ("s" * 24, "+48600100999")):
+        await console.parts.stores.callbacks.put(Callback(ref, "cards", number, NOON, priority=1 if number == NUMBER else 0))
     listed = await seen(console, lambda browser: browser.get("/desk"), Role.AGENT)
     assert "+48…200" in listed.text
     assert NUMBER not in listed.text
@@ -201,14 +204,23 @@ async def callback_is_made(console: Console) -> None:
     assert (await seen(console, foreign, Role.AGENT, Role.VIEWER)).endswith("no_callback")
 
     def call(browser: Browser) -> str:
-        taken = browser.send("/desk/callbacks/take", {"queue": "cards"}, page="/desk")
+        first, again = (browser.send("/desk/callbacks/take", {"queue": "cards"}, page="/desk") for _ in range(2))
+        page = first.headers["location"]
+        assert again.headers["location"] == page
+        assert f'href="{page}"' in browser.get("/desk").text
+        taken = browser.get(page)
         assert NUMBER in taken.text
         claim = taken.text.partition('name="claim" value="')[2].partition('"')[0]
         fields = {"queue": "cards", "ref": "r" * 24, "claim": claim, "outcome": "done"}
-        return browser.send("/desk/callbacks/outcome", fields, page="/desk").headers["location"]
+        assert browser.send("/desk/callbacks/outcome", fields, page=page).headers["location"].endswith("settled")
+        return page
 
-    assert (await seen(console, call, Role.AGENT)).endswith("settled")
-    assert await console.parts.callbacks.line("cards") == []
+    page = await seen(console, call, Role.AGENT)
+    left = await console.parts.callbacks.line("cards")
+    assert [(each.callback.ref, each.taken) for each in left] == [("s" * 24, False)]
+    for roles in ((Role.AGENT,), (Role.AGENT, Role.VIEWER)):
+        over = await seen(console, lambda browser: browser.get(page), *roles)
+        assert over.headers["location"].endswith("claim_lost")
 
 
 @needs_chromium

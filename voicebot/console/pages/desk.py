@@ -52,6 +52,7 @@ def pages(parts: ConsoleParts) -> Pages:
             chats=await chats_of(view),
             takes_chats=parts.chats is not None,
             callbacks=await parts.callbacks.lines(mine),
+            held=await parts.callbacks.held(mine, _pseudonym(view)),
             cases=await asyncio.to_thread(cases.to_do, mine),
             now=parts.clock(),
             shorten=shorten,
@@ -122,10 +123,19 @@ def pages(parts: ConsoleParts) -> Pages:
 
     @found.post("/desk/callbacks/take", roles=AGENTS)
     async def take(view: View) -> Response:
-        queue = view.form.get("queue")
-        taken = await parts.callbacks.take(queue, seconds=_CLAIM_S) if queue in queues(view) else None
+        """One at a time: who has one goes on with it, also after a second click or a page loaded anew."""
+        queue, mine, by = view.form.get("queue"), queues(view), _pseudonym(view)
+        taken = next(iter(await parts.callbacks.held(mine, by)), None)
+        if taken is None and queue in mine:
+            taken = await parts.callbacks.take(queue, seconds=_CLAIM_S, by=by)
+        return view.go("/desk", "desk.no_callback") if taken is None else view.go(f"/desk/callbacks/{taken.callback.ref}")
+
+    @found.get("/desk/callbacks/{ref}", roles=AGENTS)
+    async def callback(view: View) -> Response:
+        held = await parts.callbacks.held(queues(view), _pseudonym(view))
+        taken = next((each for each in held if each.callback.ref == view.path["ref"]), None)
         if taken is None:
-            return view.go("/desk", "desk.no_callback")
+            return view.go("/desk", "desk.claim_lost")
         await parts.audit.note("desk.callback", who=view.user.name, ref=taken.callback.ref)
         return view.show("desk_callback.html", taken=taken, record=await _story(taken.callback.ref))
 
