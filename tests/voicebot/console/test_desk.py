@@ -72,14 +72,24 @@ def handed(**more: object) -> HandOffRecord:
 
 @needs_chromium
 async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank: Bank) -> None:
-    """Also when the connection ends before the agent is told that a line was passed on."""
+    """Also when the connection ends before the agent is told that a line was passed on, and when a line has to be said again."""
     sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
-    unanswered = False
+    unanswered = refused = False
 
     def between(page: WebSocketRoute) -> None:
         server = page.connect_to_server()
         server.on_message(lambda told: None if unanswered and '"sent"' in str(told) else page.send(told))
         sockets.append((page, server))
+
+        def said(words: str | bytes) -> None:
+            nonlocal refused
+            if refused and '"say"' in str(words):
+                refused = False
+                page.send(json.dumps({"type": "error", "code": "state_away", "id": json.loads(words)["id"]}))
+            else:
+                server.send(words)
+
+        page.on_message(said)
 
     async with chromium() as browser, page_of(browser, console, Role.AGENT) as agent:
         await agent.route_web_socket(re.compile("/desk/chats/"), between)
@@ -107,6 +117,7 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             await agent.get_by_role("button", name="Proszę o chwilę").click()
             await agent.get_by_role("button", name="Send", exact=True).click()
             assert (await customer.until("agent_says"))["text"].startswith("Proszę o chwilę")
+            await expect(agent.locator("#lines")).to_contain_text("Proszę o chwilę")
             unanswered = True
             await agent.locator("#text").fill("Już sprawdzam")
             await agent.keyboard.press("Enter")
@@ -121,12 +132,18 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             await expect(agent.locator("#chat-state")).to_have_text("The chat is yours.")
             for said in ("Już sprawdzam", "Jestem z powrotem"):
                 await expect(agent.locator("#lines li", has_text=said)).to_have_count(1)
+            refused = True
+            for later in ("Najpierw to", "Potem to"):
+                await agent.locator("#text").fill(later)
+                await agent.keyboard.press("Enter")
             for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)):
                 await agent.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await agent.set_viewport_size({"width": size[0], "height": size[1]})
                 await shoot(agent, f"desk-chat-{scheme}-{size[0]}")
                 assert await axe_finds(agent) == []
                 assert await sideways(agent) <= 0
+            in_order = [(await customer.until("agent_says"))["text"] for _ in range(2)]
+            assert in_order == ["Najpierw to", "Potem to"]
             await agent.get_by_role("button", name="End", exact=True).click()
             await expect(agent.locator("#chat-state")).to_have_text("The chat is over.")
         await bank.until_empty()

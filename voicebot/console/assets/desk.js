@@ -116,11 +116,20 @@
     const takeAgain = () => send({ type: "take", name: "-", claim });
     const pass = (id) => unsure.has(id) && send({ type: "say", text: unsure.get(id), id });
 
+    // one after another: what has to be said again is not overtaken by what was written later
+    function passFirst() {
+      for (const id of unsure.keys()) return pass(id);
+    }
+
+    function known(id) {
+      if (unsure.delete(id)) passFirst();
+    }
+
     function refused(told) {
       if (told.code === "state_away") setTimeout(pass, AGAIN_MS, told.id);
       else {
         text.value = [unsure.get(told.id), text.value].filter(Boolean).join(" ");
-        unsure.delete(told.id);
+        known(told.id);
       }
       state.textContent = `${words.refused} (${told.code})`;
     }
@@ -144,12 +153,12 @@
         takeIt.hidden = true;
         form.hidden = tools.hidden = false;
         state.textContent = words.yours;
-        for (const id of unsure.keys()) pass(id);
+        passFirst();
       },
       say(told) { state.textContent = ""; line("customer", told.text); },
       sent(told) {
         if (unsure.has(told.id)) line("you", unsure.get(told.id));
-        unsure.delete(told.id);
+        known(told.id);
       },
       typing() { state.textContent = words.typing; },
       away() { state.textContent = words.away; },
@@ -176,7 +185,7 @@
       if (!one) return;
       const id = `${Date.now().toString(36)}-${named += 1}`;
       unsure.set(id, one);
-      if (!lostAt) pass(id);
+      if (!lostAt && unsure.size === 1) pass(id);
     }
 
     form.addEventListener("submit", (event) => { event.preventDefault(); say(text.value); text.value = ""; text.focus(); });
