@@ -64,7 +64,7 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
             await page.keyboard.press(key)
             match key:
                 case "/":
-                    await page.keyboard.type("complaint")
+                    await page.keyboard.type("compl")
                     await page.keyboard.press("Enter")
                     await expect(page.locator("#said")).to_contain_text(f"Kept: “{text.strip('„”')}” → complaint")
                     kept.append("complaint")
@@ -216,6 +216,8 @@ async def test_teaching_goes_by_the_stored_line_and_shows_no_folder(console: Con
 
     def work(browser: Browser) -> str:
         fields = {"label": "card_block", "teach": "on", "call_id": "c000", "position": "0", "language": "../../etc"}
+        several = {**fields, "label": "", "other": "card"}
+        assert "There is no such matter" in browser.send("/review/doubtful", several).text
         return browser.send("/review/doubtful", fields).text
 
     with console.browser_of(Role.TUNER) as browser:

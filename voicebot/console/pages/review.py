@@ -130,7 +130,7 @@ def pages(parts: ConsoleParts) -> Pages:
         return await keep(view, queue, form)
 
     async def keep(view: View, queue: Queue, form: Form) -> Response:
-        wanted = form.get("label") or form.get("other")
+        wanted = form.get("label") or _meant(form.get("other"), known_matters())
         place = (form.get("call_id"), whole_number(form.get("position")))
         if wanted not in {*known_matters(), OUT_OF_SCOPE, NOT_UNDERSTANDABLE}:
             return await show(view, queue, said=view.t("review.no_matter"), status=422)
@@ -170,6 +170,15 @@ def _at(view: View) -> int:
     """The number of the line in the queue, from 0: where the person was, or one on or back."""
     step = {"next": 1, "back": -1}.get(view.form.get("do"), 0)
     return max(0, whole_number(_field(view, "at")) + step)
+
+
+def _meant(written: str, known: Sequence[str]) -> str:
+    """The matter of which a few letters were written, where they are the beginning of one, or stand in one alone."""
+    for begins in (True, False):
+        found = [each for each in known if (each.startswith(written) if begins else written in each)]
+        if written in found or len(found) == 1:
+            return written if written in found else found[0]
+    return written
 
 
 def _recorded(line: ReviewLine) -> bool:
