@@ -93,9 +93,9 @@ class View:
 
     def told(self, error: Exception) -> str:
         """Why something could not be done, in the page's language; in English, and marked so, what only programs tell."""
-        if isinstance(error, Refused) and error.why:
-            return self.t(f"refused.{error.why}", **error.facts)
-        return texts.english(error)
+        if not isinstance(error, Refused):
+            return texts.english(error)
+        return self.t(f"refused.{error.why}", **error.facts) if error.why else str(error)
 
     def named(self, group: str, value: str) -> str:
         """The word for a value of the records, in the page's language."""

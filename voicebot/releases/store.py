@@ -26,6 +26,7 @@ from voicebot.files import private_folder
 from voicebot.identity.audit_table import Fact, add, note_of, one_writer
 from voicebot.records import schema
 from voicebot.records.database_time import DatabaseTime
+from voicebot.redaction import redact_text
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
 from voicebot.releases.contents import Contents, File, contents_of, difference, is_whole
 from voicebot.releases.errors import ReleaseError
@@ -244,7 +245,7 @@ class Releases:
                 base=base,
                 authors=sorted(authors),
                 by=by,
-                note=note,
+                note=redact_text(note),
                 at=at,
                 state=State.OPEN,
                 closed_by="",
@@ -319,6 +320,7 @@ class Releases:
 
     def close(self, seq: int, state: State, who: str, why: str, at: datetime) -> bool:
         """An open proposal is open no more, nor in the shadow; False when it was not."""
+        why = redact_text(why)
         with self._audited() as session:
             closed = _close(session.connection(), seq, state, who, why)
             if closed:
@@ -409,6 +411,7 @@ class Releases:
         one that it `closes` is published in the same step: a process that dies leaves both or neither. A shadow is compared with
         what calls go by: it ends when that changes. Raises ReleaseError.
         """
+        why = redact_text(why)
         for _ in range(_TRIES):
             newest = after or self.newest()
             seq = newest.seq + 1 if newest is not None else 1

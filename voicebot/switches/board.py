@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 from voicebot.errors import RecordsError
 from voicebot.identity.audit_table import Note, add, note_of, one_writer
 from voicebot.records import schema
+from voicebot.redaction import redact_text
 from voicebot.state.conditions import LiveConditionsStore, SwitchKind, SwitchSetting
 from voicebot.switches.models import SwitchRow
 from voicebot.tasks import cancelled
@@ -56,7 +58,10 @@ class SwitchBoard:
         return name in self._conditions.snapshot.switches
 
     async def order(self, setting: SwitchSetting) -> Kept:
-        """Set or take back a switch: it holds at once, whichever of the two stores is away."""
+        """Set or take back a switch: it holds at once, whichever of the two stores is away. What `why` has of a person, nobody
+        keeps.
+        """
+        setting = replace(setting, why=redact_text(setting.why))
         self._conditions.set_switch(setting)
         try:
             await asyncio.to_thread(self._keep, [setting])

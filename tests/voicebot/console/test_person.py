@@ -70,11 +70,16 @@ async def test_without_a_reason_or_with_no_number_nobody_looks(console: Console)
         return (
             browser.send("/person/find", {"number": NUMBER, "reason": " "}, page="/person"),
             browser.send("/person/find", {"number": "about five", "reason": "x"}, page="/person"),
+            browser.send("/person/export", {"number": NUMBER}, page="/person"),
+            browser.send("/person/delete", {"number": NUMBER, "sure": "on"}, page="/person"),
+            browser.send("/person/find", {"number": NUMBER, "reason": "asked for 600 100 200"}, page="/person"),
         )
 
     with console.browser_of(Role.COMPLIANCE) as browser:
-        without, wrong = await asyncio.to_thread(work, browser)
-    assert (without.status_code, wrong.status_code) == (422, 422)
+        without, wrong, unasked, unproved, named = await asyncio.to_thread(work, browser)
+    assert {each.status_code for each in (without, wrong, unasked, unproved, named)} == {422}
+    assert all("Give a reason" in each.text for each in (unasked, unproved))
+    assert "the number of the request" in named.text
     assert "Give a reason" in without.text
     assert "no telephone number" in wrong.text
 

@@ -50,8 +50,9 @@ def test_a_changed_text_is_proposed_with_all_who_changed_anything(drafts: Drafts
     assert drafts.differs().paths == ("bundle/prompts/pl.yml",)
     with pytest.raises(ReleaseError, match="what the change is for"):
         drafts.propose("tola", "")
-    proposal = Releases(engine).proposal(drafts.propose("tola", "for clarity"))
+    proposal = Releases(engine).proposal(drafts.propose("tola", "for clarity, as 601 234 567 asked"))
     assert proposal is not None
+    assert proposal.note == "for clarity, as <phone> asked"
     assert (proposal.authors, proposal.by, proposal.needed) == (("cora", "tola"), "tola", (Kind.TEXTS,))
 
 

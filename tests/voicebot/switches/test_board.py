@@ -114,9 +114,9 @@ async def test_with_the_state_server_away_the_database_tells_and_with_both_away_
     server.kill()
     here, there = LiveConditionsStore(shared), LiveConditionsStore(other)
     console, calls = SwitchBoard(engine, here), SwitchBoard(engine, there)
-    assert await console.order(CLOSED) is Kept.WHOLLY
+    assert await console.order(replace(CLOSED, why="601 234 567 told us")) is Kept.WHOLLY
     assert await calls.agree(NOW) == 1
-    assert there.snapshot.holding(NOW) == [CLOSED]
+    assert there.snapshot.holding(NOW) == [replace(CLOSED, why="<phone> told us")], "nobody keeps what the reason has of a person"
     away = open_engine("sqlite:////dev/null/calls.db")
     without = SwitchBoard(away, LiveConditionsStore(shared))
     assert await without.order(replace(CLOSED, queue="loans")) is Kept.NOWHERE

@@ -6,6 +6,7 @@ The number travels in forms, never in an address; the trail names its keyed hash
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from voicebot.person.finding import PersonError, find, notes, read_address, read
 from voicebot.person.stores import opened
 
 _OFFICERS = frozenset({Role.COMPLIANCE})
+_TOLD_APART = 9
+"""The last digits of a number, which people write without its country."""
 
 
 def pages(parts: ConsoleParts) -> Pages:
@@ -39,9 +42,17 @@ def pages(parts: ConsoleParts) -> Pages:
         given = view.form.get("email")
         return read_address(given) if given.strip() else None
 
-    async def note(view: View, what: str, number: str, **facts: int) -> None:
+    def asked(view: View) -> tuple[str, str | None, str]:
+        """Whose data, and why: the trail keeps the reason for ever, and so it may not name the person. Raises PersonError."""
+        number, address, reason = read_number(view.form.get("number")), address_of(view), view.form.get("reason")[:100]
+        if not reason:
+            raise PersonError(view.t("person.no_reason"))
+        if number[-_TOLD_APART:] in re.sub(r"\D", "", reason) or (address is not None and address in reason.lower()):
+            raise PersonError(view.t("person.reason_names"))
+        return number, address, reason
+
+    async def note(view: View, what: str, number: str, reason: str, **facts: int) -> None:
         whose = parts.stores.records.number_hash(number) or "unknown"
-        reason = view.form.get("reason")[:100]
         await parts.audit.note(f"person.{what}", who=view.user.name, person=whose, reason=reason, **facts)
 
     @found.get("/person", roles=_OFFICERS, nav="nav.person", order=85)
@@ -51,10 +62,8 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/person/find", roles=_OFFICERS)
     async def look(view: View) -> Response:
         try:
-            number, address = read_number(view.form.get("number")), address_of(view)
-            if not view.form.get("reason"):
-                raise PersonError(view.t("person.no_reason"))
-            await note(view, "looked_for", number)
+            number, address, reason = asked(view)
+            await note(view, "looked_for", number, reason)
             async with opened(parts.settings, parts.engine) as stores:
                 kept = await find(stores, number, address, whole=False)
                 told = list(notes(kept, stores))
@@ -66,13 +75,13 @@ def pages(parts: ConsoleParts) -> Pages:
     async def archive(view: View) -> Response:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="voicebot-person-"))
         try:
-            number, address = read_number(view.form.get("number")), address_of(view)
+            number, address, reason = asked(view)
             async with opened(parts.settings, parts.engine) as stores:
                 kept = await find(stores, number, address)
                 told = list(notes(kept, stores))
                 now = datetime.now(UTC)
                 files = await asyncio.to_thread(export, kept, folder / "person.zip", notes=told, now=now)
-            await note(view, "exported", number, files=files)
+            await note(view, "exported", number, reason, files=files)
         except VoicebotError as error:
             await asyncio.to_thread(shutil.rmtree, folder, True)
             return show(view, status=422, problem=view.told(error), number=view.form.get("number"))
@@ -83,14 +92,14 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/person/delete", roles=_OFFICERS)
     async def forget(view: View) -> Response:
         try:
-            number, address = read_number(view.form.get("number")), address_of(view)
+            number, address, reason = asked(view)
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
             async with opened(parts.settings, parts.engine) as stores:
                 deleted = await delete(stores, await find(stores, number, address, whole=False))
                 left = await find(stores, number, address, whole=False)
                 told = list(notes(left, stores))
-            await note(view, "deleted", number, deleted=sum(count for _, count in deleted), left=int(not left.empty))
+            await note(view, "deleted", number, reason, deleted=sum(count for _, count in deleted), left=int(not left.empty))
         except VoicebotError as error:
             return show(view, status=422, problem=view.told(error), number=view.form.get("number"))
         problem = "" if left.empty else view.t("person.left")
