@@ -62,6 +62,7 @@ async def in_the_trail(console: Console, wanted: set[str]) -> None:
                     break
                 await asyncio.sleep(0.05)
     assert "request 17/2026" in page
+    assert "data handed out" in page, "the trail is read by people"
     assert "600100200" not in page.replace(" ", "")
 
 

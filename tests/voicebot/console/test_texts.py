@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import date
+from pathlib import Path
 
+import voicebot
 from dialogs.authoring.prompt_list import PromptEntry, Status
 from dialogs.data.bundle import load_bundle
 from tests.voicebot.console.running import Browser, Console
 from voicebot.accounts.roles import Role
 from voicebot.console.pages.texts import in_order
-from voicebot.console.texts import english, text
+from voicebot.console.texts import english, text, texts
 
 TODAY = date(2026, 11, 27)
 
@@ -44,6 +47,14 @@ async def test_texts_are_found_by_words_and_language(console: Console) -> None:
 def test_what_only_programs_tell_is_marked_as_english_on_a_page_in_polish() -> None:
     told = text("pl", "draft.broken", why=english("flow.yml:3 <b> is no step"))
     assert told.endswith('<span lang="en">flow.yml:3 &lt;b&gt; is no step</span>'), told
+
+
+def test_each_line_of_the_audit_trail_has_its_words() -> None:
+    noted = re.compile(r'note(?:_of)?\((?:session, )?\s*"([a-z_]+(?:\.[a-z_]+)+)"')
+    sources = (file.read_text(encoding="utf-8") for file in Path(voicebot.__path__[0]).rglob("*.py"))
+    found = {what for source in sources for what in noted.findall(source)}
+    assert len(found) > 30
+    assert {what for what in found if f"words.audit_{what}" not in texts()} == set()
 
 
 async def test_a_text_holds_nothing_that_nobody_sees(console: Console) -> None:
