@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 from dialogs.data.bundle import Bundle
+from dialogs.data.prompts import PromptKind
 from voicebot.error_text import unknown_name
 from voicebot.errors import Refused
 from voicebot.state.conditions import SwitchKind, SwitchSetting
+
+_KIND = PromptKind.ANNOUNCEMENT
 
 
 class SwitchRefused(Refused):
@@ -17,8 +20,11 @@ class SwitchRefused(Refused):
 
 
 def announcements(bundle: Bundle, day: date) -> list[str]:
-    """The prompts that a switch may name on this day: approved, valid, and whole without values."""
-    return [prompt for prompt in _prompts(bundle) if _why_not(prompt, bundle, day) is None]
+    """The prompts to offer for a switch on this day: made for it (`kind: announcement`), approved, valid, and whole without
+    values. Among all that is ever said, a name of a matter or an apology would be picked by mistake.
+    """
+    made = {name for file in bundle.prompts.files.values() for name, spec in file.prompts.items() if spec.kind is _KIND}
+    return [prompt for prompt in sorted(made) if _why_not(prompt, bundle, day) is None]
 
 
 def check(setting: SwitchSetting, bundle: Bundle) -> None:

@@ -17,6 +17,9 @@ from voicebot.records.models import CallRow
 from voicebot.state.conditions import LiveConditions, SwitchKind, SwitchSetting
 from voicebot.talk.told import words_of
 
+_A_WORD = "x"
+"""What it means is given beside it; a line without a word would be asked for again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
@@ -54,7 +57,7 @@ def _played(bundle: Bundle, matter: str, language: str, at: datetime, conditions
     """What the bot says to a caller who names this matter, and the queue."""
     call = Rehearsal(bundle, None, at=at, app="no_app")
     call.start(CallStarted(Caller(), language=language, conditions=conditions))
-    call.say("…", parse_meaning(matter, "…"))
+    call.say(_A_WORD, parse_meaning(matter, _A_WORD))
     call.finish_speech()
     said = [action for action in call.actions if isinstance(action, Say)]
     texts = tuple(words_of(action, bundle, at) for action in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -93,11 +94,15 @@ async def test_a_switch_is_seen_before_it_is_set_and_kept_in_sql(console: Consol
 
     with console.browser_of(Role.SUPERVISOR) as browser:
         seen, kept = await asyncio.to_thread(look, browser)
-        assert "card_replacement" in seen.text or "card_issue" in seen.text
+        rows = seen.text.partition('id="preview"')[2].partition("</section>")[0]
+        assert re.findall(r'<th scope="row">(\w+)</th>', rows) == ["card_issue", "card_limits_pin", "credit_card"]
+        assert "→ cards" in rows, "as it is without the switch"
         assert kept.headers["location"] == "/switches?notice=switches.is_set"
         page = await asyncio.to_thread(browser.get, "/switches")
+        offered = re.findall(r'<option value="([a-z_.]+)"', page.text.partition('name="prompt"')[2].partition("</select>")[0])
+        assert offered == ["closure", "outage"], "what is made for it, not every word that callers hear"
     assert "flood in the call centre" in page.text
-    assert '<option value="surge">surge: An unusual number' in page.text, "an announcement is chosen by its words"
+    assert '<option value="outage">outage: We know about' in page.text, "an announcement is chosen by its words"
     assert [each.queue for each in parts.switches.holding(parts.clock())] == ["cards"]
     assert [(each.queue, each.why) for each in await parts.switches.history()] == [("cards", fields["why"])]
 
