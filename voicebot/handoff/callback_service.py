@@ -193,7 +193,7 @@ class CallbackService:
             Taken(each, cli, claim, now + timedelta(seconds=left))
             for each in sorted(waiting, key=lambda each: each.since)
             for claim, left in (claims.get(each.ref, ("", 0.0)),)
-            if claim.startswith(f"{by}.")
+            if claim.startswith(_marked(by))
         ]
 
     async def _take(self, queue: str, seconds: float, by: str, on_line: tuple[datetime, int] | None) -> Taken | None:
@@ -208,7 +208,7 @@ class CallbackService:
             place = self._places([*caller, *callable_now]).next(queue, now)
             if place is None or place.number is None:
                 return None
-            callback, claim = free[place.ref], f"{by}.{secrets.token_urlsafe(_CLAIM_OCTETS)}"
+            callback, claim = free[place.ref], _marked(by) + secrets.token_urlsafe(_CLAIM_OCTETS)
             if await self._store.claim(callback, claim, seconds):
                 self._told("taken", callback)
                 return Taken(callback, self._bundle.routes.callback.cli, claim, now + timedelta(seconds=seconds))
@@ -311,3 +311,8 @@ class CallbackService:
     def _may_be_called(self, number: str) -> bool:
         """Asked again each time: a number may have become one of the hotline's own since it was promised."""
         return callable_number(self._bundle, number) == number
+
+
+def _marked(by: str) -> str:
+    """What a claim begins with by which its owner finds it again; nothing where nobody wants to."""
+    return f"{by}_" if by else ""
