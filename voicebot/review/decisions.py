@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, func, select
 
 from dialogs.data.routes import Routes
+from voicebot.figures.definitions import Good
 from voicebot.figures.estimates import Estimate, corrected
 from voicebot.outcomes.misroute import Judged as ByTheRule
 from voicebot.outcomes.misroute import judge, may_take
@@ -19,7 +20,7 @@ from voicebot.review.measures import Judged, Sampled, SampledLine, domain, meant
 from voicebot.review.store import OUT_OF_SCOPE
 
 _AT_ONCE = 500
-KINDS = {
+KINDS: Mapping[str, Good] = {
     "accepted_right": "up",
     "accepted_wrong": "down",
     "accepted_outside": "down",
@@ -49,6 +50,22 @@ class Decisions:
     """Of calls in a right one: not passed on early (their specificity)."""
     misrouted: Estimate
     """The share of misroutes by transfers, corrected for what they miss and what they blame wrongly."""
+
+    @property
+    def by_labels(self) -> list[tuple[str, Estimate, Good]]:
+        """What each line came to: name, share, which way is good."""
+        of_kinds: list[tuple[str, Estimate, Good]] = [(name, estimate, KINDS[name]) for name, estimate in self.kinds.items()]
+        return [*of_kinds, ("outside", self.outside, "none"), ("outside_by_model", self.outside_by_model, "none")]
+
+    @property
+    def to_queues(self) -> list[tuple[str, Estimate, Good]]:
+        """How calls were steered."""
+        return [
+            ("right_queue", self.right_queue, "up"),
+            ("noticed", self.noticed, "none"),
+            ("spared", self.spared, "none"),
+            ("corrected", self.misrouted, "down"),
+        ]
 
 
 def decisions(engine: Engine, first: date, last: date, routes: Routes, candidates: Estimate) -> Decisions:

@@ -12,13 +12,13 @@ from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, day
 from voicebot.figures.charts import bars, intervals
-from voicebot.figures.definitions import FIGURES, estimate_of
-from voicebot.figures.estimates import wilson
+from voicebot.figures.definitions import FIGURES, Good, estimate_of, standing
+from voicebot.figures.estimates import Estimate, wilson
 from voicebot.figures.hearing import hearing
 from voicebot.figures.reading import SPLITS, Period, Read, read
 from voicebot.figures.times import times
 from voicebot.records.exporting import csv_row
-from voicebot.review.decisions import KINDS, decisions
+from voicebot.review.decisions import decisions
 from voicebot.review.measures import accuracy as accuracy_of
 
 _DAYS = 28
@@ -42,6 +42,7 @@ def period_of(query: Mapping[str, str], today: date) -> Period:
 def pages(parts: ConsoleParts) -> Pages:
     """The page, and the same as CSV."""
     found = Pages()
+    goals = parts.settings.console.goals
 
     async def figures_of(view: View) -> tuple[Period, Read]:
         period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
@@ -62,7 +63,9 @@ def pages(parts: ConsoleParts) -> Pages:
             shown=shown,
             accuracy=accuracy,
             matters=[(name, counts, estimate) for (name, counts), (_, estimate) in zip(matters, misrouted, strict=True)],
-            chart=intervals(charted) if charted else None,
+            chart=intervals(charted, goals.get("misrouted")) if charted else None,
+            goals=goals,
+            standing=standing,
             days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
             query=dict(view.query),
         )
@@ -84,16 +87,32 @@ def pages(parts: ConsoleParts) -> Pages:
         routes, zone = bundle.routes, bundle.calendar.zone
         told = await asyncio.to_thread(decisions, parts.engine, period.first, period.last, routes, candidates)
         heard = await asyncio.to_thread(hearing, parts.engine, period, zone)
-        return view.show("decisions.html", period=period, told=told, candidates=candidates, kinds=KINDS, heard=heard)
+        return view.show(
+            "decisions.html", period=period, told=told, candidates=candidates, heard=heard, goals=goals, standing=standing
+        )
+
+    def of_labels(period: Period, shown: Read) -> list[tuple[str, Estimate, Good]]:
+        candidates = estimate_of(FIGURES[0], shown.counts)
+        told = decisions(parts.engine, period.first, period.last, parts.bundle().routes, candidates)
+        return [("accuracy", accuracy_of(parts.engine, period.first, period.last), "up"), *told.by_labels, *told.to_queues]
 
     @found.get("/figures.csv", roles=READERS)
     async def as_csv(view: View) -> Response:
         period, shown = await figures_of(view)
-        rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last"])]
-        for figure in shown.figures:
-            estimate = figure.estimate
+        told = [(figure.share.id, figure.estimate, figure.share.good) for figure in shown.figures]
+        if not period.narrowed:
+            told += await asyncio.to_thread(of_labels, period, shown)
+        bundle = parts.bundle()
+        long = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
+        rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last", "goal", "standing"])]
+        for name, estimate, good in told:
             numbers = [estimate.value, estimate.low, estimate.high, estimate.k, estimate.n]
-            rows.append(csv_row([figure.share.id, *numbers, figure.share.good, period.first, period.last]))
+            to_goal = [goals.get(name), standing(name, estimate, goals)]
+            rows.append(csv_row([name, *numbers, good, period.first, period.last, *to_goal]))
+        for figure in long.figures:  # in seconds
+            for quantile, time in figure.times:
+                numbers = [time.value, time.low, time.high, None, figure.n]
+                rows.append(csv_row([f"time_{figure.id}_{quantile}", *numbers, "down", period.first, period.last, None, None]))
         headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
         return PlainTextResponse("".join(rows), media_type="text/csv", headers=headers)
 
