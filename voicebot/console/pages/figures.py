@@ -12,18 +12,21 @@ from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, day
 from voicebot.figures.charts import bars, intervals
-from voicebot.figures.definitions import FIGURES, Good, estimate_of, standing
+from voicebot.figures.definitions import FIGURES, estimate_of, standing
 from voicebot.figures.estimates import Estimate, wilson
-from voicebot.figures.hearing import hearing
+from voicebot.figures.hearing import Hearing, hearing
 from voicebot.figures.reading import SPLITS, Period, Read, read
-from voicebot.figures.times import times
+from voicebot.figures.times import Times, times
+from voicebot.health.kept import KeptByKey
 from voicebot.records.exporting import csv_row
-from voicebot.review.decisions import decisions
+from voicebot.review.decisions import Decisions, decisions
 from voicebot.review.measures import accuracy as accuracy_of
 
 _DAYS = 28
 _MOST_DAYS = 400
 _CHARTED = 12
+_KEPT_S = 60.0
+"""What is read from calls and labels is so old at most; the roll-ups of the other figures come every minute, too."""
 
 
 def days_of(query: Mapping[str, str], today: date) -> tuple[date, date]:
@@ -43,6 +46,22 @@ def pages(parts: ConsoleParts) -> Pages:
     """The page, and the same as CSV."""
     found = Pages()
     goals = parts.settings.console.goals
+    kept_times = KeptByKey[Times](_KEPT_S)
+    kept_labels = KeptByKey[tuple[Decisions, Estimate, Hearing]](_KEPT_S)
+
+    async def times_of(period: Period) -> Times:
+        zone = parts.bundle().calendar.zone
+        return await kept_times(period, lambda: asyncio.to_thread(times, parts.engine, period, zone))
+
+    async def labels_of(period: Period) -> tuple[Decisions, Estimate, Hearing]:
+        """What the labels say of all traffic, the share of candidates for a misroute, and how the newest calls were heard."""
+        return await kept_labels(period, lambda: asyncio.to_thread(look, period))
+
+    def look(period: Period) -> tuple[Decisions, Estimate, Hearing]:
+        bundle = parts.bundle()
+        candidates = estimate_of(FIGURES[0], read(parts.engine, period).counts)
+        told = decisions(parts.engine, period.first, period.last, bundle.routes, candidates)
+        return told, candidates, hearing(parts.engine, period, bundle.calendar.zone)
 
     async def figures_of(view: View) -> tuple[Period, Read]:
         period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
@@ -73,37 +92,26 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/figures/times", roles=READERS)
     async def how_long(view: View) -> Response:
         """A page of its own: it reads calls, where the other figures are counted beforehand."""
-        bundle = parts.bundle()
-        period = period_of(view.query, bundle.calendar.local(parts.clock()).date())
-        found_times = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
-        return view.show("times.html", period=period, times=found_times, query=dict(view.query))
+        period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
+        return view.show("times.html", period=period, times=await times_of(period), query=dict(view.query))
 
     @found.get("/figures/decisions", roles=READERS)
     async def decided(view: View) -> Response:
-        """What the labels say of all traffic, and how the newest calls were heard."""
-        bundle = parts.bundle()
-        period = Period(*days_of(view.query, bundle.calendar.local(parts.clock()).date()))
-        candidates = estimate_of(FIGURES[0], (await asyncio.to_thread(read, parts.engine, period)).counts)
-        routes, zone = bundle.routes, bundle.calendar.zone
-        told = await asyncio.to_thread(decisions, parts.engine, period.first, period.last, routes, candidates)
-        heard = await asyncio.to_thread(hearing, parts.engine, period, zone)
+        period = Period(*days_of(view.query, parts.bundle().calendar.local(parts.clock()).date()))
+        told, candidates, heard = await labels_of(period)
         return view.show(
             "decisions.html", period=period, told=told, candidates=candidates, heard=heard, goals=goals, standing=standing
         )
-
-    def of_labels(period: Period, shown: Read) -> list[tuple[str, Estimate, Good]]:
-        candidates = estimate_of(FIGURES[0], shown.counts)
-        told = decisions(parts.engine, period.first, period.last, parts.bundle().routes, candidates)
-        return [("accuracy", accuracy_of(parts.engine, period.first, period.last), "up"), *told.by_labels, *told.to_queues]
 
     @found.get("/figures.csv", roles=READERS)
     async def as_csv(view: View) -> Response:
         period, shown = await figures_of(view)
         told = [(figure.share.id, figure.estimate, figure.share.good) for figure in shown.figures]
         if not period.narrowed:
-            told += await asyncio.to_thread(of_labels, period, shown)
-        bundle = parts.bundle()
-        long = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
+            accuracy = await asyncio.to_thread(accuracy_of, parts.engine, period.first, period.last)
+            by_people, _, _ = await labels_of(period)
+            told += [("accuracy", accuracy, "up"), *by_people.by_labels, *by_people.to_queues]
+        long = await times_of(period)
         rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last", "goal", "standing"])]
         for name, estimate, good in told:
             numbers = [estimate.value, estimate.low, estimate.high, estimate.k, estimate.n]
