@@ -52,17 +52,18 @@ async def open_engines(
     progress: Callable[[str], None],
 ) -> Engines:
     """Load everything; `stack` closes it. Raises PackError. A recogniser that cannot be loaded is logged and left out."""
-    progress("loading the classifier (the first time it is trained)")
+    progress("loading the classifier (the first time it is trained); meanwhile the first prompts are spoken")
+    speaker = _speaker(settings, bundle, clock, stack)
+    first = asyncio.create_task(_make_first_prompts(speaker, bundle, clock(), progress), name="first-prompts")
+    stack.push_async_callback(cancelled, first)
     understanding = await open_understanding(settings.nlu, bundle.prompts.languages)
     stack.push_async_callback(understanding.close)
     progress("loading the recognisers")
     recognisers = await asyncio.to_thread(_recognisers, settings)
     for recogniser in {id(one): one for one in recognisers.values()}.values():
         stack.push_async_callback(close_recogniser, recogniser)
-    progress("making the first prompts ready")
-    speaker = _speaker(settings, bundle, clock, stack)
     ready = asyncio.Event()
-    await _make_first_prompts(speaker, bundle, clock(), progress)
+    await first
     rest = asyncio.create_task(_make_prompts(speaker, bundle, clock(), ready), name="make-prompts")
     stack.push_async_callback(cancelled, rest)
     return Engines(understanding, speaker, recognisers, ready)

@@ -19,7 +19,7 @@ class Refused(VoicebotError):
     language of its reader, by the text "refused.`why`" with the `facts` in it.
     """
 
-    code = "refused"
+    code = "voicebot.refused"
 
     def __init__(self, message: str, why: str = "", **facts: object) -> None:
         """Without `why` the message is for pages, too."""

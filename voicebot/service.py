@@ -234,13 +234,12 @@ async def open_service(
         switches = open_engine(settings.database_url)
         stack.callback(switches.dispose)
         await stack.enter_async_context(agreeing(SwitchBoard(switches, stores.conditions), clock))
+        asked_for = [language for language, each in settings.recognisers.items() if each.engine != "none" and engines is None]
         engines = engines or await open_engines(settings, bundle, stack, clock=clock, progress=progress)
         traces = Traces(settings.sip.trace)
         load = LoadMeter(settings.limits.load)
         shadow = shared.shadow(loaded=lambda: load.level is not LoadLevel.NORMAL)
-        hearing = RecognitionHealth(
-            [language for language, wanted in settings.recognisers.items() if wanted.engine != "none"], engines.recognisers
-        )
+        hearing = RecognitionHealth(asked_for, engines.recognisers)
         session = replace(
             shared.session(engines.understanding, (*sinks, traces.noted)),
             release=release,

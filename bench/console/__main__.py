@@ -69,7 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found[kind] = asyncio.run(pages(url, asked.folder, plan, asked.times, asked.pages))
             _tell("console", pages_table(found), asked)
         if "keeping" in asked.only:
-            rows = [row for kind, url in urls.items() for row in keeping(kind, url, asked.folder, plan)]
+            rows = []
+            for kind, url in urls.items():
+                for row in keeping(kind, url, asked.folder, plan):
+                    print(" | ".join(row), file=sys.stderr, flush=True)  # it takes long: what was found stays when it is stopped
+                    rows.append(row)
             _tell("keeping", keeping_table(rows), asked)
         if "beside" in asked.only:
             url = next(iter(urls.values()))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, select
 
 from bench.console.filling import Base, Multiplied, Plan, fill
 from bench.load.tables import table
+from bench.parts import doing
 from dialogs.data.bundle import load_bundle
 from voicebot.figures.models import CallDayRow, DayRow
 from voicebot.figures.rollup import RollUp
@@ -53,11 +54,13 @@ class Written:
         return [name, str(len(ordered)), f"{p50:.1f}, {p95:.1f}, {most:.0f} ms", work, memory]
 
 
-def measure(kind: str, url: str, folder: Path, plan: Plan) -> list[list[str]]:
-    """Rows: writing alone, beside a first roll-up that is killed once, beside the deletion of a day."""
+def measure(kind: str, url: str, folder: Path, plan: Plan) -> Iterator[list[str]]:
+    """Rows, each as it is found: writing alone, beside a first roll-up that is killed once, beside the deletion of a day."""
     record = _some_record(url, plan)
-    rows = [_written(url, record, lambda: False, ALONE_S).row(f"{kind}, alone")]
+    doing(f"{kind}: writing alone")
+    yield _written(url, record, lambda: False, ALONE_S).row(f"{kind}, alone")
     forget_days(url)
+    doing(f"{kind}: a first roll-up, some minutes for a million calls")
     counting = [sys.executable, "-m", "bench.console.keeping", url, plan.end.isoformat()]
     began, killed_at = time.monotonic(), 0
     process = _started(counting)
@@ -70,12 +73,12 @@ def measure(kind: str, url: str, folder: Path, plan: Plan) -> list[list[str]]:
     told = _written(url, record, lambda: process.poll() is None)
     memory = float((process.communicate()[0] or "0").split()[-1])
     name = f"{kind}, first roll-up (killed after {killed_at} of {days_counted(url)} days, and begun again)"
-    rows.append(replace(told, work_s=time.monotonic() - began, memory_mb=memory).row(name))
-    rows.append(_beside_deletion(kind, url, folder, plan, record))
+    yield replace(told, work_s=time.monotonic() - began, memory_mb=memory).row(name)
+    doing(f"{kind}: {_DELETED:,} calls of a day are written, and deleted")
+    yield _beside_deletion(kind, url, folder, plan, record)
     database = Database(url)
     database.delete([record.summary.call_id])
     database.close()
-    return rows
 
 
 def _beside_deletion(kind: str, url: str, folder: Path, plan: Plan, record: CallRecord) -> list[str]:

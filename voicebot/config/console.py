@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator
 
 from voicebot.accounts.roles import Role
 from voicebot.config.identity import Section, safe_url
+from voicebot.figures.definitions import GOALS
 from voicebot.http.settings import HttpLimits, Tls
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), AfterValidator(safe_url)]
@@ -49,4 +50,14 @@ class ConsoleSettings(Section):
     oidc: OidcSettings | None = None
     drafts: Path | None = None
     """Where changes are prepared; None: drafts in state.data_dir."""
+    goals: Mapping[str, Annotated[float, Field(gt=0, lt=1)]] = {}
+    """Shares that the bank wants figures to reach, by their names (the column `figure` of figures.csv)."""
     limits: HttpLimits = HttpLimits()
+
+    @field_validator("goals")
+    @classmethod
+    def _known_figures(cls, goals: Mapping[str, float]) -> Mapping[str, float]:
+        for name in goals:
+            if name not in GOALS:
+                raise ValueError(f"{name!r} is no figure that has a goal; write {', '.join(GOALS)}")
+        return goals

@@ -28,14 +28,17 @@ class Intervals:
     height: float
     ticks: tuple[tuple[float, str], ...]
     """Place and label on the axis."""
+    goal: float | None = None
+    """Where its line stands."""
 
 
 WIDTH, LEFT, RIGHT, ROW = 620.0, 190.0, 600.0, 26.0
 
 
-def intervals(rows: Sequence[tuple[str, Estimate]]) -> Intervals:
-    """The axis ends at a round share above the highest interval of those with a value."""
-    highest = max((each.high for _, each in rows if each.value is not None), default=0.1)
+def intervals(rows: Sequence[tuple[str, Estimate]], goal: float | None = None) -> Intervals:
+    """The axis ends at a round share above the goal and the highest interval of those with a value."""
+    highest = max([each.high for _, each in rows if each.value is not None] or [0.1])
+    highest = max(highest, goal or 0.0)
     top = next((round_one for round_one in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5) if highest <= round_one), 1.0)
 
     def place(share: float) -> float:
@@ -53,7 +56,7 @@ def intervals(rows: Sequence[tuple[str, Estimate]]) -> Intervals:
         for number, (label, each) in enumerate(rows)
     )
     ticks = tuple((place(top * part / 4), f"{100 * top * part / 4:g} %") for part in range(5))
-    return Intervals(drawn, ROW * len(rows) + 24, ticks)
+    return Intervals(drawn, ROW * len(rows) + 24, ticks, place(goal) if goal is not None else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from voicebot.figures.estimates import Estimate, wilson
@@ -50,6 +51,15 @@ FIGURES = (
     Share("within_2s", "within_2.0", "responses", "up", of_turns=True),
 )
 """In the order of the page."""
+GOALS: Mapping[str, Good] = {
+    **{share.id: share.good for share in FIGURES if share.good != "none"},
+    "accuracy": "up",
+    "right_queue": "up",
+    "corrected": "down",
+}
+"""The figures that may have a goal, with which way is good; the last three are of labels."""
+_JUDGED = 50
+"""Of fewer a goal is neither reached nor missed: of 32 matters one or two look bad by chance each week."""
 _DESIGN = 2.0
 """Turns of one call go together: their variance is taken for twice that of as many turns of different calls."""
 
@@ -60,6 +70,29 @@ class Figure:
 
     share: Share
     estimate: Estimate
+
+
+class Standing(StrEnum):
+    """How a figure stands to its goal."""
+
+    REACHED = "reached"
+    """All of the interval is on the good side."""
+    MISSED = "missed"
+    """All of it is on the other."""
+    OPEN = "open"
+    """Too few, or the goal lies within the interval."""
+
+
+def standing(name: str, estimate: Estimate, goals: Mapping[str, float]) -> Standing | None:
+    """Of a figure of `GOALS`, by the goals that the bank set; None where it set none."""
+    goal = goals.get(name)
+    if goal is None:
+        return None
+    if estimate.value is None or estimate.n < _JUDGED:
+        return Standing.OPEN
+    worst, best = (estimate.high, estimate.low) if GOALS[name] == "down" else (-estimate.low, -estimate.high)
+    limit = goal if GOALS[name] == "down" else -goal
+    return Standing.REACHED if worst <= limit else Standing.MISSED if best > limit else Standing.OPEN
 
 
 def figures_of(counts: Mapping[str, int]) -> list[Figure]:

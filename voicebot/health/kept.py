@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -30,3 +30,20 @@ class Kept(Generic[T]):
         made = await self._make()
         self._until = asyncio.get_running_loop().time() + self._seconds
         return made
+
+
+class KeptByKey(Generic[T]):
+    """As `Kept`, an answer for each key; of the `most` keys that were asked for last."""
+
+    def __init__(self, seconds: float, *, most: int = 32) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._kept: dict[Hashable, Kept[T]] = {}
+
+    async def __call__(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """The answer to this key. Raises what `make` raises."""
+        kept = self._kept.pop(key, None) or Kept(make, self._seconds)
+        self._kept[key] = kept
+        while len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+        return await kept()

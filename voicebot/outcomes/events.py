@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,7 +89,7 @@ _ORDER = {what: place for place, what in enumerate(What)}  # of one moment: queu
 
 def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
     """The outcome of one hand-off. The order in which events come, and repetitions, change nothing."""
-    told = list({(each.at, each.what): each for each in sorted(events, key=_place)}.values())
+    told = _in_order(list(events))
     first = {each.what: each for each in reversed(told)}
     last = {each.what: each for each in told}
     queued, answered = first.get(What.QUEUED), first.get(What.ANSWERED)
@@ -110,6 +110,14 @@ def outcome_of(ref: str, events: Iterable[Event]) -> Outcome:
         ended.at if ended is not None else None,
         next((each.wrap_up for each in (wrapped, ended) if each is not None and each.wrap_up), None),
     )
+
+
+def _in_order(events: Sequence[Event]) -> list[Event]:
+    """Each thing that happened at one moment once."""
+    once = {(each.at, each.what): each for each in events}
+    if len(once) < len(events):  # seldom: sorting by all that they have takes its time
+        once = {(each.at, each.what): each for each in sorted(events, key=_place)}
+    return sorted(once.values(), key=lambda each: (each.at, _ORDER[each.what])) if len(once) > 1 else list(once.values())
 
 
 def _place(event: Event) -> tuple[object, ...]:

@@ -122,20 +122,20 @@ class Checks:
         new = self._trained(pack, languages, models, "models")
         self._found("models", ok=True, seconds=round((self.clock() - began).total_seconds()))
         cache = self.settings.nlu.cache_dir or default_cache()
-        old = self._trained(Pack(old_folder / PACK), languages, cache, "models of what is live")
+        old = self._trained(Pack(old_folder / PACK), languages, cache, "models_live")
         candidate = Candidate(bundle, old_bundle, new, old)
         self._conversations(candidate)
         self._compared(candidate)
         contents, where = read_contents({BUNDLE: new_folder / BUNDLE, PACK: new_folder / PACK, MODELS: models})
         return self.releases.put(contents, where, self.clock())
 
-    def _trained(self, pack: Pack, languages: Sequence[str], cache: Path, what: str) -> Classifier:
+    def _trained(self, pack: Pack, languages: Sequence[str], cache: Path, step: str) -> Classifier:
         return nlu.load(
             pack,
             languages,
             cache=cache,
             semantic=self.settings.nlu.semantic,
-            progress=lambda share, doing: self._doing(f"{what}: {doing}", share),
+            progress=lambda share, _doing: self._doing(step, share),
         )
 
     def _lint(self, pack: Pack, bundle: Bundle) -> None:
@@ -149,16 +149,16 @@ class Checks:
                     warnings += 1
         self._found("lint", ok=not errors, errors=errors[:_MOST_SHOWN], warnings=warnings)
 
-    def _linting(self, language: str, share: float, what: str) -> None:
-        self._doing(f"lint {language}: {what}", share)
+    def _linting(self, language: str, share: float, _what: str) -> None:
+        self._doing("lint", share, language)
 
     def _conversations(self, candidate: Candidate) -> None:
         """Tests that pass with what is live must pass; one that is new must pass, too. Those that fail today are shown."""
-        self._doing("conversation tests", 0.0)
+        self._doing("conversations", 0.0)
         report = run_tests(candidate.bundle, candidate.new)
         failing_today: set[str] = set()
         if report.failed:
-            self._doing("conversation tests of what is live", 0.5)
+            self._doing("conversations_live", 0.5)
             failing_today = {each.name for each in run_tests(candidate.old_bundle, candidate.old).failed}
         newly = [each for each in report.failed if each.name not in failing_today]
         failures = [f"{each.name} ({each.file}:{each.line}): {each.failures[0]}" for each in newly]
@@ -172,7 +172,7 @@ class Checks:
         kept_apart: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
         for language, lines in as_examples(labelled(self.engine, sample=True), languages).items():
-            found = self._compare(lines, candidate, language, "kept-apart labels")
+            found = self._compare(lines, candidate, language, "kept_apart")
             verdicts = Counter(change.verdict for change in found.changes)
             fixed, broken, count = fixed + verdicts["fixed"], broken + verdicts["broken"], count + found.count
             kept_apart += [_told(change) for change in found.changes if change.verdict == "broken"]
@@ -185,18 +185,16 @@ class Checks:
         lately = [said for said in spoken(self.engine, self.clock()) if said.last >= self.clock() - _LAST_DAYS]
         count = changed = 0
         for language, lines in as_examples(lately, languages).items():
-            found = self._compare(lines, candidate, language, "last week's lines")
+            found = self._compare(lines, candidate, language, "last_week")
             count, changed = count + found.count, changed + len(found.changes)
             changes += [_told(change) for change in found.changes]
             lost += _lost(found.changes, candidate)
         self._found("last_week", ok=None, lines=count, changed=changed, changes=changes[:_MOST_SHOWN])
         self._found("emergencies", ok=not lost, lost=lost[:_MOST_SHOWN])
 
-    def _compare(self, lines: Sequence[tuple[Said, Example]], candidate: Candidate, language: str, what: str) -> Comparison:
+    def _compare(self, lines: Sequence[tuple[Said, Example]], candidate: Candidate, language: str, step: str) -> Comparison:
         examples = [example for _, example in lines]
-        return compare(
-            examples, candidate.old, candidate.new, language, lambda share, _model: self._doing(f"{what} ({language})", share)
-        )
+        return compare(examples, candidate.old, candidate.new, language, lambda share, _model: self._doing(step, share, language))
 
     # ------------------------------------------------------------------ what is told
 
@@ -205,11 +203,12 @@ class Checks:
             self.failed.append(name)
         self.releases.keep_check(self.proposal.seq, self.run_id, Check(name, ok, told, self.clock()))
 
-    def _doing(self, what: str, share: float) -> None:
+    def _doing(self, step: str, share: float, language: str = "") -> None:
+        """`step` is named by the text "releases.step_…"."""
         if time.monotonic() < self._told_at + _TELL_EVERY_S:
             return
         self._told_at = time.monotonic()
-        told = {"doing": what, "share": round(share, 2)}
+        told = {"step": step, "language": language, "share": round(share, 2)}
         self.releases.keep_check(self.proposal.seq, self.run_id, Check(PROGRESS, None, told, self.clock()))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Engine, Row, func, select
 
 from dialogs.data.routes import Routes
+from voicebot.figures.definitions import Good
 from voicebot.figures.estimates import Estimate, corrected
 from voicebot.outcomes.misroute import Judged as ByTheRule
 from voicebot.outcomes.misroute import judge, may_take
@@ -19,7 +21,7 @@ from voicebot.review.measures import Judged, Sampled, SampledLine, domain, meant
 from voicebot.review.store import OUT_OF_SCOPE
 
 _AT_ONCE = 500
-KINDS = {
+KINDS: Mapping[str, Good] = {
     "accepted_right": "up",
     "accepted_wrong": "down",
     "accepted_outside": "down",
@@ -50,6 +52,22 @@ class Decisions:
     misrouted: Estimate
     """The share of misroutes by transfers, corrected for what they miss and what they blame wrongly."""
 
+    @property
+    def by_labels(self) -> list[tuple[str, Estimate, Good]]:
+        """What each line came to: name, share, which way is good."""
+        of_kinds: list[tuple[str, Estimate, Good]] = [(name, estimate, KINDS[name]) for name, estimate in self.kinds.items()]
+        return [*of_kinds, ("outside", self.outside, "none"), ("outside_by_model", self.outside_by_model, "none")]
+
+    @property
+    def to_queues(self) -> list[tuple[str, Estimate, Good]]:
+        """How calls were steered."""
+        return [
+            ("right_queue", self.right_queue, "up"),
+            ("noticed", self.noticed, "none"),
+            ("spared", self.spared, "none"),
+            ("corrected", self.misrouted, "down"),
+        ]
+
 
 def decisions(engine: Engine, first: date, last: date, routes: Routes, candidates: Estimate) -> Decisions:
     """Of these days of the bank's calendar. `candidates` is their share of calls that agents passed on."""
@@ -59,17 +77,16 @@ def decisions(engine: Engine, first: date, last: date, routes: Routes, candidate
     def outside(line: SampledLine, *, by_model: bool) -> float | None:
         if firsts.get(line.call_id) != line.position:
             return None
-        return voted(line.labels, lambda row: (taken_as(row.decided, row.decision) if by_model else row.label) == OUT_OF_SCOPE)
+        return voted(line.deciding, lambda row: (taken_as(row.decided, row.decision) if by_model else row.label) == OUT_OF_SCOPE)
 
-    def right_queue(line: SampledLine) -> float | None:
-        return _right_queue(line, calls, routes)
-
-    noticed, spared = _transfers(engine, sample, calls, routes)
+    kinds = {line[:2]: [kind_of(row) for row in line.deciding] for line in sample.lines}
+    came_right = _came_right(sample, calls, routes)
+    noticed, spared = _transfers(engine, sample, calls, came_right, routes)
     return Decisions(
-        {name: _share_of_kind(sample, name) for name in KINDS},
+        {name: share(sample, partial(_of_kind, kinds, name)) for name in KINDS},
         share(sample, lambda line: outside(line, by_model=False)),
         share(sample, lambda line: outside(line, by_model=True)),
-        share(sample, right_queue),
+        share(sample, lambda line: came_right[line[:2]]),
         noticed,
         spared,
         corrected(candidates, sensitivity=noticed, specificity=spared),
@@ -86,8 +103,10 @@ def kind_of(row: Judged) -> str:
     return "asked_right" if right else "asked_wrong"
 
 
-def _share_of_kind(sample: Sampled, name: str) -> Estimate:
-    return share(sample, lambda line: voted(line.labels, lambda row: kind_of(row) == name))
+def _of_kind(kinds: Mapping[tuple[str, int], Sequence[str]], name: str, line: SampledLine) -> float | None:
+    """The share of one line's labels by which it is of this kind."""
+    found = kinds[line[:2]]
+    return found.count(name) / len(found) if found else None
 
 
 def _calls(engine: Engine, ids: Collection[str]) -> tuple[dict[str, Row[Any]], dict[str, int]]:
@@ -106,24 +125,36 @@ def _calls(engine: Engine, ids: Collection[str]) -> tuple[dict[str, Row[Any]], d
     return calls, firsts
 
 
-def _right_queue(line: SampledLine, calls: Mapping[str, Row[Any]], routes: Routes) -> bool | None:
-    """Whether its call came to a queue of the matter that people heard in it; None where that cannot be told: no hand-off with a
-    matter, or a line about none.
+def _came_right(sample: Sampled, calls: Mapping[str, Row[Any]], routes: Routes) -> dict[tuple[str, int], bool | None]:
+    """Of each line, whether its call came to a queue of the matter that people heard in it; None where that cannot be told: no
+    hand-off with a matter, or a line about none.
     """
-    call, matter = calls.get(line.call_id), meant(row.label for row in line.labels)
-    if call is None or call.handoff_ref is None or call.intent is None or matter not in routes.matters:
-        return None
-    return call.queue in may_take(str(matter), call.segment, routes)
+    queues = cache(lambda matter, segment: may_take(matter, segment, routes))
+
+    def right(line: SampledLine) -> bool | None:
+        call, matter = calls.get(line.call_id), meant(row.label for row in line.labels)
+        if call is None or call.handoff_ref is None or call.intent is None or matter not in routes.matters:
+            return None
+        return call.queue in queues(matter, call.segment)
+
+    return {line[:2]: right(line) for line in sample.lines}
 
 
-def _transfers(engine: Engine, sample: Sampled, calls: Mapping[str, Row[Any]], routes: Routes) -> tuple[Estimate, Estimate]:
+def _transfers(
+    engine: Engine,
+    sample: Sampled,
+    calls: Mapping[str, Row[Any]],
+    came_right: Mapping[tuple[str, int], bool | None],
+    routes: Routes,
+) -> tuple[Estimate, Estimate]:
     """How well transfers tell: of the calls in wrong queues how many were passed on, of those in right ones how many were not."""
-    told = Outcomes(engine).of([call.handoff_ref for call in calls.values() if call.handoff_ref])
+    asked = {line.call_id for line in sample.lines if came_right[line[:2]] is not None}
+    told = Outcomes(engine).of([calls[call_id].handoff_ref for call_id in asked])
     wrong: list[tuple[bool, float]] = []
     right: list[tuple[bool, float]] = []
     for line in sample.lines:
-        came_right = _right_queue(line, calls, routes)
-        if came_right is None:
+        right_queue = came_right[line[:2]]
+        if right_queue is None:
             continue
         call = calls[line.call_id]
         outcome = told.get(call.handoff_ref)
@@ -132,5 +163,5 @@ def _transfers(engine: Engine, sample: Sampled, calls: Mapping[str, Row[Any]], r
             judged = judge(outcome, queue=call.queue or "", intent=call.intent, routes=routes)
         if judged is not ByTheRule.NOT_ANSWERED:
             passed_on = judged is ByTheRule.CANDIDATE
-            (right if came_right else wrong).append((passed_on is not came_right, line.weight))
+            (right if right_queue else wrong).append((passed_on is not right_queue, line.weight))
     return domain(wrong), domain(right)

@@ -46,7 +46,7 @@ def agreement(engine: Engine, since: datetime) -> Estimate:
 
 def accuracy(engine: Engine, first: date, last: date) -> Estimate:
     """The share of lines that the model decided rightly, out of the labelled sample of these days of the bank's calendar."""
-    return share(sampled(engine, first, last), lambda line: voted(line.labels, taken_right))
+    return share(sampled(engine, first, last), lambda line: voted(line.deciding, taken_right))
 
 
 class SampledLine(NamedTuple):
@@ -58,6 +58,8 @@ class SampledLine(NamedTuple):
     weight: float
     """For how many lines it stands."""
     labels: Sequence[Judged]
+    deciding: Sequence[Judged]
+    """Those of `labels` that count, see `deciding`."""
 
 
 class Sampled(NamedTuple):
@@ -86,7 +88,7 @@ def sampled(engine: Engine, first: date, last: date) -> Sampled:
         for *label, name, probability in connection.execute(labelled):
             judged = Judged(*label)
             by_line[(judged.call_id, judged.position, name, 1 / probability)].append(judged)
-    return Sampled(traffic, [SampledLine(*line, labels) for line, labels in by_line.items()])
+    return Sampled(traffic, [SampledLine(*line, labels, deciding(labels)) for line, labels in by_line.items()])
 
 
 def share(sample: Sampled, so: Callable[[SampledLine], float | None]) -> Estimate:
@@ -121,16 +123,23 @@ def _stratum(traffic: int, observed: Sequence[tuple[float | None, float]]) -> St
     return Stratum(max(len(judged), round(traffic * understood)), len(judged), right * len(judged))
 
 
-def voted(labels: Sequence[Judged], so: Callable[[Judged], bool]) -> float | None:
-    """Whether one line is so, 0..1: by the label that most people gave; where no label has most, each counts its share.
+def deciding(labels: Sequence[Judged]) -> Sequence[Judged]:
+    """The labels of one line that count: those that most people gave; where no label has most, each counts its share. None of a
+    line that was not understandable.
 
     So a third opinion decides between two, and until then neither is taken for the truth (Snow et al., 2008, on votes; Uma et
-    al., 2021, on labels as shares). None when it was not understandable.
+    al., 2021, on labels as shares).
     """
+    if len(labels) == 1:
+        return labels if labels[0].label != NOT_UNDERSTANDABLE else ()
     votes = Counter(row.label for row in labels).most_common()
     best = {label for label, count in votes if count == votes[0][1]} - {NOT_UNDERSTANDABLE}
-    counted = [row for row in labels if row.label in best]
-    return sum(so(row) for row in counted) / len(counted) if counted else None
+    return [row for row in labels if row.label in best]
+
+
+def voted(deciding: Sequence[Judged], so: Callable[[Judged], bool]) -> float | None:
+    """Whether one line is so, 0..1, by the labels that count; None where there are none."""
+    return sum(map(so, deciding)) / len(deciding) if deciding else None
 
 
 def taken_right(row: Judged) -> bool:

@@ -14,6 +14,7 @@ from voicebot.outcomes.models import HandOffEventRow, VerdictRow
 from voicebot.outcomes.store import Outcomes
 from voicebot.records import schema
 from voicebot.records.models import CallRow
+from voicebot.review.queues import NEWEST
 
 _LOOKED_AT = 1_000
 _KEPT_S = 30.0
@@ -43,7 +44,7 @@ class Misrouted:
 
 
 def misrouted(engine: Engine, routes: Routes) -> list[str]:
-    """As `Misrouted`, found now."""
+    """As `Misrouted`, found now; `NEWEST` at most."""
     schema.ready(engine)
     passed_on = (
         select(HandOffEventRow.ref)
@@ -55,17 +56,13 @@ def misrouted(engine: Engine, routes: Routes) -> list[str]:
     with engine.connect() as connection:
         refs = list(dict.fromkeys(connection.scalars(passed_on)))
         said = list(connection.scalars(wrong))
-        steered = {}
+        steered: dict[str | None, tuple[str, str | None]] = {}
         for start in range(0, len(refs), _AT_ONCE):
             chosen = select(CallRow.handoff_ref, CallRow.queue, CallRow.intent)
             some = chosen.where(CallRow.handoff_ref.in_(refs[start : start + _AT_ONCE]))
             steered.update({ref: (queue or "", intent) for ref, queue, intent in connection.execute(some)})
     outcomes = Outcomes(engine).of(refs)
-    candidates = [
-        ref
-        for ref, (queue, intent) in steered.items()
-        if ref is not None
-        and ref in outcomes
-        and judge(outcomes[ref], queue=queue, intent=intent, routes=routes) is Judged.CANDIDATE
-    ]
-    return list(dict.fromkeys([*candidates, *said]))
+    known = [(ref, *steered[ref]) for ref in refs if ref in steered]  # calls may be deleted already
+    rule = [(ref, judge(outcomes[ref], queue=queue, intent=intent, routes=routes)) for ref, queue, intent in known]
+    candidates = [ref for ref, judged in rule if judged is Judged.CANDIDATE]
+    return list(dict.fromkeys([*said, *candidates]))[:NEWEST]

@@ -34,6 +34,8 @@ def test_the_report_is_one_file_that_needs_nothing_else(tmp_path: Path) -> None:
     text = target.read_text(encoding="utf-8")
     assert "Calls: 25" in text
     assert "Misrouted" in text
+    assert "Right queue" in text
+    assert "To the right human" in text
     assert "http" not in text.replace('xmlns="http', "")
     assert [path.name for path in tmp_path.glob(".report*")] == []
     again = CliRunner().invoke(app, ["figures", "roll-up", "--config", str(config)])

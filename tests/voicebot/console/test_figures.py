@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
+
+import pytest
 
 from bench.talk.phrases import load_phrases
 from bench.traffic.month import moments, traffic
@@ -14,7 +18,8 @@ from bench.traffic.queue import events_of
 from nlu.pack.pack import BANK_PACK, Pack
 from nlu.understanding.keywords import KeywordUnderstander
 from tests.voicebot.console.chromium import PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
-from tests.voicebot.console.running import Console
+from tests.voicebot.console.running import Console, console_of
+from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
 from voicebot.figures.rollup import RollUp
 from voicebot.outcomes.store import Outcomes
@@ -35,6 +40,13 @@ def simulated(console: Console, count: int) -> None:
     RollUp(parts.engine, bundle.routes, bundle.calendar.zone).refresh(now + timedelta(minutes=11))
 
 
+@pytest.fixture
+async def console(tmp_path: Path, server: StateServer) -> AsyncIterator[Console]:
+    """With goals that 60 calls reach, and miss."""
+    async with console_of(tmp_path, server, console={"goals": {"misrouted": 0.04, "hung_up": 0.9, "within_1s": 0.5}}) as opened:
+        yield opened
+
+
 @needs_chromium
 async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console: Console) -> None:
     await asyncio.to_thread(simulated, console, 60)
@@ -43,6 +55,9 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
         assert "Calls: 60" in await page.inner_text("main")
         row = page.locator("tr", has=page.get_by_role("rowheader", name="Misrouted", exact=True)).first
         assert "Rule version 1" in await row.inner_text()
+        assert "4.0 %" in await row.inner_text()
+        row = page.locator("tr", has=page.get_by_role("rowheader", name="Hung up", exact=True)).first
+        assert "90.0 % reached" in await row.inner_text()
         assert await page.locator("svg.chart rect.bar").count() > 5
         assert await axe_finds(page) == []
         await shoot(page, "figures")
@@ -56,4 +71,7 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
         table = (await asyncio.to_thread(reader.get, "/figures.csv")).text
     rows = {row["figure"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows["contained"]["n"] == "60"
+    assert (rows["hung_up"]["goal"], rows["hung_up"]["standing"]) == ("0.9", "reached")
+    assert {"accuracy", "accepted_right", "right_queue", "corrected"} < set(rows), "what labels say"
+    assert 0 < float(rows["time_steered_median"]["value"]) < 300
     assert float(rows["contained"]["low"]) <= float(rows["contained"]["value"]) <= float(rows["contained"]["high"])

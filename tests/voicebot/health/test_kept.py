@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 
-from voicebot.health.kept import Kept
+from voicebot.health.kept import Kept, KeptByKey
 from voicebot.health.report import Part
 from voicebot.health.routes import health_app
 from voicebot.http.server import listen, serve
@@ -84,3 +85,19 @@ async def test_a_flood_on_the_local_socket_looks_at_no_part_more_than_once_and_h
         assert looked <= 2 * (1 + (loop.time() - began) // 0.5)
         assert (await client.get("/nothing")).headers["connection"] == "close"
     await server.close()
+
+
+async def test_an_answer_is_kept_for_each_key_and_the_oldest_is_forgotten() -> None:
+    made: list[str] = []
+    kept = KeptByKey[str](60.0, most=2)
+
+    def make(key: str) -> Callable[[], Awaitable[str]]:
+        async def answer() -> str:
+            made.append(key)
+            return key
+
+        return answer
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert await kept(key, make(key)) == key
+    assert made == ["a", "b", "c", "b"]

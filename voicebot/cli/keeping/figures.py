@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from dialogs.data.bundle import Bundle
+    from voicebot.config.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Figures of the hotline, from the call records.")
 
@@ -24,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Figures of the hotline, from the c
 def roll_up(config: Config = None) -> None:
     """Count the days that are due; the console does it by itself. Interrupted, it goes on where it was."""
     with told_plainly():
-        engine, bundle = _opened(config)
+        _, engine, bundle = _opened(config)
         print(f"{_refresh(engine, bundle)} days counted")
 
 
@@ -46,12 +47,20 @@ def report(
     with told_plainly():
         if lang not in LANGUAGES:
             raise ConfigError(f"--lang {lang}: write {' or '.join(LANGUAGES)}")
-        engine, bundle = _opened(config)
+        settings, engine, bundle = _opened(config)
         now = datetime.now(UTC)
         last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
         period = ending(last, days)
         _refresh(engine, bundle, (period.first, period.last))
-        text = made(engine, period, language=lang, zone=bundle.calendar.zone, made=now)
+        text = made(
+            engine,
+            period,
+            language=lang,
+            zone=bundle.calendar.zone,
+            routes=bundle.routes,
+            made=now,
+            goals=settings.console.goals,
+        )
         if to.suffix == ".pdf":
             print_pdf(text, to)
         else:
@@ -100,11 +109,11 @@ def _refresh(engine: Engine, bundle: Bundle, within: tuple[date, date] | None = 
         raise RecordsError(f"the database went away ({why}). Counted days are kept; run it again for the rest") from error
 
 
-def _opened(config: Path | None) -> tuple[Engine, Bundle]:
+def _opened(config: Path | None) -> tuple[Settings, Engine, Bundle]:
     from voicebot.config.loading import load_settings
     from voicebot.logs import configure_logs
 
     configure_logs(level="error")
     settings = load_settings(config)
     engine = records_engine(settings)
-    return engine, bundle_in_force(settings, engine)
+    return settings, engine, bundle_in_force(settings, engine)

@@ -12,18 +12,21 @@ from voicebot.accounts.roles import READERS
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View, day
 from voicebot.figures.charts import bars, intervals
-from voicebot.figures.definitions import FIGURES, estimate_of
-from voicebot.figures.estimates import wilson
-from voicebot.figures.hearing import hearing
+from voicebot.figures.definitions import FIGURES, estimate_of, standing
+from voicebot.figures.estimates import Estimate, wilson
+from voicebot.figures.hearing import Hearing, hearing
 from voicebot.figures.reading import SPLITS, Period, Read, read
-from voicebot.figures.times import times
+from voicebot.figures.times import Times, times
+from voicebot.health.kept import KeptByKey
 from voicebot.records.exporting import csv_row
-from voicebot.review.decisions import KINDS, decisions
+from voicebot.review.decisions import Decisions, decisions
 from voicebot.review.measures import accuracy as accuracy_of
 
 _DAYS = 28
 _MOST_DAYS = 400
 _CHARTED = 12
+_KEPT_S = 60.0
+"""What is read from calls and labels is so old at most; the roll-ups of the other figures come every minute, too."""
 
 
 def days_of(query: Mapping[str, str], today: date) -> tuple[date, date]:
@@ -42,6 +45,23 @@ def period_of(query: Mapping[str, str], today: date) -> Period:
 def pages(parts: ConsoleParts) -> Pages:
     """The page, and the same as CSV."""
     found = Pages()
+    goals = parts.settings.console.goals
+    kept_times = KeptByKey[Times](_KEPT_S)
+    kept_labels = KeptByKey[tuple[Decisions, Estimate, Hearing]](_KEPT_S)
+
+    async def times_of(period: Period) -> Times:
+        zone = parts.bundle().calendar.zone
+        return await kept_times(period, lambda: asyncio.to_thread(times, parts.engine, period, zone))
+
+    async def labels_of(period: Period) -> tuple[Decisions, Estimate, Hearing]:
+        """What the labels say of all traffic, the share of candidates for a misroute, and how the newest calls were heard."""
+        return await kept_labels(period, lambda: asyncio.to_thread(look, period))
+
+    def look(period: Period) -> tuple[Decisions, Estimate, Hearing]:
+        bundle = parts.bundle()
+        candidates = estimate_of(FIGURES[0], read(parts.engine, period).counts)
+        told = decisions(parts.engine, period.first, period.last, bundle.routes, candidates)
+        return told, candidates, hearing(parts.engine, period, bundle.calendar.zone)
 
     async def figures_of(view: View) -> tuple[Period, Read]:
         period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
@@ -62,7 +82,9 @@ def pages(parts: ConsoleParts) -> Pages:
             shown=shown,
             accuracy=accuracy,
             matters=[(name, counts, estimate) for (name, counts), (_, estimate) in zip(matters, misrouted, strict=True)],
-            chart=intervals(charted) if charted else None,
+            chart=intervals(charted, goals.get("misrouted")) if charted else None,
+            goals=goals,
+            standing=standing,
             days=bars([(day.isoformat(), counts["calls"]) for day, counts in shown.by_day]),
             query=dict(view.query),
         )
@@ -70,30 +92,35 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/figures/times", roles=READERS)
     async def how_long(view: View) -> Response:
         """A page of its own: it reads calls, where the other figures are counted beforehand."""
-        bundle = parts.bundle()
-        period = period_of(view.query, bundle.calendar.local(parts.clock()).date())
-        found_times = await asyncio.to_thread(times, parts.engine, period, bundle.calendar.zone)
-        return view.show("times.html", period=period, times=found_times, query=dict(view.query))
+        period = period_of(view.query, parts.bundle().calendar.local(parts.clock()).date())
+        return view.show("times.html", period=period, times=await times_of(period), query=dict(view.query))
 
     @found.get("/figures/decisions", roles=READERS)
     async def decided(view: View) -> Response:
-        """What the labels say of all traffic, and how the newest calls were heard."""
-        bundle = parts.bundle()
-        period = Period(*days_of(view.query, bundle.calendar.local(parts.clock()).date()))
-        candidates = estimate_of(FIGURES[0], (await asyncio.to_thread(read, parts.engine, period)).counts)
-        routes, zone = bundle.routes, bundle.calendar.zone
-        told = await asyncio.to_thread(decisions, parts.engine, period.first, period.last, routes, candidates)
-        heard = await asyncio.to_thread(hearing, parts.engine, period, zone)
-        return view.show("decisions.html", period=period, told=told, candidates=candidates, kinds=KINDS, heard=heard)
+        period = Period(*days_of(view.query, parts.bundle().calendar.local(parts.clock()).date()))
+        told, candidates, heard = await labels_of(period)
+        return view.show(
+            "decisions.html", period=period, told=told, candidates=candidates, heard=heard, goals=goals, standing=standing
+        )
 
     @found.get("/figures.csv", roles=READERS)
     async def as_csv(view: View) -> Response:
         period, shown = await figures_of(view)
-        rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last"])]
-        for figure in shown.figures:
-            estimate = figure.estimate
+        told = [(figure.share.id, figure.estimate, figure.share.good) for figure in shown.figures]
+        if not period.narrowed:
+            accuracy = await asyncio.to_thread(accuracy_of, parts.engine, period.first, period.last)
+            by_people, _, _ = await labels_of(period)
+            told += [("accuracy", accuracy, "up"), *by_people.by_labels, *by_people.to_queues]
+        long = await times_of(period)
+        rows = [csv_row(["figure", "value", "low", "high", "k", "n", "good", "first", "last", "goal", "standing"])]
+        for name, estimate, good in told:
             numbers = [estimate.value, estimate.low, estimate.high, estimate.k, estimate.n]
-            rows.append(csv_row([figure.share.id, *numbers, figure.share.good, period.first, period.last]))
+            to_goal = [goals.get(name), standing(name, estimate, goals)]
+            rows.append(csv_row([name, *numbers, good, period.first, period.last, *to_goal]))
+        for figure in long.figures:  # in seconds
+            for quantile, time in figure.times:
+                numbers = [time.value, time.low, time.high, None, figure.n]
+                rows.append(csv_row([f"time_{figure.id}_{quantile}", *numbers, "down", period.first, period.last, None, None]))
         headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
         return PlainTextResponse("".join(rows), media_type="text/csv", headers=headers)
 

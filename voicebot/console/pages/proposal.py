@@ -25,6 +25,7 @@ from voicebot.releases.pointer import ShadowOrder
 from voicebot.releases.publishing import Publishing
 from voicebot.releases.reading import changes, text_in
 from voicebot.releases.shadowing import MOST_DAYS
+from voicebot.releases.spoken import spoken_lately
 from voicebot.releases.store import Check, Process, Proposal, State
 from voicebot.review.lines import words_of
 from voicebot.review.shadow import Compared, compared
@@ -107,6 +108,9 @@ def add_proposal_pages(
             proposal=proposal,
             open=proposal.state is State.OPEN,
             changes=differs,
+            said=await asyncio.to_thread(spoken_lately, parts.engine, [(each.prompt, each.language) for each in differs.texts])
+            if differs is not None
+            else None,
             checks=[each for each in found_so_far if each.name != PROGRESS],
             words=await asyncio.to_thread(words_of, parts.engine, _places(found_so_far)),
             progress=next((each.told for each in found_so_far if each.name == PROGRESS), None),
