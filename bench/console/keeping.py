@@ -87,7 +87,8 @@ def _beside_deletion(kind: str, url: str, folder: Path, plan: Plan, record: Call
     with engine.connect() as connection:
         first: datetime = connection.execute(select(func.min(CallRow.started))).scalar_one()
     engine.dispose()
-    end, base = first - timedelta(days=3), Base.read(folder / "base" / "calls.db")
+    end = (first - timedelta(days=3)).replace(hour=22, minute=0)  # a whole day of calls lies before it
+    base = Base.read(folder / "base" / "calls.db")
     old = Plan(_DELETED, 1, end, seed=2)
     fill(
         [url],

@@ -174,6 +174,8 @@ def _at(view: View) -> int:
 
 def _meant(written: str, known: Sequence[str]) -> str:
     """The matter of which a few letters were written, where they are the beginning of one, or stand in one alone."""
+    if not written:
+        return ""
     for begins in (True, False):
         found = [each for each in known if (each.startswith(written) if begins else written in each)]
         if written in found or len(found) == 1:
