@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,10 +46,20 @@ def _first_line(error: Exception) -> str:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that the person asked for, and its folder; exit with 2 and say why where that cannot be."""
+    """Write a file that the person asked for, and its folder; whole or not at all, so that what was there stays. Exit with 2 and
+    say why where that cannot be.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        if path.exists() and not path.is_file():  # a pipe, or /dev/stdout
+            path.write_bytes(content)
+            return
+        try:
+            draft.write_bytes(content)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         print(f"{path} cannot be written: {error.strerror}. Name a folder that can be written to.", file=sys.stderr)
         raise typer.Exit(2) from error

@@ -59,12 +59,14 @@ class Renderer:
     def page(self, view: View, template: str, status: int, values: Mapping[str, object]) -> Response:
         """The page for who asks for it."""
         nav = [route for route in self._nav if route.roles & view.user.roles]
-        html = self.html(template, view.language, view=view, nav=nav, here=view.request.url.path, **values)
+        url = view.request.url
+        address = f"{url.path}?{url.query}" if url.query else url.path
+        html = self.html(template, view.language, view=view, nav=nav, here=url.path, address=address, **values)
         return HTMLResponse(html, status, headers=_headers(view.language))
 
     def plain(self, template: str, language: str, *, status: int = 200, **values: object) -> Response:
         """A page for somebody who is not logged in."""
-        html = self.html(template, language, view=None, nav=(), here="", **values)
+        html = self.html(template, language, view=None, nav=(), here="", address="", **values)
         return HTMLResponse(html, status, headers=_headers(language))
 
     def html(self, template: str, language: str, **values: Any) -> str:

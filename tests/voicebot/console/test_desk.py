@@ -70,6 +70,14 @@ def handed(**more: object) -> HandOffRecord:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
+_STATES_KEPT = """() => {
+  const state = document.getElementById("chat-state");
+  window.states = [];
+  new MutationObserver(() => window.states.push(state.textContent)).observe(state, { childList: true });
+}"""
+"""What the page says of the chat, also what it says for a moment only."""
+
+
 @needs_chromium
 async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank: Bank) -> None:
     """Also when the connection ends before the agent is told that a line was passed on, and when a line has to be said again."""
@@ -114,9 +122,10 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             assert (await customer.until("agent_says"))["text"] == "Dzień dobry"
             await customer.say("moja karta zniknęła <b>wczoraj</b>")
             await expect(agent.locator("#lines")).to_contain_text("zniknęła <b>wczoraj</b>")
+            await agent.locator("#text").fill("Dziękuję.")
             await agent.get_by_role("button", name="Proszę o chwilę").click()
             await agent.get_by_role("button", name="Send", exact=True).click()
-            assert (await customer.until("agent_says"))["text"].startswith("Proszę o chwilę")
+            assert (await customer.until("agent_says"))["text"].startswith("Dziękuję. Proszę o chwilę")
             await expect(agent.locator("#lines")).to_contain_text("Proszę o chwilę")
             unanswered = True
             await agent.locator("#text").fill("Już sprawdzam")
@@ -132,6 +141,7 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             await expect(agent.locator("#chat-state")).to_have_text("The chat is yours.")
             for said in ("Już sprawdzam", "Jestem z powrotem"):
                 await expect(agent.locator("#lines li", has_text=said)).to_have_count(1)
+            await agent.evaluate(_STATES_KEPT)
             refused = True
             for later in ("Najpierw to", "Potem to"):
                 await agent.locator("#text").fill(later)
@@ -144,6 +154,8 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
                 assert await sideways(agent) <= 0
             in_order = [(await customer.until("agent_says"))["text"] for _ in range(2)]
             assert in_order == ["Najpierw to", "Potem to"]
+            assert "Not sent: the state server does not answer, we keep trying" in await agent.evaluate("window.states")
+            await expect(agent.locator("#chat-state")).to_have_text("")
             await agent.get_by_role("button", name="End", exact=True).click()
             await expect(agent.locator("#chat-state")).to_have_text("The chat is over.")
         await bank.until_empty()

@@ -69,6 +69,8 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
         assert await sideways(page) <= 0
     with console.browser_of(Role.VIEWER) as reader:
         table = (await asyncio.to_thread(reader.get, "/figures.csv")).text
+        narrowed = (await asyncio.to_thread(reader.get, "/figures?line=main&language=pl")).text
+    assert "to=/figures%3Fline%3Dmain%26language%3Dpl" in narrowed, "the other language keeps what was asked for"
     rows = {row["figure"]: row for row in csv.DictReader(io.StringIO(table))}
     assert rows["contained"]["n"] == "60"
     assert (rows["hung_up"]["goal"], rows["hung_up"]["standing"]) == ("0.9", "reached")

@@ -50,7 +50,7 @@ async def test_found_handed_out_deleted(console: Console) -> None:
     assert "Deleted: +48…200" in deleted.text
     assert await console.parts.stores.records.call("of-the-person") is None
     assert after.status_code == 200
-    await in_the_trail(console, {"person.looked_for", "person.exported", "person.deleted"})
+    await in_the_trail(console, {"person.looked_for", "person.exported", "person.deletion_began", "person.deleted"})
 
 
 async def in_the_trail(console: Console, wanted: set[str]) -> None:

@@ -60,6 +60,7 @@
     const text = document.getElementById("text");
     const tools = document.getElementById("tools");
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const why = JSON.parse(words.why);
     const unsure = new Map();
     let socket;
     let claim = "";
@@ -68,6 +69,7 @@
     let named = 0;
     let over = false;
     let toldTyping = 0;
+    let toldRefused = false;
 
     function send(message) {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -125,13 +127,18 @@
       if (unsure.delete(id)) passFirst();
     }
 
+    function tellRefused(code) {
+      state.textContent = `${words.refused}: ${why[code] || code}`;
+      toldRefused = true;
+    }
+
     function refused(told) {
       if (told.code === "state_away") setTimeout(pass, AGAIN_MS, told.id);
       else {
         text.value = [unsure.get(told.id), text.value].filter(Boolean).join(" ");
         known(told.id);
       }
-      state.textContent = `${words.refused} (${told.code})`;
+      tellRefused(told.code);
     }
 
     const does = {
@@ -157,6 +164,8 @@
       },
       say(told) { state.textContent = ""; line("customer", told.text); },
       sent(told) {
+        if (toldRefused) state.textContent = "";
+        toldRefused = false;
         if (unsure.has(told.id)) line("you", unsure.get(told.id));
         known(told.id);
       },
@@ -172,7 +181,7 @@
         else if (told.code === "taken") end(words.taken);
         else if (told.code === "not_taken") end(words.lost);
         else if (unsure.has(told.id)) refused(told);
-        else if (told.code !== "lost") state.textContent = `${words.refused} (${told.code})`;
+        else if (told.code !== "lost") tellRefused(told.code);
       },
     };
 
@@ -196,7 +205,7 @@
       if (Date.now() - toldTyping > 3000) { toldTyping = Date.now(); act({ type: "typing" }); }
     });
     for (const button of document.querySelectorAll(".canned")) {
-      button.addEventListener("click", () => { text.value = button.textContent; text.focus(); });
+      button.addEventListener("click", () => { text.value = [text.value.trim(), button.textContent].filter(Boolean).join(" "); text.focus(); });
     }
     document.getElementById("transfer").addEventListener("click", () => {
       act({ type: "transfer", queue: document.getElementById("to-queue").value });

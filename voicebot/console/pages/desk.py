@@ -17,6 +17,7 @@ from voicebot.chat.wording import written_text
 from voicebot.console.desk_socket import AGENTS, queues_of
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
+from voicebot.console.texts import names
 from voicebot.handoff.callback_service import ClaimLost, Outcome
 from voicebot.handoff.record import HandOffRecord
 from voicebot.outcomes.handed import lately
@@ -119,6 +120,7 @@ def pages(parts: ConsoleParts) -> Pages:
             chat=known,
             queues=list(parts.bundle().queues),
             canned=_canned(parts, language, parts.clock()),
+            not_sent=names(view.language, "not_sent"),
         )
 
     @found.post("/desk/callbacks/take", roles=AGENTS)

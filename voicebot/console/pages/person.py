@@ -95,6 +95,7 @@ def pages(parts: ConsoleParts) -> Pages:
             number, address, reason = asked(view)
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
+            await note(view, "deletion_began", number, reason)  # so that one which is broken off is known, too
             async with opened(parts.settings, parts.engine) as stores:
                 deleted = await delete(stores, await find(stores, number, address, whole=False))
                 left = await find(stores, number, address, whole=False)
