@@ -90,7 +90,9 @@ async def test_every_attack_reaches_the_server_and_ends(name: str) -> None:
 async def test_a_process_is_watched_and_its_children_are_found() -> None:
     """By the module that they run."""
     child = await asyncio.create_subprocess_exec("sleep", "60")
-    assert child_named(os.getpid(), "60") == child.pid
+    async with asyncio.timeout(10):
+        while child_named(os.getpid(), "60") != child.pid:
+            await asyncio.sleep(0.01)
     assert child_named(os.getpid(), "voicebot.web") is None
     watch = Watch(lambda: child.pid)
     await watch.watch(0.1)

@@ -45,11 +45,25 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(cause).splitlines()), "").strip().rstrip(".") or type(cause).__name__
 
 
+def may_write(path: Path) -> None:
+    """Before work that takes long: exit as `write_file` would where it could not write there."""
+    draft = _draft_of(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not path.exists() or path.is_file():  # else a pipe, or /dev/stdout
+            draft.touch()
+            draft.unlink()
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that the person asked for, and its folder; whole or not at all, so that what was there stays. Exit with 2 and
     say why where that cannot be.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():  # a pipe, or /dev/stdout
@@ -61,5 +75,13 @@ def write_file(path: Path, content: bytes) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        print(f"{path} cannot be written: {error.strerror}. Name a folder that can be written to.", file=sys.stderr)
-        raise typer.Exit(2) from error
+        raise _unwritten(path, error) from error
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _unwritten(path: Path, error: OSError) -> typer.Exit:
+    print(f"{path} cannot be written: {error.strerror}. Name a folder that can be written to.", file=sys.stderr)
+    return typer.Exit(2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from voicebot.cli.errors import write_file
+from voicebot.cli.errors import may_write, write_file
 
 _ROOM = 1 << 20
 
@@ -45,3 +45,13 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
 def test_its_folder_is_made(tmp_path: Path) -> None:
     write_file(tmp_path / "new" / "report.html", b"words")
     assert (tmp_path / "new" / "report.html").read_bytes() == b"words"
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    may_write(tmp_path / "new" / "report.html")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path, tmp_path / "file" / "report.html"):
+        with pytest.raises(typer.Exit):
+            may_write(target)
+        assert f"{target} cannot be written" in capsys.readouterr().err

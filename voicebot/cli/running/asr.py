@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from voicebot.cli.errors import told_plainly, write_file
+from voicebot.cli.errors import may_write, told_plainly, write_file
 from voicebot.cli.options import AsJson, Config, records_engine
 from voicebot.cli.progress import shown_progress
 from voicebot.tables import show_table
@@ -74,6 +74,8 @@ def check(
     from voicebot.logs import configure_logs
 
     way = Way(language, telephone, live)
+    if report is not None:
+        may_write(report)
     with told_plainly():
         configure_logs(level="error")
         settings = load_settings(config)

@@ -99,11 +99,16 @@ def pages(parts: ConsoleParts) -> Pages:
         return await show_places(view)
 
     async def show_places(view: View, *, status: int = 200, problem: str = "") -> Response:
-        renewal = await asyncio.to_thread(drafts.renewal)
+        try:
+            renewal = await asyncio.to_thread(drafts.renewal)
+        except (ReleaseError, OSError) as error:
+            return await show(view, status=422, problem=problem or view.told(error))
         return view.show("renew.html", status=status, problem=problem, renewal=renewal, choices=tuple(Choice), chosen=view.form)
 
     @found.post("/releases/renew", roles=SEERS)
     async def settle(view: View) -> Response:
+        if not await asyncio.to_thread(drafts.behind):  # somebody else renewed or dropped it meanwhile
+            return await show(view)
         form = view.form
         count = min(whole_number(form.get("places")), _MOST_PLACES)
         asked = [form.get(f"place-{number}") for number in range(1, count + 1)]
