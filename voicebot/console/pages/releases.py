@@ -108,7 +108,7 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.post("/releases/renew", roles=SEERS)
     async def settle(view: View) -> Response:
         if not await asyncio.to_thread(drafts.behind):  # somebody else renewed or dropped it meanwhile
-            return await show(view)
+            return await show(view, status=422, problem=view.t("refused.places_changed"))
         form = view.form
         count = min(whole_number(form.get("places")), _MOST_PLACES)
         asked = [form.get(f"place-{number}") for number in range(1, count + 1)]
