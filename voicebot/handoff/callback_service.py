@@ -183,16 +183,13 @@ class CallbackService:
         """The callbacks of these queues that `by` has taken and not settled, in the order they were asked for. Raises
         StateUnavailable.
         """
-        waiting = await self._store.stored(queues)
-        claims, now, cli = (
-            await self._store.claims([each.ref for each in waiting]),
-            self._clock(),
-            self._bundle.routes.callback.cli,
-        )
+        waiting = sorted(await self._store.stored(queues), key=lambda each: each.since)
+        claims = await self._store.claims([each.ref for each in waiting])
+        now, cli = self._clock(), self._bundle.routes.callback.cli
+        claimed = [(each, *claims[each.ref]) for each in waiting if each.ref in claims]
         return [
             Taken(each, cli, claim, now + timedelta(seconds=left))
-            for each in sorted(waiting, key=lambda each: each.since)
-            for claim, left in (claims.get(each.ref, ("", 0.0)),)
+            for each, claim, left in claimed
             if claim.startswith(_marked(by))
         ]
 
