@@ -1,4 +1,4 @@
-"""Webhook messages that could not be delivered before the service stopped: kept on disk for the next start."""
+"""Webhook messages that cannot be delivered now, or could not be before the service stopped: kept on disk until they can."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Delivery:
     """Stays the same however often it is tried."""
     body: str
     """JSON."""
+    kept_since: float = 0.0
+    """Unix time when it was first kept because its receiver did not take it; 0: not yet."""
 
 
 _codec = Codec(Delivery)
@@ -48,7 +50,7 @@ class Undelivered:
         self._folder = folder
 
     def keep(self, deliveries: Iterable[Delivery]) -> list[str]:
-        """Keep them for the next start; the ids of those that could be kept."""
+        """Keep them; the ids of those that could be kept."""
         kept = []
         for delivery in deliveries:
             try:
@@ -64,8 +66,12 @@ class Undelivered:
             with suppress(OSError, ValueError):
                 yield path, _codec.from_text(path.read_bytes())
 
+    def count(self) -> int:
+        """How many are kept."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
     def take(self, most: int) -> list[Delivery]:
-        """The oldest messages of an earlier run, `most` of them at most. They are not kept any more."""
+        """The messages that have been kept the longest, `most` of them at most. They are not kept any more."""
         taken: list[Delivery] = []
         for path in sorted(self._folder.glob("*.json")):
             if len(taken) == most:

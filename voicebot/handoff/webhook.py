@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import httpx
 import structlog
@@ -23,6 +24,10 @@ _SENDERS = 4
 _TRIES = 6
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _AGAIN = frozenset({408, 425, 429})
+_KEPT_AGAIN_S = 30.0
+_KEEP_S = 3 * 24 * 3600.0
+"""What no try delivered for so long is given up."""
+_MOST_KEPT = 20_000
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +48,9 @@ def backoff(attempt: int) -> float:
 
 
 class Webhook:
-    """Posts JSON to one URL. `fire` returns at once; too many waiting messages or a dead receiver cost messages, never calls."""
+    """Posts JSON to one URL. `fire` returns at once, whatever the receiver does. What it does not take for a while is kept on
+    disk and tried again for three days. The same message may come twice (its answer was lost), always under the same id.
+    """
 
     def __init__(
         self,
@@ -54,10 +61,12 @@ class Webhook:
         wait_before: Callable[[int], float] = backoff,
         clock: Callable[[], float] = time.time,
         undelivered: Undelivered | None = None,
+        kept_again_s: float = _KEPT_AGAIN_S,
     ) -> None:
         """`clock` stamps the signature, which the receiver checks: the machine's own, in seconds.
 
-        `undelivered` keeps what is left at the end for the next start; without it that is given up.
+        `undelivered` keeps what the receiver does not take, also over a restart; without it that is given up. What is kept is
+        tried again every `kept_again_s`.
         """
         self._url = url
         self._secret = secret
@@ -70,6 +79,10 @@ class Webhook:
         self._undelivered = undelivered
         self._first_tries: dict[str, asyncio.Event] = {}
         self._prompt = CircuitBreaker(failures=2, pause_s=5.0, longest_pause_s=60.0)
+        self._there = CircuitBreaker(failures=3, pause_s=kept_again_s / 2, longest_pause_s=kept_again_s / 2)
+        self._kept_again_s = kept_again_s
+        self.kept = 0
+        """On disk, until the receiver is back."""
         self.delivered = 0
         self.given_up = 0
 
@@ -79,6 +92,9 @@ class Webhook:
             for delivery in await self._of_earlier_run():
                 self._waiting.put_nowait(delivery)
             self._senders = [asyncio.create_task(self._send_forever(), name="webhook") for _ in range(_SENDERS)]
+            if self._undelivered is not None:
+                bringing = self._bring_back_forever(self._undelivered)
+                self._senders.append(asyncio.create_task(bringing, name="webhook-kept"))
 
     async def close(self, grace_s: float = 2.0) -> None:
         """Deliver what waits, for `grace_s` at most, and stop. What is left is kept, or given up and counted."""
@@ -162,9 +178,43 @@ class Webhook:
             finally:
                 self._waiting.task_done()
 
+    async def _bring_back_forever(self, undelivered: Undelivered) -> None:
+        """What is kept is tried again: all of it when the receiver takes messages, else one to find out."""
+        while True:
+            await asyncio.sleep(self._kept_again_s)
+            try:
+                taking = asyncio.create_task(asyncio.to_thread(undelivered.take, _WAITING // 2 if self._there.closed else 1))
+                try:
+                    await asyncio.shield(taking)
+                finally:
+                    self._under_way += (found := await taking)  # also when we are stopped meanwhile: `close` keeps them
+                for delivery in found:
+                    await self._waiting.put(delivery)
+                    self._under_way.remove(delivery)
+                self.kept = await asyncio.to_thread(undelivered.count)
+            except OSError as error:
+                _log.error("a kept webhook message cannot be read", code="handoff.webhook", why=str(error))
+
+    async def _put_aside(self, delivery: Delivery, problem: str) -> bool:
+        """Keep it until the receiver is back; False when it cannot be kept, or was kept long enough."""
+        since = delivery.kept_since or self._clock()
+        if self._undelivered is None or self.kept >= _MOST_KEPT or self._clock() - since > _KEEP_S:
+            return False
+        if not await asyncio.to_thread(self._undelivered.keep, [replace(delivery, kept_since=since)]):
+            return False
+        self.kept += 1
+        if not delivery.kept_since:
+            _log.warning(
+                "a webhook message is kept until the receiver takes it", code="handoff.webhook", id=delivery.id, problem=problem
+            )
+        return True
+
     async def _deliver(self, delivery: Delivery) -> None:
-        problem = ""
-        for attempt in range(_TRIES):
+        problem, tries = "", _TRIES if self._there.closed else 1
+        if not self._there.may_try() and await self._put_aside(delivery, "away"):
+            self._tried(delivery.id)
+            return
+        for attempt in range(tries):
             if attempt:
                 await asyncio.sleep(self._wait_before(attempt - 1))
             try:
@@ -175,11 +225,17 @@ class Webhook:
             finally:
                 self._tried(delivery.id)
             if response.is_success:
+                self._there.succeeded()
                 self.delivered += 1
                 return
             problem = f"status {response.status_code}"
             if response.status_code < 500 and response.status_code not in _AGAIN:
+                self._there.succeeded()
                 break  # the receiver understood and refuses: trying again would not help
+        else:
+            self._there.failed()
+            if await self._put_aside(delivery, problem):
+                return
         self.given_up += 1
         _log.error("webhook message given up", code="handoff.webhook", id=delivery.id, problem=problem)
 

@@ -33,9 +33,9 @@ def simulated(console: Console, count: int) -> None:
     database, outcomes = Database(parts.settings.database_url), Outcomes(parts.engine)
     times = moments(bundle, end=now - timedelta(hours=1), days=14, count=count, rng=rng)
     phrases = {language: load_phrases(language) for language in ("pl", "en")}
-    for record, held in traffic(phrases, bundle, KeywordUnderstander(Pack(BANK_PACK)), times=times, seed=3):
-        database.write(record)
-        outcomes.add(list(events_of(record.summary, held, bundle.routes, rng)), now)
+    for call in traffic(phrases, bundle, KeywordUnderstander(Pack(BANK_PACK)), times=times, seed=3):
+        database.write(call.record)
+        outcomes.add(list(events_of(call.record.summary, call.held, bundle.routes, rng)), now)
     database.close()
     RollUp(parts.engine, bundle.routes, bundle.calendar.zone).refresh(now + timedelta(minutes=11))
 
