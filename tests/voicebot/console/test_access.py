@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -10,7 +12,7 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from tests.voicebot.console.running import PASSWORD, Browser, Console
+from tests.voicebot.console.running import PASSWORD, Browser, Console, token_in
 from voicebot.accounts.roles import EVERYBODY, Role
 from voicebot.console.app import page_routes
 from voicebot.console.guard import COOKIE, safe_path
@@ -101,6 +103,50 @@ async def test_log_in_and_out(console: Console) -> None:
         token = page.text.partition('name="token" value="')[2].partition('"')[0]
         await client.post("/logout", data={"token": token}, headers={"Origin": console.origin})
         assert (await client.get("/live")).headers["location"].startswith("/login")
+
+
+async def test_what_was_typed_in_a_session_that_is_over_can_be_sent_by_the_next(console: Console) -> None:
+    """Nothing is kept meanwhile, whoever logs in; a password is not repeated, and another site's form is not shown."""
+    fields = {"kind": "closure", "queue": "cards", "on": "1", "why": "szkolenie <b>do południa</b>"}
+    old = console.person("jan", [Role.SUPERVISOR])
+    origin = {"Origin": console.origin, "Accept-Language": "en"}
+    async with httpx.AsyncClient(base_url=console.origin, headers=origin) as client:
+
+        def as_(cookie: str) -> dict[str, str]:
+            return {"Cookie": f"{COOKIE}={cookie}"}
+
+        token = token_in((await client.get("/switches", headers=as_(old))).text)
+        jan = console.parts.users.of_name("jan")
+        assert jan is not None
+        console.parts.users.change(jan.user_id, shown="Jan")  # ends the session
+        over = await client.post("/switches", data={**fields, "token": token}, headers=as_(old))
+        assert (over.status_code, "Your session has ended" in over.text) == (403, True)
+        assert "szkolenie &lt;b&gt;do południa&lt;/b&gt;" in over.text
+        foreign = await client.post("/switches", data=fields, headers={**as_(old), "Origin": "https://evil.example"})
+        assert foreign.headers["location"].startswith("/login")
+        new = as_(console.parts.sessions.begin(jan, "password"))
+        again = await client.post("/switches", data={**fields, "token": token}, headers=new)
+        assert (again.status_code, "Send as Jan" in again.text) == (403, True)
+        assert not console.parts.stores.conditions.snapshot.switches
+        repeated = {name: html.unescape(value) for name, value in re.findall(r'name="(.*?)" value="(.*?)"', again.text)}
+        assert repeated.pop("token") != token
+        assert repeated == fields
+        secret = {"name": "eve", "password": PASSWORD, "token": "ż"}
+        shown = await client.post("/people", data=secret, headers=as_(console.cookie(Role.ADMIN)))
+        assert (shown.status_code, "eve" in shown.text, PASSWORD in shown.text, "<form" in shown.text) == (
+            403,
+            True,
+            False,
+            False,
+        )
+
+
+async def test_an_agents_queues_stay_when_something_else_is_changed(console: Console) -> None:
+    """Also those that the bank has no more: who saves the form as it is shown changes nothing."""
+    ola = console.parts.users.add("ola", [Role.AGENT], made_by="test", queues=["cards", "gone"])
+    page = await by(console, lambda browser: browser.get("/people"), Role.ADMIN)
+    chosen = re.findall(r"<option selected>(.*?)</option>", page.text.partition(f"shown-{ola.user_id}")[2])
+    assert chosen == ["cards", "gone"]
 
 
 async def test_five_wrong_passwords_lock_the_account_for_a_while(console: Console) -> None:

@@ -150,6 +150,51 @@ async def test_what_is_left_at_the_end_is_delivered_after_the_next_start(receive
     await after.close()
 
 
+async def test_what_a_receiver_does_not_take_waits_until_it_is_back(receiver: Receiver, tmp_path: Path) -> None:
+    """However many there are, over a restart too; what it refuses is given up, and what was tried for days."""
+    folder, day = tmp_path / "webhooks", 24 * 3600.0
+    now, receiver.statuses = 1e9, [503] * 1000
+
+    def webhook(kept_again_s: float) -> Webhook:
+        return Webhook(
+            receiver.url,
+            SECRET,
+            wait_before=lambda _attempt: 0.0,
+            clock=lambda: now,
+            undelivered=Undelivered(folder),
+            kept_again_s=kept_again_s,
+        )
+
+    before = webhook(3600.0)
+    await before.start()
+    for number in range(600):
+        before.fire("case.opened", f"id-{number}", {})
+        if number % 100 == 0:
+            await settled(before)
+    await settled(before)
+    assert (before.delivered, before.given_up, before.kept, len(list(folder.iterdir()))) == (0, 0, 600, 600)
+    assert len(receiver.requests) < 50, "who is away is not asked for each message"
+    await before.close()
+    receiver.statuses = [503, 503, 400]
+    after = webhook(0.01)
+    await after.start()
+    await receiver.received(len(receiver.requests) + 600)
+    await settled(after)
+    assert len({each["id"] for each in receiver.messages()}) == 600
+    async with asyncio.timeout(10):
+        while after.delivered < 599:
+            await asyncio.sleep(0.01)
+    assert (after.given_up, list(folder.iterdir())) == (1, [])
+    receiver.statuses = [503] * 1000
+    after.fire("case.opened", "late", {})
+    await settled(after)
+    now += 3 * day + 1
+    async with asyncio.timeout(10):
+        while after.given_up < 2:
+            await asyncio.sleep(0.01)
+    await after.close()
+
+
 async def test_a_message_that_breaks_its_sender_does_not_end_it(receiver: Receiver) -> None:
     """Four odd ones would otherwise leave nobody to send the fifth."""
     broken = Webhook("http://[::1", SECRET)  # no URL: what httpx raises is no HTTPError
