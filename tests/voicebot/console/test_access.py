@@ -149,6 +149,18 @@ async def test_an_agents_queues_stay_when_something_else_is_changed(console: Con
     assert chosen == ["cards", "gone"]
 
 
+async def test_who_logs_out_everywhere_is_out_at_every_browser_of_theirs_alone(console: Console) -> None:
+    cookies = [console.person("ola", [Role.VIEWER]), console.person("jan", [Role.VIEWER])]
+    ola = console.parts.users.of_name("ola")
+    assert ola is not None
+    cookies.append(console.parts.sessions.begin(ola, "passkey"))
+    async with httpx.AsyncClient(base_url=console.origin, headers={"Origin": console.origin}) as client:
+        mine = {"Cookie": f"{COOKIE}={cookies[0]}"}
+        token = token_in((await client.get("/me", headers=mine)).text)
+        await client.post("/logout", data={"token": token, "everywhere": "1"}, headers=mine)
+    assert [console.parts.sessions.of(cookie) is not None for cookie in cookies] == [False, True, False]
+
+
 async def test_five_wrong_passwords_lock_the_account_for_a_while(console: Console) -> None:
     console.parts.users.add("jan", [Role.VIEWER], made_by="test", password=PASSWORD)
     for _ in range(5):
