@@ -40,8 +40,8 @@ from voicebot.understanding.settings import NluSettings
 
 FOLDER = Path("var/demo-console")
 _TOLD_EVERY = 50
-_LATELY = timedelta(days=1)
-"""Hand-offs of so long before the end of the month are kept: for the last hours on the desk, and what nobody has done yet."""
+_LATELY, _UNDONE = timedelta(days=1), timedelta(days=7)
+"""Hand-offs of so long before the end of the month are kept: calls, and callbacks and messages that nobody has dealt with."""
 SECRET = "of the demo only: nothing here is a person's"
 
 
@@ -93,8 +93,9 @@ def make(settings: Settings, *, calls: int, days: int, seed: int) -> None:
         record = call.record
         database.write(CallRecord(record.summary.with_short_number(), record.lines, hashed(record.summary.number)))
         outcomes.add(list(events_of(record.summary, call.held, bundle.routes, agents)), datetime.now(UTC))
-        if call.handed is not None and call.handed.created > times[-1] - _LATELY:
-            handed.append(call.handed)
+        if call.handed is not None:
+            since = times[-1] - (_LATELY if call.handed.kind == "transfer" else _UNDONE)
+            handed += [call.handed] if call.handed.created > since else []
         if done % _TOLD_EVERY == 0:
             print(f"… {done} of {calls} calls held", file=sys.stderr, flush=True)
     database.close()
