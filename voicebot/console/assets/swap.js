@@ -32,6 +32,9 @@
     const fields = new URLSearchParams(new FormData(form, submitter));
     const action = submitter?.getAttribute("formaction") ?? form.action;
     const reading = form.method === "get";
+    const part = document.getElementById(id);
+    if (part?.ariaBusy === "true") return; // what was pressed meanwhile was meant for the next line, which nobody has seen yet
+    if (part && !reading) part.ariaBusy = "true";
     const url = reading ? `${action.split("?")[0]}?${fields}` : action;
     swap(id, url, reading ? {} : { method: "POST", body: fields })
       .then(() => reading && history.replaceState(null, "", url))
