@@ -111,6 +111,8 @@ async def hand_over(settings: Settings, parts: ConsoleParts) -> None:
     path = _handed_file(settings)
     for line in path.read_text().splitlines() if path.exists() else ():
         record = record_codec.from_text(line)
+        if await parts.stores.records.call(record.call_id) is None:
+            continue  # somebody tried the deletion of a person
         await parts.stores.handoffs.put(record)
         if record.kind == "callback":
             with contextlib.suppress(HandOffError):  # a number that must not be called
