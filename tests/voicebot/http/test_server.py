@@ -501,11 +501,8 @@ async def test_a_websocket_whose_other_end_is_gone_without_a_word_ends_soon_wher
 
     app = Starlette(routes=[WebSocketRoute("/{who}/ws", talk)])
     server = await serve(app, listen("127.0.0.1", 0, setting="test"), prompt=("/desk/",))
-    asks = (
-        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-        + b"A" * 22
-        + b"==\r\n\r\n"
-    )
+    asks = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    asks += b"Sec-WebSocket-Key: " + b"A" * 22 + b"==\r\n\r\n"
     silent = []
     for path in (b"/chat/ws", b"/desk/ws"):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
