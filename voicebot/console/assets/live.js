@@ -18,6 +18,7 @@
   const SILENT_MS = 10_000; // the console says something every four seconds
   let toldAt = 0;
   let heardAt = 0;
+  let over = false; // the session
 
   const lasted = (started) => {
     const s = Math.max(0, Math.round((Date.now() - Date.parse(started)) / 1000));
@@ -67,12 +68,23 @@
     away.hidden = false;
     source.close();
     open();
+    around().catch(() => {});
+  }
+
+  function end() {
+    over = true;
+    away.textContent = words.out;
+    away.hidden = false;
+    source?.close();
+    source = null;
   }
 
   // what stands around the calls is asked for again, but not under the hand of who reads it; without setHTML by hand only
   async function around() {
-    if (document.hidden || !("setHTML" in Element.prototype)) return;
+    if (document.hidden || over) return;
     const answer = await fetch("/live", { credentials: "same-origin", signal: AbortSignal.timeout(SILENT_MS) });
+    if (answer.redirected) return end();
+    if (!("setHTML" in Element.prototype)) return;
     const whole = document.implementation.createHTMLDocument("");
     whole.body.setHTML(await answer.text(), KEEP_ALL);
     for (const id of answer.ok ? AROUND : []) {
@@ -85,7 +97,7 @@
   setInterval(stillThere, 1000);
   setInterval(() => { for (const { row, call } of calls.values()) row.cells[0].textContent = lasted(call.started); }, 1000);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { source?.close(); source = null; } else if (!source) open();
+    if (document.hidden) { source?.close(); source = null; } else if (!source && !over) open();
   });
   if (!document.hidden) open();
 })();
