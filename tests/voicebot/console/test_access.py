@@ -141,6 +141,26 @@ async def test_what_was_typed_in_a_session_that_is_over_can_be_sent_by_the_next(
         )
 
 
+async def test_a_form_that_is_refused_keeps_what_was_typed(console: Console) -> None:
+    """But for passwords."""
+    ola = console.parts.users.add("ola", [Role.AGENT], made_by="test")
+    typed = {"name": "Ewa Nowak", "shown": "Ewa <N>", "roles": ["agent", "viewer"], "queues": ["cards"], "password": PASSWORD}
+    for path in ("/people", f"/people/{ola.user_id}"):
+        fields = typed if path == "/people" else {**typed, "roles": []}
+        page = await by(console, partial(Browser.send, path=path, fields=fields, page="/people"), Role.ADMIN)
+        assert page.status_code == 422
+        form = page.text.partition(f'action="{path}"')[2].partition("</form>")[0]
+        assert 'value="Ewa &lt;N&gt;"' in form
+        assert re.findall(r"<option selected>(.*?)</option>", form) == ["cards"]
+        assert re.findall(r'name="roles" value="(.*?)" checked', form) == sorted(fields["roles"])[::-1]
+        assert PASSWORD not in page.text
+    token = {"do": "add", "name": "a token", "scopes": ["events"], "days": "9"}
+    refused = await by(console, partial(Browser.send, path="/tokens", fields=token), Role.ADMIN)
+    assert refused.status_code == 422
+    for kept in ('value="a token"', 'value="events" checked', 'value="9"'):
+        assert kept in refused.text
+
+
 async def test_an_agents_queues_stay_when_something_else_is_changed(console: Console) -> None:
     """Also those that the bank has no more: who saves the form as it is shown changes nothing."""
     ola = console.parts.users.add("ola", [Role.AGENT], made_by="test", queues=["cards", "gone"])
