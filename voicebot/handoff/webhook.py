@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import structlog
@@ -81,6 +82,8 @@ class Webhook:
         self._prompt = CircuitBreaker(failures=2, pause_s=5.0, longest_pause_s=60.0)
         self._there = CircuitBreaker(failures=3, pause_s=kept_again_s / 2, longest_pause_s=kept_again_s / 2)
         self._kept_again_s = kept_again_s
+        self._on_disk: dict[str, Path] = {}
+        """Files of messages that are tried again just now, by id: whatever ends us, they are there for the next start."""
         self.kept = 0
         """On disk, until the receiver is back."""
         self.delivered = 0
@@ -120,7 +123,9 @@ class Webhook:
         return found
 
     async def _leave(self, left: list[Delivery]) -> None:
-        kept = set(await asyncio.to_thread(self._undelivered.keep, left)) if self._undelivered is not None else set()
+        kept = {each.id for each in left if each.id in self._on_disk}
+        if self._undelivered is not None:
+            kept |= set(await asyncio.to_thread(self._undelivered.keep, [each for each in left if each.id not in kept]))
         lost = [each.id for each in left if each.id not in kept]
         if kept:
             _log.warning(
@@ -183,7 +188,8 @@ class Webhook:
         while True:
             await asyncio.sleep(self._kept_again_s)
             try:
-                taking = asyncio.create_task(asyncio.to_thread(undelivered.take, _WAITING // 2 if self._there.closed else 1))
+                most, busy = _WAITING // 2 if self._there.closed else 1, set(self._on_disk.values())
+                taking = asyncio.create_task(asyncio.to_thread(undelivered.take, most, busy))
                 try:
                     await asyncio.shield(taking)
                 finally:
@@ -195,12 +201,28 @@ class Webhook:
             except OSError as error:
                 _log.error("a kept webhook message cannot be read", code="handoff.webhook", why=str(error))
 
-    async def _put_aside(self, delivery: Delivery, problem: str) -> bool:
-        """Keep it until the receiver is back; False when it cannot be kept, or was kept long enough."""
+    async def _write_down(self, delivery: Delivery) -> None:
+        """Put it on the disk, as long as it is tried; not one that was kept long enough, or where there is no place."""
         since = delivery.kept_since or self._clock()
         if self._undelivered is None or self.kept >= _MOST_KEPT or self._clock() - since > _KEEP_S:
-            return False
-        if not await asyncio.to_thread(self._undelivered.keep, [replace(delivery, kept_since=since)]):
+            return
+        putting = asyncio.create_task(asyncio.to_thread(self._undelivered.put, replace(delivery, kept_since=since)))
+        try:
+            await asyncio.shield(putting)
+        finally:
+            if (path := await putting) is not None:  # also when we are stopped meanwhile: `close` keeps no second one
+                self._on_disk[delivery.id] = path
+
+    async def _is_over(self, delivery: Delivery) -> None:
+        """It was delivered, or refused for good."""
+        self._there.succeeded()
+        path = self._on_disk.pop(delivery.id, None)
+        if path is not None:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    def _put_aside(self, delivery: Delivery, problem: str) -> bool:
+        """Leave it on the disk until the receiver is back; False when it is not there."""
+        if self._on_disk.pop(delivery.id, None) is None:
             return False
         self.kept += 1
         if not delivery.kept_since:
@@ -211,10 +233,14 @@ class Webhook:
 
     async def _deliver(self, delivery: Delivery) -> None:
         problem, tries = "", _TRIES if self._there.closed else 1
-        if not self._there.may_try() and await self._put_aside(delivery, "away"):
-            self._tried(delivery.id)
-            return
+        if not self._there.may_try():
+            await self._write_down(delivery)
+            if self._put_aside(delivery, "away"):
+                self._tried(delivery.id)
+                return
         for attempt in range(tries):
+            if attempt == 1:
+                await self._write_down(delivery)
             if attempt:
                 await asyncio.sleep(self._wait_before(attempt - 1))
             try:
@@ -225,16 +251,18 @@ class Webhook:
             finally:
                 self._tried(delivery.id)
             if response.is_success:
-                self._there.succeeded()
+                await self._is_over(delivery)
                 self.delivered += 1
                 return
             problem = f"status {response.status_code}"
             if response.status_code < 500 and response.status_code not in _AGAIN:
-                self._there.succeeded()
+                await self._is_over(delivery)
                 break  # the receiver understood and refuses: trying again would not help
         else:
             self._there.failed()
-            if await self._put_aside(delivery, problem):
+            if tries == 1:
+                await self._write_down(delivery)
+            if self._put_aside(delivery, problem):
                 return
         self.given_up += 1
         _log.error("webhook message given up", code="handoff.webhook", id=delivery.id, problem=problem)

@@ -195,6 +195,31 @@ async def test_what_a_receiver_does_not_take_waits_until_it_is_back(receiver: Re
     await after.close()
 
 
+async def test_what_failed_once_is_on_the_disk_until_it_is_delivered(receiver: Receiver, tmp_path: Path) -> None:
+    """A process that is killed while it tries again loses nothing; one that ends keeps it once."""
+    folder, again = tmp_path / "webhooks", asyncio.Event()
+
+    def pause(_attempt: int) -> float:
+        again.set()
+        return 60.0 if len(receiver.requests) == 1 else 0.0
+
+    hook = Webhook(receiver.url, SECRET, wait_before=pause, undelivered=Undelivered(folder))
+    await hook.start()
+    receiver.statuses = [503]
+    hook.fire("case.opened", "id-1", {})
+    async with asyncio.timeout(10):
+        await again.wait()
+    assert [delivery.id for _, delivery in Undelivered(folder).kept()] == ["id-1"]
+    await hook.close(grace_s=0.01)
+    assert (hook.given_up, len(list(folder.iterdir()))) == (0, 1)
+    receiver.statuses = [503]
+    after = Webhook(receiver.url, SECRET, wait_before=pause, undelivered=Undelivered(folder))
+    await after.start()
+    await settled(after)
+    assert (after.delivered, list(folder.iterdir())) == (1, [])
+    await after.close()
+
+
 async def test_a_message_that_breaks_its_sender_does_not_end_it(receiver: Receiver) -> None:
     """Four odd ones would otherwise leave nobody to send the fifth."""
     broken = Webhook("http://[::1", SECRET)  # no URL: what httpx raises is no HTTPError
