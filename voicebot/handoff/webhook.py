@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +81,9 @@ class Webhook:
         self._undelivered = undelivered
         self._first_tries: dict[str, asyncio.Event] = {}
         self._prompt = CircuitBreaker(failures=2, pause_s=5.0, longest_pause_s=60.0)
-        self._there = CircuitBreaker(failures=3, pause_s=kept_again_s / 2, longest_pause_s=kept_again_s / 2)
+        self._there = CircuitBreaker(failures=3, pause_s=min(0.5, kept_again_s / 2), longest_pause_s=kept_again_s / 2)
+        self._back = asyncio.Event()
+        self._again: set[asyncio.Task[bool]] = set()
         self._kept_again_s = kept_again_s
         self._on_disk: dict[str, Path] = {}
         """Files of messages that are tried again just now, by id: whatever ends us, they are there for the next start."""
@@ -106,7 +109,7 @@ class Webhook:
                 await self.settled()
         except TimeoutError:
             pass
-        await cancelled(*self._senders)
+        await cancelled(*self._senders, *self._again)
         self._senders = []
         left = [*self._under_way, *(self._waiting.get_nowait() for _ in range(self._waiting.qsize()))]
         self._under_way.clear()
@@ -171,22 +174,33 @@ class Webhook:
         while True:
             delivery = await self._waiting.get()
             self._under_way.append(delivery)
-            try:
-                await self._deliver(delivery)
-                self._under_way.remove(delivery)
-            except asyncio.CancelledError:
-                raise  # it stays under way: `close` counts it
-            except Exception as error:  # one odd message must not stop the rest
-                self._under_way.remove(delivery)
-                self.given_up += 1
-                _log.error("webhook failed", code="handoff.webhook", id=delivery.id, error=type(error).__name__)
-            finally:
-                self._waiting.task_done()
+            if not await self._is_settled(delivery, self._first_try(delivery)):
+                # beside the senders: what comes next has its first try at once
+                again = asyncio.create_task(self._is_settled(delivery, self._try_again(delivery)), name="webhook-again")
+                self._again.add(again)
+                again.add_done_callback(self._again.discard)
+
+    async def _is_settled(self, delivery: Delivery, trying: Awaitable[bool]) -> bool:
+        """Whether nothing is left to be done for it: it was delivered, given up, or is kept until later."""
+        try:
+            if not await trying:
+                return False
+        except asyncio.CancelledError:
+            raise  # it stays under way: `close` counts it
+        except Exception as error:  # one odd message must not stop the rest
+            self.given_up += 1
+            _log.error("webhook failed", code="handoff.webhook", id=delivery.id, error=type(error).__name__)
+        self._under_way.remove(delivery)
+        self._waiting.task_done()
+        return True
 
     async def _bring_back_forever(self, undelivered: Undelivered) -> None:
         """What is kept is tried again: all of it when the receiver takes messages, else one to find out."""
         while True:
-            await asyncio.sleep(self._kept_again_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._kept_again_s):
+                    await self._back.wait()
+            self._back.clear()
             try:
                 most, busy = _WAITING // 2 if self._there.closed else 1, set(self._on_disk.values())
                 taking = asyncio.create_task(asyncio.to_thread(undelivered.take, most, busy))
@@ -215,6 +229,8 @@ class Webhook:
 
     async def _is_over(self, delivery: Delivery) -> None:
         """It was delivered, or refused for good."""
+        if not self._there.closed:
+            self._back.set()
         self._there.succeeded()
         path = self._on_disk.pop(delivery.id, None)
         if path is not None:
@@ -231,39 +247,51 @@ class Webhook:
             )
         return True
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        problem, tries = "", _TRIES if self._there.closed else 1
+    async def _first_try(self, delivery: Delivery) -> bool:
+        """False when it is to be tried again soon."""
         if not self._there.may_try():
             await self._write_down(delivery)
             if self._put_aside(delivery, "away"):
                 self._tried(delivery.id)
-                return
-        for attempt in range(tries):
-            if attempt == 1:
-                await self._write_down(delivery)
-            if attempt:
-                await asyncio.sleep(self._wait_before(attempt - 1))
-            try:
-                response = await self._client.post(self._url, content=delivery.body.encode(), headers=self._headers(delivery))
-            except httpx.HTTPError as error:
-                problem = type(error).__name__
-                continue
-            finally:
-                self._tried(delivery.id)
-            if response.is_success:
-                await self._is_over(delivery)
-                self.delivered += 1
-                return
-            problem = f"status {response.status_code}"
-            if response.status_code < 500 and response.status_code not in _AGAIN:
-                await self._is_over(delivery)
-                break  # the receiver understood and refuses: trying again would not help
-        else:
+                return True
+        problem = await self._try(delivery)
+        if not problem:
+            return True
+        await self._write_down(delivery)
+        return bool(delivery.kept_since) and self._put_aside(delivery, problem)
+
+    async def _try_again(self, delivery: Delivery) -> bool:
+        problem = ""
+        for attempt in range(1, _TRIES):
+            await asyncio.sleep(self._wait_before(attempt - 1))
+            problem = await self._try(delivery)
+            if not problem:
+                return True
+        if not self._put_aside(delivery, problem):
+            self._give_up(delivery, problem)
+        return True
+
+    async def _try(self, delivery: Delivery) -> str:
+        """Once: why the receiver did not take it; "" when it took it, or refused it for good."""
+        try:
+            response = await self._client.post(self._url, content=delivery.body.encode(), headers=self._headers(delivery))
+        except httpx.HTTPError as error:
             self._there.failed()
-            if tries == 1:
-                await self._write_down(delivery)
-            if self._put_aside(delivery, problem):
-                return
+            return type(error).__name__
+        finally:
+            self._tried(delivery.id)
+        problem = f"status {response.status_code}"
+        if response.status_code >= 500 or response.status_code in _AGAIN:
+            self._there.failed()
+            return problem
+        await self._is_over(delivery)
+        if response.is_success:
+            self.delivered += 1
+        else:
+            self._give_up(delivery, problem)  # the receiver understood and refuses: trying again would not help
+        return ""
+
+    def _give_up(self, delivery: Delivery, problem: str) -> None:
         self.given_up += 1
         _log.error("webhook message given up", code="handoff.webhook", id=delivery.id, problem=problem)
 
