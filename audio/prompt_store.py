@@ -15,6 +15,7 @@ from .errors import PromptMissing, SynthesisError
 from .joining import Part, joined
 from .loudness import levelled, resampled, to_floats, to_pcm, trimmed
 from .prompt_cache import DiskCache, MemoryCache, cache_name
+from .sound_files import cut_off
 from .synthesis import Sound, Voice
 
 _log = logging.getLogger(__name__)
@@ -64,12 +65,14 @@ class PromptStore:
     ) -> bytes:
         """16-bit mono PCM of the prompt at `sample_rate` Hz.
 
-        `recording` (WAV, FLAC, Ogg) is played where it can be read, whatever `speed` says; and so are `parts`, joined, where all
-        of them can be read: one sentence has one voice. `private` speech (a phone number read back) is kept nowhere.
+        `recording` (WAV, FLAC, Ogg) is played where it can be read whole, whatever `speed` says; and so are `parts`, joined,
+        where all of them can be: one sentence has one voice. Another file in its place is heard at once. `private` speech (a
+        phone number read back) is kept nowhere.
 
         Raises PromptMissing without text and recording, SynthesisError when every voice failed.
         """
-        key = (str(recording or "/".join(str(part.path) for part in parts)), text, language, f"{speed:g}", str(sample_rate))
+        files = [recording] if recording is not None else [part.path for part in parts]
+        key = ("/".join(map(_as_it_is, files)), text, language, f"{speed:g}", str(sample_rate))
         if (kept := self._memory.get(key)) is not None:
             return kept
         sound = await self._recorded(recording) if recording is not None else None
@@ -133,7 +136,7 @@ class PromptStore:
     async def _joined(self, parts: Sequence[RecordedPart], sample_rate: int) -> Sound | None:
         ready = []
         for part in parts:
-            key = (str(part.path), "", "", "", str(sample_rate))
+            key = (_as_it_is(part.path), "", "", "", str(sample_rate))
             pcm = self._memory.get(key)
             if pcm is None:
                 sound = await self._recorded(part.path)
@@ -192,10 +195,23 @@ class PromptStore:
 
 
 def _read_recording(path: Path) -> Sound:
-    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    with soundfile.SoundFile(path) as file:
+        samples = file.read(dtype="float32", always_2d=True)
+        told, frames, sample_rate = file.extra_info, file.frames, int(file.samplerate)
     if not samples.size:
         raise OSError("it is empty")
-    return Sound(to_pcm(samples.mean(axis=1)), int(sample_rate))
+    if cut_off(told, frames, len(samples)):
+        raise OSError("it is cut off")
+    return Sound(to_pcm(samples.mean(axis=1)), sample_rate)
+
+
+def _as_it_is(path: Path) -> str:
+    """The file's name, and what tells it from another that takes its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path)
+    return f"{path} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def _conditioned(sound: Sound) -> Sound:
