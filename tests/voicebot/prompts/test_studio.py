@@ -18,11 +18,11 @@ import soundfile
 from typer.testing import CliRunner
 
 from dialogs import load_bundle
-from dialogs.data.bundle import DEFAULT_BUNDLE, content_version
+from dialogs.data.bundle import DEFAULT_BUNDLE, Bundle, content_version
 from dialogs.events import Prompt
 from tests.dialogs.calls import WEDNESDAY_NOON
 from voicebot.cli.main import app
-from voicebot.prompts.recording_list import recording_list
+from voicebot.prompts.recording_list import Line, recording_list
 from voicebot.prompts.studio import Fate, StudioFile, files_of, import_files, importing
 
 RATE = 16000
@@ -33,6 +33,17 @@ Samples = npt.NDArray[np.float64]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Loaded once: what an import does to its folder no later one is told."""
+    return load_bundle(Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path_factory.mktemp("bundle") / "bundle")))
+
+
+@pytest.fixture(scope="module")
+def lines(bundle: Bundle) -> list[Line]:
+    return recording_list(bundle, "pl", TODAY)
 
 
 @pytest.fixture
@@ -116,12 +127,12 @@ def test_a_second_time_nothing_changes_and_nothing_is_overwritten_unasked(copy: 
     ],
 )
 def test_what_a_studio_sends_comes_out_in_one_format(
-    copy: Path, studio: Path, name: str, rate: int, subtype: str | None, channels: int
+    bundle: Bundle, lines: list[Line], studio: Path, name: str, rate: int, subtype: str | None, channels: int
 ) -> None:
     save(studio / name, np.column_stack([tone(rate=rate)] * channels), rate, subtype)
-    (file,) = brought(copy, studio)
+    (file,) = import_files(bundle, lines, files_of([studio]))
     assert file.fate is Fate.IMPORTED
-    found = soundfile.info(str(copy / file.what))
+    found = soundfile.info(str(bundle.root / file.what))
     assert (found.format, found.subtype, found.channels, found.samplerate) == ("FLAC", "PCM_16", 1, min(rate, 24000))
     assert found.duration == pytest.approx(4.1, abs=0.1)
 
@@ -173,15 +184,17 @@ def half(path: Path) -> None:
         ("greeting.wav", lambda path: path.symlink_to("gone.wav"), "no file: a link that leads nowhere"),
     ],
 )
-def test_a_file_that_is_left_out_is_named_with_the_reason(copy: Path, studio: Path, name: str, make: Make, said: str) -> None:
-    before = contents(copy)
+def test_a_file_that_is_left_out_is_named_with_the_reason(
+    bundle: Bundle, lines: list[Line], studio: Path, name: str, make: Make, said: str
+) -> None:
+    before = contents(bundle.root)
     make(studio / name)
-    (found,) = brought(copy, studio)
+    (found,) = import_files(bundle, lines, files_of([studio]))
     assert found.name == name
     assert found.fate is Fate.REFUSED
     assert said in found.what
     assert str(studio) not in found.what
-    assert before == contents(copy), "the bundle is as it was"
+    assert before == contents(bundle.root), "the bundle is as it was"
 
 
 def test_a_peak_at_full_scale_is_not_clipped(copy: Path, studio: Path) -> None:
