@@ -71,13 +71,14 @@ class PromptStore:
 
         Raises PromptMissing without text and recording, SynthesisError when every voice failed.
         """
-        files = [recording] if recording is not None else [part.path for part in parts]
-        key = ("/".join(map(_as_it_is, files)), text, language, f"{speed:g}", str(sample_rate))
+        files = [*filter(None, [recording]), *(part.path for part in parts)]
+        states = await asyncio.to_thread(_as_they_are, files) if files else []  # a folder may be on a network
+        key = ("/".join(states), text, language, f"{speed:g}", str(sample_rate))
         if (kept := self._memory.get(key)) is not None:
             return kept
         sound = await self._recorded(recording) if recording is not None else None
         if sound is None and parts:
-            sound = await self._joined(parts, sample_rate)
+            sound = await self._joined(parts, states[-len(parts) :], sample_rate)
         if sound is None:
             if not text.strip():
                 raise PromptMissing(
@@ -133,10 +134,10 @@ class PromptStore:
                 _log.warning("the recording %s cannot be played (%s): the text is synthesised instead", recording, error)
             return None
 
-    async def _joined(self, parts: Sequence[RecordedPart], sample_rate: int) -> Sound | None:
+    async def _joined(self, parts: Sequence[RecordedPart], states: Sequence[str], sample_rate: int) -> Sound | None:
         ready = []
-        for part in parts:
-            key = (_as_it_is(part.path), "", "", "", str(sample_rate))
+        for part, state in zip(parts, states, strict=True):
+            key = (state, "", "", "", str(sample_rate))
             pcm = self._memory.get(key)
             if pcm is None:
                 sound = await self._recorded(part.path)
@@ -203,6 +204,10 @@ def _read_recording(path: Path) -> Sound:
     if cut_off(told, frames, len(samples)):
         raise OSError("it is cut off")
     return Sound(to_pcm(samples.mean(axis=1)), sample_rate)
+
+
+def _as_they_are(paths: Sequence[Path]) -> list[str]:
+    return [_as_it_is(path) for path in paths]
 
 
 def _as_it_is(path: Path) -> str:
