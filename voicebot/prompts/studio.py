@@ -20,7 +20,7 @@ from pathlib import Path
 from audio.errors import RecordingRefused
 from audio.studio.decoding import FOREIGN, READ, SAVE_AS
 from audio.studio.mastering import Mastered, as_flac, holds, mastered
-from dialogs.authoring.prompt_editing import note_recordings
+from dialogs.authoring.prompt_editing import Edited, note_recordings
 from dialogs.authoring.recording_names import RecordingNames
 from dialogs.data.bundle import RECORDINGS, Bundle
 from dialogs.data.parts import words_of
@@ -129,12 +129,18 @@ def _note(root: Path, taken: Mapping[str, Line]) -> None:
     prompts = {line.name: recording for recording, line in taken.items() if not line.part}
     parts = {line.text: recording for recording, line in taken.items() if line.part}
     language = next(iter(taken.values())).language
-    edit_texts(root, lambda: [note_recordings(root, language, prompts, parts)])
+
+    def noted() -> list[Edited]:
+        for recording in taken:
+            (root / recording).stat()  # somebody may have put another bundle in this one's place, as renewing a draft does
+        return [note_recordings(root, language, prompts, parts)]
+
+    edit_texts(root, noted)
 
 
 @contextmanager
 def _all_or_nothing(root: Path, taken: Mapping[str, Line]) -> Iterator[None]:
-    """Take recordings away again, when the import ends before its time, unless a text names them."""
+    """Take recordings away again, when the import ends before its time, unless they were there or a text names them."""
     before = {str(path.relative_to(root)) for path in files_under(root / RECORDINGS, "")}
     try:
         yield
