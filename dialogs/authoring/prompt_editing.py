@@ -85,7 +85,7 @@ def stamp(root: Path, before: Mapping[str, PromptFile], *, author: str, approver
     """Name who answers for each text that differs from `before` (by language), whoever stood there: names come from people who
     were logged in. A text without a day to begin with is valid from `day`. Raises BundleError.
     """
-    for path in sorted((root / "prompts").glob("*.yml")):
+    for path in sorted((root / "prompts").glob("[!.]*.yml")):
         name = f"prompts/{path.name}"
         spec = parse(read(root, name), PromptFile)
         old = before[spec.language].prompts if spec.language in before else {}
@@ -107,7 +107,7 @@ def _said(spec: PromptSpec | None) -> tuple[object, ...] | None:
 
 
 def _file_of(root: Path, language: str) -> tuple[str, PromptFile]:
-    for path in sorted((root / "prompts").glob("*.yml")):
+    for path in sorted((root / "prompts").glob("[!.]*.yml")):
         name = f"prompts/{path.name}"
         spec = parse(read(root, name), PromptFile)
         if spec.language == language:

@@ -121,9 +121,11 @@ def content_version(root: Path) -> str:
 
 
 def _prompt_files(root: Path, problems: list[Problem]) -> list[str]:
-    """The names of the files with prompts, in order. A name that would be passed over, or cannot be shown, is a mistake."""
+    """The names of the files with prompts, in order. Hidden ones are none; another name that would be passed over, or cannot be
+    shown, is a mistake.
+    """
     names = []
-    for found in sorted((root / "prompts").glob("*.y*ml")):
+    for found in sorted((root / "prompts").glob("[!.]*.y*ml")):
         shown = f"prompts/{os.fsencode(found.name).decode('utf-8', 'backslashreplace')}"
         if shown != f"prompts/{found.name}":
             problems.append(Problem(shown, 0, "", "the name of the file is not UTF-8", "Rename it, such as pl.yml"))

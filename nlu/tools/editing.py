@@ -73,7 +73,7 @@ def without_examples(path: Path, lines: Collection[int]) -> tuple[str, list[Take
 
 
 def _file_of(intent: str, folder: Path) -> Path | None:
-    for path in sorted(folder.glob("*.yml")):
+    for path in sorted(folder.glob("[!.]*.yml")):
         for item in load_document(path).get("nlu") or []:
             if isinstance(item, CommentedMap) and item.get("intent") == intent:
                 return path

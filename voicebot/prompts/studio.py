@@ -145,7 +145,7 @@ def _all_or_nothing(root: Path, taken: Mapping[str, Line]) -> Iterator[None]:
     try:
         yield
     except BaseException:  # Ctrl-C, a full disk
-        texts = "".join(path.read_text(encoding="utf-8") for path in (root / "prompts").glob("*.yml"))
+        texts = "".join(path.read_text(encoding="utf-8") for path in (root / "prompts").glob("[!.]*.yml"))
         for recording in taken:
             if recording not in before and recording not in texts:
                 (root / recording).unlink(missing_ok=True)
