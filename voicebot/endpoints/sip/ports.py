@@ -11,7 +11,7 @@ from voicebot.endpoints.errors import EndpointError
 from voicebot.hosts import family_of
 
 _TRIES = 50
-_DRAWN_FROM = range(20_100, 32_000, 2)
+_DRAWN_FROM = range(24_000, 32_000, 2)
 """Above the usual ports of RTP, and below those that the kernel gives to whoever asks for any: none of these takes the port drawn
 before the stack has it.
 """
