@@ -15,6 +15,7 @@ from .errors import PromptMissing, SynthesisError
 from .joining import Part, joined
 from .loudness import levelled, resampled, to_floats, to_pcm, trimmed
 from .prompt_cache import DiskCache, MemoryCache, cache_name
+from .sound_files import cut_off
 from .synthesis import Sound, Voice
 
 _log = logging.getLogger(__name__)
@@ -64,17 +65,20 @@ class PromptStore:
     ) -> bytes:
         """16-bit mono PCM of the prompt at `sample_rate` Hz.
 
-        `recording` (WAV, FLAC, Ogg) is played where it can be read, whatever `speed` says; and so are `parts`, joined, where all
-        of them can be read: one sentence has one voice. `private` speech (a phone number read back) is kept nowhere.
+        `recording` (WAV, FLAC, Ogg) is played where it can be read whole, whatever `speed` says; and so are `parts`, joined,
+        where all of them can be: one sentence has one voice. Another file in its place is heard at once. `private` speech (a
+        phone number read back) is kept nowhere.
 
         Raises PromptMissing without text and recording, SynthesisError when every voice failed.
         """
-        key = (str(recording or "/".join(str(part.path) for part in parts)), text, language, f"{speed:g}", str(sample_rate))
+        files = [*filter(None, [recording]), *(part.path for part in parts)]
+        states = await asyncio.to_thread(_as_they_are, files) if files else []  # a folder may be on a network
+        key = ("/".join(states), text, language, f"{speed:g}", str(sample_rate))
         if (kept := self._memory.get(key)) is not None:
             return kept
         sound = await self._recorded(recording) if recording is not None else None
         if sound is None and parts:
-            sound = await self._joined(parts, sample_rate)
+            sound = await self._joined(parts, states[-len(parts) :], sample_rate)
         if sound is None:
             if not text.strip():
                 raise PromptMissing(
@@ -130,10 +134,10 @@ class PromptStore:
                 _log.warning("the recording %s cannot be played (%s): the text is synthesised instead", recording, error)
             return None
 
-    async def _joined(self, parts: Sequence[RecordedPart], sample_rate: int) -> Sound | None:
+    async def _joined(self, parts: Sequence[RecordedPart], states: Sequence[str], sample_rate: int) -> Sound | None:
         ready = []
-        for part in parts:
-            key = (str(part.path), "", "", "", str(sample_rate))
+        for part, state in zip(parts, states, strict=True):
+            key = (state, "", "", "", str(sample_rate))
             pcm = self._memory.get(key)
             if pcm is None:
                 sound = await self._recorded(part.path)
@@ -192,10 +196,27 @@ class PromptStore:
 
 
 def _read_recording(path: Path) -> Sound:
-    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    with soundfile.SoundFile(path) as file:
+        samples = file.read(dtype="float32", always_2d=True)
+        told, frames, sample_rate = file.extra_info, file.frames, int(file.samplerate)
     if not samples.size:
         raise OSError("it is empty")
-    return Sound(to_pcm(samples.mean(axis=1)), int(sample_rate))
+    if cut_off(told, frames, len(samples)):
+        raise OSError("it is cut off")
+    return Sound(to_pcm(samples.mean(axis=1)), sample_rate)
+
+
+def _as_they_are(paths: Sequence[Path]) -> list[str]:
+    return [_as_it_is(path) for path in paths]
+
+
+def _as_it_is(path: Path) -> str:
+    """The file's name, and what tells it from another that takes its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path)
+    return f"{path} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
 
 
 def _conditioned(sound: Sound) -> Sound:

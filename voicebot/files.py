@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 DRAFT = ".draft"
-"""The ending of a file that is being written; one that is old was left behind by a process that died."""
+"""The ending of a file that is being written, which is hidden; one that is old was left behind by a process that died."""
 _OTHERS = 0o077
 _BLOCK = 1 << 20
 
@@ -33,12 +34,15 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put a file with this text in place of what is there; mode 600. After a crash the old or the new one is there, whole.
+def write_whole(path: Path, content: str | bytes, *, mode_of: Path | None = None) -> None:
+    """Put a file with this content in place of what is there. After a crash the old or the new one is there, whole. Its mode is
+    600, or that of another file, which may be the one that it replaces.
 
     Raises OSError; then nothing has changed.
     """
-    with _draft(path, text) as draft:
+    with _draft(path, content) as draft:
+        if mode_of is not None:
+            shutil.copymode(mode_of, draft)
         os.replace(draft, path)
 
 
@@ -53,11 +57,11 @@ def write_new(path: Path, text: str) -> bool:
 
 
 @contextmanager
-def _draft(path: Path, text: str) -> Iterator[Path]:
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}{DRAFT}")
+def _draft(path: Path, content: str | bytes) -> Iterator[Path]:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
     try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE), "wb") as file:
-            file.write(text.encode())
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         yield draft
@@ -68,6 +72,11 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
         os.fsync(folder)  # the name, too, is on the disk
     finally:
         os.close(folder)
+
+
+def shown(name: str) -> str:
+    """A file's name as it can be printed: anything may stand in one."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def files_under(folder: Path, ending: str) -> Iterator[Path]:

@@ -63,6 +63,8 @@ class WhisperSettings:
     """Writings of an answer to a closed question that are weighed against each other."""
     least_chosen: float = 0.3
     """An answer less likely is left to how the open reading sounds: below lie new matters said in one word."""
+    least_chosen_asked: float = 0.45
+    """The same where the model was given the question: every answer looks likelier then."""
     prompts: Mapping[str, str] = field(default_factory=lambda: BANK_PROMPTS)
     """Text given to the model as if just said, by language."""
 
@@ -101,7 +103,7 @@ class WhisperDecoder:
         allowed = grammar(expect, language)
         prompt = self._prompt(language, "" if allowed else self.settings.prompts.get(language, ""))
         pieces = split(to_whisper(pcm, sample_rate))
-        found = [self._piece(piece, prompt, allowed if len(pieces) == 1 else None) for piece in pieces]
+        found = [self._piece(piece, prompt, language, allowed if len(pieces) == 1 else None) for piece in pieces]
         if len(found) == 1:
             return found[0]
         best = [readings[0] for readings in found if readings]
@@ -109,7 +111,7 @@ class WhisperDecoder:
             return ()
         return (Reading(" ".join(reading.text for reading in best), min(reading.confidence for reading in best)),)
 
-    def _piece(self, samples: Floats, prompt: list[int], allowed: Grammar | None) -> tuple[Reading, ...]:
+    def _piece(self, samples: Floats, prompt: list[int], language: str, allowed: Grammar | None) -> tuple[Reading, ...]:
         length = len(samples) / SAMPLE_RATE
         if length < _SHORTEST_S:
             return ()
@@ -121,23 +123,24 @@ class WhisperDecoder:
         if wider and readings and loops(readings[0].text):
             readings = self._decode(self._encoded(samples, wider), prompt)
         likely = _tidied(reading for reading in readings if reading.confidence >= self.settings.least_confidence)
-        return self._answer(speech, prompt, likely, allowed) if allowed else likely
+        return self._answer(speech, language, likely, allowed) if allowed else likely
 
-    def _answer(self, speech: _Speech, prompt: list[int], readings: Sequence[Reading], allowed: Grammar) -> tuple[Reading, ...]:
+    def _answer(self, speech: _Speech, language: str, readings: Sequence[Reading], allowed: Grammar) -> tuple[Reading, ...]:
         """To a closed question: decoded again with nothing but the words of its answers, where what was said is not long."""
         near = expected(readings, allowed)
         if speech.seconds > _LONGEST_ANSWER_S:
             return near
         writings = self._generated(
             speech,
-            prompt,
+            self._prompt(language, allowed.question),
             beam_size=self.settings.choice_beam,
             num_hypotheses=self.settings.choice_beam,
             length_penalty=0,  # the probability of the whole writing: else two words look as likely as one
             suppress_tokens=self._others(allowed),
         )
         answer = chosen(((reading.text, reading.confidence) for reading in writings), allowed)
-        if answer is None or answer.confidence < self.settings.least_chosen:
+        least = self.settings.least_chosen_asked if allowed.question else self.settings.least_chosen
+        if answer is None or answer.confidence < least:
             return near
         return (answer, *(reading for reading in near if reading.text != answer.text))
 

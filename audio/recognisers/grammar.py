@@ -19,6 +19,8 @@ class Grammar:
     """Numbers among the phrases as an engine may write them."""
     in_rows_only: tuple[str, ...] = ()
     """Phrases that are an answer only beside others: "oh" alone is a sigh."""
+    question: str = ""
+    """As if just said to the caller: after a question that names them, a model that takes a prompt hears single digits better."""
 
 
 _YES_NO = {
@@ -51,6 +53,10 @@ _DIGITS = {
     ),
 }  # fmt: skip
 
+_WHICH_DIGIT = {
+    "pl": "Jaki numer? Jeden, dwa, trzy, cztery, pięć, sześć, siedem, osiem, dziewięć czy zero?",
+    "en": "Which number? One, two, three, four, five, six, seven, eight, nine or zero?",
+}
 _OTHER_FORMS = {"jedna": "1", "jedno": "1", "dwie": "2", "oh": "0"}
 _VALUES = tuple(map(str, (*range(21), *range(30, 100, 10))))
 
@@ -67,5 +73,6 @@ def grammar(expect: str, language: str) -> Grammar | None:
     if expect == "yes_no" and language in _YES_NO:
         return Grammar(_YES_NO[language])
     if expect == "digits" and language in _DIGITS:
-        return Grammar(_DIGITS[language], repeated=True, figures=_figures(_DIGITS[language]), in_rows_only=("oh",))
+        words = _DIGITS[language]
+        return Grammar(words, repeated=True, figures=_figures(words), in_rows_only=("oh",), question=_WHICH_DIGIT[language])
     return None

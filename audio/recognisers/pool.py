@@ -2,12 +2,14 @@
 
 An engine's C code cannot be interrupted. A worker that decodes for all of the deadline is abandoned and replaced: one hang costs
 one thread and one answer, and the jobs behind it still run. A decode that only began late is no hang: more threads would make an
-overload worse.
+overload worse. At the end of the process decodes under way are waited for: a thread that comes back from C++ code when Python is
+gone takes the process down with SIGABRT.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import queue
@@ -25,6 +27,15 @@ T = TypeVar("T")
 _NICE = 5  # media threads go first: a late packet is heard, a result 20 ms later is not
 _LOST_LIMIT = 8  # hung workers after which the engine is taken for broken
 _HANGS_AFTER = 0.5  # of the deadline spent in the decode itself; of others the rest went by before a free worker took them
+_LAST_S = 8.0  # for decodes under way at the end of the process: longer than any that does not hang
+_running: set[threading.Thread] = set()
+_ran = threading.Condition()
+
+
+@atexit.register
+def _let_decodes_end() -> None:
+    with _ran:
+        _ran.wait_for(lambda: not _running, _LAST_S)
 
 
 def started_behind(make: Callable[[], T]) -> T:
@@ -184,7 +195,14 @@ class DecodePool:
                 if job.over:
                     continue
                 job.worker, job.began = me, time.monotonic()
-            self._perform(job)
+            with _ran:
+                _running.add(me)
+            try:
+                self._perform(job)
+            finally:
+                with _ran:
+                    _running.discard(me)
+                    _ran.notify_all()
             del job
             with self._claim:
                 if me in self._given_up:

@@ -79,9 +79,14 @@ class RecogniserSettings(BaseModel):
             raise ValueError("arguments, secrets and secret_files are for engine pipecat only; remove them")
         if self.hotwords and self.engine != "sherpa":
             raise ValueError("hotwords are for engine sherpa only; remove them")
-        if bad := next((phrase for phrase in self.hotwords if not phrase.strip() or set(phrase) & set("/:#@\n")), None):
+        if bad := next((phrase for phrase in self.hotwords if not _is_hotword(phrase)), None):
             raise ValueError(f"hotwords: {bad!r} is no word or phrase; write letters, digits and spaces only")
         return self
+
+
+def _is_hotword(phrase: str) -> bool:
+    """Marks of the library's own among them would be taken for a score, or for another phrase."""
+    return any(map(str.isalnum, phrase)) and phrase.isprintable() and not set(phrase) & set("/:#@")
 
 
 def engine_named(name: str) -> RecogniserSettings:

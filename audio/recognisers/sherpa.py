@@ -2,16 +2,22 @@
 
 The library ends the process (`exit(-1)`) when a model's metadata are not what it expects. So a model is first tried in a process
 of its own, and only loaded here when it came through. Audio of any rate goes in; it is brought to 16 kHz here, since sherpa would
-write a line to standard error for every call.
+write a line to standard error for every call; so it would for every hotword that it cannot spell.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import math
+import os
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +36,11 @@ from .pool import DecodePool, started_behind
 from .settings import SHERPA_FILES, SherpaKind
 from .streaming import HearingStream
 
+_log = logging.getLogger(__name__)
+
 _TAIL_S = 0.5  # of silence behind the last word, for a streaming model looks ahead
 _TRIAL_S = 180.0  # a model of 600 MB loads in seconds; from a slow disk in more
-_TRIED = "came through"
+_MOST_NAMED = 20
 _DURATIONS = 8  # a TDT model tells of its tokens, and of as many durations at most
 
 
@@ -47,7 +55,6 @@ class SherpaRecogniser:
         Raises ModelError.
         """
         self._engine = load_engine(folder, "streaming_transducer", hotwords)
-        self._hotwords = "/".join(hotwords)
         self._pool = pool
 
     def open(
@@ -60,7 +67,7 @@ class SherpaRecogniser:
     ) -> HearingStream:
         """See `audio.types.Recogniser`."""
         return HearingStream(
-            lambda: SherpaListener(self._engine, self._hotwords, sample_rate, language, expect),
+            lambda: SherpaListener(self._engine, sample_rate, language, expect),
             self._pool,
             sample_rate,
             on_partial,
@@ -74,9 +81,9 @@ class SherpaRecogniser:
 class SherpaListener:
     """A streaming model's state of one utterance. See `streaming.Listener`."""
 
-    def __init__(self, engine: Any, hotwords: str, sample_rate: int, language: str, expect: str) -> None:
+    def __init__(self, engine: Any, sample_rate: int, language: str, expect: str) -> None:
         self._engine = engine
-        self._stream = engine.create_stream(hotwords or None)
+        self._stream = engine.create_stream()
         self._wide = StreamResampler(sample_rate, SAMPLE_RATE) if sample_rate != SAMPLE_RATE else None
         self._allowed = grammar(expect, language)
 
@@ -110,7 +117,6 @@ class SherpaDecoder:
     def __init__(self, folder: Path, kind: SherpaKind, *, language: str = "", hotwords: Sequence[str] = ()) -> None:
         """Load the model in `folder`. `language` is needed by Whisper alone: without it the model guesses. Raises ModelError."""
         self._engine = load_engine(folder, kind, hotwords, language)
-        self._hotwords = "/".join(hotwords)
         self._alone = threading.Lock() if kind == "whisper" else None  # its decoder shares what it is set to
 
     def readings(self, pcm: bytes, sample_rate: int, language: str, expect: str = "open") -> tuple[Reading, ...]:
@@ -123,7 +129,7 @@ class SherpaDecoder:
         return expected((whole,), allowed) if allowed else (whole,)
 
     def _piece(self, samples: Any) -> tuple[Reading, ...]:
-        stream = self._engine.create_stream(self._hotwords or None)
+        stream = self._engine.create_stream()
         stream.accept_waveform(SAMPLE_RATE, samples)
         if self._alone is None:
             self._engine.decode_stream(stream)
@@ -136,6 +142,7 @@ class SherpaDecoder:
 
 def load_engine(folder: Path, kind: SherpaKind, hotwords: Sequence[str] = (), language: str = "") -> Any:
     """The engine with its model, one thread for each decode. Tried in a process of its own before: takes twice as long to load.
+    Hotwords that the model cannot spell are logged, and left out.
 
     Raises ModelError, which names the file where that is known.
     """
@@ -152,39 +159,63 @@ def load_engine(folder: Path, kind: SherpaKind, hotwords: Sequence[str] = (), la
         raise ModelError(f"{folder} has no bpe.vocab, which hotwords are split with: put it there, or leave them out")
     if (wrong := differing(folder)) is not None:
         raise ModelError(f"the sherpa-onnx model in {folder} is not as it was fetched ({wrong}): fetch it again")
-    _try(folder, kind, language, hotwords)
+    spelled = _try(folder, kind, language, hotwords)
+    if strange := [word for word, spelling in zip(hotwords, spelled, strict=True) if not spelling]:
+        named = ", ".join(strange[:_MOST_NAMED]) + (", …" if len(strange) > _MOST_NAMED else "")
+        _log.warning("%d of %d hotwords cannot be spelled by the model in %s: %s", len(strange), len(hotwords), folder, named)
+    wanted = list(filter(None, spelled))
     try:
-        return started_behind(lambda: _made(folder, kind, language, bool(hotwords)))
+        return started_behind(lambda: _made(folder, kind, language, wanted or None))
     except Exception as error:  # it came through a moment ago: memory, most likely
         raise ModelError(f"the {kind} model in {folder} cannot be loaded ({error}): give the machine more memory") from error
 
 
-def _try(folder: Path, kind: SherpaKind, language: str, hotwords: Sequence[str]) -> None:
-    command = (sys.executable, "-m", "audio.recognisers.sherpa", str(folder), kind, language, *hotwords)
+def _try(folder: Path, kind: SherpaKind, language: str, hotwords: Sequence[str]) -> list[str]:
+    """Load the model in a process of its own; how it spells each hotword, "" where it cannot."""
+    command = (sys.executable, "-m", "audio.recognisers.sherpa", str(folder), kind, language)
+    given = json.dumps(hotwords)
     try:
-        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TRIAL_S, check=False)
+        tried = subprocess.run(
+            command, input=given, capture_output=True, text=True, errors="replace", timeout=_TRIAL_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise ModelError(
             f"the model in {folder} did not load within {_TRIAL_S:g} s: give a smaller one, or a faster disk"
         ) from None
-    if tried.returncode or _TRIED not in tried.stdout:
+    told = tried.stdout.splitlines()[-1:]
+    if tried.returncode or not told:
         lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
         why = lines[-1][-300:] if lines else f"it ended the process with {tried.returncode}"
         raise ModelError(f"the {kind} model in {folder} cannot be loaded ({why}): fetch or copy it again, or correct kind")
+    spelled: list[str] = json.loads(told[0])
+    return spelled
 
 
-def _made(folder: Path, kind: SherpaKind, language: str, with_hotwords: bool) -> Any:
+def _made(folder: Path, kind: SherpaKind, language: str, hotwords: Sequence[str] | None) -> Any:
+    """`hotwords` are those that the model can spell; with none of them it can be asked for more (`_spelled`)."""
     import sherpa_onnx
 
     files = [str(_file(folder, pattern)) for pattern in SHERPA_FILES[kind]]
-    search = {"decoding_method": "modified_beam_search", "modeling_unit": "bpe", "bpe_vocab": str(folder / "bpe.vocab")}
-    more = search if with_hotwords else {}
+    more: dict[str, str] = {}
+    if hotwords is not None:
+        more = {"decoding_method": "modified_beam_search", "modeling_unit": "bpe", "bpe_vocab": str(folder / "bpe.vocab")}
+    if hotwords:  # for all utterances at once: of thousands it takes a tenth of a second
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+            file.write("\n".join(hotwords))
+            file.flush()
+            return _transducer(kind, files, {**more, "hotwords_file": file.name})
     if kind == "whisper":
         encoder, decoder, tokens = files
         return sherpa_onnx.OfflineRecognizer.from_whisper(encoder, decoder, tokens, language=language, num_threads=1)
     if kind == "nemo_ctc":
         model, tokens = files
         return sherpa_onnx.OfflineRecognizer.from_nemo_ctc(model, tokens, num_threads=1)
+    return _transducer(kind, files, more)
+
+
+def _transducer(kind: SherpaKind, files: Sequence[str], more: Mapping[str, str]) -> Any:
+    import sherpa_onnx
+
     encoder, decoder, joiner, tokens = files
     if kind == "streaming_transducer":
         return sherpa_onnx.OnlineRecognizer.from_transducer(tokens, encoder, decoder, joiner, num_threads=1, **more)
@@ -235,11 +266,43 @@ def _tokens_told(last: Path, kind: SherpaKind) -> int:
     return max(2, told - _DURATIONS if kind == "nemo_transducer" else told)
 
 
-def _trial(folder: str, kind: SherpaKind, language: str, *hotwords: str) -> None:
+def _spelled(engine: Any, tokens: Path, hotwords: Sequence[str]) -> Iterator[str]:
+    """Each hotword as the tokens can spell it: as it is, else without marks, or in the letters of one size that a model may know;
+    "" where none of these can be.
+    """
+    letters = {*" ", *tokens.read_text(encoding="utf-8", errors="replace")}  # one that is in no token would be taken for any
+    with _complaints() as complained:
+        for word in hotwords:
+            bare = "".join(each if each.isalnum() or each == "'" else " " for each in word)
+            written = (each for said in (word, bare) for each in (said, said.upper(), said.lower()))
+            known = (each for each in written if set(each) <= letters)
+            yield next((each for each in known if not complained(partial(engine.create_stream, each))), "")
+
+
+@contextmanager
+def _complaints() -> Iterator[Callable[[Callable[[], object]], bool]]:
+    """Whether doing something makes the library write to standard error, where alone it tells of a hotword."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as told:
+
+        def complained(do: Callable[[], object]) -> bool:
+            before = os.fstat(told.fileno()).st_size
+            do()
+            return os.fstat(told.fileno()).st_size > before
+
+        os.dup2(told.fileno(), 2)
+        try:
+            yield complained
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _trial(folder: Path, kind: SherpaKind, language: str, hotwords: Sequence[str]) -> None:
     """Load and decode half a second of nothing; whatever is wrong with the model ends this process."""
-    _check_tokens(Path(folder), kind)
-    engine = _made(Path(folder), kind, language, bool(hotwords))
-    stream = engine.create_stream("/".join(hotwords) or None)
+    _check_tokens(folder, kind)
+    engine = _made(folder, kind, language, [] if hotwords else None)
+    stream = engine.create_stream()
     stream.accept_waveform(SAMPLE_RATE, to_floats(bytes(SAMPLE_RATE)))
     if kind == "streaming_transducer":
         stream.input_finished()
@@ -247,8 +310,8 @@ def _trial(folder: str, kind: SherpaKind, language: str, *hotwords: str) -> None
             engine.decode_stream(stream)
     else:
         engine.decode_stream(stream)
-    print(_TRIED)
+    print(json.dumps(list(_spelled(engine, _file(folder, SHERPA_FILES[kind][-1]) or folder, hotwords))))
 
 
 if __name__ == "__main__":
-    _trial(sys.argv[1], sys.argv[2], *sys.argv[3:])  # type: ignore[arg-type]
+    _trial(Path(sys.argv[1]), sys.argv[2], sys.argv[3], json.load(sys.stdin))  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,12 +18,11 @@ import soundfile
 
 from audio.errors import RecordingRefused
 from audio.loudness import Floats
+from audio.sound_files import LARGEST_BYTES, cut_off
 
 LOWEST_RATE, HIGHEST_RATE = 8000, 192_000
 LONGEST_S = 120.0
 MOST_CHANNELS = 2
-LARGEST_BYTES = 200_000_000
-"""Two minutes of stereo at 192 kHz and 32 bits."""
 FOREIGN: Mapping[str, str] = {
     ".m4a": "mp4",
     ".m4b": "mp4",
@@ -43,10 +41,6 @@ READ = frozenset(f".{name.lower()}" for name in soundfile.available_formats()) |
 FFMPEG = ("ffmpeg", "ffprobe")
 SAVE_AS = "save it as WAV, FLAC, Ogg or MP3"
 _FOREIGN_S = 60.0
-_SAID_AND_THERE = re.compile(r"(?:RIFF|FORM|data|SSND) *: (\d+) \(should be (\d+)\)", re.IGNORECASE)
-"""How libsndfile tells what a header says of its file's size, and what there is."""
-_WHOLE = 0.95
-"""Of the length that the header of an MP3 tells, which is an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,7 @@ def _demuxer(path: Path) -> str | None:
 def _read(path: Path) -> Take:
     try:
         with _quiet():
-            info = soundfile.info(str(path))
+            info = soundfile.info(os.fsencode(path))
         if not LOWEST_RATE <= info.samplerate <= HIGHEST_RATE:
             raise RecordingRefused(
                 f"{info.samplerate} Hz is too {'low' if info.samplerate < LOWEST_RATE else 'high'} for speech: "
@@ -94,18 +88,12 @@ def _read(path: Path) -> Take:
             raise RecordingRefused(f"too long for a prompt: more than {LONGEST_S:.0f} s; one file a prompt")
         most = round((LONGEST_S + 1) * info.samplerate)  # a header may lie about the length
         with _quiet():
-            samples, rate = soundfile.read(str(path), frames=most, dtype="float32", always_2d=True)
+            samples, rate = soundfile.read(os.fsencode(path), frames=most, dtype="float32", always_2d=True)
     except (RuntimeError, TypeError, ValueError) as error:  # soundfile's own error is a RuntimeError
         raise RecordingRefused(f"not a sound file that can be read ({_reason(error)}): {SAVE_AS}") from error
-    if _cut_off(info.extra_info) or len(samples) < _WHOLE * info.frames:
+    if cut_off(info.extra_info, info.frames, len(samples)):
         raise RecordingRefused("cut off: its header says that it is longer; copy it again, or save it again")
     return Take(samples, int(rate))
-
-
-def _cut_off(told: str) -> bool:
-    """Whether a header says more than there is. What was written to a pipe says a size that no prompt has: it may be whole."""
-    found = _SAID_AND_THERE.search(told)
-    return found is not None and int(found[2]) < int(found[1]) <= LARGEST_BYTES
 
 
 def _reason(error: Exception) -> str:

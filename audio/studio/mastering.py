@@ -61,6 +61,15 @@ def as_flac(sound: Sound) -> bytes:
     return out.getvalue()
 
 
+def holds(path: Path, sound: Sound) -> bool:
+    """Whether the file is this very sound, whole."""
+    try:
+        samples, rate = soundfile.read(path, dtype="int16")
+    except (OSError, RuntimeError):  # soundfile's error is a RuntimeError
+        return False
+    return int(rate) == sound.sample_rate and samples.tobytes() == sound.pcm
+
+
 def _trimmed(samples: Floats, rate: int) -> Floats:
     first, last = speech_span(frame_levels(samples, rate))
     start, stop = first * FRAME_S - LEAD_S, (last + 1) * FRAME_S + TAIL_S

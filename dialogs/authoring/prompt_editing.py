@@ -1,13 +1,12 @@
-"""Changing the texts of a bundle by program so that a person's comments, order and layout stay: ruamel round trips, whole or
-not at all.
+"""Changing the texts of a bundle by program so that a person's comments, order and layout stay: ruamel round trips. Nothing is
+written here: each change is a file as it should be.
 """
 
 from __future__ import annotations
 
 import io
-import shutil
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,30 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, ScalarString
 from dialogs.data.errors import BundleError, Problem
 from dialogs.data.parts import words_of
 from dialogs.data.prompts import PromptFile, PromptSpec, TextVersion
-from dialogs.data.source import parse, read
+from dialogs.data.source import document_of, parse, read
 
 _WIDE = 100_000
 """No line is ever folded."""
 
 
-def change_text(root: Path, language: str, prompt: str, text: str, chat: str | None = None) -> Path:
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file of texts as it should be."""
+
+    path: Path
+    text: str
+
+
+def change_text(root: Path, language: str, prompt: str, text: str, chat: str | None = None) -> Edited:
     """Give a prompt of the bundle in `root` another wording; the one it had goes into its history. A recording, which says the
-    old words, is left out. `chat` None leaves the chat's wording, "" takes it away. Returns the file. Raises BundleError, and
-    then the file is as it was.
+    old words, is left out. `chat` None leaves the chat's wording, "" takes it away. Raises BundleError.
     """
     name, spec = _file_of(root, language)
     before = spec.prompts.get(prompt)
     if before is None:
         raise BundleError([Problem(name, 0, prompt, "there is no such prompt", "Add it to the file by hand")])
-    document = _document(root / name)
-    prompts = document["prompts"]
+    texts = _texts(root / name)
+    prompts = texts["prompts"]
     entry = _entry(prompts, prompt)
     history = entry.get("history")
     if not isinstance(history, CommentedSeq):
@@ -49,25 +55,25 @@ def change_text(root: Path, language: str, prompt: str, text: str, chat: str | N
             entry["chat"] = _quoted(chat)
     for stale in ("author", "approver", "valid_from", "valid_to", "recording"):
         entry.pop(stale, None)
-    return _kept(root, name, document)
+    return _edited(root, name, texts)
 
 
-def note_recordings(root: Path, language: str, prompts: Mapping[str, str], parts: Mapping[str, str]) -> None:
-    """Write recordings (files within the bundle) into the language's file: those of prompts by id, those of parts of sentences by
-    what is said. Raises BundleError, and then the file is as it was.
+def note_recordings(root: Path, language: str, prompts: Mapping[str, str], parts: Mapping[str, str]) -> Edited:
+    """Name recordings (files within the bundle) in the language's file: those of prompts by id, those of parts of sentences by
+    what is said. Raises BundleError.
     """
     name, _ = _file_of(root, language)
-    document = _document(root / name)
+    texts = _texts(root / name)
     for prompt, recording in prompts.items():
-        _entry(document["prompts"], prompt)["recording"] = recording
+        _entry(texts["prompts"], prompt)["recording"] = recording
     if parts:
-        noted = document.get("parts")
+        noted = texts.get("parts")
         if not isinstance(noted, CommentedMap):
             noted = CommentedMap()
-            document["parts"] = noted
+            texts["parts"] = noted
         for said, recording in parts.items():
             noted[_key(noted, said)] = recording
-    _kept(root, name, document)
+    return _edited(root, name, texts)
 
 
 def _key(noted: CommentedMap, said: str) -> str:
@@ -75,28 +81,24 @@ def _key(noted: CommentedMap, said: str) -> str:
     return next((key for key in noted if words_of(key) == words_of(said)), _quoted(said))
 
 
-def stamp(root: Path, before: Mapping[str, PromptFile], *, author: str, approver: str, day: date) -> list[tuple[str, str]]:
-    """Write who answers for each text that differs from `before` (by language), whoever stood there: names come from people who
-    were logged in. A text without a day to begin with is valid from `day`. Returns (language, prompt) of the texts. Raises
-    BundleError.
+def stamp(root: Path, before: Mapping[str, PromptFile], *, author: str, approver: str, day: date) -> Iterator[Edited]:
+    """Name who answers for each text that differs from `before` (by language), whoever stood there: names come from people who
+    were logged in. A text without a day to begin with is valid from `day`. Raises BundleError.
     """
-    stamped = []
-    for path in sorted((root / "prompts").glob("*.yml")):
+    for path in sorted((root / "prompts").glob("[!.]*.yml")):
         name = f"prompts/{path.name}"
         spec = parse(read(root, name), PromptFile)
         old = before[spec.language].prompts if spec.language in before else {}
         changed = [prompt for prompt, now in spec.prompts.items() if _said(now) != _said(old.get(prompt))]
         if not changed:
             continue
-        document = _document(path)
+        texts = _texts(path)
         for prompt in changed:
-            entry = _entry(document["prompts"], prompt)
+            entry = _entry(texts["prompts"], prompt)
             entry["author"], entry["approver"] = _quoted(author), _quoted(approver)
             if "valid_from" not in entry:
                 entry["valid_from"] = day.replace()  # of one object for all, YAML would make an alias
-            stamped.append((spec.language, prompt))
-        _kept(root, name, document)
-    return stamped
+        yield _edited(root, name, texts)
 
 
 def _said(spec: PromptSpec | None) -> tuple[object, ...] | None:
@@ -105,7 +107,7 @@ def _said(spec: PromptSpec | None) -> tuple[object, ...] | None:
 
 
 def _file_of(root: Path, language: str) -> tuple[str, PromptFile]:
-    for path in sorted((root / "prompts").glob("*.yml")):
+    for path in sorted((root / "prompts").glob("[!.]*.yml")):
         name = f"prompts/{path.name}"
         spec = parse(read(root, name), PromptFile)
         if spec.language == language:
@@ -113,7 +115,7 @@ def _file_of(root: Path, language: str) -> tuple[str, PromptFile]:
     raise BundleError([Problem("prompts", 0, language, "there are no texts in this language", "Choose a language of the bundle")])
 
 
-def _document(path: Path) -> Any:
+def _texts(path: Path) -> Any:
     return _yaml().load(path.read_text(encoding="utf-8-sig"))
 
 
@@ -149,20 +151,9 @@ def _quoted(text: str) -> DoubleQuotedScalarString:
     return quoted
 
 
-def _kept(root: Path, name: str, document: Any) -> Path:
-    """Write the file when it can still be read as texts. What a full disk leaves of it is hidden, and so no part of a release."""
+def _edited(root: Path, name: str, texts: Any) -> Edited:
+    """The file, when it can still be read as texts."""
     out = io.StringIO()
-    _yaml().dump(document, out)
-    path = root / name
-    temporary = path.with_name(f".{path.name}")
-    try:
-        temporary.write_text(out.getvalue(), encoding="utf-8")
-        try:
-            parse(read(root, f"{Path(name).parent}/{temporary.name}"), PromptFile)
-        except BundleError as error:
-            raise BundleError([replace(each, file=name) for each in error.problems]) from None
-        shutil.copymode(path, temporary)  # whoever may read the texts still may
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    _yaml().dump(texts, out)
+    parse(document_of(name, out.getvalue()), PromptFile)
+    return Edited(root / name, out.getvalue())

@@ -21,6 +21,8 @@ from dialogs.data.source import Document, SpecType, parse, read
 from dialogs.events import Prompt
 
 DEFAULT_BUNDLE = Path(__file__).parents[1] / "packs" / "bank"
+RECORDINGS = "recordings"
+"""The folder within a bundle."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,10 +110,10 @@ def content_version(root: Path) -> str:
         root / "routes.yml",
         root / MAIL_FILE,
         *sorted((root / "prompts").rglob("*")),
-        *sorted((root / "recordings").rglob("*")),
+        *sorted((root / RECORDINGS).rglob("*")),
     ]
     for file in files:
-        if file.is_file():
+        if file.is_file() and not file.name.startswith("."):  # hidden: a file that is being written
             content = file.read_bytes()
             digest.update(os.fsencode(f"{file.relative_to(root).as_posix()}\n{len(content)}\n"))
             digest.update(content)
@@ -119,9 +121,11 @@ def content_version(root: Path) -> str:
 
 
 def _prompt_files(root: Path, problems: list[Problem]) -> list[str]:
-    """The names of the files with prompts, in order. A name that would be passed over, or cannot be shown, is a mistake."""
+    """The names of the files with prompts, in order. Hidden ones are none; another name that would be passed over, or cannot be
+    shown, is a mistake.
+    """
     names = []
-    for found in sorted((root / "prompts").glob("*.y*ml")):
+    for found in sorted((root / "prompts").glob("[!.]*.y*ml")):
         shown = f"prompts/{os.fsencode(found.name).decode('utf-8', 'backslashreplace')}"
         if shown != f"prompts/{found.name}":
             problems.append(Problem(shown, 0, "", "the name of the file is not UTF-8", "Rename it, such as pl.yml"))

@@ -85,7 +85,7 @@ class Document:
 def read(root: Path, name: str) -> Document:
     """The file `name` of the bundle in `root`. Raises BundleError when it is missing or is not YAML."""
     try:
-        data = _load((root / name).read_text(encoding="utf-8-sig"))
+        return document_of(name, (root / name).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BundleError([Problem(name, 0, "", f"no such file in {root}", "Add it, or point at another bundle")]) from error
     except OSError as error:
@@ -94,6 +94,12 @@ def read(root: Path, name: str) -> Document:
         ) from error
     except UnicodeDecodeError as error:
         raise BundleError([Problem(name, 0, "", "the file is not UTF-8", "Save it as UTF-8")]) from error
+
+
+def document_of(name: str, text: str) -> Document:
+    """The text of the file `name` of a bundle. Raises BundleError when it is not YAML."""
+    try:
+        data = _load(text)
     except Exception as error:  # the YAML library raises nearly anything on text that is odd enough
         raise BundleError([_syntax(name, error)]) from error
     if not isinstance(data, CommentedMap):

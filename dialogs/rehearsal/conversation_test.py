@@ -62,7 +62,7 @@ class ConversationReport:
 
 def find_tests(bundle: Bundle) -> list[Path]:
     """The bundle's own conversation tests."""
-    return sorted((bundle.root / "tests").glob("*.yml"))
+    return sorted((bundle.root / "tests").glob("[!.]*.yml"))
 
 
 def run_tests(bundle: Bundle, understander: Understander | None, paths: Sequence[Path] | None = None) -> ConversationReport:

@@ -15,6 +15,13 @@ Matrix = NDArray[np.float32]
 Labels = NDArray[np.intp]
 
 _STEPS = 40
+_FEW = 8
+"""Measured with 8,173 columns of 160: 3 rows 0.80 ms at once and 0.27 one by one, 8 rows 0.92 and 0.72, 12 rows 0.99 and 1.08."""
+
+
+def product(rows: Matrix, weights: Matrix) -> Matrix:
+    """The product of rows and weights. A few rows one after another: for a product of matrices BLAS copies all of the weights first."""
+    return np.stack([row @ weights for row in rows]) if len(rows) <= _FEW else rows @ weights
 
 
 @dataclass(frozen=True, slots=True)

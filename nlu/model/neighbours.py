@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.model.heads import Labels, Matrix
+from nlu.model.heads import Labels, Matrix, product
 
 COMPONENTS = 160
 """Principal components kept: 160 of 512 score as well as all."""
@@ -52,7 +52,7 @@ class Neighbours:
         projected = self.project(vectors)
         for start in range(0, len(vectors), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            likeness = projected[rows] @ self.points.T
+            likeness = product(projected[rows], self.points.T)
             nearest[rows] = likeness.argmax(axis=1)
             cosines[rows] = likeness.max(axis=1)
             likeness -= 1

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlu.model.heads import Matrix
+from nlu.model.heads import Matrix, product
 
 Ids = NDArray[np.intp]
 
@@ -24,6 +24,8 @@ _WIDTH = 256
 _ORDERS = ((2, 0), (3, 1), (5, 2))
 """Windows: how many tokens, and how many of them before the one in question."""
 _LEFT, _RIGHT = 2, 2
+_SEEN_BY_FIRST, _SEEN_BY_SECOND = _LEFT, 2 * _LEFT
+"""How many tokens to either side the first convolution's row of a token depends on, and the second's, which reads rows of the first."""
 _KEPT_PER_TOKEN = len(_ORDERS) + sum(size for size, _ in _ORDERS)
 _REMEMBERED = 4096
 """Tokens kept (13 KB each): all that calls and a pack of ten thousand lines mostly use."""
@@ -82,11 +84,12 @@ class SentenceNetwork:
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         tokens = np.fromiter(chain.from_iterable(group), dtype=np.intp, count=int(lengths.sum()))
         kept, rows = self._rows(tokens)
-        windows = _windows(starts, lengths)
-        features = np.empty((len(tokens), 512 + len(_ORDERS) * _WIDTH), dtype=np.float32)
-        features[:, :512] = self._embeddings(tokens)
-        kept_windows = np.append(rows, 0)[windows]
-        padded = np.zeros((len(tokens) + 1, _WIDTH), dtype=np.float32)
+        windows, first, to_first, second, to_second = _distinct(tokens, starts, lengths)
+        features = np.empty((len(second), 512 + len(_ORDERS) * _WIDTH), dtype=np.float32)
+        features[:, :512] = self._embeddings(tokens[second])
+        kept_windows = np.append(rows, 0)[windows[first]]
+        own, of_second = rows[first], np.append(to_first, len(first))[windows[second]]
+        padded = np.zeros((len(first) + 1, _WIDTH), dtype=np.float32)
         slot = len(_ORDERS)
         for order, (size, before) in enumerate(_ORDERS):
             columns = range(_LEFT - before, _LEFT - before + size)
@@ -96,20 +99,21 @@ class SentenceNetwork:
             slot += size
             hidden += net.b1[order]
             np.maximum(hidden, 0, out=hidden)
-            hidden += kept[rows, order]
+            hidden += kept[own, order]
             padded[:-1] = hidden
-            second = padded[windows[:, columns]].reshape(len(tokens), size * _WIDTH) @ net.w2[order]
-            second += net.b2[order]
-            np.maximum(second, 0, out=second)
-            np.add(second, hidden, out=features[:, 512 + order * _WIDTH : 512 + (order + 1) * _WIDTH])
-        return self._sentences(features, starts, lengths)
+            found = padded[of_second[:, columns]].reshape(len(second), size * _WIDTH) @ net.w2[order]
+            found += net.b2[order]
+            np.maximum(found, 0, out=found)
+            np.add(found, padded[of_second[:, _LEFT]], out=features[:, 512 + order * _WIDTH : 512 + (order + 1) * _WIDTH])
+        _layer_norm(features, net.ln_g, net.ln_b, net.eps)
+        return self._sentences(features[to_second], starts, lengths)
 
     def _sentences(self, features: Matrix, starts: Ids, lengths: Ids) -> Matrix:
         """Tokens summed by sentence, and the dense layers at the end."""
         net = self._net
-        _layer_norm(features, net.ln_g, net.ln_b, net.eps)
         count = lengths.astype(np.float32)[:, None]
-        mean = np.add.reduceat(features, starts, axis=0) @ net.cnn_W
+        sums = np.stack([features[start : start + length].sum(axis=0) for start, length in zip(starts, lengths, strict=True)])
+        mean = product(sums, net.cnn_W)
         mean += count * net.cnn_b
         mean /= np.sqrt(count)
         hidden = np.maximum(mean @ net.p1 + np.maximum(mean @ net.d0, 0) @ net.d1, 0)
@@ -157,10 +161,34 @@ def _side_by_side(weights: Matrix, size: int) -> Matrix:
     return np.ascontiguousarray(weights.reshape(size, _WIDTH, _WIDTH).transpose(1, 0, 2).reshape(_WIDTH, size * _WIDTH))
 
 
-def _windows(starts: Ids, lengths: Ids) -> Ids:
-    """Of each token the numbers of its neighbours, two before to two after; what lies outside its sentence is the token after the last."""
+def _distinct(tokens: Ids, starts: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Ids, Ids]:
+    """What is to be worked out once: a whole utterance and its parts are encoded together and share most of their tokens.
+
+    The windows of all tokens (see `_windows`); the numbers of tokens that differ, or whose neighbours differ, as far as the first
+    convolution sees, and of each token which of them it is; the same as far as the second sees.
+    """
+    far = _windows(starts, lengths, _SEEN_BY_SECOND)
+    around = np.append(tokens, -1)[far]
+    near = slice(_SEEN_BY_SECOND - _SEEN_BY_FIRST, _SEEN_BY_SECOND + _SEEN_BY_FIRST + 1)
+    if len(lengths) == 1:  # hardly anything comes twice
+        every = np.arange(len(tokens))
+        return far[:, near], every, every, every, every
+    return far[:, near], *_first_uses(around[:, near]), *_first_uses(around)
+
+
+def _first_uses(rows: Ids) -> tuple[Ids, Ids]:
+    """The numbers of the rows that are like none before them, and of each row which of these it is like."""
+    places: dict[bytes, int] = {}
+    like = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
+    return np.unique(like, return_index=True)[1], like
+
+
+def _windows(starts: Ids, lengths: Ids, reach: int) -> Ids:
+    """Of each token the numbers of its neighbours, `reach` before to `reach` after; what lies outside its sentence is the token after
+    the last.
+    """
     total = int(lengths.sum())
-    near = np.arange(total)[:, None] + np.arange(-_LEFT, _RIGHT + 1)
+    near = np.arange(total)[:, None] + np.arange(-reach, reach + 1)
     inside = (near >= np.repeat(starts, lengths)[:, None]) & (near < np.repeat(starts + lengths, lengths)[:, None])
     return np.where(inside, near, total)
 

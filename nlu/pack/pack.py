@@ -79,7 +79,7 @@ class Pack:
     def languages(self) -> tuple[str, ...]:
         """Languages with training data."""
         folders = (folder for folder in self.root.iterdir() if folder.is_dir() and folder.name not in _NO_LANGUAGE)
-        return tuple(sorted(folder.name for folder in folders if any(folder.glob("*.yml"))))
+        return tuple(sorted(folder.name for folder in folders if any(folder.glob("[!.]*.yml"))))
 
     @cached_property
     def costs(self) -> Costs:
@@ -96,7 +96,7 @@ class Pack:
 
     def files(self, lang: str) -> list[Path]:
         """Training files of a language. Raises PackError when there are none."""
-        paths = sorted((self.root / lang).glob("*.yml"))
+        paths = sorted((self.root / lang).glob("[!.]*.yml"))
         if not paths:
             fix = f"Put Rasa 3.1 YAML there, or ask for one of: {', '.join(self.languages) or 'none'}"
             raise PackError(self.root / lang, None, f"no training data for language {lang!r}", fix)

@@ -6,6 +6,7 @@ Format: https://rasa.com/docs/rasa/training-data-format/ as `nlu.pack.rasa_yaml`
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def without_examples(path: Path, lines: Collection[int]) -> tuple[str, list[Take
 
 
 def _file_of(intent: str, folder: Path) -> Path | None:
-    for path in sorted(folder.glob("*.yml")):
+    for path in sorted(folder.glob("[!.]*.yml")):
         for item in load_document(path).get("nlu") or []:
             if isinstance(item, CommentedMap) and item.get("intent") == intent:
                 return path
@@ -138,9 +139,12 @@ def _dash_indent(path: Path) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".new")
+    temporary = path.with_name(f".{path.name}.new")  # hidden: what a process that was killed leaves is no part of a release
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as err:
         raise PackError(path, None, f"cannot be written ({err.strerror})", "Copy the pack to a folder of yours: --pack") from err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 
@@ -169,3 +171,17 @@ def test_an_engine_is_made_in_a_thread_that_lets_others_go_first() -> None:
     assert names == "load"
     with pytest.raises(ZeroDivisionError):
         started_behind(lambda: 1 // 0)
+
+
+def test_at_the_end_of_the_process_a_decode_under_way_is_waited_for() -> None:
+    """A thread that comes back from C++ code when Python is gone would end it by SIGABRT: Ctrl-C, or a stop in the middle."""
+    program = (
+        "import asyncio, time; from audio.recognisers.pool import DecodePool\n"
+        "async def main():\n"
+        "    pool = DecodePool(1, 1, 5); began = asyncio.Event(); loop = asyncio.get_running_loop()\n"
+        "    def work(): loop.call_soon_threadsafe(began.set); time.sleep(0.3); print('decoded', flush=True)\n"
+        "    decode = asyncio.create_task(pool.run(work)); await began.wait(); decode.cancel(); pool.close()\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert ended.stdout == "decoded\n"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import wave
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audio.errors import PromptMissing, SynthesisError
 from audio.prompt_cache import DiskCache
@@ -147,6 +150,20 @@ async def test_a_recording_that_cannot_be_played_gives_way_to_the_text(tmp_path:
     if content is not None:
         recording.write_bytes(content)
     assert await store_of(None, Singer()).pcm(GREETING, "pl", 8000, recording=recording)
+
+
+async def test_a_recording_that_is_replaced_or_mended_is_heard_at_once(tmp_path: Path) -> None:
+    """Half of one, as a copy under way leaves it, is not heard: nobody should hear half a sentence."""
+    recording, singer = tmp_path / "greeting.wav", Singer()
+    store = store_of(None, singer)
+    said = partial(store.pcm, GREETING, "pl", 8000, recording=recording)
+    for level, whole in ((0.1, True), (0.2, True), (0.3, False), (0.3, True)):
+        soundfile.write(recording, np.full(8000, level), 8000)
+        if not whole:
+            os.truncate(recording, 8000)
+        heard = np.frombuffer(await said(), dtype="<i2")
+        assert (heard[0] / 2**15 == pytest.approx(level, abs=0.001)) == whole
+    assert singer.sung == [GREETING]
 
 
 async def test_without_text_a_missing_recording_is_a_missing_prompt(tmp_path: Path) -> None:

@@ -80,6 +80,22 @@ async def test_a_hotword_decides_between_words_that_sound_alike(models: dict[She
     recogniser.close()
 
 
+async def test_hotwords_are_spelled_as_the_model_can_and_others_are_named_once(
+    models: dict[SherpaKind, Path], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library would write of each, at each utterance, past the log; and encode thousands anew each time."""
+    recogniser = opened(models, "streaming_transducer", "żółć", "MY CARD!", "tcard", *["i lost"] * 5000)
+    for _ in range(2):
+        stream = recogniser.open(language="en", sample_rate=8000)
+        stream.feed(voice(8000))
+        assert (await stream.finish()).text == "i lost my card"
+    recogniser.close()
+    (told,) = caplog.messages
+    assert told.startswith("2 of 5003 hotwords")
+    assert told.endswith(": żółć, tcard")
+    assert capfd.readouterr().err == ""
+
+
 async def test_streams_that_run_beside_one_another_hear_each_their_own(models: dict[SherpaKind, Path]) -> None:
     recogniser = SherpaRecogniser(models["streaming_transducer"], DecodePool(2, 20, 20))
     streams = [recogniser.open(language="en", sample_rate=8000) for _ in range(8)]
@@ -169,6 +185,8 @@ def test_a_model_of_another_kind_is_refused(models: dict[SherpaKind, Path]) -> N
         ({"engine": "sherpa", "kind": "nemo_ctc"}, "needs a model"),
         ({"engine": "whisper", "hotwords": ["BLIK"]}, "hotwords"),
         ({"engine": "sherpa", "kind": "transducer", "model": "m", "hotwords": ["a/b"]}, "no word"),
+        ({"engine": "sherpa", "kind": "transducer", "model": "m", "hotwords": ["BLIK", "..."]}, "no word"),
+        ({"engine": "sherpa", "kind": "transducer", "model": "m", "hotwords": ["BL\0IK"]}, "no word"),
     ],
 )
 def test_settings_that_do_not_fit_are_told(given: dict[str, object], why: str) -> None:

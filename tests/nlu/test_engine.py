@@ -183,6 +183,9 @@ SAID = (
     "zgubiłam kartę w tramwaju",
     "I lost my card",
     "ćma ☎ 12 345",
+    "ktoś mi wlazł na konto a poza tym boję się że weźmie kredyt",  # and its parts, which share tokens with it
+    "ktoś mi wlazł na konto",
+    "boję się że weźmie kredyt",
     *(f"numer {n} " + "przelew " * n for n in range(1, 60, 7)),
 )
 

@@ -14,10 +14,8 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _LONGEST_S = 120
 
 
-def print_pdf(html: str, to: Path) -> None:
-    """Write the page as PDF into `to`, whole or not at all. Raises ConfigError when there is no Chromium, or it prints
-    nothing.
-    """
+def pdf_of(html: str) -> bytes:
+    """The page as PDF. Raises ConfigError when there is no Chromium, or it prints nothing."""
     browser = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if browser is None:
         raise ConfigError("no Chromium on this machine, which prints the PDF. Run: apt-get install chromium; or write HTML")
@@ -36,8 +34,6 @@ def print_pdf(html: str, to: Path) -> None:
         command = [browser, *quiet, "--no-pdf-header-footer", f"--print-to-pdf={made}", page.as_uri()]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
-            draft = to.with_name(f".{to.name}.{os.getpid()}")
-            shutil.copyfile(made, draft)
-            draft.replace(to)
+            return made.read_bytes()
         except (subprocess.SubprocessError, OSError) as error:
-            raise ConfigError(f"{to}: the PDF could not be made ({type(error).__name__}); write HTML and print it") from error
+            raise ConfigError(f"the PDF could not be made ({type(error).__name__}); write HTML and print it") from error

@@ -217,14 +217,16 @@ class Session:
                 self._services.metrics.observe("voicebot_understand_seconds", time.monotonic() - began)
 
     def recognised(self, language: str, result: str, seconds: float, decodes: int) -> None:
-        """How recognising one turn went: "ok", or why there are no words; how long that took, and how often it was decoded."""
+        """How recognising one turn went ("ok"; "wordless", "noise"), or why it could not be ("busy", "late", "failed"); how long
+        that took, and how often it was decoded.
+        """
         with aside("measures"):
             self._services.recognised(language, result)
-            if result == "ok":
+            if result in ("busy", "late", "failed"):
+                self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
+            else:
                 self._services.metrics.observe("voicebot_recogniser_seconds", seconds, language=language)
                 self._services.metrics.observe("voicebot_recogniser_decodes", decodes, language=language)
-            else:
-                self._services.metrics.count("voicebot_recogniser_failures_total", language=language, reason=result)
 
     async def authorise(self, action: Authorise, asked: Callable[[AuthorisationAsked], None]) -> AuthorisationResult:
         """Have the caller's app asked for proof. From its answer on the caller is who it says, for the agent and the record."""

@@ -50,7 +50,7 @@ class EngineFigures:
 
     name: str
     heard: tuple[Heard, ...]
-    failed: Mapping[str, str]
+    failed: Mapping[Path, str]
     """Files that were not heard, each with why."""
     audio_s: float
     cpu_s: float
@@ -119,18 +119,18 @@ class Measuring:
         if recogniser is None:
             raise FolderError(f"{name} hears nothing: choose an engine")
         heard: list[Heard] = []
-        failed: dict[str, str] = {}
+        failed: dict[Path, str] = {}
         audio_s, cpu_s = 0.0, 0.0
         try:
             for number, spoken in enumerate(self._files):
-                tell(f"{name}: {spoken.path.name}", number / len(self._files))
+                tell(f"{name}: {spoken.name}", number / len(self._files))
                 try:
                     pcm, rate = await asyncio.to_thread(self._sound, spoken.path)
                     began = time.process_time()
                     recognition, late_s = await self._hear(recogniser, pcm, rate)
                     cpu_s += time.process_time() - began
                 except (FolderError, AudioError) as error:
-                    failed[spoken.path.name] = str(error)
+                    failed[spoken.path] = str(error)
                     continue
                 audio_s += len(pcm) / 2 / rate
                 heard.append(await self._judged(spoken, recognition, late_s))

@@ -30,14 +30,15 @@ from voicebot.pipeline.turns import Signal, TurnHint, TurnSettings, TurnTracker,
 log = structlog.get_logger(__name__)
 
 PRE_ROLL_S = 0.4
+SPOKEN_S = 0.8  # less of what sounds like speech, without a word in it, may be a cough: it tells nothing of the recogniser
 FINISH_DEADLINE_S = LONGEST_DECODE_S + 0.5  # the recogniser's own deadline comes first: it knows what failed
 
 Recognisers = Callable[[str], Recogniser | None]
 """The recogniser of a language, or None when there is none."""
 
 Measured = Callable[[str, str, float, int], None]
-"""Told of every turn that was recognised or not: its language, how it went ("ok", "busy", "late", "failed"), the seconds from its
-end to that, and how often it was decoded."""
+"""Told of every turn that was recognised or not: its language, how it went ("ok", "wordless", "noise", "busy", "late", "failed"),
+the seconds from its end to that, and how often it was decoded."""
 
 Decides = Callable[[str, str], bool]
 """Whether these words (text, language) already decide the matter, so that the turn may end sooner."""
@@ -242,7 +243,8 @@ class Ear(FrameProcessor):
             return RecogniserError.code, "late" if isinstance(error, TimeoutError) else "failed"
         finally:
             _close(stream)
-        self._measured(language, "ok", time.monotonic() - began, heard.recognition.decodes)
+        went = "ok" if heard.recognition.text else "wordless" if heard.speech_s >= SPOKEN_S else "noise"
+        self._measured(language, went, time.monotonic() - began, heard.recognition.decodes)
         return heard
 
     async def _fail(self, code: str, result: str = "failed") -> None:

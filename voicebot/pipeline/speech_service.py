@@ -11,7 +11,7 @@ import importlib
 import inspect
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,6 +224,7 @@ class ServiceStream:
         try:
             service = self._make()
             self._hear_of_start(service)
+            self._hear_of_errors(service)
             source, sink = _Relay(), _Relay(self._heard)
             service.event_handler("on_error")(self._failed)
             async with CallPipeline([source, service, sink], self._sample_rate, ends_by_frame=True):
@@ -244,6 +245,27 @@ class ServiceStream:
                 self._failed_with(f"it did not start ({_named(error)})", for_good=True)
 
         service.start = told  # type: ignore[method-assign]
+
+    def _hear_of_errors(self, service: STTService) -> None:
+        """Pipecat would log what it raises with its words, and a service without its connection has an error for each piece of
+        sound: fifty lines a second and call. One of an utterance is enough, and tells of the others.
+        """
+        heard_by = service.run_stt
+        told = False
+
+        async def heard(audio: bytes) -> AsyncGenerator[Frame | None, None]:
+            nonlocal told
+            try:
+                async for frame in heard_by(audio):
+                    if not (told and isinstance(frame, ErrorFrame) and not frame.fatal):
+                        yield frame
+                    told = told or isinstance(frame, ErrorFrame)
+            except Exception as error:
+                if not told:
+                    told = True
+                    yield ErrorFrame(_named(error), exception=error)
+
+        service.run_stt = heard  # type: ignore[method-assign]
 
     async def _speak(self, source: FrameProcessor) -> None:
         await source.push_frame(VADUserStartedSpeakingFrame())

@@ -17,7 +17,7 @@ from voicebot.records.summary import CallRecord, CallSummary
 RECORDING = ".wav"
 _CALL = ".json"
 # only files with names that we give are ever deleted by age: the folders may hold others'
-_OURS = re.compile(r"(?P<call_id>\d{8}-\d{6}-[0-9a-f]{6})(?:\.wav|\.json(?:\.[0-9a-f]{8}\.draft)?)")
+_OURS = re.compile(r"\.?(?P<call_id>\d{8}-\d{6}-[0-9a-f]{6})(?:\.wav|\.json(?:\.[0-9a-f]{8}\.draft)?)")
 
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class CallFiles:
 
 def remove_file(path: Path) -> bool:
     """Delete a file that belongs to no known call; False when it cannot be, which is logged."""
-    return _removed(path, path.name.removesuffix(DRAFT).split(".")[0])
+    return _removed(path, path.name.removesuffix(DRAFT).lstrip(".").split(".")[0])
 
 
 def _removed(path: Path, call_id: str) -> bool:

@@ -44,6 +44,7 @@ from nlu.understanding.classifier import Classifier
 from voicebot.config.settings import Settings
 from voicebot.figures.estimates import BY_CHANCE, mcnemar
 from voicebot.logs import configure_logs
+from voicebot.prompts.editing import edit_texts
 from voicebot.records.engine import open_engine
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
 from voicebot.releases.errors import ReleaseError
@@ -110,9 +111,10 @@ class Checks:
             self.releases.write(contents, folder)
         old_bundle = load_bundle(old_folder / BUNDLE)
         day = old_bundle.calendar.local(self.clock()).date()
-        stamp(new_folder / BUNDLE, old_bundle.prompts.files, author=UNNAMED, approver=UNNAMED, day=day)
+        new_root, before = new_folder / BUNDLE, old_bundle.prompts.files
+        edit_texts(new_root, lambda: stamp(new_root, before, author=UNNAMED, approver=UNNAMED, day=day))
         self._doing("loads", 0.0)
-        bundle = load_bundle(new_folder / BUNDLE)
+        bundle = load_bundle(new_root)
         self._found("loads", ok=True, warnings=[str(each) for each in bundle.warnings][:_MOST_SHOWN])
         pack = Pack(new_folder / PACK)
         self._lint(pack, bundle)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dialogs.authoring.prompt_editing import stamp
 from dialogs.data.bundle import load_bundle
+from voicebot.prompts.editing import edit_texts
 from voicebot.releases import shadowing
 from voicebot.releases.approvals import Kind, missing
 from voicebot.releases.contents import BUNDLE, MODELS, PACK, read_contents
@@ -165,8 +166,9 @@ class Publishing:
             folder = Path(name)
             self._releases.write(checked, folder)
             author, approver = ", ".join(proposal.authors), proposal.approved.get(Kind.TEXTS, proposal.by)
-            stamp(folder / BUNDLE, before.prompts.files, author=author, approver=approver, day=day)
-            load_bundle(folder / BUNDLE)
+            bundle = folder / BUNDLE
+            edit_texts(bundle, lambda: stamp(bundle, before.prompts.files, author=author, approver=approver, day=day))
+            load_bundle(bundle)
             contents, where = read_contents({each: folder / each for each in (BUNDLE, PACK, MODELS)})
             final = self._releases.put(contents, where, self._clock())
         if not self._releases.becomes(seq, final):

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     SelectBase,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.orm import aliased
@@ -88,7 +90,7 @@ class ReviewLine:
         return tuple((each["intent"], each["confidence"]) for each in (self.understanding.get("ranking") or ())[:5])
 
 
-NEWEST = 500
+NEWEST = 300
 """The queues that mend look at so many of the newest lines (or calls, or transfers) of their kind, however many there are; of
 what a study found, at the surest.
 """
@@ -98,6 +100,7 @@ _SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
 _CALLS: Select[Any, Any] = select(CallRow.call_id, CallRow.started)
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
 _REFS = bindparam("refs", type_=String(), expanding=True)
+_HELD: BindParameter[Any] = bindparam("held", expanding=True)
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
     UtteranceRow.language,
@@ -114,11 +117,13 @@ _WORDS_COLUMNS: tuple[Any, ...] = (
 
 @cache
 def waiting(queue: Queue) -> Select[Any]:
-    """Where the lines of a queue stand, in its order, for the person `who` at the time `now` (parameters of the statement; of
-    `PASSED_ON` also `refs`, the hand-offs that may have gone wrong): rows
-    of `call_id`, `position`, `hits`, `sampled`, `was` and `found` (see `ReviewLine`), one for each line, but of the queues that
-    mend only one for the same words; and in each `waiting`, how many they are. What others have before them is left out. What
-    was said is not read: of hundreds that wait one is shown (`what_was_said`).
+    """Where the lines of a queue stand, in its order, for the person `who` at the time `now`. Parameters of the statement, also
+    `held`, the places of the lines that others have before them (see `held_by_others`), and of `PASSED_ON` `refs`, the hand-offs
+    that may have gone wrong.
+
+    Rows of `call_id`, `position`, `hits`, `sampled`, `was` and `found` (see `ReviewLine`), one for each line, but of the queues
+    that mend only one for the same words; and in each `waiting`, how many they are. What others have before them is left out.
+    What was said is not read: of hundreds that wait one is shown (`what_was_said`).
     """
     some = _looked_at(queue)
     rows = _lines(queue) if some is None else _grouped(some, least_sure_first=queue is Queue.DOUBTFUL)
@@ -131,8 +136,7 @@ def count(queue: Queue) -> Select[int]:
     some = _looked_at(queue)
     if some is None:
         return select(func.count()).select_from(_lines(queue).order_by(None).subquery())
-    held = func.max(_leased(UtteranceRow.call_id, UtteranceRow.position))
-    words = _open(some.subquery(), *_SAME_WORDS).group_by(*_SAME_WORDS).having(held == 0)
+    words = _open(some.subquery(), *_SAME_WORDS).group_by(*_SAME_WORDS).having(func.max(_before_others()) == 0)
     return select(func.count()).select_from(words.subquery())
 
 
@@ -197,6 +201,16 @@ def _leased(call_id: Any, position: Any) -> ColumnElement[int]:
     """How many others have it before them."""
     held = (LeaseRow.call_id == call_id, LeaseRow.position == position, LeaseRow.who != _WHO, LeaseRow.until > _NOW)
     return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
+
+
+def held_by_others(who: str, now: datetime) -> Select[Any, Any]:
+    """The places of the lines that others have before them: few, as many as there are people at work."""
+    return select(LeaseRow.call_id, LeaseRow.position).where(LeaseRow.who != who, LeaseRow.until > now)
+
+
+def _before_others() -> ColumnElement[int]:
+    """1 for a line that somebody else has before them. Of hundreds of lines: so it is not looked up for each."""
+    return case((tuple_(UtteranceRow.call_id, UtteranceRow.position).in_(_HELD), 1), else_=0)
 
 
 def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -278,7 +292,7 @@ def _grouped(of: SelectBase, *, least_sure_first: bool) -> Select[Any]:
         UtteranceRow.confidence,
         some.c.started,
         func.count().over(partition_by=_SAME_WORDS).label("hits"),
-        func.max(_leased(*line)).over(partition_by=_SAME_WORDS).label("held"),
+        func.max(_before_others()).over(partition_by=_SAME_WORDS).label("held"),
         func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
     )
     all_ = each.subquery().c

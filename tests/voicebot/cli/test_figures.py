@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.voicebot.browser import needs_chromium
 from tests.voicebot.records.databases import summary
 from voicebot.cli.main import app
-from voicebot.console.pdf import print_pdf
+from voicebot.console.pdf import pdf_of
 from voicebot.errors import ConfigError
 from voicebot.figures.rollup import RollUp
 from voicebot.records.database import Database
@@ -47,7 +47,7 @@ def test_what_is_written_wrong_is_told(tmp_path: Path) -> None:
     config.write_text(f"state: {{data_dir: {tmp_path}}}\n")
     for options, said in (
         (["--to", str(tmp_path / "r.html"), "--day", "monday"], "write it like"),
-        (["--to", str(tmp_path / "nowhere" / "r.html")], "cannot be written"),
+        (["--to", str(config / "r.html")], "cannot be written"),
         (["--to", str(tmp_path / "r.html"), "--lang", "de"], "pl or en"),
     ):
         result = CliRunner().invoke(app, ["figures", "report", *options, "--config", str(config)])
@@ -68,7 +68,7 @@ def test_the_report_as_pdf(tmp_path: Path) -> None:
 def test_without_chromium_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="apt-get install chromium"):
-        print_pdf("<p>figures", tmp_path / "report.pdf")
+        pdf_of("<p>figures")
     assert list(tmp_path.iterdir()) == []
 
 

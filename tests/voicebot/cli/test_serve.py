@@ -60,5 +60,5 @@ def test_a_service_that_is_stopped_while_it_starts_stops(tmp_path: Path) -> None
                 break
         rest = service.stderr.read()
     assert service.returncode == 0
-    assert "stopped before it took calls" in rest
+    assert "stopped while it was starting" in rest
     assert "listening on" not in rest

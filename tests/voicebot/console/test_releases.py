@@ -20,6 +20,7 @@ from tests.voicebot.records.databases import heard, summary
 from voicebot.accounts.roles import Role
 from voicebot.figures.models import CallDayRow, DayRow
 from voicebot.outcomes.misroute import VERSION
+from voicebot.prompts.editing import edit_texts
 from voicebot.records.database import Database
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord
@@ -135,8 +136,8 @@ def live_meanwhile(console: Console, folder: Path, change: Callable[[Path], None
 @needs_chromium
 async def test_lines_that_two_people_changed_are_settled_side_by_side(console: Console, tmp_path: Path) -> None:
     def reword(bundle: Path, text: str, more: str) -> None:
-        change_text(bundle, "pl", "ask_matter", text)
-        change_text(bundle, "pl", more, f"{text} ({more})")
+        edit_texts(bundle, lambda: [change_text(bundle, "pl", "ask_matter", text)])
+        edit_texts(bundle, lambda: [change_text(bundle, "pl", more, f"{text} ({more})")])
 
     parts = console.parts
     await asyncio.to_thread(lambda: reword(parts.drafts.begin().bundle, "W czym możemy pomóc?", "greeting"))

@@ -28,6 +28,20 @@ def test_an_engine_that_fails_again_and_again_is_told_until_it_hears() -> None:
     assert looked.trouble is None
 
 
+def test_an_engine_that_hears_no_word_is_told_until_it_hears_one() -> None:
+    """It answers, in time, and nobody is understood. Coughs, and turns for which it was busy, neither count nor comfort."""
+    looked = health([0.0])
+    for result in ("wordless", "noise", "busy") * 9:
+        looked.note("pl", result)
+    assert looked.trouble is None
+    looked.note("pl", "wordless")
+    assert "no word was heard" in str(looked.trouble)
+    looked.note("pl", "noise")
+    assert looked.trouble is not None
+    looked.note("pl", "ok")
+    assert looked.trouble is None
+
+
 def test_a_busy_engine_is_not_broken() -> None:
     """The load tells of that."""
     looked = health([0.0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from audio.recognisers.settings import RecogniserSettings
 from voicebot.cli.main import app
 from voicebot.cli.running.asr import _engines
 from voicebot.config.settings import Settings
-from voicebot.hearing.folder import FolderError, Spoken, check_matters, read_folder
+from voicebot.hearing.folder import Folder, FolderError, Spoken, check_matters, read_audio, read_folder
 from voicebot.hearing.measuring import EngineFigures, Heard, Measuring, Way
 from voicebot.hearing.scoring import Errors, Piece, compared, errors, words_of
 
@@ -45,9 +47,15 @@ def test_pieces_show_what_differs_and_hold_both_texts_whole() -> None:
 def test_a_table_may_lack_its_head_and_texts_may_lie_beside_the_files(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     (tmp_path / "a.txt").write_text("saldo\n", encoding="utf-8")
-    assert read_folder(tmp_path) == [Spoken(tmp_path / "a.wav", "saldo")]
+    (tmp_path / "z.wav").touch()
+    assert read_folder(tmp_path) == Folder((Spoken(tmp_path / "a.wav", "saldo"),), ("z.wav",))
     (tmp_path / "lines.tsv").write_text('b.flac\t"tak" powiedział\tbalance\nc.wav\t\t\n', encoding="utf-8")
-    assert read_folder(tmp_path) == [Spoken(tmp_path / "b.flac", '"tak" powiedział', "balance")], "what nobody wrote down is left"
+    (one,) = read_folder(tmp_path).spoken
+    assert one == Spoken(tmp_path / "b.flac", '"tak" powiedział', "balance")
+    assert read_folder(tmp_path).unwritten == ("c.wav",), "what nobody wrote down is told"
+    (tmp_path / "lines.tsv").write_text("\tsaldo\n")
+    with pytest.raises(FolderError, match="a line that names no file: saldo"):
+        read_folder(tmp_path)
     (tmp_path / "lines.tsv").write_text("")
     with pytest.raises(FolderError, match="columns file, text, matter"):
         read_folder(tmp_path)
@@ -57,13 +65,11 @@ def test_a_table_with_mistakes_is_told_before_an_engine_listens(tmp_path: Path) 
     """Marked as UTF-8, with a return at each line's end, with semicolons: as spreadsheets save it. The rest are mistakes."""
     table = tmp_path / "lines.csv"
     table.write_bytes("\ufefffile;text;matter\r\na.wav;zgubiłem kartę;card_block\r\nb.wav;saldo;\r\n".encode())
-    assert read_folder(tmp_path) == [
-        Spoken(tmp_path / "a.wav", "zgubiłem kartę", "card_block"),
-        Spoken(tmp_path / "b.wav", "saldo"),
-    ]
-    check_matters(read_folder(tmp_path), {"card_block"})
+    files = read_folder(tmp_path).spoken
+    assert files == (Spoken(tmp_path / "a.wav", "zgubiłem kartę", "card_block"), Spoken(tmp_path / "b.wav", "saldo"))
+    check_matters(files, {"card_block"})
     with pytest.raises(FolderError, match="no matters of the pack: card_block"):
-        check_matters(read_folder(tmp_path), {"card_blok"})
+        check_matters(files, {"card_blok"})
     table.write_text("file,text\na.wav,one\n./a.wav,two\n", encoding="utf-8")
     with pytest.raises(FolderError, match=r"more than one text for a\.wav"):
         read_folder(tmp_path)
@@ -90,6 +96,33 @@ def test_shares_are_of_all_words_and_not_means_of_files() -> None:
     assert figures.word_errors.k / figures.words == pytest.approx(0.1)
     assert figures.matter_errors.n == 0
     assert figures.cpu_per_s == 0.5
+
+
+def half(path: Path) -> None:
+    soundfile.write(path, np.zeros(8000), 8000)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("a.wav", half, r"a\.wav is cut off"),
+        ("a.wav", Path.mkdir, r"a\.wav is no file: a folder, a pipe"),
+        ("a.wav", os.mkfifo, r"a\.wav is no file: a folder, a pipe"),
+        ("a.wav", lambda path: path.symlink_to("gone.wav"), r"a\.wav is not there"),
+        ("a.raw", lambda path: path.write_bytes(bytes(99)), r"a\.raw is no audio"),
+        ("a\x1b[2J\udcff.wav", Path.touch, r"^a\?\[2J\?\.wav is no audio"),
+        ("a" * 300, lambda path: None, "File name too long"),
+        ("a\0.wav", lambda path: None, r"a\?\.wav cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_heard_is_told_with_the_reason(
+    tmp_path: Path, name: str, make: Callable[[Path], object], said: str
+) -> None:
+    """By a name that a terminal may be shown."""
+    make(tmp_path / name)
+    with pytest.raises(FolderError, match=said):
+        read_audio(tmp_path / name)
 
 
 async def test_a_speech_service_of_pipecat_is_measured_as_any_engine(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_only_clean_labelled_turns_of_recorded_lines_are_collected(tmp_path: Pat
     assert done.exit_code == 0, done.output
     assert "1 turns of 5" in done.stdout
     assert done.stdout.count("1 left out: ") == 4
-    (kept,) = read_folder(out)
+    (kept,) = read_folder(out).spoken
     assert (kept.text, kept.matter) == ("", "card_block"), "nobody has listened yet"
     assert (out / "lines.tsv").read_text().endswith("\tzgubiłam kartę\n")
     part, _ = soundfile.read(kept.path)

@@ -6,8 +6,10 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Semaphore
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +18,12 @@ import soundfile
 from typer.testing import CliRunner
 
 from dialogs import load_bundle
-from dialogs.data.bundle import DEFAULT_BUNDLE
+from dialogs.data.bundle import DEFAULT_BUNDLE, Bundle, content_version
 from dialogs.events import Prompt
 from tests.dialogs.calls import WEDNESDAY_NOON
 from voicebot.cli.main import app
-from voicebot.prompts.recording_list import recording_list
-from voicebot.prompts.studio import Fate, StudioFile, files_of, import_files
+from voicebot.prompts.recording_list import Line, recording_list
+from voicebot.prompts.studio import Fate, StudioFile, files_of, import_files, importing
 
 RATE = 16000
 TODAY = date(2026, 11, 25)
@@ -31,6 +33,17 @@ Samples = npt.NDArray[np.float64]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Loaded once: what an import does to its folder no later one is told."""
+    return load_bundle(Path(shutil.copytree(DEFAULT_BUNDLE, tmp_path_factory.mktemp("bundle") / "bundle")))
+
+
+@pytest.fixture(scope="module")
+def lines(bundle: Bundle) -> list[Line]:
+    return recording_list(bundle, "pl", TODAY)
 
 
 @pytest.fixture
@@ -114,12 +127,12 @@ def test_a_second_time_nothing_changes_and_nothing_is_overwritten_unasked(copy: 
     ],
 )
 def test_what_a_studio_sends_comes_out_in_one_format(
-    copy: Path, studio: Path, name: str, rate: int, subtype: str | None, channels: int
+    bundle: Bundle, lines: list[Line], studio: Path, name: str, rate: int, subtype: str | None, channels: int
 ) -> None:
     save(studio / name, np.column_stack([tone(rate=rate)] * channels), rate, subtype)
-    (file,) = brought(copy, studio)
+    (file,) = import_files(bundle, lines, files_of([studio]))
     assert file.fate is Fate.IMPORTED
-    found = soundfile.info(str(copy / file.what))
+    found = soundfile.info(str(bundle.root / file.what))
     assert (found.format, found.subtype, found.channels, found.samplerate) == ("FLAC", "PCM_16", 1, min(rate, 24000))
     assert found.duration == pytest.approx(4.1, abs=0.1)
 
@@ -171,15 +184,17 @@ def half(path: Path) -> None:
         ("greeting.wav", lambda path: path.symlink_to("gone.wav"), "no file: a link that leads nowhere"),
     ],
 )
-def test_a_file_that_is_left_out_is_named_with_the_reason(copy: Path, studio: Path, name: str, make: Make, said: str) -> None:
-    before = contents(copy)
+def test_a_file_that_is_left_out_is_named_with_the_reason(
+    bundle: Bundle, lines: list[Line], studio: Path, name: str, make: Make, said: str
+) -> None:
+    before = contents(bundle.root)
     make(studio / name)
-    (found,) = brought(copy, studio)
+    (found,) = import_files(bundle, lines, files_of([studio]))
     assert found.name == name
     assert found.fate is Fate.REFUSED
     assert said in found.what
     assert str(studio) not in found.what
-    assert before == contents(copy), "the bundle is as it was"
+    assert before == contents(bundle.root), "the bundle is as it was"
 
 
 def test_a_peak_at_full_scale_is_not_clipped(copy: Path, studio: Path) -> None:
@@ -210,18 +225,65 @@ def test_what_lies_beside_the_recordings_is_no_second_one(copy: Path, studio: Pa
     assert found == {"greeting.wav": "imported"}
 
 
-def test_a_full_disk_leaves_no_half_of_a_recording(copy: Path, studio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(content[:99])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # no name of a file: so Python tells it while writing
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # no name of a file: so Python tells it while writing
 
+
+@pytest.mark.parametrize(("after", "end"), [(0, FULL), (4, FULL), (3, KeyboardInterrupt()), (5, KeyboardInterrupt())])
+def test_an_import_that_ends_in_the_middle_leaves_the_bundle_as_it_was(
+    copy: Path, studio: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException, after: int
+) -> None:
+    """Each recording goes to the disk, and its name; then the texts, at once, and what they name stays. It is begun again."""
+    for name in ("greeting.wav", "back.wav"):
+        save(studio / name)
+    before, done = contents(copy), iter(range(99))
+
+    def to_the_disk(handle: int) -> None:
+        if next(done) == after:
+            raise end
+
+    with monkeypatch.context() as patched:
+        patched.setattr("voicebot.files.os.fsync", to_the_disk)
+        result = CliRunner().invoke(app, ["prompts", "import", str(studio), "--bundle", str(copy)])
+    assert result.exit_code != 0
+    assert isinstance(end, KeyboardInterrupt) or "No space left on device: make room" in result.stderr
+    named = after == 5
+    assert named or contents(copy) == before
+    assert set(fates(brought(copy, studio)).values()) == {"unchanged" if named else "imported"}
+    assert load_bundle(copy).warnings == ()
+
+
+def test_what_a_killed_import_left_is_taken_away_and_half_a_recording_is_made_whole(copy: Path, studio: Path) -> None:
     save(studio / "greeting.wav")
-    monkeypatch.setattr(Path, "write_bytes", full)
-    result = CliRunner().invoke(app, ["prompts", "import", str(studio), "--bundle", str(copy)])
-    assert result.exit_code == 2
-    assert "No space left on device: make room" in result.stderr
-    assert not [file for file in (copy / "recordings").rglob("*") if file.is_file()]
+    (file,) = brought(copy, studio)
+    whole, version = contents(copy), content_version(copy)
+    recording = copy / file.what
+    (recording.parent / f".{recording.name}.01234567.draft").write_bytes(b"fLaC")
+    for name in (".pl.yml", "._pl.yml"):  # of an earlier version, and of a Mac's archive
+        (copy / "prompts" / name).write_bytes(b"\0\x05language: pl")
+    assert content_version(copy) == version, "no call depends on them"
+    os.truncate(recording, recording.stat().st_size // 2)
+    with importing(copy):
+        assert fates(brought(copy, studio)) == {"greeting.wav": "imported"}
+    assert {path: content for path, content in contents(copy).items() if path.suffix != ".yml" or path in whole} == whole
+
+
+def test_of_two_imports_at_once_each_waits_for_the_other(copy: Path, studio: Path) -> None:
+    waiting = Semaphore(0)
+
+    def bring(name: str) -> None:
+        save(studio / f"{name}.wav")
+        with importing(copy, waits=waiting.release):
+            brought(copy, studio / f"{name}.wav")
+
+    with ThreadPoolExecutor() as pool:
+        with importing(copy):
+            under_way = [pool.submit(bring, name) for name in ("greeting", "back")]
+            for _ in under_way:
+                waiting.acquire()
+        for each in under_way:
+            each.result()
+    prompts = load_bundle(copy).prompts.files["pl"].prompts
+    assert all(prompts[name].recording for name in ("greeting", "back"))
 
 
 def test_what_should_be_listened_to_is_said(copy: Path, studio: Path) -> None:

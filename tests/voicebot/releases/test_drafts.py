@@ -15,6 +15,7 @@ from dialogs.data.bundle import DEFAULT_BUNDLE, load_bundle
 from dialogs.data.errors import BundleError
 from tests.nlu.tools_pack import write_pack
 from voicebot.identity.audit_table import AuditTable
+from voicebot.prompts.editing import edit_texts
 from voicebot.releases.approvals import Kind
 from voicebot.releases.contents import BUNDLE, PACK, read_contents
 from voicebot.releases.drafts import Drafts, Folders
@@ -38,7 +39,7 @@ def drafts(tmp_path: Path, engine: Engine, live: Folders) -> Drafts:
 
 
 def reword(folders: Folders, prompt: str, text: str) -> None:
-    change_text(folders.bundle, "pl", prompt, text)
+    edit_texts(folders.bundle, lambda: [change_text(folders.bundle, "pl", prompt, text)])
 
 
 def test_a_changed_text_is_proposed_with_all_who_changed_anything(drafts: Drafts, engine: Engine) -> None:
@@ -105,18 +106,23 @@ def test_what_a_process_that_died_left_of_a_beginning_is_not_taken_for_a_draft(d
     assert not drafts.differs()
 
 
-def test_texts_half_written_on_a_full_disk_are_no_part_of_a_draft(drafts: Drafts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_half_written_are_no_part_of_a_draft(drafts: Drafts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk, or by a process that was killed."""
     folders = drafts.begin()
 
-    def fills_the_disk(path: Path, text: str, **_: object) -> int:
-        path.write_bytes(text.encode()[:1000])
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", fills_the_disk)
+        patch.setattr("voicebot.files.os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             reword(folders, "ask_matter", "Słucham?")
+        patch.setattr(Path, "unlink", full)
+        with pytest.raises(OSError, match="No space"):
+            reword(folders, "ask_matter", "Słucham?")
+    assert list((folders.bundle / "prompts").glob(".*.draft")), "as kill -9 leaves it"
     assert not drafts.differs()
+    load_bundle(folders.bundle)
 
 
 def test_a_damaged_copy_on_disk_is_written_anew(drafts: Drafts, engine: Engine, live: Folders, tmp_path: Path) -> None:

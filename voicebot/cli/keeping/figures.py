@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicebot.cli.errors import told_plainly
+from voicebot.cli.errors import may_write, told_plainly, write_file
 from voicebot.cli.options import Config, bundle_in_force, records_engine
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def report(
     config: Config = None,
 ) -> None:
     """Write the figures of a day or more as one file, HTML or PDF: to be mailed. Meant for a nightly timer."""
-    from voicebot.console.pdf import print_pdf
+    from voicebot.console.pdf import pdf_of
     from voicebot.console.report import ending
     from voicebot.console.report import report as made
     from voicebot.console.texts import LANGUAGES
@@ -48,6 +47,7 @@ def report(
         if lang not in LANGUAGES:
             raise ConfigError(f"--lang {lang}: write {' or '.join(LANGUAGES)}")
         settings, engine, bundle = _opened(config)
+        may_write(to)
         now = datetime.now(UTC)
         last = _day(day) if day is not None else bundle.calendar.local(now).date() - timedelta(days=1)
         period = ending(last, days)
@@ -61,10 +61,7 @@ def report(
             made=now,
             goals=settings.console.goals,
         )
-        if to.suffix == ".pdf":
-            print_pdf(text, to)
-        else:
-            _written(to, text)
+        write_file(to, pdf_of(text) if to.suffix == ".pdf" else text.encode())
         print(to)
 
 
@@ -75,18 +72,6 @@ def _day(written: str) -> date:
         return date.fromisoformat(written)
     except ValueError:
         raise ConfigError(f"--day {written!r} is no day; write it like 2026-11-26") from None
-
-
-def _written(to: Path, text: str) -> None:
-    """Whole or not at all: a mailer may look at any moment."""
-    from voicebot.errors import ConfigError
-
-    draft = to.with_name(f".{to.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(to)
-    except OSError as error:
-        raise ConfigError(f"--to {to}: cannot be written: {error.strerror}") from error
 
 
 def _refresh(engine: Engine, bundle: Bundle, within: tuple[date, date] | None = None) -> int:

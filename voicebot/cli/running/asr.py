@@ -17,6 +17,7 @@ from rich.console import Console
 from voicebot.cli.errors import may_write, told_plainly, write_file
 from voicebot.cli.options import AsJson, Config, records_engine
 from voicebot.cli.progress import shown_progress
+from voicebot.files import shown
 from voicebot.tables import show_table
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def check(
     from nlu.pack.pack import ACT_LABELS, BANK_PACK, Pack
     from nlu.types import OUT_OF_SCOPE
     from voicebot.config.loading import load_settings
-    from voicebot.hearing.folder import check_matters, read_folder
+    from voicebot.hearing.folder import check_matters, named, read_folder
     from voicebot.hearing.measuring import Way
     from voicebot.hearing.report import failures, html
     from voicebot.logs import configure_logs
@@ -79,7 +80,10 @@ def check(
     with told_plainly():
         configure_logs(level="error")
         settings = load_settings(config)
-        files = read_folder(folder)
+        found = read_folder(folder)
+        files = found.spoken
+        if found.unwritten:
+            print(f"left out, with neither text nor matter: {named(found.unwritten)}", file=sys.stderr)
         if any(one.matter for one in files):
             check_matters(files, {*Pack(settings.nlu.pack or BANK_PACK).intents, *ACT_LABELS, OUT_OF_SCOPE})
         engines = _engines(engine or [], settings, language)
@@ -220,10 +224,10 @@ def _as_json(one: EngineFigures) -> dict[str, Any]:
         "cpu_s_per_s": round(one.cpu_per_s, 3),
         "memory_mb": None if one.memory_mb is None else round(one.memory_mb),
         "audio_s": round(one.audio_s, 1),
-        "failed": dict(one.failed),
+        "failed": {shown(path.name): why for path, why in one.failed.items()},
         "files": [
             {
-                "file": heard.spoken.path.name,
+                "file": heard.spoken.name,
                 "said": heard.spoken.text,
                 "heard": heard.text,
                 "word_errors": heard.errors.words if heard.errors else None,

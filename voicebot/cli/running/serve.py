@@ -55,7 +55,7 @@ def serve(config: Config = None, workers: Count = None) -> None:
         try:
             asyncio.run(_serve(config, workers))
         except asyncio.CancelledError:
-            print("stopped before it took calls", file=sys.stderr)
+            print("stopped while it was starting", file=sys.stderr)
             raise typer.Exit(0) from None
 
 

@@ -146,10 +146,16 @@ def import_recordings(
     it and what was measured. Exit 1 when one is left out.
     """
     from voicebot.cli.talking.recordings import files_as_json, said_of, show_files
-    from voicebot.prompts.studio import Fate, files_of, import_files
+    from voicebot.config.loading import load_settings
+    from voicebot.prompts.studio import Fate, files_of, import_files, importing
 
     with told_plainly():
-        opened, lines = _lines(config, bundle, lang, to_change=True)
+        root = bundle or load_settings(config).bundle
+    if root is None:
+        print("the bundle that ships with voicebot takes no recordings. Name yours: --bundle FOLDER.", file=sys.stderr)
+        raise typer.Exit(2)
+    with told_plainly(), importing(root, waits=_told_to_wait):
+        opened, lines = _lines(config, root, lang)
         files = files_of(sources)
         only = _named(lines, name, len(files)) if name is not None else None
         if not files:
@@ -218,18 +224,18 @@ def hear(
             raise typer.Exit(1)
 
 
-def _lines(config: Path | None, folder: Path | None, lang: str, *, to_change: bool = False) -> tuple[Bundle, list[Line]]:
+def _told_to_wait() -> None:
+    print("another import into this bundle is under way: waiting for its end", file=sys.stderr)
+
+
+def _lines(config: Path | None, folder: Path | None, lang: str) -> tuple[Bundle, list[Line]]:
     """The bundle, and all that is recorded of the language; exit with 2 for a language that it does not have."""
     from dialogs.data.bundle import load_bundle
     from voicebot.config.loading import load_settings
     from voicebot.prompts.recording_list import recording_list
 
     with told_plainly():
-        root = folder or load_settings(config).bundle
-        if to_change and root is None:
-            print("the bundle that ships with voicebot takes no recordings. Name yours: --bundle FOLDER.", file=sys.stderr)
-            raise typer.Exit(2)
-        opened = load_bundle(root)
+        opened = load_bundle(folder or load_settings(config).bundle)
         return opened, recording_list(opened, spoken(opened, lang, short=True), _today(opened))
 
 

@@ -21,6 +21,7 @@ from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View
 from voicebot.console.texts import english
 from voicebot.figures.reading import Period, read
+from voicebot.prompts.editing import edit_texts
 from voicebot.releases.errors import ReleaseError
 
 _SOON = timedelta(days=30)
@@ -128,7 +129,8 @@ def pages(parts: ConsoleParts) -> Pages:
 
     def keep(language: str, prompt: str, form: Form, who: str) -> None:
         with drafts.change(who, f"{language} {prompt}") as folders:
-            change_text(folders.bundle, language, prompt, form.get("text"), form.get("chat"))
+            wanted = form.get("text"), form.get("chat")
+            edit_texts(folders.bundle, lambda: [change_text(folders.bundle, language, prompt, *wanted)])
 
     @found.get("/texts/{language}/{prompt}/recording", roles=READERS)
     async def recording(view: View) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from collections.abc import Sequence
 
@@ -10,21 +11,24 @@ from voicebot.endpoints.errors import EndpointError
 from voicebot.hosts import family_of
 
 _TRIES = 50
+_DRAWN_FROM = range(24_000, 32_000, 2)
+"""Above the usual ports of RTP, and below those that the kernel gives to whoever asks for any: none of these takes the port drawn
+before the stack has it.
+"""
 
 
 def free_port(host: str) -> int:
     """A port free for UDP and TCP on `host`, as is the one above it (where the stack listens for TLS). Raises EndpointError."""
     family = family_of(host)
-    for _ in range(_TRIES):
-        with socket.socket(family, socket.SOCK_DGRAM) as first:
-            try:
-                first.bind((host, 0))
-            except OSError as error:
-                raise EndpointError(f"sip cannot listen on {host}: {_why(error)}") from error
-            port = int(first.getsockname()[1])
-            others = ((socket.SOCK_STREAM, port), (socket.SOCK_DGRAM, port + 1), (socket.SOCK_STREAM, port + 1))
-            if port < 65535 and all(_is_free(family, kind, (host, number)) for kind, number in others):
-                return port
+    with socket.socket(family, socket.SOCK_DGRAM) as any_port:
+        try:
+            any_port.bind((host, 0))
+        except OSError as error:
+            raise EndpointError(f"sip cannot listen on {host}: {_why(error)}") from error
+    for port in random.sample(_DRAWN_FROM, _TRIES):
+        wanted = ((kind, number) for number in (port, port + 1) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+        if all(_is_free(family, kind, (host, number)) for kind, number in wanted):
+            return port
     raise EndpointError(f"no two free ports side by side on {host}")
 
 

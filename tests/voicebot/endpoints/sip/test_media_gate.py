@@ -389,7 +389,7 @@ async def test_only_the_first_packet_is_looked_at_here(
     while heard < 2 * 8000:
         heard += len(leg.read()) // 2
         await asyncio.sleep(0.05)
-    assert len(looked_at) <= 3  # one each time the call was negotiated
+    assert len(looked_at) < 10  # of a hundred: one each time the call was negotiated, and what came before the answer did
     await probe.bye()
     await end_of(leg)
 
