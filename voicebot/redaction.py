@@ -151,7 +151,7 @@ class Redaction:
 
     def _named(self, name: str, value: object, depth: int) -> JsonValue:
         if self._is_secret(name):
-            return REMOVED
+            return value if isinstance(value, bool) else REMOVED  # whether there is a secret tells nothing of it
         if name in _IDENTIFIER_NAMES and isinstance(value, str) and _IDENTIFIER.fullmatch(value):
             return self.identifier(value)
         return self._value(value, depth)

@@ -127,6 +127,7 @@ async def _webhook(settings: Settings, metrics: Metrics, stack: AsyncExitStack, 
     await webhook.start()
     stack.push_async_callback(webhook.close)
     metrics.read_from("voicebot_webhook_given_up_total", lambda: webhook.given_up)
+    metrics.read_from("voicebot_webhook_kept", lambda: webhook.kept)
     return webhook
 
 

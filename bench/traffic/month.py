@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from random import Random
 
@@ -11,12 +11,27 @@ from bench.talk.calls import Held, play
 from bench.talk.people import Person, person
 from bench.talk.phrases import Phrases
 from dialogs.data.bundle import Bundle
+from dialogs.events import HandOff
 from dialogs.rehearsal.rehearsal import Exchange
 from nlu.types import Understander
 from voicebot.conversation.session import new_call_id
+from voicebot.handoff.record import HandOffRecord, make_record
+from voicebot.handoff.service import KEEP_WAITING_FOR
 from voicebot.records.journal import Journal
 from voicebot.records.summarise import summarise
 from voicebot.records.summary import CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCall:
+    """One call that was held."""
+
+    record: CallRecord
+    held: Held
+    """What came of it."""
+    handed: HandOffRecord | None
+    """What the agent's screen shows; None where nobody took it over."""
+
 
 # share of a day's calls by hour, as bank hotlines have it: two humps, little at night
 _HOURS = (1, 1, 1, 1, 1, 2, 4, 10, 30, 48, 55, 52, 46, 44, 45, 46, 44, 38, 26, 18, 12, 8, 4, 2)
@@ -39,10 +54,8 @@ def moments(bundle: Bundle, *, end: datetime, days: int, count: int, rng: Random
 
 def traffic(
     phrases: dict[str, Phrases], bundle: Bundle, understander: Understander, *, times: list[datetime], seed: int
-) -> Iterator[tuple[CallRecord, Held]]:
-    """One call at each of these times: its record, and what came of it. The same seed gives the same calls; who called lately
-    sometimes calls again.
-    """
+) -> Iterator[SimulatedCall]:
+    """One call at each of these times. The same seed gives the same calls; who called lately sometimes calls again."""
     rng = Random(f"{seed} traffic")
     lately: list[Person] = []
     for number, at in enumerate(times):
@@ -54,7 +67,8 @@ def traffic(
         who = replace(who, at=at)
         lately = [*lately[-40:], who]
         held, exchanges = play(who, phrases[who.language], bundle, understander)
-        yield record_of(who, held, exchanges, bundle, rng), held
+        record = record_of(who, held, exchanges, bundle, rng)
+        yield SimulatedCall(record, held, handed_of(who, record, exchanges))
 
 
 def record_of(who: Person, held: Held, exchanges: list[Exchange], bundle: Bundle, rng: Random) -> CallRecord:
@@ -73,3 +87,15 @@ def record_of(who: Person, held: Held, exchanges: list[Exchange], bundle: Bundle
     summary = summarise(journal, caller=who.caller, line=line, bundle_version=bundle.version)
     ref = f"sim{rng.getrandbits(96):024x}" if summary.queue is not None else None
     return CallRecord(replace(summary, handoff_ref=ref), journal.lines)
+
+
+def handed_of(who: Person, record: CallRecord, exchanges: Sequence[Exchange]) -> HandOffRecord | None:
+    """The hand-off as the service would have kept it, under the reference that the record names."""
+    actions = [action for exchange in exchanges for action in exchange.actions if isinstance(action, HandOff)]
+    call, ref = record.summary, record.summary.handoff_ref
+    if not actions or ref is None:
+        return None
+    made = make_record(
+        actions[-1], caller=who.caller, call_id=call.call_id, call_ref="", now=call.ended, keep_for=KEEP_WAITING_FOR
+    )
+    return replace(made, ref=ref)

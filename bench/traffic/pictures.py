@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.async_api import FloatRect, ViewportSize, async_playwright
 from sqlalchemy import Engine, select
 
-from bench.traffic.__main__ import make, settings_of
+from bench.traffic.__main__ import hand_over, make, settings_of
 from voicebot.accounts.roles import EVERYBODY
 from voicebot.console.app import page_routes
 from voicebot.console.guard import COOKIE
@@ -38,6 +38,7 @@ async def pictures() -> int:
         await asyncio.to_thread(make, settings, calls=_CALLS, days=30, seed=1)
         async with open_console(settings) as console, async_playwright() as playwright:
             parts, now = console.parts, datetime.now(UTC)
+            await hand_over(settings, parts)
             bundle = parts.bundle()
             await asyncio.to_thread(RollUp(parts.engine, bundle.routes, bundle.calendar.zone).refresh, now)
             user = parts.users.add("anna.k", EVERYBODY, made_by="pictures", shown="Anna K.")

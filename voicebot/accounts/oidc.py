@@ -27,19 +27,25 @@ _ASK_S = 5.0
 _LEEWAY_S = 30
 _ALGORITHMS = ["RS256", "PS256", "ES256"]
 _KEEP_S = 300.0
-"""What the provider says of itself is used so long."""
+"""What the provider says of itself is used so long …"""
+_THERE_S = 10.0
+"""… and for so long it is taken to be there: nobody is sent to a log-in that does not answer."""
 
 
 class OidcRefused(VoicebotError):
     """The bank's log-in did not say who it is. The message is for the log: it quotes nothing that a browser sent."""
 
     code = "oidc.refused"
+    to = "/"
+    """The page that was asked for, where that is known."""
 
 
 class OidcUnavailable(VoicebotError):
     """The bank's log-in does not answer."""
 
     code = "oidc.unavailable"
+    to = "/"
+    """As `OidcRefused`'s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class OidcLogin:
 
     async def begin(self, to: str) -> tuple[str, str]:
         """The address to send the browser to, and the `state` for its cookie. Raises OidcUnavailable, StateError."""
-        provider, _ = await self._provider()
+        provider, _ = await self._provider(kept_s=_THERE_S)
         state = secrets.token_urlsafe(32)
         asked = Asked(secrets.token_urlsafe(32), secrets.token_urlsafe(48), to)
 
@@ -129,8 +135,12 @@ class OidcLogin:
         if kept is None:
             raise OidcRefused("the state is unknown: used before, or older than ten minutes")
         asked = Asked(**json.loads(kept))
-        token = await self._token(code, asked.verifier)
-        claims = await self._claims(token, asked.nonce)
+        try:
+            token = await self._token(code, asked.verifier)
+            claims = await self._claims(token, asked.nonce)
+        except (OidcRefused, OidcUnavailable) as error:
+            error.to = asked.to
+            raise
         return self._told(claims, asked.to)
 
     async def _token(self, code: str, verifier: str) -> str:
@@ -154,7 +164,7 @@ class OidcLogin:
 
     async def _claims(self, token: str, nonce: str) -> Mapping[str, Any]:
         for fresh in (False, True):  # a key may have been changed since
-            _, keys = await self._provider(fresh=fresh)
+            _, keys = await self._provider(kept_s=0.0 if fresh else _KEEP_S)
             try:
                 claims: Mapping[str, Any] = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
                 break
@@ -184,9 +194,9 @@ class OidcLogin:
         name = next((str(claims[each]) for each in ("preferred_username", "email") if claims.get(each)), fallback)
         return Told(subject[:200], name, str(claims.get("name") or name)[:120], roles, to)
 
-    async def _provider(self, *, fresh: bool = False) -> tuple[dict[str, Any], KeySet]:
-        """What it says of itself, and its keys. Raises OidcUnavailable."""
-        if self._known is not None and not fresh and self._clock() < self._known[0] + _KEEP_S:
+    async def _provider(self, *, kept_s: float = _KEEP_S) -> tuple[dict[str, Any], KeySet]:
+        """What it says of itself, and its keys, as it said `kept_s` ago at most. Raises OidcUnavailable."""
+        if self._known is not None and self._clock() < self._known[0] + kept_s:
             return self._known[1], self._known[2]
         try:
             url = f"{self._issuer}/.well-known/openid-configuration"

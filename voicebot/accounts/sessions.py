@@ -69,10 +69,11 @@ class Sessions:
                 session.execute(update(SessionRow).where(SessionRow.hash == row.hash).values(seen=now))
             return LoggedIn(user_of(user), row.form_token, row.hash)
 
-    def end(self, session_hash: str) -> None:
-        """Log out."""
+    def end(self, login: LoggedIn, *, everywhere: bool = False) -> None:
+        """Log out; `everywhere`: at all browsers of this person."""
+        whose = SessionRow.user_id == login.user.user_id if everywhere else SessionRow.hash == login.session
         with Session(self._engine) as session, session.begin():
-            session.execute(delete(SessionRow).where(SessionRow.hash == session_hash))
+            session.execute(delete(SessionRow).where(whose))
 
 
 def _hash(cookie: str) -> str:

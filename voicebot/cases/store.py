@@ -85,13 +85,13 @@ class Cases:
                 found[row.ref].append(Entry(row.at, row.who, row.what, row.note))
         return found
 
-    def take(self, ref: str, who: str, at: datetime) -> Case:
+    def take(self, ref: str, who: str, at: datetime, note: str = "") -> Case:
         """It is this person's from now on. Raises CaseError when it is another's, or done."""
-        return self._change(ref, who, at, "taken", "", wanted=Status.OPEN, status=Status.TAKEN, owner=who)
+        return self._change(ref, who, at, "taken", note, wanted=Status.OPEN, status=Status.TAKEN, owner=who)
 
-    def give_back(self, ref: str, who: str, at: datetime) -> Case:
+    def give_back(self, ref: str, who: str, at: datetime, note: str = "") -> Case:
         """It is nobody's again. Raises CaseError when it was not this person's."""
-        return self._change(ref, who, at, "given_back", "", wanted=Status.TAKEN, owned=True, status=Status.OPEN, owner=None)
+        return self._change(ref, who, at, "given_back", note, wanted=Status.TAKEN, owned=True, status=Status.OPEN, owner=None)
 
     def done(self, ref: str, who: str, at: datetime, note: str) -> Case:
         """Its owner has dealt with it. Raises CaseError."""

@@ -24,6 +24,8 @@ from voicebot.redaction import JsonValue
 _SETTLING = timedelta(minutes=5)
 """A callback that is in no line is given up; one so new may be on its way into it."""
 _ALWAYS_DUE = timedelta(hours=8)
+_HELD_S = 60.0
+"""A callback that becomes a case is nobody's to make for so long: no agent takes it in between."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +78,9 @@ class CaseSweep:
             record = await self._handoffs.get(ref)
             if record is None:  # deleted, or its time is over
                 self._handoffs.dealt_with(ref)
-            elif self._is_unfinished(record, in_line.get(ref)):
+            elif self._is_unfinished(record, in_line.get(ref)) and (
+                ref not in in_line or await self._callbacks.hold(record.queue, ref, _HELD_S)
+            ):
                 made += await self._make(record)
         return made
 

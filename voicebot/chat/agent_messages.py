@@ -35,6 +35,11 @@ class AgentTyping:
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """The desk asks whether the connection still lives."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """The chat goes to another queue."""
 
@@ -51,7 +56,7 @@ class End:
     """The chat is over."""
 
 
-AgentMessage = Take | AgentSaid | AgentTyping | Transfer | GiveBack | End
+AgentMessage = Take | AgentSaid | AgentTyping | Here | Transfer | GiveBack | End
 
 
 def parse_agent_message(raw: str, max_chars: int) -> AgentMessage:
@@ -65,6 +70,8 @@ def parse_agent_message(raw: str, max_chars: int) -> AgentMessage:
             return AgentSaid(one_line(text, max_chars), id_in(more))
         case {"type": "typing"}:
             return AgentTyping()
+        case {"type": "here"}:
+            return Here()
         case {"type": "transfer", "queue": str(queue)} if _QUEUE.fullmatch(queue):
             return Transfer(queue)
         case {"type": "give_back"}:
@@ -72,5 +79,5 @@ def parse_agent_message(raw: str, max_chars: int) -> AgentMessage:
         case {"type": "end"}:
             return End()
     raise MessageRefused(
-        "bad_message", "send take with a name, say with a text, typing, transfer with a queue, give_back, or end"
+        "bad_message", "send take with a name, say with a text, typing, here, transfer with a queue, give_back, or end"
     )

@@ -20,6 +20,7 @@ from voicebot.chat.agent_messages import (
     AgentTyping,
     End,
     GiveBack,
+    Here,
     Take,
     Transfer,
     parse_agent_message,
@@ -39,7 +40,8 @@ from voicebot.tasks import cancelled
 
 log = structlog.get_logger(__name__)
 
-_TYPING_PER_MINUTE = 60
+_SMALL_PER_MINUTE = 90
+"""Typing, and whether the connection lives: they come often, and cost little."""
 _TAKE_S = 60.0
 """Whoever looks at a chat and does not take it is shown out after so long."""
 _SHARE_OF_LEASE = 1 / 3
@@ -69,7 +71,7 @@ class AgentSession:
         self._talks = place.talks
         self._settings = place.settings
         self._budget = MessageBudget(self._settings.max_agent_messages_per_minute)
-        self._typing = MessageBudget(_TYPING_PER_MINUTE)
+        self._small = MessageBudget(_SMALL_PER_MINUTE)
         self._chat: HandedChat | None = None
         self._claim = ""
         self._asked_for = new_token()
@@ -185,13 +187,16 @@ class AgentSession:
 
     def _within_budget(self, message: AgentMessage | MessageRefused) -> bool:
         now = time.monotonic()
-        return (isinstance(message, AgentTyping) and self._typing.take(now)) or self._budget.take(now)
+        return (isinstance(message, AgentTyping | Here) and self._small.take(now)) or self._budget.take(now)
 
     async def _do(self, message: AgentMessage) -> bool:
         """Raises ChatError, StateError. False when agent and chat have parted."""
         chats, chat = self._talks.chats, self._chat
         if isinstance(message, Take):
             await self._take(message)
+            return True
+        if isinstance(message, Here):
+            await self._send({"type": "here"})
             return True
         if not self._claim or chat is None:
             await self._send({"type": "error", "code": "not_taken", "detail": "take the chat first"})

@@ -52,15 +52,18 @@ class Guard:
     async def _answer(self, route: PageRoute, request: Request) -> Response:
         login = await self.login(request)
         if login is None:
-            return self.to_login(request)
+            form = await read_form(request) if request.method != "GET" and from_here(request) else Form({})
+            return self._unsent(request, form) if set(form.values) - {TOKEN_FIELD} else self.to_login(request)
         if not route.roles & login.user.roles:
             await self.audit.note("console.refused", who=login.user.name, page=f"{route.method} {route.path}")
             return self.problem(request, 403, "forbidden")
         form = Form({})
         if route.method != "GET":
             form = await read_form(request)
-            if not from_here(request) or not hmac.compare_digest(form.get(TOKEN_FIELD), login.form_token):
+            if not from_here(request):
                 return self.problem(request, 403, "stale_form")
+            if not hmac.compare_digest(form.get(TOKEN_FIELD).encode(), login.form_token.encode()):
+                return self._unsent(request, form, login)
         return await route.handler(View(request, login, form, self.language(request), self.renderer))
 
     async def login(self, request: HTTPConnection) -> LoggedIn | None:
@@ -78,6 +81,22 @@ class Guard:
         url = request.url
         back = url.path + (f"?{url.query}" if url.query else "") if request.method == "GET" else "/"
         return RedirectResponse(f"/login?to={quote(back, safe='')}", SEE_OTHER)
+
+    def _unsent(self, request: Request, form: Form, login: LoggedIn | None = None) -> Response:
+        """The session of this form is over: what was typed is shown, to be sent by the one that there is now (`login`) once the
+        person has looked at it. A password is not repeated: such a form is filled in anew.
+        """
+        fields = [(name, value) for name, values in form.values.items() if name != TOKEN_FIELD for value in values]
+        secret = any("password" in name and value for name, value in fields)
+        return self.renderer.plain(
+            "unsent.html",
+            self.language(request),
+            status=403,
+            fields=[(name, value) for name, value in fields if "password" not in name],
+            secret=secret,
+            action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            login=login,
+        )
 
     def problem(self, request: Request, status: int, what: str, *, headers: dict[str, str] | None = None) -> Response:
         """A page that says what went wrong and what to do: texts `problem.<what>` and `problem.<what>_do`."""

@@ -16,7 +16,8 @@ from voicebot.tasks import cancelled
 EVERY_S = 0.5
 LONGEST_S = 50.0
 """A stream ends by itself before the server's limit for an answer does it; a browser comes back at once."""
-_QUIET_S = 15.0
+_QUIET_S = 4.0
+"""The page hears something so often: else it knows that the connection is dead."""
 _BEHIND = 20
 """A browser that is so many changes behind starts anew."""
 
@@ -34,7 +35,7 @@ class LiveFeed:
         self._reading: asyncio.Task[None] | None = None
 
     async def events(self) -> AsyncGenerator[str, None]:
-        """Server-sent events for one browser: all rows first, then changes; a comment when nothing happens."""
+        """Server-sent events for one browser: all rows first, then changes; a word when nothing happens."""
         changes: asyncio.Queue[str] = asyncio.Queue(_BEHIND)
         self._watchers.add(changes)
         if self._reading is None or self._reading.done():
@@ -48,7 +49,7 @@ class LiveFeed:
                 try:
                     yield await asyncio.wait_for(changes.get(), min(_QUIET_S, left))
                 except TimeoutError:
-                    yield ": still here\n\n"
+                    yield "event: here\ndata:\n\n"
         finally:
             self._watchers.discard(changes)
 

@@ -107,20 +107,21 @@ class Login:
         """Back from there."""
         if self._parts.oidc is None:
             return self._ask(request, "/", status=404)
-        query = request.query_params
+        query, to = request.query_params, "/"
         try:
             told = await self._parts.oidc.finish(
                 query.get("state", ""), request.cookies.get(OIDC_COOKIE, ""), query.get("code", "")
             )
+            to = told.to
             user, _ = await changed(self._parts, "oidc", lambda: self._user_of(told))
         except (OidcRefused, AccountError) as error:
             await self._parts.audit.note("console.login.refused", who="unknown", how="oidc", why=str(error))
             problem = "login.no_role" if isinstance(error, AccountError) else "login.oidc_refused"
-            return self._ask(request, "/", problem=problem, status=403)
+            return self._ask(request, safe_path(getattr(error, "to", to)), problem=problem, status=403)
         except (OidcUnavailable, StateError, SQLAlchemyError) as error:
             log.warning("the bank's log-in cannot be used", why=type(error).__name__)
-            return self._ask(request, "/", problem="login.oidc_away", status=503)
-        answer = await self._begin(user, "oidc", told.to)
+            return self._ask(request, safe_path(getattr(error, "to", to)), problem="login.oidc_away", status=503)
+        answer = await self._begin(user, "oidc", to)
         answer.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return answer
 
@@ -158,12 +159,13 @@ class Login:
         return answer
 
     async def out(self, request: Request) -> Response:
-        """End the session."""
+        """End the session; with `everywhere` those at all other browsers of the person, too."""
         login = await self._guard.login(request)
         form = await read_form(request)
         if login is not None and from_here(request) and form.get(TOKEN_FIELD) == login.form_token:
-            await asyncio.to_thread(self._parts.sessions.end, login.session)
-            await self._parts.audit.note("console.logout", who=login.user.name)
+            everywhere = "everywhere" in form
+            await asyncio.to_thread(self._parts.sessions.end, login, everywhere=everywhere)
+            await self._parts.audit.note("console.logout", who=login.user.name, everywhere=int(everywhere))
         answer = RedirectResponse("/login", SEE_OTHER)
         answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return answer

@@ -209,6 +209,8 @@ async def open_console(
         refreshing = asyncio.create_task(_keep_rolled_up(parts), name="roll-ups")
         drawing = asyncio.create_task(_keep_sampled(parts), name="samples")
         stack.push_async_callback(cancelled, refreshing, drawing)
-        server = await serve(app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused)
+        server = await serve(
+            app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused, prompt=("/desk/",)
+        )
         stack.push_async_callback(server.close)
         yield ConsoleService(parts, (console.host, server.port), follower)

@@ -234,6 +234,13 @@ class CallbackService:
         self._told("withdrawn", callback)
         return True
 
+    async def hold(self, queue: str, ref: str, seconds: float) -> bool:
+        """Nobody can take this callback for so long; False when somebody is making it just now, or it is gone. Raises
+        StateUnavailable.
+        """
+        callback = next((each for each in await self._store.stored([queue]) if each.ref == ref), None)
+        return callback is not None and await self._store.claim(callback, secrets.token_urlsafe(_CLAIM_OCTETS), seconds)
+
     async def rang_again(self, ring: RangAgain) -> list[str]:
         """The references of the callbacks that are not needed any more: those that wait for this number in this queue. One that
         somebody is making just now is left alone. While the state server is away: those it has not got yet; the others are looked

@@ -1,10 +1,10 @@
-"""Webhook messages that could not be delivered before the service stopped: kept on disk for the next start."""
+"""Webhook messages that cannot be delivered now, or could not be before the service stopped: kept on disk until they can."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ class Delivery:
     """Stays the same however often it is tried."""
     body: str
     """JSON."""
+    kept_since: float = 0.0
+    """Unix time when it was first kept because its receiver did not take it; 0: not yet."""
 
 
 _codec = Codec(Delivery)
@@ -48,15 +50,19 @@ class Undelivered:
         self._folder = folder
 
     def keep(self, deliveries: Iterable[Delivery]) -> list[str]:
-        """Keep them for the next start; the ids of those that could be kept."""
-        kept = []
-        for delivery in deliveries:
-            try:
-                self._write(delivery)
-                kept.append(delivery.id)
-            except OSError as error:
-                _log.error("a webhook message cannot be kept", code=HandOffError.code, id=delivery.id, error=error.strerror)
-        return kept
+        """Keep them; the ids of those that could be kept."""
+        return [delivery.id for delivery in deliveries if self.put(delivery) is not None]
+
+    def put(self, delivery: Delivery) -> Path | None:
+        """Keep one; its file, or None when it cannot be kept."""
+        path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
+        try:
+            private_folder(self._folder)
+            write_whole(path, _codec.to_text(delivery))
+        except OSError as error:
+            _log.error("a webhook message cannot be kept", code=HandOffError.code, id=delivery.id, error=error.strerror)
+            return None
+        return path
 
     def kept(self) -> Iterator[tuple[Path, Delivery]]:
         """The messages that are kept, with their files; what cannot be read is left out."""
@@ -64,10 +70,16 @@ class Undelivered:
             with suppress(OSError, ValueError):
                 yield path, _codec.from_text(path.read_bytes())
 
-    def take(self, most: int) -> list[Delivery]:
-        """The oldest messages of an earlier run, `most` of them at most. They are not kept any more."""
+    def count(self) -> int:
+        """How many are kept."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
+    def take(self, most: int, without: Collection[Path] = ()) -> list[Delivery]:
+        """The messages that have been kept the longest, `most` of them at most, none in files of `without`. They are not kept any
+        more.
+        """
         taken: list[Delivery] = []
-        for path in sorted(self._folder.glob("*.json")):
+        for path in sorted(set(self._folder.glob("*.json")).difference(without)):
             if len(taken) == most:
                 break
             try:
@@ -77,7 +89,3 @@ class Undelivered:
             except (OSError, ValueError) as error:
                 _log.error("a kept webhook message cannot be read", code=HandOffError.code, file=path.name, why=str(error))
         return taken
-
-    def _write(self, delivery: Delivery) -> None:
-        path = private_folder(self._folder) / f"{time.time_ns():020d}-{secrets.token_hex(4)}.json"
-        write_whole(path, _codec.to_text(delivery))

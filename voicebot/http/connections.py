@@ -18,12 +18,19 @@ Refused = Callable[[str], None]
 """Told the reason when a client is refused: "full", "address_full", "slow_header", "slow_body", "slow_answer", …"""
 
 
+_PROMPT_PING_S = 5.0
+_PROMPT_PONG_S = 8.0
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's, which also tells when the connection is over."""
 
-    def __init__(self, *args: Any, on_lost: Callable[[], None], **more: Any) -> None:
+    def __init__(self, *args: Any, on_lost: Callable[[], None], prompt: bool, **more: Any) -> None:
+        """`prompt`: that the other end is gone without a word is seen within 13 s, not 40 (pings: RFC 6455, section 5.5.2)."""
         super().__init__(*args, **more)
         self._on_lost = on_lost
+        if prompt:
+            self.ping_interval, self.ping_timeout = _PROMPT_PING_S, _PROMPT_PONG_S
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
@@ -34,7 +41,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 class HttpProtocol(H11Protocol):
     """uvicorn's, with a time limit for each part of a request: one that comes or is taken octet by octet ends."""
 
-    def __init__(self, *args: Any, limits: HttpLimits, refused: Refused, place: Place, **more: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: HttpLimits, refused: Refused, place: Place, prompt: tuple[str, ...] = (), **more: Any
+    ) -> None:
+        """WebSockets whose paths begin with one of `prompt` are `WebSocketProtocol`'s prompt ones."""
         super().__init__(*args, **more)
         self._limits = limits
         self._refused = refused
@@ -42,7 +52,7 @@ class HttpProtocol(H11Protocol):
         self._part = ""
         self._upgraded = False
         self._deadline: asyncio.TimerHandle | None = None
-        self.ws_protocol_class = partial(WebSocketProtocol, on_lost=place.leave)  # type: ignore[assignment]
+        self._prompt = tuple(each.encode() for each in prompt)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection begins; its first request is due."""
@@ -78,6 +88,10 @@ class HttpProtocol(H11Protocol):
         self._upgraded = True
         self._enter("")
         self._place.works()
+        prompt = event.target.startswith(self._prompt)
+        self.ws_protocol_class = partial(  # type: ignore[assignment]
+            WebSocketProtocol, on_lost=self._place.leave, prompt=prompt
+        )
         super().handle_websocket_upgrade(event)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -481,6 +481,11 @@ FAMILIES: Mapping[str, Family] = {
             wrong="The bank's receiver was not told of hand-offs: look for handoff.webhook in the log, and at the receiver.",
         ),
         _gauge(
+            "voicebot_webhook_kept",
+            "Webhook messages kept on disk, because the receiver did not take them.",
+            wrong="The bank's receiver is away or fails: they are tried again every half a minute, for three days.",
+        ),
+        _gauge(
             "voicebot_data_free_bytes",
             "Free space where data_dir is.",
             wrong="When it is full, recordings end early and records wait in memory: make room, or lower records.keep_days.",

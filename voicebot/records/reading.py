@@ -13,6 +13,7 @@ from dialogs.events import Event
 from dialogs.rehearsal.rehearsal import Exchange
 from voicebot.errors import RecordsError
 from voicebot.records.summary import CallRecord
+from voicebot.redaction import REMOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class RecordedCall:
     call_id: str
     bundle_version: str
     exchanges: tuple[Exchange, ...]
+
+
+_ONCE_REMOVED = ("secret", REMOVED)
+"""Of `CollectKeys`, in older records: whether its keys were secret was removed by its name. Where they were, no key was kept."""
 
 
 def read_exchanges(path: Path) -> RecordedCall:
@@ -41,7 +46,8 @@ def exchanges_of(record: CallRecord) -> tuple[Exchange, ...]:
         if line.get("what") not in ("event", "action"):
             continue
         at = record.summary.started + timedelta(seconds=float(str(line["t"])))
-        message = wire.decode({name: value for name, value in line.items() if name not in ("t", "what")})
+        kept = {name: value for name, value in line.items() if name not in ("t", "what") and (name, value) != _ONCE_REMOVED}
+        message = wire.decode(kept)
         if isinstance(message, get_args(Event)):
             exchanges.append(Exchange(at, message, ()))
         else:

@@ -234,7 +234,13 @@ def _mail(
 
 
 def _serving(settings: Settings, parts: WebParts, tls: ssl.SSLContext | None) -> dict[str, Any]:
-    return {"limits": settings.web.limits, "proxies": settings.web.proxies, "tls": tls, "refused": parts.refused}
+    return {
+        "limits": settings.web.limits,
+        "proxies": settings.web.proxies,
+        "tls": tls,
+        "refused": parts.refused,
+        "prompt": ("/api/chats/",),
+    }
 
 
 async def _web_calls(

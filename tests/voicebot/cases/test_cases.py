@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import example, given
@@ -69,7 +70,7 @@ def test_a_case_has_one_owner_and_a_whole_history(engine: Engine) -> None:
     cases = Cases(engine)
     assert cases.open(case())
     assert not cases.open(case())
-    assert cases.take("r" * 24, "anna", FRIDAY).owner == "anna"
+    assert cases.take("r" * 24, "anna", FRIDAY, "dzwonię o trzeciej").owner == "anna"
     for forbidden in (cases.take, cases.give_back):
         with pytest.raises(CaseError, match="taken by anna"):
             forbidden("r" * 24, "jan", FRIDAY)
@@ -83,6 +84,7 @@ def test_a_case_has_one_owner_and_a_whole_history(engine: Engine) -> None:
     assert cases.to_do(["payments"]) == []
     history = cases.history("r" * 24)
     assert [each.what for each in history] == ["opened", "taken", "noted", "done", "opened_again"]
+    assert [each.note for each in history[:2]] == ["", "dzwonię o trzeciej"]
     assert "44051401359" not in history[2].note
     with pytest.raises(CaseError, match="no such case"):
         cases.note("x" * 24, "jan", FRIDAY, "")
@@ -197,6 +199,28 @@ async def test_a_callback_that_was_given_up_is_a_case_and_one_that_is_being_made
         desk.now += timedelta(minutes=BUNDLE.routes.callback.minutes_between)
     assert await desk.sweep.look() == 1
     assert desk.told == [("case.opened", callback.ref)]
+
+
+async def test_a_callback_that_an_agent_takes_in_that_moment_is_no_case(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people would ring the customer."""
+    callback = await desk.asked("callback")
+    desk.now = due(CALENDAR, OFFICE, FRIDAY, 8.0) + timedelta(hours=13)  # when callbacks may be made again
+    held, line = desk.callbacks.hold, await desk.callbacks.line()
+    monkeypatch.setattr(desk.callbacks, "line", AsyncMock(return_value=line))  # as it was before they took it
+    taken = await desk.callbacks.take(OFFICE_QUEUE, seconds=3600)
+    assert taken is not None
+    assert await desk.sweep.look() == 0
+    monkeypatch.undo()
+    await desk.callbacks.settle(OFFICE_QUEUE, callback.ref, taken.claim, Outcome.GIVEN_BACK)
+
+    async def looked(queue: str, ref: str, seconds: float) -> bool:
+        mine = await held(queue, ref, seconds)
+        assert await desk.callbacks.take(OFFICE_QUEUE, seconds=3600) is None
+        return mine
+
+    monkeypatch.setattr(desk.callbacks, "hold", looked)
+    assert await desk.sweep.look() == 1
+    assert await desk.callbacks.line() == []
 
 
 async def test_what_was_done_long_ago_is_deleted_and_what_is_open_never(desk: Desk) -> None:

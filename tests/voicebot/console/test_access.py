@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -10,7 +12,7 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from tests.voicebot.console.running import PASSWORD, Browser, Console
+from tests.voicebot.console.running import PASSWORD, Browser, Console, token_in
 from voicebot.accounts.roles import EVERYBODY, Role
 from voicebot.console.app import page_routes
 from voicebot.console.guard import COOKIE, safe_path
@@ -101,6 +103,82 @@ async def test_log_in_and_out(console: Console) -> None:
         token = page.text.partition('name="token" value="')[2].partition('"')[0]
         await client.post("/logout", data={"token": token}, headers={"Origin": console.origin})
         assert (await client.get("/live")).headers["location"].startswith("/login")
+
+
+async def test_what_was_typed_in_a_session_that_is_over_can_be_sent_by_the_next(console: Console) -> None:
+    """Nothing is kept meanwhile, whoever logs in; a password is not repeated, and another site's form is not shown."""
+    fields = {"kind": "closure", "queue": "cards", "on": "1", "why": "szkolenie <b>do południa</b>"}
+    old = console.person("jan", [Role.SUPERVISOR])
+    origin = {"Origin": console.origin, "Accept-Language": "en"}
+    async with httpx.AsyncClient(base_url=console.origin, headers=origin) as client:
+
+        def as_(cookie: str) -> dict[str, str]:
+            return {"Cookie": f"{COOKIE}={cookie}"}
+
+        token = token_in((await client.get("/switches", headers=as_(old))).text)
+        jan = console.parts.users.of_name("jan")
+        assert jan is not None
+        console.parts.users.change(jan.user_id, shown="Jan")  # ends the session
+        over = await client.post("/switches", data={**fields, "token": token}, headers=as_(old))
+        assert (over.status_code, "Your session has ended" in over.text) == (403, True)
+        assert "szkolenie &lt;b&gt;do południa&lt;/b&gt;" in over.text
+        foreign = await client.post("/switches", data=fields, headers={**as_(old), "Origin": "https://evil.example"})
+        assert foreign.headers["location"].startswith("/login")
+        new = as_(console.parts.sessions.begin(jan, "password"))
+        again = await client.post("/switches", data={**fields, "token": token}, headers=new)
+        assert (again.status_code, "Send as Jan" in again.text) == (403, True)
+        assert not console.parts.stores.conditions.snapshot.switches
+        repeated = {name: html.unescape(value) for name, value in re.findall(r'name="(.*?)" value="(.*?)"', again.text)}
+        assert repeated.pop("token") != token
+        assert repeated == fields
+        secret = {"name": "eve", "password": PASSWORD, "token": "ż"}
+        shown = await client.post("/people", data=secret, headers=as_(console.cookie(Role.ADMIN)))
+        assert (shown.status_code, "eve" in shown.text, PASSWORD in shown.text, "<form" in shown.text) == (
+            403,
+            True,
+            False,
+            False,
+        )
+
+
+async def test_a_form_that_is_refused_keeps_what_was_typed(console: Console) -> None:
+    """But for passwords."""
+    ola = console.parts.users.add("ola", [Role.AGENT], made_by="test")
+    typed = {"name": "Ewa Nowak", "shown": "Ewa <N>", "roles": ["agent", "viewer"], "queues": ["cards"], "password": PASSWORD}
+    for path in ("/people", f"/people/{ola.user_id}"):
+        fields = typed if path == "/people" else {**typed, "roles": []}
+        page = await by(console, partial(Browser.send, path=path, fields=fields, page="/people"), Role.ADMIN)
+        assert page.status_code == 422
+        form = page.text.partition(f'action="{path}"')[2].partition("</form>")[0]
+        assert 'value="Ewa &lt;N&gt;"' in form
+        assert re.findall(r"<option selected>(.*?)</option>", form) == ["cards"]
+        assert re.findall(r'name="roles" value="(.*?)" checked', form) == sorted(fields["roles"])[::-1]
+        assert PASSWORD not in page.text
+    token = {"do": "add", "name": "a token", "scopes": ["events"], "days": "9"}
+    refused = await by(console, partial(Browser.send, path="/tokens", fields=token), Role.ADMIN)
+    assert refused.status_code == 422
+    for kept in ('value="a token"', 'value="events" checked', 'value="9"'):
+        assert kept in refused.text
+
+
+async def test_an_agents_queues_stay_when_something_else_is_changed(console: Console) -> None:
+    """Also those that the bank has no more: who saves the form as it is shown changes nothing."""
+    ola = console.parts.users.add("ola", [Role.AGENT], made_by="test", queues=["cards", "gone"])
+    page = await by(console, lambda browser: browser.get("/people"), Role.ADMIN)
+    chosen = re.findall(r"<option selected>(.*?)</option>", page.text.partition(f"shown-{ola.user_id}")[2])
+    assert chosen == ["cards", "gone"]
+
+
+async def test_who_logs_out_everywhere_is_out_at_every_browser_of_theirs_alone(console: Console) -> None:
+    cookies = [console.person("ola", [Role.VIEWER]), console.person("jan", [Role.VIEWER])]
+    ola = console.parts.users.of_name("ola")
+    assert ola is not None
+    cookies.append(console.parts.sessions.begin(ola, "passkey"))
+    async with httpx.AsyncClient(base_url=console.origin, headers={"Origin": console.origin}) as client:
+        mine = {"Cookie": f"{COOKIE}={cookies[0]}"}
+        token = token_in((await client.get("/me", headers=mine)).text)
+        await client.post("/logout", data={"token": token, "everywhere": "1"}, headers=mine)
+    assert [console.parts.sessions.of(cookie) is not None for cookie in cookies] == [False, True, False]
 
 
 async def test_five_wrong_passwords_lock_the_account_for_a_while(console: Console) -> None:

@@ -82,15 +82,17 @@ _STATES_KEPT = """() => {
 async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank: Bank) -> None:
     """Also when the connection ends before the agent is told that a line was passed on, and when a line has to be said again."""
     sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
-    unanswered = refused = False
+    unanswered = refused = silent = False
 
     def between(page: WebSocketRoute) -> None:
         server = page.connect_to_server()
-        server.on_message(lambda told: None if unanswered and '"sent"' in str(told) else page.send(told))
+        server.on_message(lambda told: None if silent or (unanswered and '"sent"' in str(told)) else page.send(told))
         sockets.append((page, server))
 
         def said(words: str | bytes) -> None:
             nonlocal refused
+            if silent:
+                return
             if refused and '"say"' in str(words):
                 refused = False
                 page.send(json.dumps({"type": "error", "code": "state_away", "id": json.loads(words)["id"]}))
@@ -100,6 +102,7 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
         page.on_message(said)
 
     async with chromium() as browser, page_of(browser, console, Role.AGENT) as agent:
+        await agent.clock.install()
         await agent.route_web_socket(re.compile("/desk/chats/"), between)
         await agent.goto("/desk")
         await expect(agent.locator("#desk-state")).to_have_text("Nobody waits")
@@ -141,6 +144,15 @@ async def test_an_agent_takes_a_chat_over_and_both_write(console: Console, bank:
             await expect(agent.locator("#chat-state")).to_have_text("The chat is yours.")
             for said in ("Już sprawdzam", "Jestem z powrotem"):
                 await expect(agent.locator("#lines li", has_text=said)).to_have_count(1)
+            silent = True  # a network that is gone ends nothing
+            for ms in (5_000, 9_000):  # it is asked whether it lives, and no answer comes
+                await agent.clock.fast_forward(ms)
+            await expect(agent.locator("#chat-state")).to_have_text("No connection; trying again.")
+            await agent.locator("#text").fill("Z nowej sieci")
+            await agent.keyboard.press("Enter")
+            silent = False
+            assert (await customer.until("agent_says"))["text"] == "Z nowej sieci"
+            await expect(agent.locator("#chat-state")).to_have_text("The chat is yours.")
             await agent.evaluate(_STATES_KEPT)
             refused = True
             for later in ("Najpierw to", "Potem to"):

@@ -13,6 +13,7 @@ from random import Random
 import pytest
 
 from bench.talk.phrases import load_phrases
+from bench.traffic.links import broken
 from bench.traffic.month import moments, traffic
 from bench.traffic.queue import events_of
 from nlu.pack.pack import BANK_PACK, Pack
@@ -22,22 +23,29 @@ from tests.voicebot.console.running import Console, console_of
 from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
 from voicebot.figures.rollup import RollUp
+from voicebot.handoff.record import HandOffRecord
+from voicebot.outcomes.handed import lately
 from voicebot.outcomes.store import Outcomes
 from voicebot.records.database import Database
+from voicebot.records.summary import CallSummary
 
 
-def simulated(console: Console, count: int) -> None:
-    """Calls of the last two weeks, and what became of them."""
+def simulated(console: Console, count: int) -> list[HandOffRecord]:
+    """Calls of the last two weeks, and what became of them; what agents' screens have of them."""
     parts, rng = console.parts, Random("figures")
     bundle, now = parts.bundle(), datetime.now(UTC)
     database, outcomes = Database(parts.settings.database_url), Outcomes(parts.engine)
-    times = moments(bundle, end=now - timedelta(hours=1), days=14, count=count, rng=rng)
+    times = moments(bundle, end=now - timedelta(hours=1), days=14, count=count - 1, rng=rng)
+    times.append(now - timedelta(minutes=30))  # for the desk
     phrases = {language: load_phrases(language) for language in ("pl", "en")}
-    for record, held in traffic(phrases, bundle, KeywordUnderstander(Pack(BANK_PACK)), times=times, seed=3):
-        database.write(record)
-        outcomes.add(list(events_of(record.summary, held, bundle.routes, rng)), now)
+    handed = []
+    for call in traffic(phrases, bundle, KeywordUnderstander(Pack(BANK_PACK)), times=times, seed=3):
+        database.write(call.record)
+        handed += [call.handed] if call.handed is not None else []
+        outcomes.add(list(events_of(call.record.summary, call.held, bundle.routes, rng)), now)
     database.close()
     RollUp(parts.engine, bundle.routes, bundle.calendar.zone).refresh(now + timedelta(minutes=11))
+    return handed
 
 
 @pytest.fixture
@@ -49,7 +57,8 @@ async def console(tmp_path: Path, server: StateServer) -> AsyncIterator[Console]
 
 @needs_chromium
 async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console: Console) -> None:
-    await asyncio.to_thread(simulated, console, 60)
+    for record in await asyncio.to_thread(simulated, console, 60):
+        await console.parts.stores.handoffs.put(record)
     async with chromium() as browser, page_of(browser, console, Role.VIEWER) as page:
         await page.goto("/figures")
         assert "Calls: 60" in await page.inner_text("main")
@@ -77,3 +86,14 @@ async def test_every_figure_has_its_meaning_its_interval_and_of_how_many(console
     assert {"accuracy", "accepted_right", "right_queue", "corrected"} < set(rows), "what labels say"
     assert 0 < float(rows["time_steered_median"]["value"]) < 300
     assert float(rows["contained"]["low"]) <= float(rows["contained"]["value"]) <= float(rows["contained"]["high"])
+    with console.browser_of() as everybody:
+        assert await asyncio.to_thread(lambda: list(broken(everybody.client, most_of_a_kind=4))) == []
+        desk = (await asyncio.to_thread(everybody.get, "/desk")).text
+    assert f"/desk/calls/{(await lately_handed(console)).handoff_ref}" in desk, "its links were tried, too"
+
+
+async def lately_handed(console: Console) -> CallSummary:
+    """The latest call on the desk."""
+    parts = console.parts
+    since = parts.clock() - timedelta(hours=8)
+    return (await asyncio.to_thread(lately, parts.engine, list(parts.bundle().queues), since))[0]

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -89,6 +90,22 @@ async def test_whom_the_bank_gives_no_role_stays_outside(bank: Console) -> None:
     assert bank.parts.users.all() == []
 
 
+async def test_who_was_sent_back_with_nothing_tries_again_for_the_page_that_they_wanted(bank: Console) -> None:
+    """Also whom the bank's log-in cannot take just now, though it could a moment ago: the other ways stay open."""
+    async with httpx.AsyncClient(base_url=bank.origin, headers={"Accept-Language": "en"}) as client:
+        state, address = await sent_to_the_bank(bank, client, "eve")
+        refused = await back(bank, client, re.sub("code=[^&]*", "code=made-up", address), state)
+        state, address = await sent_to_the_bank(bank, client, "eve")
+        for answer in (refused, await back(bank, client, address, state)):
+            assert (answer.status_code, 'href="/login/oidc?to=/live"' in answer.text) == (403, True)
+        oidc = bank.parts.oidc
+        assert isinstance(oidc, OidcLogin)
+        oidc._issuer, oidc._clock = "http://localhost:9", lambda: time.time() + 11
+        away = await client.get("/login/oidc?to=/live")
+    assert (away.status_code, "does not work just now" in away.text) == (503, True)
+    assert 'value="/live"' in away.text, "a password leads there, too"
+
+
 async def test_a_local_account_is_not_taken_over_by_its_name(bank: Console) -> None:
     bank.parts.users.add("anna.k", [Role.ADMIN], made_by="test")
     async with httpx.AsyncClient(base_url=bank.origin) as client:
@@ -147,7 +164,7 @@ async def test_a_passkey_is_made_and_opens_the_door_without_a_name(console: Cons
         await page.get_by_label("What to call it").fill("laptop")
         await page.get_by_role("button", name="Add a passkey").click()
         await expect(page.get_by_role("status").first).to_have_text("Passkey added.")
-        await page.get_by_role("button", name="Log out").click()
+        await page.get_by_role("button", name="Log out", exact=True).click()
         await page.wait_for_url("**/login")
         await page.get_by_role("button", name="Log in with a passkey").click()
         await page.wait_for_url("**/live")

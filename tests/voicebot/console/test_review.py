@@ -78,6 +78,10 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
                     kept.append(LABEL_OF[key])
             assert await page.evaluate("document.activeElement.id") == "card", "the focus is never lost"
             done += 1
+        text = await page.inner_text(".said")
+        await page.evaluate(_TWO_AT_ONCE)
+        await expect(page.locator("#said")).to_contain_text(f"Kept: “{text.strip('„”')}”")
+        kept.append(LABEL_OF["1"])  # the second was meant for a line that nobody had seen yet
         await page.keyboard.press("?")
         await expect(page.locator("#all-keys")).to_have_attribute("open", "")
         await page.keyboard.press("?")
@@ -95,11 +99,19 @@ async def test_twenty_lines_by_keys_alone(console: Console) -> None:
     assert waiting == {Queue.DOUBTFUL: LINES - len(kept)}
 
 
+_TWO_AT_ONCE = """() => {
+  for (const key of ["1", "o"]) {
+    document.getElementById("card").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  }
+}"""
+"""Keys faster than any answer."""
+
+
 async def looks(page: Page) -> None:
     """On and back through the queue, which stops at its ends; why a line was decided so."""
     here = [await page.inner_text(".said")]
     await page.keyboard.press("k")
-    await expect(page.locator("#card .quiet").first).to_contain_text("1 of ")
+    await expect(page.locator("#card:not([aria-busy]) .quiet").first).to_contain_text("1 of ")
     for key in ("j", "j", "k", "k"):
         await page.keyboard.press(key)
         await expect(page.locator(".said")).not_to_have_text(here[-1])

@@ -131,7 +131,7 @@ async def test_what_is_left_at_the_end_is_delivered_after_the_next_start(receive
     kept = Undelivered(tmp_path / "webhooks")
     before = Webhook(receiver.url, SECRET, wait_before=lambda _attempt: 60.0, undelivered=kept)
     await before.start()
-    receiver.statuses = [503] * 4
+    receiver.statuses = [503] * 6
     for number in range(6):
         before.fire("handoff.transfer", f"id-{number}", {"queue": "cards", "line": "główna"})
     await receiver.received(4)
@@ -141,12 +141,82 @@ async def test_what_is_left_at_the_end_is_delivered_after_the_next_start(receive
     files = list((tmp_path / "webhooks").glob("[!0]*"))
     assert {path.stat().st_mode & 0o777 for path in files} <= {0o600}
     receiver.requests.clear()
+    receiver.statuses = []
     after = Webhook(receiver.url, SECRET, undelivered=kept)
     await after.start()
     await settled(after)
     assert sorted(each["id"] for each in receiver.messages()) == [f"id-{number}" for number in range(6)]
     assert {each["data"]["line"] for each in receiver.messages()} == {"główna"}
     assert list((tmp_path / "webhooks").iterdir()) == []
+    await after.close()
+
+
+async def test_what_a_receiver_does_not_take_waits_until_it_is_back(receiver: Receiver, tmp_path: Path) -> None:
+    """However many there are, over a restart too; what it refuses is given up, and what was tried for days."""
+    folder, day = tmp_path / "webhooks", 24 * 3600.0
+    now, receiver.statuses = 1e9, [503] * 1000
+
+    def webhook(kept_again_s: float) -> Webhook:
+        return Webhook(
+            receiver.url,
+            SECRET,
+            wait_before=lambda _attempt: 0.0,
+            clock=lambda: now,
+            undelivered=Undelivered(folder),
+            kept_again_s=kept_again_s,
+        )
+
+    before = webhook(3600.0)
+    await before.start()
+    for number in range(600):
+        before.fire("case.opened", f"id-{number}", {})
+        if number % 100 == 0:
+            await settled(before)
+    await settled(before)
+    assert (before.delivered, before.given_up, before.kept, len(list(folder.iterdir()))) == (0, 0, 600, 600)
+    assert len(receiver.requests) < 50, "who is away is not asked for each message"
+    await before.close()
+    receiver.statuses = [503, 503, 400]
+    after = webhook(0.01)
+    await after.start()
+    await receiver.received(len(receiver.requests) + 600)
+    await settled(after)
+    assert len({each["id"] for each in receiver.messages()}) == 600
+    async with asyncio.timeout(10):
+        while after.delivered < 599:
+            await asyncio.sleep(0.01)
+    assert (after.given_up, list(folder.iterdir())) == (1, [])
+    receiver.statuses = [503] * 1000
+    after.fire("case.opened", "late", {})
+    await settled(after)
+    now += 3 * day + 1
+    async with asyncio.timeout(10):
+        while after.given_up < 2:
+            await asyncio.sleep(0.01)
+    await after.close()
+
+
+async def test_what_failed_once_is_on_the_disk_until_it_is_delivered(receiver: Receiver, tmp_path: Path) -> None:
+    """A process that is killed while it tries again loses nothing; one that ends keeps it once."""
+    folder, again = tmp_path / "webhooks", asyncio.Event()
+
+    def pause(_attempt: int) -> float:
+        again.set()
+        return 60.0
+
+    hook = Webhook(receiver.url, SECRET, wait_before=pause, undelivered=Undelivered(folder))
+    await hook.start()
+    receiver.statuses = [503]
+    hook.fire("case.opened", "id-1", {})
+    async with asyncio.timeout(10):
+        await again.wait()
+    assert [delivery.id for _, delivery in Undelivered(folder).kept()] == ["id-1"]
+    await hook.close(grace_s=0.01)
+    assert (hook.given_up, len(list(folder.iterdir()))) == (0, 1)
+    after = Webhook(receiver.url, SECRET, wait_before=pause, undelivered=Undelivered(folder))
+    await after.start()
+    await settled(after)
+    assert (after.delivered, list(folder.iterdir())) == (1, [])
     await after.close()
 
 

@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from voicebot.errors import ConfigError
+from voicebot.http import connections
 from voicebot.http.acceptor import Acceptor
 from voicebot.http.guards import BodyLimit, ClientShare, TokenRequired
 from voicebot.http.places import Place, Places, client_of
@@ -481,3 +483,35 @@ def test_a_customer_s_ipv6_network_is_one_client(address: Any, host: int) -> Non
 def test_an_ipv4_address_in_ipv6_clothes_is_the_same_client() -> None:
     """A listener on "::" sees them so."""
     assert client_of("::ffff:192.0.2.7") == client_of("192.0.2.7") == "192.0.2.7"
+
+
+async def test_a_websocket_whose_other_end_is_gone_without_a_word_ends_soon_where_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A desk's; a customer's phone may be in a lift, and has longer."""
+    monkeypatch.setattr(connections, "_PROMPT_PING_S", 0.02)
+    monkeypatch.setattr(connections, "_PROMPT_PONG_S", 0.05)
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+        ended.put_nowait(socket.url.path)
+
+    app = Starlette(routes=[WebSocketRoute("/{who}/ws", talk)])
+    server = await serve(app, listen("127.0.0.1", 0, setting="test"), prompt=("/desk/",))
+    asks = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    asks += b"Sec-WebSocket-Key: " + b"A" * 22 + b"==\r\n\r\n"
+    silent = []
+    for path in (b"/chat/ws", b"/desk/ws"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n" + asks)
+        assert b" 101 " in await reader.readline()
+        silent.append(writer)
+    async with asyncio.timeout(10):
+        assert await ended.get() == "/desk/ws"
+    assert ended.empty()
+    for writer in silent:
+        writer.close()
+    await server.close()

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,9 @@ from dialogs.events import CallStarted, CollectKeys, Decided, Event, HandOff, He
 from nlu.types import Decision, Entity, Understanding
 from tests.voicebot.logs.personal import pins, secrets
 from voicebot.records.journal import HIDDEN_KEY, Journal
+from voicebot.records.reading import exchanges_of
+from voicebot.records.summarise import summarise
+from voicebot.records.summary import CallRecord
 
 STARTED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -96,6 +100,19 @@ def test_keys_that_the_dialogue_collects_are_kept() -> None:
     for key in "1234":
         kept.happened(KeyPressed(key))
     assert keys(kept) == "600100200" + "123" + HIDDEN_KEY
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_call_in_which_keys_were_collected_can_be_read_again(before: bool) -> None:
+    """That no secret is asked for is none; `before`: as records were written when it was removed all the same."""
+    kept = journal()
+    kept.happened(CallStarted(Caller()))
+    kept.did(CollectKeys(max_digits=9))
+    assert kept.lines[-1]["secret"] is False
+    if before:
+        kept.lines[-1]["secret"] = "[removed]"
+    (exchange,) = exchanges_of(CallRecord(summarise(kept, caller=Caller(), line="main", bundle_version="v"), kept.lines))
+    assert exchange.actions == (CollectKeys(max_digits=9),)
 
 
 def test_listeners_hear_each_line_as_it_is_written() -> None:

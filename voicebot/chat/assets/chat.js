@@ -451,6 +451,8 @@
     connection.addEventListener("close", (event) => {
       if (connection === socket) lost(event.code);
     });
+    // a network that is silent keeps a connection waiting for minutes: the next try may find it well again
+    setTimeout(() => connection === socket && connection.readyState === WebSocket.CONNECTING && cutOff(), ANSWER_MS);
   }
 
   talk = keptTalk();

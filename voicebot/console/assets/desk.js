@@ -2,6 +2,8 @@
 "use strict";
 
 (() => {
+  const AGAIN_MS = 2000, HERE_MS = 4000, SILENT_MS = 8000; // the console answers within so long; else the connection is dead
+  const taking = () => sessionStorage.getItem("desk-take") === "1";
   const list = document.getElementById("desk-chats");
   if (list) waiting(list);
   const chat = document.getElementById("desk-chat");
@@ -11,19 +13,15 @@
     const state = document.getElementById("desk-state");
     const take = document.getElementById("take");
     document.getElementById("desk-take").hidden = false;
-    take.checked = sessionStorage.getItem("desk-take") === "1";
+    take.checked = taking();
     let known = -1;
-    let told = take.checked;
 
-    async function look() {
-      const change = take.checked || told;
-      const query = change ? `?take=${take.checked ? 1 : 0}` : "";
-      told = take.checked;
-      try {
-        const answer = await fetch(`/desk/chats.json${query}`, { headers: { Accept: "application/json" } });
-        if (answer.redirected || !answer.ok) throw new Error(String(answer.status));
-        show((await answer.json()).chats);
-      } catch { state.textContent = state.dataset.away; known = -1; }
+    function tell(answer) {
+      const reads = list.contains(document.activeElement); // what somebody stands on is not taken away
+      if (answer.chats && !reads) show(answer.chats);
+      if (answer.chats) return;
+      state.textContent = answer.loggedOut ? state.dataset.out : state.dataset.away;
+      known = -1;
     }
 
     function show(chats) {
@@ -43,15 +41,36 @@
       known = free;
     }
 
-    take.addEventListener("change", () => { sessionStorage.setItem("desk-take", take.checked ? "1" : "0"); look(); });
-    setInterval(() => { if (!list.contains(document.activeElement)) look(); else if (take.checked) fetch("/desk/chats.json?take=1"); }, 5000);
-    look();
+    take.addEventListener("change", async () => {
+      sessionStorage.setItem("desk-take", take.checked ? "1" : "0");
+      tell(await look(take.checked ? "take=1" : "take=0"));
+    });
+    follow(tell);
+  }
+
+  // One question after another: the console holds each answer back for some seconds. A timer of the page's own would run once a
+  // minute where the desk is behind another tab, and the desk would be taken for empty.
+  async function follow(tell) {
+    for (let hold = ""; ; hold = "&hold=1") {
+      const answer = await look((taking() ? "take=1" : "") + hold);
+      tell(answer);
+      if (!answer.chats) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  async function look(query) {
+    try {
+      const options = { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(SILENT_MS) };
+      const answer = await fetch(`/desk/chats.json?${query}`, options);
+      if (answer.redirected) return { loggedOut: true };
+      return answer.ok ? await answer.json() : {};
+    } catch { return {}; }
   }
 
   // The console may end and come back: the page comes back with its claim, and says again, under the same name, what nobody
   // answered. So no line is lost, and none is said twice.
   function talk(chat) {
-    const AWAY_MS = 60_000, AGAIN_MS = 2000, LOGGED_OUT = 1008;
+    const AWAY_MS = 60_000, LOGGED_OUT = 1008;
     const words = chat.dataset;
     const lines = document.getElementById("lines");
     const state = document.getElementById("chat-state");
@@ -70,9 +89,11 @@
     let over = false;
     let toldTyping = 0;
     let toldRefused = false;
+    let heardAt = 0;
+    let askedAt = 0; // whether the connection lives; 0: it was answered
 
     function send(message) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
     }
 
     const act = (message) => { if (!lostAt) send(message); };
@@ -89,31 +110,58 @@
     }
 
     function end(why) {
-      const left = [...unsure.values()].join(" / ");
+      const left = [...unsure.values(), text.value.trim()].filter(Boolean).join(" / ");
       over = true;
       state.textContent = left ? `${why} ${words.refused}: ${left}` : why;
       form.hidden = tools.hidden = true;
       takeIt.hidden = true;
-      socket.close();
+      socket?.close();
     }
 
-    function lost(event) {
+    function lost(code) {
       if (over) return;
       lostAt ||= Date.now();
       takeIt.disabled = true;
-      if (event.code === LOGGED_OUT || Date.now() - lostAt > AWAY_MS) return end(words.lost);
+      if (code === LOGGED_OUT || Date.now() - lostAt > AWAY_MS) return end(words.lost);
       state.textContent = words.reconnecting;
       setTimeout(open, AGAIN_MS * (0.5 + Math.random() / 2));
     }
 
     function open() {
-      socket = new WebSocket(`${scheme}//${location.host}/desk/chats/${encodeURIComponent(words.ref)}/ws`);
-      socket.addEventListener("message", (event) => {
+      if (over) return;
+      const mine = socket = new WebSocket(`${scheme}//${location.host}/desk/chats/${encodeURIComponent(words.ref)}/ws`);
+      askedAt = Date.now();
+      mine.addEventListener("message", (event) => {
+        if (mine !== socket) return;
+        [heardAt, askedAt] = [Date.now(), 0];
         const told = JSON.parse(event.data);
         if (Object.hasOwn(does, told.type)) does[told.type](told);
       });
-      socket.addEventListener("close", lost);
+      mine.addEventListener("close", (event) => { if (mine === socket) dropped(event.code); });
     }
+
+    function dropped(code) {
+      askedAt = 0;
+      socket = null;
+      lost(code);
+    }
+
+    // A network that goes away says nothing: what is dead is found out by asking.
+    function stillHere() {
+      if (!socket || over) return;
+      if (askedAt && Date.now() - askedAt > SILENT_MS) cutOff();
+      else if (!askedAt && Date.now() - heardAt > HERE_MS) { askedAt = Date.now(); send({ type: "here" }); }
+    }
+
+    function cutOff() {
+      const dead = socket;
+      if (!dead || over) return;
+      dropped();
+      dead.close();
+    }
+
+    setInterval(stillHere, 1000);
+    window.addEventListener("offline", cutOff);
 
     const takeAgain = () => send({ type: "take", name: "-", claim });
     const pass = (id) => unsure.has(id) && send({ type: "say", text: unsure.get(id), id });
@@ -187,7 +235,7 @@
 
     open();
     takeIt.addEventListener("click", () => send({ type: "take", name: "-" }));
-    if (sessionStorage.getItem("desk-take") === "1") setInterval(() => fetch("/desk/chats.json?take=1").catch(() => {}), 5000);
+    if (taking()) follow(() => {});
 
     function say(said) {
       const one = said.replace(/\s+/g, " ").trim();

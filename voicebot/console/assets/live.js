@@ -8,13 +8,17 @@
   const table = document.getElementById("live-table");
   const count = document.getElementById("live-count");
   const state = document.getElementById("live-state");
+  const away = document.getElementById("live-away");
   const words = document.getElementById("live-words").dataset;
   const phases = JSON.parse(words.phases);
   const calls = new Map();
   let source = null;
   const AROUND = ["live-alarms", "live-queues"];
   const KEEP_ALL = { sanitizer: { removeElements: [], removeAttributes: [] } };
+  const SILENT_MS = 10_000; // the console says something every four seconds
   let toldAt = 0;
+  let heardAt = 0;
+  let over = false; // the session
 
   const lasted = (started) => {
     const s = Math.max(0, Math.round((Date.now() - Date.parse(started)) / 1000));
@@ -48,13 +52,39 @@
 
   function open() {
     source = new EventSource("/live/events");
-    source.onmessage = (event) => show(JSON.parse(event.data));
+    heardAt = Date.now();
+    source.onmessage = (event) => { heard(); show(JSON.parse(event.data)); };
+    source.addEventListener("here", heard);
+  }
+
+  function heard() {
+    heardAt = Date.now();
+    away.hidden = true;
+  }
+
+  // A network that goes away says nothing; figures that stand still must not look like a quiet hour.
+  function stillThere() {
+    if (!source || Date.now() - heardAt < SILENT_MS) return;
+    away.hidden = false;
+    source.close();
+    open();
+    around().catch(() => {});
+  }
+
+  function end() {
+    over = true;
+    away.textContent = words.out;
+    away.hidden = false;
+    source?.close();
+    source = null;
   }
 
   // what stands around the calls is asked for again, but not under the hand of who reads it; without setHTML by hand only
   async function around() {
-    if (document.hidden || !("setHTML" in Element.prototype)) return;
-    const answer = await fetch("/live", { credentials: "same-origin" });
+    if (document.hidden || over) return;
+    const answer = await fetch("/live", { credentials: "same-origin", signal: AbortSignal.timeout(SILENT_MS) });
+    if (answer.redirected) return end();
+    if (!("setHTML" in Element.prototype)) return;
     const whole = document.implementation.createHTMLDocument("");
     whole.body.setHTML(await answer.text(), KEEP_ALL);
     for (const id of answer.ok ? AROUND : []) {
@@ -64,9 +94,10 @@
   }
 
   setInterval(() => around().catch(() => {}), 15_000);
+  setInterval(stillThere, 1000);
   setInterval(() => { for (const { row, call } of calls.values()) row.cells[0].textContent = lasted(call.started); }, 1000);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { source?.close(); source = null; } else if (!source) open();
+    if (document.hidden) { source?.close(); source = null; } else if (!source && !over) open();
   });
   if (!document.hidden) open();
 })();

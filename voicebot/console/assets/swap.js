@@ -6,6 +6,7 @@
   if (!("setHTML" in Element.prototype)) return;
   const KEEP_ALL = { sanitizer: { removeElements: [], removeAttributes: [] } };
   let latest = 0;
+  let plain = null; // a form that is sent without us
 
   async function swap(id, url, options) {
     const mine = ++latest;
@@ -25,15 +26,19 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const id = form.dataset.swap;
-    if (!id || event.defaultPrevented) return;
+    if (!id || event.defaultPrevented || form === plain) return;
     event.preventDefault();
-    const fields = new URLSearchParams(new FormData(form, event.submitter));
-    const action = event.submitter?.getAttribute("formaction") ?? form.action;
+    const { submitter } = event;
+    const fields = new URLSearchParams(new FormData(form, submitter));
+    const action = submitter?.getAttribute("formaction") ?? form.action;
     const reading = form.method === "get";
+    const part = document.getElementById(id);
+    if (part?.ariaBusy === "true") return; // what was pressed meanwhile was meant for the next line, which nobody has seen yet
+    if (part && !reading) part.ariaBusy = "true";
     const url = reading ? `${action.split("?")[0]}?${fields}` : action;
     swap(id, url, reading ? {} : { method: "POST", body: fields })
       .then(() => reading && history.replaceState(null, "", url))
-      .catch(() => HTMLFormElement.prototype.submit.call(form));
+      .catch(() => { plain = form; form.requestSubmit(submitter); }); // as the page without script: with the button that was pressed
   });
 
   document.addEventListener("click", (event) => {

@@ -56,6 +56,10 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/desk/cases/{ref}", roles=AGENTS)
     async def show(view: View) -> Response:
         case = await case_of(view)
+        return await _show(view, case)
+
+    async def _show(view: View, case: Case | None, *, typed: str = "", problem: str = "") -> Response:
+        """`typed`: the note of a form that was not taken, and `problem` why."""
         if case is None:
             return view.show("desk_case.html", status=404, case=None)
         record = await parts.stores.handoffs.get(case.ref)
@@ -65,7 +69,10 @@ def pages(parts: ConsoleParts) -> Pages:
             await parts.audit.note("desk.case.number", who=view.user.name, ref=case.ref)
         return view.show(
             "desk_case.html",
+            status=409 if problem else 200,
             case=case,
+            typed=typed,
+            problem=problem,
             stands=case.standing(parts.clock()).value,
             history=await asyncio.to_thread(cases.history, case.ref),
             record=record,
@@ -78,11 +85,11 @@ def pages(parts: ConsoleParts) -> Pages:
     async def change(view: View) -> Response:
         case = await case_of(view)
         if case is None:
-            return view.show("desk_case.html", status=404, case=None)
+            return await _show(view, None)
         path, who, now, note = f"/desk/cases/{case.ref}", view.user.name, parts.clock(), view.form.get("note").strip()
         changes: dict[str, Callable[[], Case]] = {
-            "take": lambda: cases.take(case.ref, who, now),
-            "give_back": lambda: cases.give_back(case.ref, who, now),
+            "take": lambda: cases.take(case.ref, who, now, note),
+            "give_back": lambda: cases.give_back(case.ref, who, now, note),
             "done": lambda: cases.done(case.ref, who, now, note),
             "open_again": lambda: cases.open_again(case.ref, who, now, note),
             "note": lambda: cases.note(case.ref, who, now, note),
@@ -95,7 +102,7 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             await asyncio.to_thread(changes[what])
         except CaseError:
-            return view.go(path, "cases.changed_meanwhile")
+            return await _show(view, await case_of(view), typed=note, problem="cases.changed_meanwhile")
         return view.go(path, "cases.kept")
 
     return found

@@ -24,6 +24,7 @@ from voicebot.outcomes.handed import lately
 from voicebot.outcomes.store import Outcomes, Verdict
 
 _LATELY = timedelta(hours=8)
+_HOLD_S = 4.0
 _CLAIM_S = 900.0
 """So long an agent has for a callback."""
 
@@ -61,12 +62,16 @@ def pages(parts: ConsoleParts) -> Pages:
 
     @found.get("/desk/chats.json", roles=AGENTS)
     async def chats(view: View) -> Response:
-        """What the page asks for again and again; with `take` the person takes chats of their queues until they stop asking."""
+        """What the page asks for again and again; with `take` the person takes chats of their queues until they stop asking. With
+        `hold` the answer comes after some seconds: who asks at once again needs no timer.
+        """
         if parts.chats is None:
             return JSONResponse({"chats": []})
         desk_name = f"console-{view.user.user_id[:16]}"
         if view.query.get("take") is not None:
             await parts.chats.talks.desks.here(desk_name, queues(view) if view.query["take"] == "1" else ())
+        if "hold" in view.query:
+            await asyncio.sleep(_HOLD_S)
         return JSONResponse({"chats": await chats_of(view)})
 
     @found.get("/desk/find", roles=AGENTS)

@@ -39,6 +39,7 @@ async def test_the_desk_sees_who_waits_and_an_agent_and_the_customer_write(bank:
             assert (await api.get("/api/chats")).json()["chats"][0]["taken"]
             await agent.send("typing")
             await customer.until("typing")
+            await (await agent.send("here")).until("here")
             await agent.send("say", text="Dzień dobry, w czym mogę pomóc?")
             assert (await customer.until("agent_says"))["text"] == "Dzień dobry, w czym mogę pomóc?"
             await customer.send("typing")
