@@ -238,17 +238,14 @@ def _sample() -> Select[Any]:
 
 def _disagree() -> Select[Any]:
     """Two labels that differ: a third decides."""
-    line = (LabelRow.call_id, LabelRow.position)
-    twice = select(*line).group_by(*line).having(func.count() == 2).subquery().c
-    one, other = aliased(LabelRow), aliased(LabelRow)
-    theirs = [and_(each.call_id == twice.call_id, each.position == twice.position) for each in (one, other)]
-    pairs = select(twice.call_id, twice.position).join(one, theirs[0]).join(other, theirs[1])
-    differ = pairs.where(one.label < other.label).subquery()
+    one, other, third = aliased(LabelRow), aliased(LabelRow), aliased(LabelRow)
+    same = and_(one.call_id == other.call_id, one.position == other.position, one.label < other.label)
+    more = exists().where(third.call_id == one.call_id, third.position == one.position, third.seq.not_in((one.seq, other.seq)))
+    differ = select(one.call_id, one.position).join(other, same).where(~more).subquery()
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
-    free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
     mine = exists().where(*_LINE, LabelRow.who == _WHO)
     there = _places(UtteranceRow, sampled=exists().where(*_SAMPLE)).join(differ, own)
-    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(~mine, free)
+    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(~mine, _before_others() == 0)
     return there.order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
 
 
@@ -257,9 +254,8 @@ def _found(queue: Queue) -> Select[Any]:
     differs would make it look better than it is.
     """
     own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
-    free = _leased(UtteranceRow.call_id, UtteranceRow.position) < 1
     there = _places(UtteranceRow, hits=FindingRow.hits, was=FindingRow.was, found=FindingRow.found).join(FindingRow, and_(*own))
-    return there.where(FindingRow.kind == queue.value, ~_settled(LabelRow.at >= FindingRow.at), free).order_by(
+    return there.where(FindingRow.kind == queue.value, ~_settled(LabelRow.at >= FindingRow.at), _before_others() == 0).order_by(
         FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position
     )
 

@@ -130,7 +130,7 @@ class Review:
         put_off = set(skipped)
         with Session(self._engine) as session:
             chosen = queues.waiting(queue).limit(start + limit + len(put_off))
-            rows = session.execute(chosen, self._asked(session, queue, who)).all()
+            rows = session.execute(chosen, self._asked(session, who) | self._refs(queue)).all()
         ahead = [row for row in rows if (row.call_id, row.position) not in put_off]
         later = [row for row in rows if (row.call_id, row.position) in put_off]
         return [*ahead, *later][start : start + limit], rows[0].waiting if rows else 0
@@ -139,14 +139,16 @@ class Review:
         all_ = queues.waiting(queue).order_by(None).subquery()
         own = select(all_).where(all_.c.call_id == place[0], all_.c.position == place[1])
         with Session(self._engine) as session:
-            return session.execute(own, self._asked(session, queue, who)).first()
+            return session.execute(own, self._asked(session, who) | self._refs(queue)).first()
 
-    def _asked(self, session: Session, queue: Queue, who: str) -> dict[str, Any]:
-        """The parameters of the statements of a queue."""
+    def _asked(self, session: Session, who: str) -> dict[str, Any]:
+        """The parameters of the statements of all queues."""
         now = self._now()
-        held = [tuple(place) for place in session.execute(queues.held_by_others(who, now))]
-        refs = {"refs": list(self._misrouted())} if queue is Queue.PASSED_ON else {}
-        return {"who": who, "now": now, "held": held, **refs}
+        return {"who": who, "now": now, "held": [tuple(place) for place in session.execute(queues.held_by_others(who, now))]}
+
+    def _refs(self, queue: Queue) -> dict[str, Any]:
+        """The parameter that one queue has beside them."""
+        return {"refs": list(self._misrouted())} if queue is Queue.PASSED_ON else {}
 
     def _lease(self, place: tuple[str, int], queue: Queue, who: str) -> bool:
         now = self._now()
@@ -203,7 +205,8 @@ class Review:
         """How many lines wait in each of these queues for this person; the same words count once where they are shown once."""
         schema.ready(self._engine)
         with Session(self._engine) as session:
-            return {queue: session.scalar(queues.count(queue), self._asked(session, queue, who)) or 0 for queue in of}
+            asked = self._asked(session, who)
+            return {queue: session.scalar(queues.count(queue), asked | self._refs(queue)) or 0 for queue in of}
 
     def sample(self) -> SampleProgress:
         """Of the newest day that was drawn; lines of calls that were deleted meanwhile are none any more."""

@@ -17,6 +17,7 @@ from voicebot.console.listening import REASONS, Answer, Listening
 from voicebot.console.pages.one_call import InTheQueue, Shown, in_the_queue, shown_lines
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Form, Pages, View, whole_number
+from voicebot.health.kept import Kept
 from voicebot.outcomes.store import Outcomes
 from voicebot.releases.errors import ReleaseError
 from voicebot.review.measures import agreement as agreement_of
@@ -30,8 +31,10 @@ from voicebot.talk import words_of_record
 TUNERS = frozenset({Role.TUNER})
 _MONTH = timedelta(days=30)
 _FEWEST_FOR_KAPPA = 0.7
+_AGREED_S = 20.0
+"""How well people agree in a month is not counted more often."""
 _MOST_SKIPPED = 50
-_AT_ONCE = 3
+_AT_ONCE = 2
 """The queues are counted on so many connections to the database."""
 _TOLD = {Answer.ALLOWED: "call.written_down", Answer.NO_REASON: "call.no_reason", Answer.NO_AUDIT: "call.no_audit"}
 _STATUS = {Answer.ALLOWED: 200, Answer.NO_REASON: 422, Answer.NO_AUDIT: 503}
@@ -53,7 +56,7 @@ def pages(parts: ConsoleParts) -> Pages:
         who, now = view.user.name, parts.clock()
         counts, agreement, latest, sample = await asyncio.gather(
             counted(who),
-            asyncio.to_thread(agreement_of, parts.engine, now - _MONTH),
+            agreed(),
             asyncio.to_thread(review.latest, who),
             asyncio.to_thread(review.sample),
         )
@@ -68,6 +71,8 @@ def pages(parts: ConsoleParts) -> Pages:
             weak=weak,
             latest=latest,
         )
+
+    agreed = Kept(lambda: asyncio.to_thread(agreement_of, parts.engine, parts.clock() - _MONTH), _AGREED_S)
 
     async def counted(who: str) -> dict[Queue, int]:
         some = (asyncio.to_thread(review.counts, who, list(Queue)[nth::_AT_ONCE]) for nth in range(_AT_ONCE))

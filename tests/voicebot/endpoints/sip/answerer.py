@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Self
 
-from tests.voicebot.endpoints.sip.sip_probe import DEADLINE_S, PCMA, Address, Message, Wire, sdp
+from tests.voicebot.endpoints.sip.sip_probe import DEADLINE_S, PCMA, Address, Message, SipWire, Wire, sdp
 
 EVENTS = 101
 MEDIA = (*PCMA, f"{EVENTS} telephone-event/8000")
@@ -27,10 +27,14 @@ class _Socket(Wire):
         super().datagram_received(data, addr)
 
 
+class _SipSocket(SipWire, _Socket):
+    """The same for SIP alone."""
+
+
 class Queue:
     """One agent's telephone; one call at a time."""
 
-    def __init__(self, sip: _Socket, rtp: _Socket, host: str) -> None:
+    def __init__(self, sip: _SipSocket, rtp: _Socket, host: str) -> None:
         self._sip, self.rtp, self._host = sip, rtp, host
         self._tag = secrets.token_hex(4)
         self.invite: Message | None = None
@@ -43,7 +47,7 @@ class Queue:
 
     @classmethod
     async def open(cls, host: str = HOST) -> Self:
-        return cls(await _Socket.open(host), await _Socket.open(host), host)
+        return cls(await _SipSocket.open(host), await _Socket.open(host), host)
 
     async def close(self) -> None:
         if self.talking is not None:
