@@ -197,9 +197,10 @@ def _places(of: Any, *, hits: Any = 1, sampled: Any = False, was: Any = "", foun
     return select(of.call_id, of.position, *more)
 
 
-def _leased(call_id: Any, position: Any) -> ColumnElement[int]:
-    """How many others have it before them."""
-    held = (LeaseRow.call_id == call_id, LeaseRow.position == position, LeaseRow.who != _WHO, LeaseRow.until > _NOW)
+def _people_before() -> ColumnElement[int]:
+    """How many others have a line of the sample before them: two may."""
+    own = (LeaseRow.call_id == SampleRow.call_id, LeaseRow.position == SampleRow.position)
+    held = (*own, LeaseRow.who != _WHO, LeaseRow.until > _NOW)
     return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
 
 
@@ -231,7 +232,7 @@ def _decided(decision: str) -> Select[Any, Any, Any]:
 def _sample() -> Select[Any]:
     """One person for each line, two for those that are labelled twice. Lines of calls that were deleted are none any more."""
     mine = exists().where(LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position, LabelRow.who == _WHO)
-    free = waits(beside=_leased(SampleRow.call_id, SampleRow.position))
+    free = waits(beside=_people_before())
     there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
     return there.where(waits(), ~mine, free).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
 
