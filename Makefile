@@ -36,11 +36,11 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-# installed quietly, only when missing
+# installed quietly, only when missing; a machine that was just started may be at its own updates: these are waited for
 apt:
 	@for engine in $(ENGINES); do command -v $${engine%%:*} >/dev/null || missing="$$missing $$(echo $${engine#*:} | tr , ' ')"; done; \
 	test -z "$$missing" || { echo "installing$$missing (needs root)"; \
-	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing) >/dev/null 2>&1 \
+	  (apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 --no-install-recommends $$missing) >/dev/null 2>&1 \
 	  || echo "$$missing could not be installed: Polish prompts need espeak-ng, pictures of the flow need graphviz, the pages' tests need chromium and firefox-esr, those of TURN coturn, those of the edge kamailio, nftables and sip-tester, those of a mailbox dovecot-imapd"; }
 
 test check: ENGINES += chromium firefox-esr turnserver:coturn sipp:sip-tester nft:nftables tcpdump baresip \

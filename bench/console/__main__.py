@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"for the databases, 5 GB each (default: {FOLDER})")
     parser.add_argument("--databases", choices=KINDS, nargs="+", default=KINDS)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured")
-    parser.add_argument("--times", type=int, default=20, help="how often each page is asked")
+    parser.add_argument("--times", type=int, default=40, help="how often each page is asked")
     parser.add_argument("--pages", default="", help="only those whose name has this in it")
     parser.add_argument("--at-once", type=int, default=40, help="calls that the console is beside")
     parser.add_argument("--seconds", type=float, default=20, help="how long they are held")

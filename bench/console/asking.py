@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,9 +68,9 @@ class Told:
     slowest: str = ""
 
     def at(self, share: float) -> float:
-        """A quantile of the seconds."""
+        """A quantile of the seconds: the smallest that this share of them does not pass."""
         ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 async def ask(

@@ -1,10 +1,10 @@
-"""Where something of a caller can be, opened for a command: the service may run meanwhile, or not."""
+"""Where something of a caller can be."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -28,7 +28,7 @@ from voicebot.state.data_lock import data_used
 from voicebot.state.reach import reached_state
 from voicebot.state.shared import SharedState
 from voicebot.state.shared_secret import CALLER_MEMORY, derived_key
-from voicebot.stores import agreed_secret, record_store
+from voicebot.stores import Stores, agreed_secret, record_store
 
 T = TypeVar("T")
 
@@ -54,8 +54,8 @@ class PersonStores:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, engine: Engine | None = None) -> AsyncIterator[PersonStores]:
-    """All of them; `engine` is one of the records' database that is open already. Raises ConfigError, StateError, RecordsError,
+async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
+    """All of them, for a command: the service may run meanwhile, or not. Raises ConfigError, StateError, RecordsError,
     DirectoryError: one that cannot be reached is none searched.
     """
     data_dir, configured = settings.state.data_dir, settings.state.redis_url
@@ -67,25 +67,50 @@ async def opened(settings: Settings, engine: Engine | None = None) -> AsyncItera
         records = record_store(settings, secret, clock=lambda: datetime.now(UTC))
         await records.start()
         stack.push_async_callback(records.close)
-        if engine is None:
-            engine = open_engine(settings.database_url)
-            stack.callback(engine.dispose)
-        customers = SqliteDirectory(settings.customers_file) if settings.customers_file.exists() else None
-        if customers is not None:
-            stack.callback(customers.close)
+        engine = open_engine(settings.database_url)
+        stack.callback(engine.dispose)
+        memory = CallerMemory(shared, derived_key(secret, CALLER_MEMORY))
+        with _beside(settings, shared, records, HandOffStore(shared), CallbackStore(shared), memory, engine) as stores:
+            yield stores
+
+
+@contextmanager
+def of_process(settings: Settings, stores: Stores, engine: Engine) -> Iterator[PersonStores]:
+    """All of them, in a process that has its stores open, and an `engine` for the records' database. Raises DirectoryError."""
+    found = (stores.shared, stores.records, stores.handoffs, stores.callbacks, stores.memory)
+    with _beside(settings, *found, engine) as all_:
+        yield all_
+
+
+@contextmanager
+def _beside(
+    settings: Settings,
+    shared: SharedState,
+    records: RecordStore,
+    handoffs: HandOffStore,
+    callbacks: CallbackStore,
+    memory: CallerMemory,
+    engine: Engine,
+) -> Iterator[PersonStores]:
+    """These, and what the database and the disk hold beside them."""
+    customers = SqliteDirectory(settings.customers_file) if settings.customers_file.exists() else None
+    try:
         yield PersonStores(
             settings,
             shared,
             records,
-            HandOffStore(shared),
-            CallbackStore(shared),
-            CallerMemory(shared, derived_key(secret, CALLER_MEMORY)),
+            handoffs,
+            callbacks,
+            memory,
             Cases(engine),
             Review(engine),
             Messages(engine),
-            tuple(map(Undelivered, undelivered_folders(data_dir))),
+            tuple(map(Undelivered, undelivered_folders(settings.state.data_dir))),
             customers,
         )
+    finally:
+        if customers is not None:
+            customers.close()
 
 
 async def asked(ask: Callable[[Collection[str]], T], names: Collection[str]) -> T:

@@ -23,7 +23,7 @@ from voicebot.errors import VoicebotError
 from voicebot.person.erasing import delete
 from voicebot.person.export import export
 from voicebot.person.finding import PersonError, find, notes, read_address, read_number
-from voicebot.person.stores import opened
+from voicebot.person.stores import of_process
 
 _OFFICERS = frozenset({Role.COMPLIANCE})
 _TOLD_APART = 9
@@ -64,7 +64,7 @@ def pages(parts: ConsoleParts) -> Pages:
         try:
             number, address, reason = asked(view)
             await note(view, "looked_for", number, reason)
-            async with opened(parts.settings, parts.engine) as stores:
+            with of_process(parts.settings, parts.stores, parts.engine) as stores:
                 kept = await find(stores, number, address, whole=False)
                 told = list(notes(kept, stores))
         except VoicebotError as error:
@@ -76,7 +76,7 @@ def pages(parts: ConsoleParts) -> Pages:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="voicebot-person-"))
         try:
             number, address, reason = asked(view)
-            async with opened(parts.settings, parts.engine) as stores:
+            with of_process(parts.settings, parts.stores, parts.engine) as stores:
                 kept = await find(stores, number, address)
                 told = list(notes(kept, stores))
                 now = datetime.now(UTC)
@@ -96,7 +96,7 @@ def pages(parts: ConsoleParts) -> Pages:
             if "sure" not in view.form:
                 raise PersonError(view.t("person.not_sure"))
             await note(view, "deletion_began", number, reason)  # so that one which is broken off is known, too
-            async with opened(parts.settings, parts.engine) as stores:
+            with of_process(parts.settings, parts.stores, parts.engine) as stores:
                 deleted = await delete(stores, await find(stores, number, address, whole=False))
                 left = await find(stores, number, address, whole=False)
                 told = list(notes(left, stores))
