@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,15 +43,17 @@ class CallFiles:
     def of(self, summary: CallSummary) -> list[Path]:
         """The files of a call that are there: its file, then its recording."""
         paths = [self._folder / _file_name(summary.call_id)] if self._folder is not None else []
-        recording = Path(summary.recording) if summary.recording else self.recording_of(summary.call_id)
+        recording = Path(summary.recording) if summary.recording else self._recording(summary.call_id)
         return [path for path in (*paths, recording) if path is not None and _is_there(path)]
 
     def recording_of(self, call_id: str) -> Path | None:
         """Where a call's recording is, if it has one."""
-        if self._recordings is None:
-            return None
-        path = self._recordings / f"{_safe(call_id)}{RECORDING}"
-        return path if _is_there(path) else None
+        path = self._recording(call_id)
+        return path if path is not None and _is_there(path) else None
+
+    def _recording(self, call_id: str) -> Path | None:
+        """Where it would be."""
+        return self._recordings / f"{_safe(call_id)}{RECORDING}" if self._recordings is not None else None
 
     def remove(self, summary: CallSummary) -> list[Path]:
         """Delete a call's file and its recording, as far as they are there; those that were deleted."""
@@ -91,9 +95,10 @@ def _removed(path: Path, call_id: str) -> bool:
 
 def _is_there(path: Path) -> bool:
     try:
-        return path.is_file() or path.is_symlink()
-    except ValueError:  # a name that no file can have
+        mode = os.lstat(path).st_mode  # one look: of a caller with hundreds of calls it is asked for each
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name that no file can have
         return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def _file_name(call_id: str) -> str:

@@ -6,7 +6,8 @@ whole (`voicebot nlu lint`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,26 @@ class DraftExample:
     """False: only in the draft."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What the model learns from: the pack in force, and what only the draft has."""
+
+    by_matter: Mapping[str, Sequence[DraftExample]]
+    drafted: Sequence[DraftExample]
+    """Those that only the draft has."""
+    languages: Sequence[str]
+    """Of the pack in force."""
+
+    @classmethod
+    def of(cls, listed: Iterable[DraftExample]) -> Examples:
+        """Sorted for whoever asks: there are tens of thousands."""
+        every, by_matter = tuple(listed), defaultdict[str, list[DraftExample]](list)
+        for each in every:
+            by_matter[each.matter].append(each)
+        languages = sorted({each.language for each in every if each.in_force})
+        return cls(dict(by_matter), [each for each in every if not each.in_force], languages)
+
+
 class Draft:
     """The pack as it will be. Blocks, for some seconds: for a thread. One at a time: no example of two people is lost."""
 
@@ -47,7 +68,7 @@ class Draft:
         self._one = Lock()
         self._read: dict[Path, tuple[tuple[int, int], list[Example]]] = {}
         """Files that were read, as they were when they had this time and size: to read a whole pack takes seconds."""
-        self._listed: tuple[object, Sequence[DraftExample]] | None = None
+        self._listed: tuple[object, Examples] | None = None
         """All examples, and the state of all files that they are of."""
 
     def teach(self, text: str, matter: str, language: str) -> Path:
@@ -67,8 +88,8 @@ class Draft:
                     raise PackError(each.path.name, each.line, f"it is there already, as {each.intent}", fix)
             return add_example(folder, matter, text)
 
-    def examples(self) -> Sequence[DraftExample]:
-        """What the model learns from: the pack in force, and what only the draft has. Raises PackError, OSError."""
+    def examples(self) -> Examples:
+        """What the model learns from; read again only when a file has changed. Raises PackError, OSError."""
         with self._one:
             in_force = self._in_force()
             packs = [(folder == in_force, Pack(folder)) for folder in (in_force, self.folder) if folder.exists()]
@@ -83,7 +104,7 @@ class Draft:
                         intent = each.intent.split("/", maxsplit=1)[0]
                         shown = DraftExample(each.text, intent, language, each.path.name, each.line, ours)
                         found.setdefault((language, intent, each.text), shown)
-                self._listed = (states, tuple(found.values()))
+                self._listed = (states, Examples.of(found.values()))
             return self._listed[1]
 
     def known_words(self) -> frozenset[str]:

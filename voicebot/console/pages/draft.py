@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -23,9 +24,9 @@ def pages(parts: ConsoleParts) -> Pages:
     """The page, and the form that begins a study."""
     found = Pages()
 
-    def taught() -> tuple[list[DraftExample], str]:
+    def taught() -> tuple[Sequence[DraftExample], str]:
         try:
-            return [each for each in parts.draft.examples() if not each.in_force], ""
+            return parts.draft.examples().drafted, ""
         except PackError as error:
             return [], f"{error.path.name}: {error.what}. {error.fix}"
         except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,15 +17,18 @@ from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
 from voicebot.figures.estimates import Estimate
 from voicebot.figures.reading import Period, read
+from voicebot.health.kept import Kept
 from voicebot.records.folding import folded
 from voicebot.review.lines import words_of
 from voicebot.review.matters import Origin, confused, origins, right_shares
 from voicebot.review.studies import CLUSTERS, LINT, Study
-from voicebot.review.teaching import DraftExample
+from voicebot.review.teaching import DraftExample, Examples
 
 TUNERS = frozenset({Role.TUNER})
 _DAYS = 28
 _LABELS_OF = timedelta(days=90)
+_MEASURED_S = 20.0
+"""Traffic and right shares are not reckoned more often."""
 _LONGEST = 500
 
 
@@ -43,6 +46,15 @@ class Row:
     """None: not checked yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of the latest days, by matter."""
+
+    calls: Mapping[str, int]
+    all_calls: int
+    right: Mapping[str, Estimate]
+
+
 def pages(parts: ConsoleParts) -> Pages:
     """All matters, and each."""
     found = Pages()
@@ -51,36 +63,34 @@ def pages(parts: ConsoleParts) -> Pages:
     def known() -> list[str]:
         return sorted(parts.bundle().routes.matters)
 
-    def learnt() -> tuple[Sequence[DraftExample], str]:
+    def learnt() -> tuple[Examples, str]:
         try:
             return parts.draft.examples(), ""
         except PackError as error:
-            return [], f"{error.path.name}: {error.what}. {error.fix}"
+            return Examples.of(()), f"{error.path.name}: {error.what}. {error.fix}"
         except OSError as error:
-            return [], error.strerror or type(error).__name__
+            return Examples.of(()), error.strerror or type(error).__name__
 
-    def rows(examples: Sequence[DraftExample], lint: Study) -> list[Row]:
-        """Those with most calls first."""
+    def measure() -> Measured:
         today = parts.bundle().calendar.local(parts.clock()).date()
         period = Period(today - timedelta(days=_DAYS - 1), today)
         counted = read(parts.engine, period)
         calls = {name: counts["calls"] for name, counts in counted.by_matter}
-        right = right_shares(parts.engine, period.first, period.last)
-        lines = Counter(each.matter for each in examples)
-        faults = Counter(each["matter"] for each in _complaints(lint))
-        of = counted.counts["calls"]
-        made = [
-            Row(
-                name,
-                calls.get(name, 0),
-                calls.get(name, 0) / of if of else None,
-                right.get(name),
-                lines[name],
-                faults[name] if lint.result else None,
-            )
-            for name in known()
-        ]
-        return sorted(made, key=lambda row: (-row.calls, row.name))
+        return Measured(calls, counted.counts["calls"], right_shares(parts.engine, period.first, period.last))
+
+    measured = Kept(lambda: asyncio.to_thread(measure), _MEASURED_S)
+
+    def row(name: str, of: Measured, examples: Examples, faults: Counter[str] | None) -> Row:
+        calls = of.calls.get(name, 0)
+        lines = len(examples.by_matter.get(name, ()))
+        share = calls / of.all_calls if of.all_calls else None
+        return Row(name, calls, share, of.right.get(name), lines, faults[name] if faults is not None else None)
+
+    async def rows(examples: Examples, lint: Study) -> list[Row]:
+        """Those with most calls first."""
+        of, faults = await measured(), _faults(lint)
+        made = [row(name, of, examples, faults) for name in known()]
+        return sorted(made, key=lambda each: (-each.calls, each.name))
 
     def groups(clusters: Study) -> list[dict[str, Any]]:
         """With their sentences, as far as these are still kept."""
@@ -107,7 +117,7 @@ def pages(parts: ConsoleParts) -> Pages:
         examples, broken = await asyncio.to_thread(learnt)
         return view.show(
             "matters.html",
-            rows=await asyncio.to_thread(rows, examples, lint),
+            rows=await rows(examples, lint),
             groups=await asyncio.to_thread(groups, clusters),
             lint=lint,
             clusters=clusters,
@@ -121,15 +131,15 @@ def pages(parts: ConsoleParts) -> Pages:
             return view.show("problem.html", status=404, what="not_found")
         lint = await asyncio.to_thread(studies.of, LINT, parts.clock())
         examples, broken = await asyncio.to_thread(learnt)
-        spoken = _languages(examples) or [view.language]
+        spoken = examples.languages or [view.language]
         origin = await asyncio.to_thread(origins, parts.engine, name)
         return view.show(
             "matter.html",
             status=status,
             name=name,
-            row=next(row for row in await asyncio.to_thread(rows, examples, lint) if row.name == name),
+            row=row(name, await measured(), examples, _faults(lint)),
             confused=await asyncio.to_thread(confused, parts.engine, parts.clock() - _LABELS_OF, name),
-            examples=_by_language([each for each in examples if each.matter == name], origin),
+            examples=_by_language(examples.by_matter.get(name, ()), origin),
             languages=spoken,
             spoken=view.form.get("language") or (view.language if view.language in spoken else spoken[0]),
             lint=lint,
@@ -149,7 +159,7 @@ def pages(parts: ConsoleParts) -> Pages:
         text, language = view.form.get("text")[:_LONGEST], view.form.get("language")
         if not text:
             return await show(view, said=view.t("matters.no_text"), status=422)
-        if language not in _languages((await asyncio.to_thread(learnt))[0]):
+        if language not in (await asyncio.to_thread(learnt))[0].languages:
             return await show(view, text=text, said=view.t("matters.no_language"), status=422)
         answer = await parts.studies.explain(text, language)
         if "told" in answer:
@@ -163,9 +173,9 @@ def _complaints(lint: Study) -> list[dict[str, Any]]:
     return [] if lint.result is None else list(lint.result["complaints"])
 
 
-def _languages(examples: Sequence[DraftExample]) -> list[str]:
-    """Of the pack in force."""
-    return sorted({each.language for each in examples if each.in_force})
+def _faults(lint: Study) -> Counter[str] | None:
+    """By matter; None: not checked yet."""
+    return Counter(each["matter"] for each in _complaints(lint)) if lint.result is not None else None
 
 
 Listed = list[tuple[DraftExample, Origin | None]]
