@@ -2,7 +2,12 @@
 "use strict";
 
 (() => {
-  const AGAIN_MS = 2000, HERE_MS = 4000, SILENT_MS = 8000; // the console answers within so long; else the connection is dead
+  const AGAIN_MS = 2000, LOGGED_OUT_MS = 10_000, HERE_MS = 4000;
+  const SILENT_MS = 8000; // the console answers within so long; else the connection is dead
+  const TITLE = document.title;
+  let called = new Set(); // chats that the agent was called to
+  let waits = 0;
+  let wrote = ""; // what the customer wrote is unread: so says the title
   const taking = () => sessionStorage.getItem("desk-take") === "1";
   const list = document.getElementById("desk-chats");
   if (list) waiting(list);
@@ -14,48 +19,85 @@
     const take = document.getElementById("take");
     document.getElementById("desk-take").hidden = false;
     take.checked = taking();
-    let known = -1;
+    const items = new Map([...list.children].map((item) => [decodeURIComponent(item.querySelector("a").pathname.split("/").pop()), item]));
 
     function tell(answer) {
-      const reads = list.contains(document.activeElement); // what somebody stands on is not taken away
-      if (answer.chats && !reads) show(answer.chats);
-      if (answer.chats) return;
-      state.textContent = answer.loggedOut ? state.dataset.out : state.dataset.away;
-      known = -1;
+      if (answer.chats) show(answer.chats);
+      else say(answer.loggedOut ? state.dataset.out : state.dataset.away);
+    }
+
+    function say(words) {
+      if (state.textContent !== words) state.textContent = words; // a reader of screens hears what is new, once
     }
 
     function show(chats) {
-      list.replaceChildren(...chats.map((chat) => {
-        const item = document.createElement("li");
-        const link = document.createElement("a");
-        link.href = `/desk/chats/${encodeURIComponent(chat.ref)}`;
-        link.textContent = [chat.queue, chat.intent || "–", chat.language].join(" · ");
-        const how = document.createElement("span");
-        how.className = "quiet";
-        how.textContent = ` ${chat.taken ? state.dataset.taken : state.dataset.waits} ${chat.waited_s} s`;
-        item.append(link, how);
-        return item;
-      }));
+      const fresh = chats.map(itemOf);
+      for (const ref of items.keys()) if (!chats.some((chat) => chat.ref === ref)) items.delete(ref);
+      const reads = document.activeElement?.closest("#desk-chats > li"); // what somebody stands on is not taken away
+      for (const old of [...list.children]) if (old !== reads) old.remove();
+      const place = fresh.indexOf(reads);
+      if (reads) reads.before(...fresh.slice(0, Math.max(place, 0)));
+      list.append(...fresh.slice(place + 1));
       const free = chats.filter((chat) => !chat.taken).length;
-      if (free !== known) state.textContent = free ? state.dataset.some.replace("{n}", free) : state.dataset.none;
-      known = free;
+      say(free ? state.dataset.some.replace("{n}", free) : state.dataset.none);
     }
+
+    function itemOf(chat) {
+      const item = items.get(chat.ref) ?? document.createElement("li");
+      items.set(chat.ref, item);
+      if (!item.firstChild) item.append(document.createElement("a"), document.createElement("span"));
+      const [link, how] = item.children;
+      link.href = `/desk/chats/${encodeURIComponent(chat.ref)}`;
+      link.textContent = [chat.queue, chat.intent || "–", chat.language].join(" · ");
+      how.className = "quiet";
+      how.textContent = ` ${chat.taken ? state.dataset.taken : state.dataset.waits} ${lasted(chat.waited_s)}`;
+      return item;
+    }
+
+    const lasted = (s) => (s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`);
 
     take.addEventListener("change", async () => {
       sessionStorage.setItem("desk-take", take.checked ? "1" : "0");
+      if (take.checked) mayNotify();
       tell(await look(take.checked ? "take=1" : "take=0"));
     });
     follow(tell);
   }
 
-  // One question after another: the console holds each answer back for some seconds. A timer of the page's own would run once a
-  // minute where the desk is behind another tab, and the desk would be taken for empty.
+  // One question after another: the console holds each answer back until something changes, for some seconds at most. A timer of
+  // the page's own would run once a minute where the desk is behind another tab, and the desk would be taken for empty.
   async function follow(tell) {
-    for (let hold = ""; ; hold = "&hold=1") {
-      const answer = await look((taking() ? "take=1" : "") + hold);
+    for (let more = "", known = ""; ; more = `&hold=1&known=${known}`) {
+      const answer = await look((taking() ? "take=1" : "") + more);
       tell(answer);
-      if (!answer.chats) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      known = answer.mark ?? "";
+      if (answer.chats) call(answer.chats.filter((chat) => !chat.taken));
+      else await new Promise((resolve) => setTimeout(resolve, answer.loggedOut ? LOGGED_OUT_MS : AGAIN_MS));
     }
+  }
+
+  // The agent may be looking elsewhere: the title says how many wait, and who takes chats is called to a new one.
+  function call(free) {
+    waits = free.length;
+    entitle();
+    const fresh = free.filter((chat) => !called.has(chat.ref));
+    called = new Set(free.map((chat) => chat.ref));
+    if (fresh.length && taking()) notify(fresh.map((chat) => chat.queue).join(", "));
+  }
+
+  function entitle() {
+    document.title = [waits ? `(${waits})` : "", wrote ? `${wrote} ·` : "", TITLE].filter(Boolean).join(" ");
+  }
+
+  // Names a queue, never a person: it may stand on a screen that is locked.
+  function notify(body) {
+    if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+    const shown = new Notification(TITLE, { body, tag: location.pathname, renotify: true, lang: document.documentElement.lang });
+    shown.addEventListener("click", () => { window.focus(); shown.close(); });
+  }
+
+  function mayNotify() {
+    if ("Notification" in window && Notification.permission === "default") Notification.requestPermission().catch(() => {});
   }
 
   async function look(query) {
@@ -162,6 +204,7 @@
 
     setInterval(stillHere, 1000);
     window.addEventListener("offline", cutOff);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) { wrote = ""; entitle(); stillHere(); } });
 
     const takeAgain = () => send({ type: "take", name: "-", claim });
     const pass = (id) => unsure.has(id) && send({ type: "say", text: unsure.get(id), id });
@@ -210,7 +253,14 @@
         state.textContent = words.yours;
         passFirst();
       },
-      say(told) { state.textContent = ""; line("customer", told.text); },
+      say(told) {
+        state.textContent = "";
+        line("customer", told.text);
+        if (!document.hidden) return;
+        wrote = words.wrote;
+        entitle();
+        notify(words.wrote);
+      },
       sent(told) {
         if (toldRefused) state.textContent = "";
         toldRefused = false;
