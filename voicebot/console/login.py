@@ -22,7 +22,7 @@ from voicebot.console.parts import ConsoleParts
 from voicebot.console.render import LANGUAGE_COOKIE
 from voicebot.console.routing import SEE_OTHER, TOKEN_FIELD
 from voicebot.console.texts import LANGUAGES
-from voicebot.errors import StateError
+from voicebot.errors import StateError, code_of
 
 OIDC_COOKIE = "__Host-voicebot-oidc"
 _A_YEAR_S = 365 * 24 * 3600
@@ -121,7 +121,8 @@ class Login:
             problem = "login.no_role" if isinstance(error, AccountError) else "login.oidc_refused"
             return self._ask(request, safe_path(getattr(error, "to", to)), problem=problem, status=403)
         except (OidcUnavailable, StateError, SQLAlchemyError) as error:
-            log.warning("the bank's log-in cannot be used", why=type(error).__name__)
+            why = str(error) if isinstance(error, OidcUnavailable) else type(error).__name__
+            log.warning("the bank's log-in cannot be used", code=code_of(error), why=why)
             return self._ask(request, safe_path(getattr(error, "to", to)), problem="login.oidc_away", status=503)
         answer = await self._begin(user, "oidc", to)
         answer.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from voicebot.chat.handed import Look
 from voicebot.console.desk_feed import EVERY_S, ChatFeed
 from voicebot.console.guard import COOKIE
 from voicebot.errors import StateUnavailable
+from voicebot.handoff.callbacks import Callback
 from voicebot.state.shared import SharedState
 
 AGENT = "/desk/chats.json?take=1"
@@ -168,11 +170,33 @@ async def test_an_agent_who_looks_elsewhere_is_called(console: Console, bank: Ba
             assert await agent.evaluate("window.shown") == ["payments"]
             assert await agent.evaluate("document.activeElement.getAttribute('href')") == address
             await agent.keyboard.press("Enter")
-            await agent.get_by_role("button", name="Take the chat").click()
+            await agent.get_by_role("button", name="Take the chat").press("Enter")
             await first.until("agent")
+            await expect(agent.locator("#text")).to_be_focused()  # who has no mouse writes at once
             await agent.evaluate("window.away = true")
             await first.say("halo")
             await expect(agent).to_have_title("(1) The customer wrote · Chat · voicebot")
             assert "The customer wrote" in await agent.evaluate("window.shown")
             await agent.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
             await expect(agent).to_have_title("(1) Chat · voicebot")
+            await agent.get_by_role("button", name="End", exact=True).press("Enter")
+            await expect(agent.get_by_role("link", name="To the desk")).to_be_focused()
+
+
+@needs_chromium
+async def test_callbacks_come_to_an_open_desk_but_not_under_the_hand(console: Console) -> None:
+    async with chromium() as browser, page_of(browser, console, Role.AGENT) as agent:
+        await agent.clock.install()
+        await agent.goto("/desk")
+        around = agent.locator("#desk-callbacks")
+        await expect(around).to_contain_text("Nobody waits for a callback")
+        await console.parts.stores.callbacks.put(Callback("r" * 24, "cards", "+48600100200", datetime.now(UTC)))
+        await agent.clock.fast_forward(31_000)
+        await expect(around).to_contain_text("+48…200")
+        await agent.get_by_label("Queue").focus()
+        await console.parts.stores.callbacks.put(Callback("s" * 24, "blik", "+48600100999", datetime.now(UTC)))
+        async with agent.expect_response("**/desk"):
+            await agent.clock.fast_forward(31_000)
+        await expect(agent.get_by_label("Queue")).to_be_focused()
+        await agent.get_by_role("button", name="Take the next one").click()
+        await expect(agent.locator("main")).to_contain_text("+48")

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const AGAIN_MS = 2000, LOGGED_OUT_MS = 10_000, HERE_MS = 4000;
+  const AGAIN_MS = 2000, LOGGED_OUT_MS = 10_000, HERE_MS = 4000, AROUND_MS = 30_000;
   const SILENT_MS = 8000; // the console answers within so long; else the connection is dead
   const TITLE = document.title;
   let called = new Set(); // chats that the agent was called to
@@ -11,6 +11,7 @@
   const taking = () => sessionStorage.getItem("desk-take") === "1";
   const list = document.getElementById("desk-chats");
   if (list) waiting(list);
+  if (document.getElementById("desk-calls")) keepAround();
   const chat = document.getElementById("desk-chat");
   if (chat) talk(chat);
 
@@ -62,6 +63,27 @@
       tell(await look(take.checked ? "take=1" : "take=0"));
     });
     follow(tell);
+  }
+
+  // Callbacks, cases and calls are asked for again, but not under the hand of who reads them; without setHTML by hand only.
+  function keepAround() {
+    const KEEP_ALL = { sanitizer: { removeElements: [], removeAttributes: [] } };
+
+    async function around() {
+      if (document.hidden || !("setHTML" in Element.prototype)) return;
+      const answer = await fetch("/desk", { signal: AbortSignal.timeout(SILENT_MS) });
+      if (!answer.ok || answer.redirected) return; // the list of chats says so
+      const whole = document.implementation.createHTMLDocument("");
+      whole.body.setHTML(await answer.text(), KEEP_ALL);
+      for (const id of ["desk-callbacks", "desk-cases", "desk-calls"]) {
+        const [old, fresh] = [document.getElementById(id), whole.getElementById(id)];
+        if (fresh && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
+      }
+    }
+
+    const again = () => around().catch(() => {});
+    setInterval(again, AROUND_MS);
+    document.addEventListener("visibilitychange", again);
   }
 
   // One question after another: the console holds each answer back until something changes, for some seconds at most. A timer of
@@ -155,8 +177,9 @@
       const left = [...unsure.values(), text.value.trim()].filter(Boolean).join(" / ");
       over = true;
       state.textContent = left ? `${why} ${words.refused}: ${left}` : why;
-      form.hidden = tools.hidden = true;
-      takeIt.hidden = true;
+      const stood = [form, tools, takeIt].some((each) => each.contains(document.activeElement));
+      form.hidden = tools.hidden = takeIt.hidden = true;
+      if (stood) document.getElementById("to-desk").focus(); // what goes away takes the keyboard's place with it
       socket?.close();
     }
 
@@ -244,12 +267,13 @@
         else if (lostAt) { lostAt = 0; state.textContent = ""; }
       },
       taken(told) {
-        if (!claim) text.focus();
+        const first = !claim;
         claim = told.claim;
         leaseMs = told.lease_s * 1000;
         lostAt = 0;
         takeIt.hidden = true;
         form.hidden = tools.hidden = false;
+        if (first) text.focus();
         state.textContent = words.yours;
         passFirst();
       },
