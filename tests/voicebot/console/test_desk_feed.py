@@ -193,10 +193,10 @@ async def test_callbacks_come_to_an_open_desk_but_not_under_the_hand(console: Co
         await console.parts.stores.callbacks.put(Callback("r" * 24, "cards", "+48600100200", datetime.now(UTC)))
         await agent.clock.fast_forward(31_000)
         await expect(around).to_contain_text("+48…200")
-        await agent.get_by_label("Queue").focus()
+        await agent.get_by_label("Queue", exact=True).focus()
         await console.parts.stores.callbacks.put(Callback("s" * 24, "blik", "+48600100999", datetime.now(UTC)))
         async with agent.expect_response("**/desk"):
             await agent.clock.fast_forward(31_000)
-        await expect(agent.get_by_label("Queue")).to_be_focused()
+        await expect(agent.get_by_label("Queue", exact=True)).to_be_focused()
         await agent.get_by_role("button", name="Take the next one").click()
         await expect(agent.locator("main")).to_contain_text("+48")
