@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from voicebot.accounts.roles import Role
 from voicebot.accounts.users import User
 from voicebot.chat.agents import AgentSession
+from voicebot.chat.connection import TRY_AGAIN_LATER
 from voicebot.console.guard import Guard, from_here
 from voicebot.console.parts import ConsoleParts
 from voicebot.errors import StateError
@@ -36,14 +38,19 @@ def desk_routes(parts: ConsoleParts, guard: Guard) -> list[BaseRoute]:
         return []
 
     async def chat(socket: WebSocket) -> None:
-        login, ref = await guard.login(socket), socket.path_params["ref"]
+        ref = socket.path_params["ref"]
+        try:
+            login = await guard.login(socket)
+        except SQLAlchemyError:
+            await socket.close(TRY_AGAIN_LATER)
+            return
         if login is None or not AGENTS & login.user.roles or not from_here(socket):
             await socket.close(_REFUSED)
             return
         try:
             look = await place.talks.chats.look(ref)
         except StateError:
-            await socket.close(1013)
+            await socket.close(TRY_AGAIN_LATER)
             return
         if look.chat is not None and look.chat.queue not in queues_of(login.user, parts.bundle().queues):
             await socket.close(_REFUSED)
@@ -63,7 +70,9 @@ def desk_routes(parts: ConsoleParts, guard: Guard) -> list[BaseRoute]:
 
 
 async def _until_logged_out(guard: Guard, socket: WebSocket) -> None:
+    """While the database does not answer, nobody can have logged out; a chat goes on."""
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        if await guard.login(socket) is None:
-            return
+        with contextlib.suppress(SQLAlchemyError):
+            if await guard.login(socket) is None:
+                return

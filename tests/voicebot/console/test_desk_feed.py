@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import Engine, event
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.voicebot.chat.bank import Bank, open_bank
 from tests.voicebot.chat.handed.talks import hand_over, until
@@ -39,6 +43,11 @@ async def bank(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
 
 def browser_of(console: Console) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=console.origin, headers={"Cookie": f"{COOKIE}={console.cookie(Role.AGENT)}"}, timeout=30)
+
+
+def rename(engine: Engine, table: str, to: str) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {to}")
 
 
 async def has_desk(desks: Desks) -> bool:
@@ -136,6 +145,43 @@ async def test_who_logs_out_takes_no_chats(console: Console, bank: Bank) -> None
         token = token_in((await agent.get("/desk")).text)
         await agent.post("/logout", data={"token": token}, headers={"Origin": console.origin})
     assert await has_none(bank.desks)
+
+
+async def test_a_database_that_is_away_ends_no_chat_but_a_log_out_does(console: Console, bank: Bank) -> None:
+    """Who is logged in is looked up every five seconds."""
+    cookie = f"{COOKIE}={console.cookie(Role.AGENT)}"
+
+    def socket_of(ref: str) -> connect:
+        url = f"{console.origin.replace('http', 'ws')}/desk/chats/{ref}/ws"
+        return connect(url, additional_headers={"Cookie": cookie}, origin=console.origin)  # type: ignore[arg-type]
+
+    async with browser_of(console) as browser, bank.customer() as customer:
+        await browser.get(AGENT)
+        await until(lambda: has_desk(bank.desks))
+        handed = await hand_over(customer)
+        async with socket_of(handed["ref"]) as agent:
+            await agent.send(json.dumps({"type": "take", "name": "-"}))
+            await customer.until("agent")
+            engine, looks, loop = console.parts.engine, asyncio.Semaphore(0), asyncio.get_running_loop()
+
+            def failed(_: object) -> None:  # what a listener returns would be raised
+                loop.call_soon_threadsafe(looks.release)
+
+            event.listen(engine, "handle_error", failed)
+            rename(engine, "sessions", "away")
+            async with asyncio.timeout(20):
+                for _ in range(2):
+                    await looks.acquire()
+            await agent.send(json.dumps({"type": "say", "text": "Jestem"}))
+            assert (await customer.until("agent_says"))["text"] == "Jestem"
+            with pytest.raises(InvalidStatus):
+                async with socket_of(handed["ref"]):
+                    pass
+            rename(engine, "away", "sessions")
+            login = console.parts.sessions.of(console.cookie(Role.AGENT))
+            assert login is not None
+            console.parts.sessions.end(login)
+            await customer.until("agent_left")
 
 
 @needs_chromium
