@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from nlu.types import OUT_OF_SCOPE
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, ShadowRow, UtcTime, UtteranceRow
 from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
@@ -99,7 +100,6 @@ _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == Utte
 _LOOKED_AT = ("call_id", "position", "text", "folded", "language", "confidence")
 """What is read of a line of the queues that mend, and `came` (see `_read`)."""
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
-_REFS = bindparam("refs", type_=String(), expanding=True)
 _HELD: BindParameter[Any] = bindparam("held", expanding=True)
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
@@ -147,7 +147,7 @@ def _looked_at(queue: Queue) -> SelectBase | None:
     """Of a queue that mends, the lines that are looked at (`_LOOKED_AT`); None of the others."""
     match queue:
         case Queue.PASSED_ON:
-            return _in_calls(CallRow.handoff_ref.in_(_REFS))
+            return _in_calls(among(CallRow.handoff_ref, "refs"))
         case Queue.DOUBTFUL:
             return union_all(_decided("confirm"), _decided("choose"))
         case Queue.HUMAN:
