@@ -29,11 +29,11 @@ from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
 _FORGOTTEN_AT_ONCE = 500  # numbers of calls
-_PURGED_AT_ONCE = 200
+_PURGED_AT_ONCE = 100
 BREATH_S = 0.12
 """Between parts of long work, in seconds: a writer of another process who finds SQLite locked asks again every 0.1 s."""
 _FOR_READERS_MS = 200
-_MERGED_AT_ONCE = 500  # pages of the index of words
+_MERGED_AT_ONCE = 150  # pages of the index of words
 _FREED_AT_ONCE = 1000  # pages of the file, some 4 MB
 _BEGINNING = (LineRow.position < 8, LineRow.what == "event", LineRow.data["type"].as_string() == CallStarted.__name__)
 """The line of a journal that says how a call began: it is among the first."""
