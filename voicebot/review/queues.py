@@ -249,10 +249,9 @@ def _sample() -> Select[Any]:
 
 def _disagree() -> Select[Any]:
     """Two labels that differ: a third decides."""
-    one, other, third = aliased(LabelRow), aliased(LabelRow), aliased(LabelRow)
-    same = and_(one.call_id == other.call_id, one.position == other.position, one.label < other.label)
-    more = exists().where(third.call_id == one.call_id, third.position == one.position, third.seq.not_in((one.seq, other.seq)))
-    differ = select(one.call_id, one.position).join(other, same).where(~more).subquery()
+    line = (LabelRow.call_id, LabelRow.position)
+    two = (func.count() == 2, func.min(LabelRow.label) != func.max(LabelRow.label))
+    differ = select(*line).group_by(*line).having(and_(*two)).subquery()
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
     mine = exists().where(*_LINE, LabelRow.who == _WHO)
     there = _places(UtteranceRow, sampled=exists().where(*_SAMPLE)).join(differ, own)
