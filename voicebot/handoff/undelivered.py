@@ -25,7 +25,7 @@ KEEP_S = 3 * 24 * 3600.0
 _MOST = 20_000
 _ENDING = ".json"
 _LOCK = ".lock"
-_OWNED = re.compile(r"(\d{20}-[0-9a-f]{8})-([0-9a-f]{8})\.json")
+_NAME = re.compile(r"(\d{20}-[0-9a-f]{8})(?:-([0-9a-f]{8}))?\.json")  # an earlier version named no owner
 _OLD_S = 3600.0  # a draft or a lock that nobody holds after so long is a dead process's
 
 _log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ class Undelivered:
 
     def put(self, delivery: Delivery) -> str | None:
         """Write a new message down, and have it in hand; the name of its file, or None when it cannot be kept."""
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}-{self._owner}{_ENDING}"
+        name = f"{_stem(time.time_ns())}-{self._owner}{_ENDING}"
         why: str | None = "too many are kept"
         try:
             if len(self._ours) < _MOST:
@@ -153,19 +153,21 @@ class Undelivered:
         for name in names:
             if not name.endswith(_ENDING) or name.startswith("."):
                 continue
-            owned = _OWNED.fullmatch(name)  # else it is of an earlier version
-            owner = owned[2] if owned else ""
+            known = _NAME.fullmatch(name)
+            owner = (known[2] if known else None) or ""
             if owner not in lives:
                 lives[owner] = self._is_alive(owner)
             if owner == self._owner:
                 self._ours.add(name)
             elif not lives[owner]:
-                self._adopt(name, f"{owned[1] if owned else Path(name).stem}-{self._owner}{_ENDING}")
+                self._adopt(name, known[1] if known else None)
         self._sweep(names)
 
-    def _adopt(self, name: str, ours: str) -> None:
+    def _adopt(self, name: str, stem: str | None) -> None:
         self._hold()
         with suppress(FileNotFoundError):  # another process was faster
+            stem = stem or _stem((self._folder / name).stat().st_mtime_ns)
+            ours = f"{stem}-{self._owner}{_ENDING}"
             (self._folder / name).rename(self._folder / ours)
             self._ours.add(ours)
 
@@ -216,3 +218,8 @@ class Undelivered:
                 with locked(path) as free:
                     if free:
                         path.unlink()
+
+
+def _stem(at_ns: int) -> str:
+    """What a file's name begins with: names in order are messages in order."""
+    return f"{at_ns:020d}-{secrets.token_hex(4)}"

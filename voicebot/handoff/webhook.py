@@ -28,8 +28,8 @@ _SENDERS = 4
 _TRIES = 6
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _TRY_S = 8.0
-"""A receiver that answers byte by byte has no longer."""
-_MOST_ANSWER = 64 * 1024
+"""So long it may take until a receiver has told the status, also one that answers byte by byte."""
+_REST_S, _MOST_REST = 1.0, 64 * 1024
 _LONGEST_RETRY_AFTER_S = 300.0
 _AGAIN = frozenset({408, 425, 429})
 _KEPT_AGAIN_S = 30.0
@@ -279,8 +279,7 @@ class Webhook:
         """Once: why the receiver did not take it; "" when it took it, or refused it for good."""
         delivery = message.delivery
         try:
-            async with asyncio.timeout(_TRY_S):
-                status, retry_after = await self._post(delivery)
+            status, retry_after = await self._post(delivery)
         except (httpx.HTTPError, TimeoutError) as error:
             self._there.failed()
             return type(error).__name__
@@ -303,17 +302,23 @@ class Webhook:
         return ""
 
     async def _post(self, delivery: Delivery) -> tuple[int, str]:
-        """The status, and after how many seconds the receiver wants to be asked again. Of its words only so many are read that
-        the connection can be used again. Raises httpx.HTTPError.
+        """The status, and after how many seconds the receiver wants to be asked again. What else it says is only read, as far as
+        it is short, so that the connection can be used again. Raises httpx.HTTPError, TimeoutError.
         """
-        content, headers = delivery.body.encode(), self._headers(delivery)
-        async with self._client.stream("POST", self._url, content=content, headers=headers) as response:
-            read = 0
-            async for piece in response.aiter_raw():
-                read += len(piece)
-                if read > _MOST_ANSWER:
-                    break
-            return response.status_code, response.headers.get("retry-after", "")
+        request = self._client.build_request("POST", self._url, content=delivery.body.encode(), headers=self._headers(delivery))
+        async with asyncio.timeout(_TRY_S):
+            response = await self._client.send(request, stream=True)
+        try:
+            with contextlib.suppress(httpx.HTTPError, TimeoutError):
+                async with asyncio.timeout(_REST_S):
+                    read = 0
+                    async for piece in response.aiter_raw():
+                        read += len(piece)
+                        if read > _MOST_REST:
+                            break
+        finally:
+            await response.aclose()
+        return response.status_code, response.headers.get("retry-after", "")
 
     def _may_try(self) -> bool:
         return time.monotonic() >= self._not_before and self._there.may_try()
