@@ -17,6 +17,7 @@ from voicebot.records.database_time import DatabaseTime
 
 IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=8)
+_TOKEN_OCTETS = 22
 _NOTED_EVERY = timedelta(seconds=30)  # a write for each page would be one for each picture, too
 
 
@@ -26,7 +27,7 @@ class LoggedIn:
 
     user: User
     form_token: str
-    """What a form must bring: another site cannot know it."""
+    """What a form must bring: another site cannot know it. It ends with the person's id: see `typed_by`."""
     session: str
     """The hash of the cookie: names the session, opens nothing."""
 
@@ -44,7 +45,12 @@ class Sessions:
         cookie, now = secrets.token_urlsafe(32), self._time.at(self._clock())
         old = or_(SessionRow.seen < now - IDLE, SessionRow.began < now - LONGEST)
         row = SessionRow(
-            hash=_hash(cookie), user_id=user.user_id, form_token=secrets.token_urlsafe(32), began=now, seen=now, how=how
+            hash=_hash(cookie),
+            user_id=user.user_id,
+            form_token=f"{secrets.token_urlsafe(_TOKEN_OCTETS)}.{user.user_id}",
+            began=now,
+            seen=now,
+            how=how,
         )
         with Session(self._engine) as session, session.begin():
             session.execute(delete(SessionRow).where(old))
@@ -74,6 +80,11 @@ class Sessions:
         whose = SessionRow.user_id == login.user.user_id if everywhere else SessionRow.hash == login.session
         with Session(self._engine) as session, session.begin():
             session.execute(delete(SessionRow).where(whose))
+
+
+def typed_by(form_token: str) -> str:
+    """The id of the person to whom a page with this token was shown, also when their session is over; "" for anything else."""
+    return form_token.rpartition(".")[2] if "." in form_token else ""
 
 
 def _hash(cookie: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from voicebot.accounts.sessions import LoggedIn, Sessions
+from voicebot.accounts.sessions import LoggedIn, Sessions, typed_by
 from voicebot.chat.page import wanted_language
 from voicebot.console.render import LANGUAGE_COOKIE, Renderer
 from voicebot.console.routing import SEE_OTHER, TOKEN_FIELD, Form, PageRoute, View
@@ -84,8 +84,11 @@ class Guard:
 
     def _unsent(self, request: Request, form: Form, login: LoggedIn | None = None) -> Response:
         """The session of this form is over: what was typed is shown, to be sent by the one that there is now (`login`) once the
-        person has looked at it. A password is not repeated: such a form is filled in anew.
+        person has looked at it; not to somebody else at this browser. A password is not repeated: such a form is filled in anew.
         """
+        token = form.get(TOKEN_FIELD)
+        if login is not None and typed_by(token) != login.user.user_id:
+            return self.problem(request, 403, "unsent_other")
         fields = [(name, value) for name, values in form.values.items() if name != TOKEN_FIELD for value in values]
         secret = any("password" in name and value for name, value in fields)
         return self.renderer.plain(
@@ -95,6 +98,7 @@ class Guard:
             fields=[(name, value) for name, value in fields if "password" not in name],
             secret=secret,
             action=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            token=login.form_token if login is not None else token,
             login=login,
         )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -131,14 +132,58 @@ async def test_what_was_typed_in_a_session_that_is_over_can_be_sent_by_the_next(
         repeated = {name: html.unescape(value) for name, value in re.findall(r'name="(.*?)" value="(.*?)"', again.text)}
         assert repeated.pop("token") != token
         assert repeated == fields
-        secret = {"name": "eve", "password": PASSWORD, "token": "ż"}
-        shown = await client.post("/people", data=secret, headers=as_(console.cookie(Role.ADMIN)))
+        admin = as_(console.cookie(Role.ADMIN))
+        secret = {"name": "eve", "password": PASSWORD, "token": f"ż{token_in((await client.get('/people', headers=admin)).text)}"}
+        shown = await client.post("/people", data=secret, headers=admin)
         assert (shown.status_code, "eve" in shown.text, PASSWORD in shown.text, "<form" in shown.text) == (
             403,
             True,
             False,
             False,
         )
+
+
+async def test_what_one_person_typed_is_neither_shown_to_the_next_nor_sent_in_their_name(console: Console) -> None:
+    """Two people share a browser; a form of nobody's page, or with an odd token, is nobody's."""
+    jan = console.person("jan", [Role.SUPERVISOR])
+    ola = console.person("ola", [Role.SUPERVISOR])
+    fields = [
+        ("kind", "closure"),
+        ("queue", "cards"),
+        ("queue", "loans"),
+        ("<script>", "'\"><img src=x>"),
+        ("why", "what jan typed"),
+    ]
+    async with httpx.AsyncClient(base_url=console.origin, headers={"Origin": console.origin}) as client:
+
+        async def send(cookie: str, token: str, language: str = "en") -> httpx.Response:
+            body = urlencode([*fields, ("token", token)])
+            kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Language": language}
+            return await client.post("/switches", content=body, headers={**kind, "Cookie": f"{COOKIE}={cookie}"})
+
+        def hidden(page: str) -> list[tuple[str, str]]:
+            found = re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)">', page)
+            return [(html.unescape(name), html.unescape(value)) for name, value in found]
+
+        token = token_in((await client.get("/switches", headers={"Cookie": f"{COOKIE}={jan}"})).text)
+        over = await send("", token)
+        assert (over.status_code, "what jan typed" in over.text, "<img" in over.text, "<script>" in over.text) == (
+            403,
+            True,
+            False,
+            False,
+        )
+        assert hidden(over.text) == [*fields, ("token", token)], "the page remembers whose it is"
+        for odd in (token, "", ".", "ż", token.partition(".")[0], f"{token}."):
+            for language, told in (("en", "This form is somebody else&#39;s"), ("pl", "To formularz kogoś innego")):
+                other = await send(ola, odd, language)
+                assert (other.status_code, told in other.text, "what jan typed" in other.text) == (403, True, False), odd
+        user = console.parts.users.of_name("jan")
+        assert user is not None
+        again = await send(console.parts.sessions.begin(user, "password"), token)
+        assert ("what jan typed" in again.text, hidden(again.text)[:-1]) == (True, fields)
+        assert hidden(again.text)[-1][1] != token
+    assert not console.parts.stores.conditions.snapshot.switches
 
 
 async def test_a_form_that_is_refused_keeps_what_was_typed(console: Console) -> None:

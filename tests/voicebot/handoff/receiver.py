@@ -19,10 +19,13 @@ from voicebot.http.server import listen, serve
 
 @dataclass(slots=True)
 class Receiver:
-    """What came in. `statuses` are answered one after another, then 204; while `stuck` is set nothing is answered."""
+    """What came in. `statuses` are answered one after another, then 204, all with `headers`; while `stuck` is set nothing is
+    answered.
+    """
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     stuck: asyncio.Event | None = None
@@ -32,7 +35,7 @@ class Receiver:
         self.arrived.set()
         if self.stuck is not None:
             await self.stuck.wait()
-        return Response(status_code=self.statuses.pop(0) if self.statuses else 204)
+        return Response(status_code=self.statuses.pop(0) if self.statuses else 204, headers=self.headers)
 
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(body) for _, body in self.requests]

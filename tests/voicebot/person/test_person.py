@@ -88,7 +88,9 @@ async def fill(stores: Stores, folder: Path, number: str, sentence: str) -> None
     engine.dispose()
     stores.memory.prefer(number, "slow", on=True)
     for process in ("webhooks", "webhooks-web"):
-        Undelivered(folder / process).keep([Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}}))])
+        undelivered = Undelivered(folder / process)
+        undelivered.put(Delivery(kept.ref, json.dumps({"data": {"call_id": call.call_id}})))
+        undelivered.close()
 
 
 def labelled(folder: Path) -> None:
