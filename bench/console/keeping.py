@@ -87,9 +87,9 @@ def _beside_deletion(kind: str, url: str, folder: Path, plan: Plan, record: Call
     with engine.connect() as connection:
         first: datetime = connection.execute(select(func.min(CallRow.started))).scalar_one()
     engine.dispose()
-    end = (first - timedelta(days=3)).replace(hour=22, minute=0)  # a whole day of calls lies before it
+    end = (first - timedelta(days=3)).replace(hour=18, minute=0)  # of the same day in every zone of Europe: calls lie before it
     base = Base.read(folder / "base" / "calls.db")
-    old = Plan(_DELETED, 1, end, seed=2)
+    old = Plan(_DELETED, 1, end, seed=time.time_ns())  # others each time: what became of their hand-offs is kept
     fill(
         [url],
         Multiplied(base, old, load_bundle(), [f"{caller:064x}" for caller in range(1000)]),

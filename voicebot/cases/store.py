@@ -14,6 +14,7 @@ from voicebot.cases.case import Case, Entry, Status
 from voicebot.cases.models import CaseHistoryRow, CaseRow
 from voicebot.errors import HandOffError
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 from voicebot.redaction import redact_text
 
@@ -51,7 +52,7 @@ class Cases:
         """Those of these hand-offs that are a case."""
         schema.ready(self._engine)
         with self._engine.connect() as connection:
-            return frozenset(connection.scalars(select(CaseRow.ref).where(CaseRow.ref.in_(list(refs)))))
+            return frozenset(connection.scalars(select(CaseRow.ref).where(among(CaseRow.ref, refs))))
 
     def to_do(self, queues: Collection[str], *, most: int = _MOST) -> list[Case]:
         """Those of these queues that are not done, the one that is due first comes first."""
@@ -78,7 +79,7 @@ class Cases:
 
     def histories(self, refs: Collection[str]) -> dict[str, list[Entry]]:
         """Of these cases, oldest first."""
-        chosen = select(CaseHistoryRow).where(CaseHistoryRow.ref.in_(list(refs))).order_by(CaseHistoryRow.seq)
+        chosen = select(CaseHistoryRow).where(among(CaseHistoryRow.ref, refs)).order_by(CaseHistoryRow.seq)
         found: dict[str, list[Entry]] = {ref: [] for ref in refs}
         with Session(self._engine) as session:
             for row in session.scalars(chosen):
@@ -108,7 +109,7 @@ class Cases:
     def of_calls(self, call_ids: Collection[str]) -> list[Case]:
         """The cases of these calls, oldest first."""
         schema.ready(self._engine)
-        chosen = select(CaseRow).where(CaseRow.call_id.in_(list(call_ids))).order_by(CaseRow.asked_at, CaseRow.ref)
+        chosen = select(CaseRow).where(among(CaseRow.call_id, call_ids)).order_by(CaseRow.asked_at, CaseRow.ref)
         with Session(self._engine) as session:
             return [case_of(row) for row in session.scalars(chosen)]
 
@@ -125,8 +126,8 @@ class Cases:
         """Delete these cases with their history; how many there were."""
         schema.ready(self._engine)
         with self._engine.begin() as connection:
-            connection.execute(delete(CaseHistoryRow).where(CaseHistoryRow.ref.in_(list(refs))))
-            return connection.execute(delete(CaseRow).where(CaseRow.ref.in_(list(refs)))).rowcount
+            connection.execute(delete(CaseHistoryRow).where(among(CaseHistoryRow.ref, refs)))
+            return connection.execute(delete(CaseRow).where(among(CaseRow.ref, refs))).rowcount
 
     def _change(
         self,

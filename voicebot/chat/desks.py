@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -19,6 +19,37 @@ from voicebot.tasks import cancelled
 _DESKS = f"{PREFIX}chat-desks"
 _READ_EVERY_S = 1.0
 _MOST_FAILURES = 3
+
+# A member is "<desk> <queue>", its score the end of its lease. A hundred desks with all queues are thousands of them: the server
+# looks through them, and tells the queues. ARGV: now; the end of the lease; the desk; its queues.
+_QUEUES = """
+local queues, known = {}, {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) do
+  local queue = string.match(member, ' (.*)$')
+  if queue and not known[queue] then known[queue] = true; table.insert(queues, queue) end
+end
+return queues
+"""
+_HERE = (
+    """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+local taken = {}
+for at = 4, #ARGV do taken[ARGV[3] .. ' ' .. ARGV[at]] = true end
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if string.match(member, '^[^ ]*') == ARGV[3] and not taken[member] then redis.call('ZREM', KEYS[1], member) end
+end
+for member in pairs(taken) do redis.call('ZADD', KEYS[1], ARGV[2], member) end
+"""
+    + _QUEUES
+)
+_LEAVING = (
+    """
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if string.match(member, '^[^ ]*') == ARGV[3] then redis.call('ZADD', KEYS[1], 'XX', 'LT', ARGV[2], member) end
+end
+"""
+    + _QUEUES
+)
 
 log = structlog.get_logger(__name__)
 
@@ -65,24 +96,26 @@ class Desks:
         task, self._reading = self._reading, None
         await cancelled(task)
 
-    async def here(self, desk: str, queues: Iterable[str]) -> None:
-        """Note that a desk takes chats of these queues, and of no others. Raises StateError."""
-        taken = frozenset(queues)
+    async def here(self, desk: str, queues: Iterable[str], *, lease_s: float | None = None) -> None:
+        """Note that a desk takes chats of these queues, and of no others. `lease_s`: it is gone sooner than others when it says
+        nothing more. Raises StateError.
+        """
+        lease = min(self._lease, lease_s or self._lease)
 
-        async def write(redis: Redis) -> None:
+        async def write(redis: Redis) -> list[str]:
             now = self._clock()
-            members = cast("list[str]", await redis.zrange(_DESKS, 0, -1))
-            dropped = [each for each in members if each.partition(" ")[0] == desk and each.partition(" ")[2] not in taken]
-            async with redis.pipeline(transaction=True) as pipeline:
-                pipeline.zremrangebyscore(_DESKS, "-inf", now)
-                if dropped:
-                    pipeline.zrem(_DESKS, *dropped)
-                if taken:
-                    pipeline.zadd(_DESKS, {f"{desk} {queue}": now + self._lease for queue in taken})
-                await pipeline.execute()
+            return await _run(redis, _HERE, now, now + lease, desk, *frozenset(queues))
 
-        await self._shared.ask(write)
-        await self.refresh()
+        self._read(await self._shared.ask(write))
+
+    async def leaving(self, desk: str, within_s: float) -> None:
+        """The desk is gone after so long unless it says again that it is there; one that is not stays so. Raises StateError."""
+
+        async def write(redis: Redis) -> list[str]:
+            now = self._clock()
+            return await _run(redis, _LEAVING, now, now + within_s, desk)
+
+        self._read(await self._shared.ask(write))
 
     async def refresh(self) -> bool:
         """Read now; False when it cannot be read. Never raises."""
@@ -90,18 +123,20 @@ class Desks:
             return True
 
         async def read(redis: Redis) -> list[str]:
-            return cast("list[str]", await redis.zrangebyscore(_DESKS, self._clock(), "+inf"))
+            return await _run(redis, _QUEUES, self._clock())
 
         try:
-            members = await self._shared.ask(read)
+            self._read(await self._shared.ask(read))
         except StateError:
             self._failures += 1
             if self._failures >= _MOST_FAILURES:
                 self.queues = frozenset()
             return False
-        self._failures = 0
-        self.queues = frozenset(member.partition(" ")[2] for member in members)
         return True
+
+    def _read(self, queues: Iterable[str]) -> None:
+        self._failures = 0
+        self.queues = frozenset(queues) if self._enabled else frozenset()
 
     async def _read_forever(self) -> None:
         while True:
@@ -110,6 +145,11 @@ class Desks:
                 await self.refresh()
             except Exception as error:
                 log.exception("the desks cannot be read", code=code_of(error))
+
+
+async def _run(redis: Redis, script: str, *arguments: str | float) -> list[str]:
+    """The queues that have a desk, after the script."""
+    return cast("list[str]", await cast("Any", redis.eval(script, 1, _DESKS, *map(str, arguments))))
 
 
 def without_people(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 
 import structlog
@@ -14,13 +15,14 @@ from starlette.routing import Route
 from voicebot.accounts.oidc import OidcRefused, OidcUnavailable, Told
 from voicebot.accounts.passwords import PasswordCheck
 from voicebot.accounts.users import AccountError, User
+from voicebot.console.desk_feed import desk_name
 from voicebot.console.guard import COOKIE, Guard, from_here, read_form, safe_path
 from voicebot.console.orphaned import changed
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.render import LANGUAGE_COOKIE
 from voicebot.console.routing import SEE_OTHER, TOKEN_FIELD
 from voicebot.console.texts import LANGUAGES
-from voicebot.errors import StateError
+from voicebot.errors import StateError, code_of
 
 OIDC_COOKIE = "__Host-voicebot-oidc"
 _A_YEAR_S = 365 * 24 * 3600
@@ -119,7 +121,8 @@ class Login:
             problem = "login.no_role" if isinstance(error, AccountError) else "login.oidc_refused"
             return self._ask(request, safe_path(getattr(error, "to", to)), problem=problem, status=403)
         except (OidcUnavailable, StateError, SQLAlchemyError) as error:
-            log.warning("the bank's log-in cannot be used", why=type(error).__name__)
+            why = str(error) if isinstance(error, OidcUnavailable) else type(error).__name__
+            log.warning("the bank's log-in cannot be used", code=code_of(error), why=why)
             return self._ask(request, safe_path(getattr(error, "to", to)), problem="login.oidc_away", status=503)
         answer = await self._begin(user, "oidc", to)
         answer.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
@@ -165,10 +168,17 @@ class Login:
         if login is not None and from_here(request) and form.get(TOKEN_FIELD) == login.form_token:
             everywhere = "everywhere" in form
             await asyncio.to_thread(self._parts.sessions.end, login, everywhere=everywhere)
+            await self._leave_desk(login.user)
             await self._parts.audit.note("console.logout", who=login.user.name, everywhere=int(everywhere))
         answer = RedirectResponse("/login", SEE_OTHER)
         answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return answer
+
+    async def _leave_desk(self, user: User) -> None:
+        """Chats of their queues are not kept for somebody who has gone; another browser of theirs says that it is there."""
+        if self._parts.chats is not None:
+            with contextlib.suppress(StateError):  # the lease ends by itself
+                await self._parts.chats.talks.desks.here(desk_name(user), ())
 
     async def language(self, request: Request) -> Response:
         """Read the pages in another language from now on."""

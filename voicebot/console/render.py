@@ -34,6 +34,7 @@ class Renderer:
 
     def __init__(self, routes: Sequence[PageRoute], *, zone: tzinfo) -> None:
         """`routes` are all pages, for the list of pages; times are shown in `zone`."""
+        texts.texts()  # read now, for half a second: the first reader would wait for it, and all others with them
         self._nav = sorted((route for route in routes if route.nav), key=lambda route: (route.order, route.path))
         self._environment = Environment(
             loader=PackageLoader("voicebot.console"),

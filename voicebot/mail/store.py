@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from voicebot.mail.message import Message
 from voicebot.mail.models import MessageRow
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 200
@@ -76,7 +77,7 @@ class Messages:
         """Delete these; how many there were."""
         schema.ready(self._engine)
         with self._engine.begin() as connection:
-            return connection.execute(delete(MessageRow).where(MessageRow.ref.in_(list(refs)))).rowcount
+            return connection.execute(delete(MessageRow).where(among(MessageRow.ref, refs))).rowcount
 
 
 def _message(row: MessageRow) -> Message:

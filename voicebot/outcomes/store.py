@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from voicebot.outcomes.events import Event, How, Outcome, What, outcome_of
 from voicebot.outcomes.models import HandOffEventRow, VerdictRow
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 
 _AT_ONCE = 500
@@ -63,12 +64,9 @@ class Outcomes:
         """The outcomes of these hand-offs, as far as anything is known of them."""
         schema.ready(self._engine)
         told: dict[str, list[Event]] = defaultdict(list)
-        wanted = list(refs)
-        for start in range(0, len(wanted), _AT_ONCE):
-            chosen = select(*_COLUMNS).where(HandOffEventRow.ref.in_(wanted[start : start + _AT_ONCE]))
-            with self._engine.connect() as connection:  # no objects: a day has tens of thousands
-                rows = connection.execute(chosen).all()
-            for row in rows:
+        chosen = select(*_COLUMNS).where(among(HandOffEventRow.ref, refs))
+        with self._engine.connect() as connection:  # no objects: a day has tens of thousands
+            for row in connection.execute(chosen):
                 told[row.ref].append(_event(*row))
         return {ref: outcome_of(ref, events) for ref, events in told.items()}
 

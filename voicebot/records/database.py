@@ -19,6 +19,7 @@ from caller_id.phone_numbers import shorten
 from dialogs.events import CallStarted
 from voicebot.errors import RecordsError
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 from voicebot.records.engine import FileId, file_id, file_of, open_engine
 from voicebot.records.folding import folded
@@ -27,15 +28,15 @@ from voicebot.records.models import CallRow, LineRow, NoteRow, ShadowRow, Uttera
 from voicebot.records.shadow import ShadowDecision
 from voicebot.records.summary import CallRecord, CallSummary, SurveyCount
 
-_IDS_AT_A_TIME = 500  # a statement takes only so many values
-_PURGED_AT_ONCE = 200
+_FORGOTTEN_AT_ONCE = 500  # numbers of calls
+_PURGED_AT_ONCE = 100
 BREATH_S = 0.12
 """Between parts of long work, in seconds: a writer of another process who finds SQLite locked asks again every 0.1 s."""
 _FOR_READERS_MS = 200
-_MERGED_AT_ONCE = 500  # pages of the index of words
+_MERGED_AT_ONCE = 150  # pages of the index of words
 _FREED_AT_ONCE = 1000  # pages of the file, some 4 MB
-_BEGINNING = (LineRow.what == "event", LineRow.data["type"].as_string() == CallStarted.__name__)
-"""The line of a journal that says how a call began."""
+_BEGINNING = (LineRow.position < 8, LineRow.what == "event", LineRow.data["type"].as_string() == CallStarted.__name__)
+"""The line of a journal that says how a call began: it is among the first."""
 _INCREMENTAL = 2  # what `PRAGMA auto_vacuum` answers
 
 
@@ -148,12 +149,10 @@ class Database:
     def shadow_of(self, call_ids: Collection[str]) -> list[ShadowDecision]:
         """What releases in the shadow decided in these calls, in order."""
         self._prepare()
-        found: list[ShadowDecision] = []
         columns = [getattr(ShadowRow, name) for name in ShadowDecision.__dataclass_fields__]
         with self._engine.connect() as connection:
-            for some in _some(call_ids):
-                chosen = select(*columns).where(ShadowRow.call_id.in_(some))
-                found += [ShadowDecision(*row) for row in connection.execute(chosen)]
+            chosen = select(*columns).where(among(ShadowRow.call_id, call_ids))
+            found = [ShadowDecision(*row) for row in connection.execute(chosen)]
         return sorted(found, key=lambda each: (each.call_id, each.position, each.release))
 
     def calls(self, *, limit: int, before: datetime | None = None) -> list[CallSummary]:
@@ -240,12 +239,12 @@ class Database:
                 CallRow.ended < ended_before, CallRow.ended >= oldest, CallRow.number_hash.is_not(None)
             )
             with self._engine.connect() as connection:
-                rows = connection.execute(chosen.order_by(CallRow.ended).limit(_IDS_AT_A_TIME)).all()
+                rows = connection.execute(chosen.order_by(CallRow.ended).limit(_FORGOTTEN_AT_ONCE)).all()
             if not rows:
                 return dropped
             with self._engine.begin() as connection:
-                some = [row.call_id for row in rows]
-                connection.execute(update(CallRow).where(CallRow.call_id.in_(some)).values(number_hash=None))
+                some = among(CallRow.call_id, [row.call_id for row in rows])
+                connection.execute(update(CallRow).where(some).values(number_hash=None))
             dropped, oldest = dropped + len(rows), rows[-1].ended
             time.sleep(BREATH_S)
 
@@ -278,11 +277,8 @@ class Database:
     def unknown(self, call_ids: Collection[str]) -> set[str]:
         """Those of these calls that it has no row of."""
         self._prepare()
-        unknown = set(call_ids)
         with self._engine.connect() as connection:
-            for some in _some(call_ids):
-                unknown.difference_update(connection.scalars(select(CallRow.call_id).where(CallRow.call_id.in_(some))))
-        return unknown
+            return set(call_ids).difference(connection.scalars(select(CallRow.call_id).where(among(CallRow.call_id, call_ids))))
 
 
 def _merge_words(driver: sqlite3.Connection) -> None:
@@ -311,15 +307,8 @@ def _delete(connection: Connection, call_ids: Collection[str], *, for_good: bool
     """What people noted, and what was decided in the shadow, goes with a call that is deleted for good, and stays when the call
     is written anew.
     """
-    for some in _some(call_ids):
-        for table in (LineRow, UtteranceRow, CallRow, *((NoteRow, ShadowRow) if for_good else ())):
-            connection.execute(delete(table).where(table.call_id.in_(some)))
-
-
-def _some(call_ids: Collection[str]) -> Iterator[list[str]]:
-    listed = list(call_ids)
-    for start in range(0, len(listed), _IDS_AT_A_TIME):
-        yield listed[start : start + _IDS_AT_A_TIME]
+    for table in (LineRow, UtteranceRow, CallRow, *((NoteRow, ShadowRow) if for_good else ())):
+        connection.execute(delete(table).where(among(table.call_id, call_ids)))
 
 
 def _is_of(number: str, number_hash: str | None) -> ColumnElement[bool]:
@@ -332,11 +321,9 @@ def _lines_of(
 ) -> dict[str, list[dict[str, Any]]]:
     """The journals of these calls, or the chosen lines of them."""
     found: dict[str, list[dict[str, Any]]] = {call_id: [] for call_id in call_ids}
-    query = select(LineRow.call_id, LineRow.t, LineRow.what, LineRow.data).where(*chosen)
-    for some in _some(call_ids):
-        lines = query.where(LineRow.call_id.in_(some)).order_by(LineRow.call_id, LineRow.position)
-        for call_id, t, what, data in connection.execute(lines):
-            found[call_id].append({"t": t, "what": what, **data})
+    lines = select(LineRow.call_id, LineRow.t, LineRow.what, LineRow.data).where(among(LineRow.call_id, call_ids), *chosen)
+    for call_id, t, what, data in connection.execute(lines.order_by(LineRow.call_id, LineRow.position)):
+        found[call_id].append({"t": t, "what": what, **data})
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, false, func, select, update
 
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, LineRow
 from voicebot.records.turns import Turns, count_turns
 
@@ -60,7 +61,7 @@ def recount(engine: Engine, changed: Changed, *, at_once: int = _AT_ONCE) -> Ite
 def _counted(connection: Connection, call_ids: Sequence[str]) -> dict[str, Turns]:
     """Those of which there is anything to count."""
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    chosen = select(LineRow.call_id, LineRow.data).where(LineRow.call_id.in_(call_ids))
+    chosen = select(LineRow.call_id, LineRow.data).where(among(LineRow.call_id, call_ids))
     for call_id, data in connection.execute(chosen.order_by(LineRow.call_id, LineRow.position)):
         lines[call_id].append(data)
     found = {call_id: count_turns(its) for call_id, its in lines.items()}

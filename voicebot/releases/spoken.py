@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, LineRow
 
 NEWEST = 200
@@ -32,7 +33,7 @@ def spoken_lately(engine: Engine, texts: Collection[tuple[str, str]]) -> Spoken:
     said: set[tuple[str, str, str]] = set()
     with engine.connect() as connection:
         calls = list(connection.scalars(select(CallRow.call_id).order_by(CallRow.started.desc()).limit(NEWEST)))
-        lines = select(LineRow.call_id, LineRow.data).where(LineRow.call_id.in_(calls), LineRow.what == "action")
+        lines = select(LineRow.call_id, LineRow.data).where(among(LineRow.call_id, calls), LineRow.what == "action")
         for call_id, line in connection.execute(lines):
             if line.get("type") == "Say":
                 said.update((call_id, name, line["language"]) for prompt in line["prompts"] for name in _names(prompt))

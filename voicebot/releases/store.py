@@ -25,6 +25,7 @@ from voicebot.accounts.roles import Role
 from voicebot.files import private_folder
 from voicebot.identity.audit_table import Fact, add, note_of, one_writer
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 from voicebot.redaction import redact_text
 from voicebot.releases.approvals import Asked, Kind, Refusal, kinds_of, refusal
@@ -164,9 +165,7 @@ class Releases:
             if session.get(ReleaseRow, contents.id) is not None:
                 return contents.id
             wanted = {file.sha256 for file in contents.files}
-            there: set[str] = set()
-            for some in _in_parts(sorted(wanted)):
-                there.update(session.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(some))))
+            there = set(session.scalars(select(BlobRow.sha256).where(among(BlobRow.sha256, wanted))))
             for sha in sorted(wanted - there):
                 data = where[sha].read_bytes()
                 if hashlib.sha256(data).hexdigest() != sha:
@@ -589,7 +588,3 @@ def _end_shadow(session: Session, *, who: str, why: str, at: datetime, proposal:
     session.flush()
     _note(session, "release.no_shadow", at, who=who, proposal=last.proposal)
     return _shadow_order(row)
-
-
-def _in_parts(values: Sequence[str], size: int = 500) -> list[Sequence[str]]:
-    return [values[first : first + size] for first in range(0, len(values), size)]

@@ -16,11 +16,11 @@ from voicebot.figures.estimates import Estimate, corrected
 from voicebot.outcomes.misroute import Judged as ByTheRule
 from voicebot.outcomes.misroute import judge, may_take
 from voicebot.outcomes.store import Outcomes
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.review.measures import Judged, Sampled, SampledLine, domain, meant, sampled, share, taken_as, taken_right, voted
 from voicebot.review.store import OUT_OF_SCOPE
 
-_AT_ONCE = 500
 KINDS: Mapping[str, Good] = {
     "accepted_right": "up",
     "accepted_wrong": "down",
@@ -111,18 +111,14 @@ def _of_kind(kinds: Mapping[tuple[str, int], Sequence[str]], name: str, line: Sa
 
 def _calls(engine: Engine, ids: Collection[str]) -> tuple[dict[str, Row[Any]], dict[str, int]]:
     """The calls that are still kept, and where their first answer stands."""
-    calls: dict[str, Row[Any]] = {}
-    firsts: dict[str, int] = {}
-    wanted = sorted(ids)
-    columns = (CallRow.call_id, CallRow.queue, CallRow.segment, CallRow.intent, CallRow.handoff_ref)
+    columns: tuple[Any, ...] = (CallRow.call_id, CallRow.queue, CallRow.segment, CallRow.intent, CallRow.handoff_ref)
     place = (UtteranceRow.call_id, func.min(UtteranceRow.position).label("first"))
     with engine.connect() as connection:
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            calls |= {row.call_id: row for row in connection.execute(select(*columns).where(CallRow.call_id.in_(some)))}
-            chosen = select(*place).where(UtteranceRow.call_id.in_(some)).group_by(UtteranceRow.call_id)
-            firsts |= {row.call_id: row.first for row in connection.execute(chosen)}
-    return calls, firsts
+        calls: dict[str, Row[Any]] = {
+            row.call_id: row for row in connection.execute(select(*columns).where(among(CallRow.call_id, ids)))
+        }
+        chosen = select(*place).where(among(UtteranceRow.call_id, ids)).group_by(UtteranceRow.call_id)
+        return calls, {row.call_id: row.first for row in connection.execute(chosen)}
 
 
 def _came_right(sample: Sampled, calls: Mapping[str, Row[Any]], routes: Routes) -> dict[tuple[str, int], bool | None]:

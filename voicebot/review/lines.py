@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from nlu.pack.rasa_yaml import Example
 from nlu.tools.utterances import UNLABELLED
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, UtteranceRow
 from voicebot.review.models import LabelRow, SampleRow
 from voicebot.review.queues import waits
@@ -118,6 +119,6 @@ def words_of(engine: Engine, places: Collection[tuple[str, int]]) -> dict[tuple[
     found: dict[tuple[str, int], str] = {}
     with Session(engine) as session:
         for table in (LabelRow, UtteranceRow):
-            chosen = select(table.call_id, table.position, table.text).where(table.call_id.in_(calls), table.text != "")
+            chosen = select(table.call_id, table.position, table.text).where(among(table.call_id, calls), table.text != "")
             found |= {(call_id, position): text for call_id, position, text in session.execute(chosen)}
     return {place: found[place] for place in places if place in found}

@@ -13,12 +13,12 @@ from voicebot.outcomes.misroute import Judged, judge
 from voicebot.outcomes.models import HandOffEventRow, VerdictRow
 from voicebot.outcomes.store import Outcomes
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.models import CallRow
 from voicebot.review.queues import NEWEST
 
 _LOOKED_AT = 1_000
 _KEPT_S = 30.0
-_AT_ONCE = 500
 
 
 class Misrouted:
@@ -56,11 +56,8 @@ def misrouted(engine: Engine, routes: Routes) -> list[str]:
     with engine.connect() as connection:
         refs = list(dict.fromkeys(connection.scalars(passed_on)))
         said = list(connection.scalars(wrong))
-        steered: dict[str | None, tuple[str, str | None]] = {}
-        for start in range(0, len(refs), _AT_ONCE):
-            chosen = select(CallRow.handoff_ref, CallRow.queue, CallRow.intent)
-            some = chosen.where(CallRow.handoff_ref.in_(refs[start : start + _AT_ONCE]))
-            steered.update({ref: (queue or "", intent) for ref, queue, intent in connection.execute(some)})
+        chosen = select(CallRow.handoff_ref, CallRow.queue, CallRow.intent).where(among(CallRow.handoff_ref, refs))
+        steered = {ref: (queue or "", intent) for ref, queue, intent in connection.execute(chosen)}
     outcomes = Outcomes(engine).of(refs)
     known = [(ref, *steered[ref]) for ref in refs if ref in steered]  # calls may be deleted already
     rule = [(ref, judge(outcomes[ref], queue=queue, intent=intent, routes=routes)) for ref, queue, intent in known]

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from nlu.types import OUT_OF_SCOPE
+from voicebot.records.among import among
 from voicebot.records.models import CallRow, ShadowRow, UtcTime, UtteranceRow
 from voicebot.review.models import FindingRow, LabelRow, LeaseRow, SampleRow
 
@@ -96,10 +97,9 @@ what a study found, at the surest.
 """
 _LINE = (LabelRow.call_id == UtteranceRow.call_id, LabelRow.position == UtteranceRow.position)
 _SAMPLE = (SampleRow.call_id == UtteranceRow.call_id, SampleRow.position == UtteranceRow.position)
-_SAME_WORDS = (UtteranceRow.folded, UtteranceRow.language)
-_CALLS: Select[Any, Any] = select(CallRow.call_id, CallRow.started)
+_LOOKED_AT = ("call_id", "position", "text", "folded", "language", "confidence")
+"""What is read of a line of the queues that mend, and `came` (see `_read`)."""
 _WHO, _NOW = bindparam("who", type_=String()), bindparam("now", type_=UtcTime())
-_REFS = bindparam("refs", type_=String(), expanding=True)
 _HELD: BindParameter[Any] = bindparam("held", expanding=True)
 _WORDS_COLUMNS: tuple[Any, ...] = (
     UtteranceRow.text,
@@ -126,7 +126,7 @@ def waiting(queue: Queue) -> Select[Any]:
     What was said is not read: of hundreds that wait one is shown (`what_was_said`).
     """
     some = _looked_at(queue)
-    rows = _lines(queue) if some is None else _grouped(some, least_sure_first=queue is Queue.DOUBTFUL)
+    rows = _lines(queue) if some is None else _grouped(some.subquery(), least_sure_first=queue is Queue.DOUBTFUL)
     return rows.add_columns(func.count().over().label("waiting"))
 
 
@@ -136,21 +136,22 @@ def count(queue: Queue) -> Select[int]:
     some = _looked_at(queue)
     if some is None:
         return select(func.count()).select_from(_lines(queue).order_by(None).subquery())
-    words = _open(some.subquery(), *_SAME_WORDS).group_by(*_SAME_WORDS).having(func.max(_before_others()) == 0)
+    lines = some.subquery()
+    words = (
+        select(lines.c.folded).where(_open(lines)).group_by(*_same_words(lines)).having(func.max(_before_others(lines.c)) == 0)
+    )
     return select(func.count()).select_from(words.subquery())
 
 
 def _looked_at(queue: Queue) -> SelectBase | None:
-    """Of a queue that mends, the lines that are looked at (`call_id`, `position`, `started`), or the calls (`call_id`, `started`)
-    with all their lines; None of the others.
-    """
+    """Of a queue that mends, the lines that are looked at (`_LOOKED_AT`); None of the others."""
     match queue:
         case Queue.PASSED_ON:
-            return _CALLS.where(CallRow.handoff_ref.in_(_REFS)).order_by(CallRow.started.desc()).limit(NEWEST)
+            return _in_calls(among(CallRow.handoff_ref, "refs"))
         case Queue.DOUBTFUL:
             return union_all(_decided("confirm"), _decided("choose"))
         case Queue.HUMAN:
-            return _CALLS.where(CallRow.asked_human == "before").order_by(CallRow.started.desc()).limit(NEWEST)
+            return _in_calls(CallRow.asked_human == "before")
         case Queue.NOTHING_FITTED:
             return _decided("reject")
         case Queue.SHADOW:
@@ -197,56 +198,64 @@ def _places(of: Any, *, hits: Any = 1, sampled: Any = False, was: Any = "", foun
     return select(of.call_id, of.position, *more)
 
 
-def _people_before() -> ColumnElement[int]:
-    """How many others have a line of the sample before them: two may."""
-    own = (LeaseRow.call_id == SampleRow.call_id, LeaseRow.position == SampleRow.position)
-    held = (*own, LeaseRow.who != _WHO, LeaseRow.until > _NOW)
-    return select(func.count()).select_from(LeaseRow).where(*held).scalar_subquery()
-
-
 def held_by_others(who: str, now: datetime) -> Select[Any, Any]:
     """The places of the lines that others have before them: few, as many as there are people at work."""
     return select(LeaseRow.call_id, LeaseRow.position).where(LeaseRow.who != who, LeaseRow.until > now)
 
 
-def _before_others() -> ColumnElement[int]:
+def _before_others(line: Any) -> ColumnElement[int]:
     """1 for a line that somebody else has before them. Of hundreds of lines: so it is not looked up for each."""
-    return case((tuple_(UtteranceRow.call_id, UtteranceRow.position).in_(_HELD), 1), else_=0)
+    return case((tuple_(line.call_id, line.position).in_(_HELD), 1), else_=0)
 
 
-def _settled(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+def _settled(line: Any, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether a line needs no look: its words have a label (with these conditions), or it is of the sample. One condition with
     "or", so that PostgreSQL looks each line up: it would join the tables, whose size it guesses by far too small.
     """
-    words = (LabelRow.folded == UtteranceRow.folded, LabelRow.language == UtteranceRow.language, LabelRow.folded != "")
-    return or_(exists().where(*_LINE, *more), exists().where(*words, *more), exists().where(*_SAMPLE))
+    own = (LabelRow.call_id == line.call_id, LabelRow.position == line.position)
+    words = (LabelRow.folded == line.folded, LabelRow.language == line.language, LabelRow.folded != "")
+    drawn = (SampleRow.call_id == line.call_id, SampleRow.position == line.position)
+    return or_(exists().where(*own, *more), exists().where(*words, *more), exists().where(*drawn))
 
 
-def _decided(decision: str) -> Select[Any, Any, Any]:
+def _read(of: Any, came: Any) -> list[Any]:
+    """The columns of `_LOOKED_AT`; `came` is what tells which of two lines is newer."""
+    return [*(getattr(of, name) for name in _LOOKED_AT), came.label("came")]
+
+
+def _decided(decision: str) -> Select[Any]:
     """The newest lines that were so decided: ids of calls begin with their time, so an index has them in order."""
-    lines = select(UtteranceRow.call_id, UtteranceRow.position).where(UtteranceRow.decision == decision)
-    newest = lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery().c
-    return select(newest.call_id, newest.position, CallRow.started).join(CallRow, CallRow.call_id == newest.call_id)
+    lines = select(*_read(UtteranceRow, UtteranceRow.call_id)).where(UtteranceRow.decision == decision)
+    return select(lines.order_by(UtteranceRow.call_id.desc(), UtteranceRow.position.desc()).limit(NEWEST).subquery())
+
+
+def _in_calls(chosen: ColumnElement[bool]) -> Select[Any]:
+    """All lines of the newest calls that are so."""
+    calls = select(CallRow.call_id, CallRow.started).where(chosen)
+    newest = calls.order_by(CallRow.started.desc()).limit(NEWEST).subquery()
+    return select(*_read(UtteranceRow, newest.c.started)).join(newest, newest.c.call_id == UtteranceRow.call_id)
 
 
 def _sample() -> Select[Any]:
     """One person for each line, two for those that are labelled twice. Lines of calls that were deleted are none any more."""
     mine = exists().where(LabelRow.call_id == SampleRow.call_id, LabelRow.position == SampleRow.position, LabelRow.who == _WHO)
-    free = waits(beside=_people_before())
+    place = (LeaseRow.call_id, LeaseRow.position)
+    others = select(*place, func.count().label("people")).where(LeaseRow.who != _WHO, LeaseRow.until > _NOW)
+    before = others.group_by(*place).subquery()  # once for all lines: how many others have one before them
     there = _places(SampleRow, sampled=True).join(UtteranceRow, and_(*_SAMPLE))
-    return there.where(waits(), ~mine, free).order_by(SampleRow.day, SampleRow.place)  # most lines have their label
+    there = there.outerjoin(before, and_(before.c.call_id == SampleRow.call_id, before.c.position == SampleRow.position))
+    return there.where(waits(beside=func.coalesce(before.c.people, 0)), ~mine).order_by(SampleRow.day, SampleRow.place)
 
 
 def _disagree() -> Select[Any]:
     """Two labels that differ: a third decides."""
-    one, other, third = aliased(LabelRow), aliased(LabelRow), aliased(LabelRow)
-    same = and_(one.call_id == other.call_id, one.position == other.position, one.label < other.label)
-    more = exists().where(third.call_id == one.call_id, third.position == one.position, third.seq.not_in((one.seq, other.seq)))
-    differ = select(one.call_id, one.position).join(other, same).where(~more).subquery()
+    line = (LabelRow.call_id, LabelRow.position)
+    two = (func.count() == 2, func.min(LabelRow.label) != func.max(LabelRow.label))
+    differ = select(*line).group_by(*line).having(and_(*two)).subquery()
     own = and_(differ.c.call_id == UtteranceRow.call_id, differ.c.position == UtteranceRow.position)
     mine = exists().where(*_LINE, LabelRow.who == _WHO)
     there = _places(UtteranceRow, sampled=exists().where(*_SAMPLE)).join(differ, own)
-    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(~mine, _before_others() == 0)
+    there = there.join(CallRow, CallRow.call_id == UtteranceRow.call_id).where(~mine, _before_others(UtteranceRow) == 0)
     return there.order_by(CallRow.started.desc(), UtteranceRow.call_id, UtteranceRow.position)
 
 
@@ -256,9 +265,9 @@ def _found(queue: Queue) -> Select[Any]:
     """
     own = (FindingRow.call_id == UtteranceRow.call_id, FindingRow.position == UtteranceRow.position)
     there = _places(UtteranceRow, hits=FindingRow.hits, was=FindingRow.was, found=FindingRow.found).join(FindingRow, and_(*own))
-    return there.where(FindingRow.kind == queue.value, ~_settled(LabelRow.at >= FindingRow.at), _before_others() == 0).order_by(
-        FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position
-    )
+    settled = _settled(UtteranceRow, LabelRow.at >= FindingRow.at)
+    there = there.where(FindingRow.kind == queue.value, ~settled, _before_others(UtteranceRow) == 0)
+    return there.order_by(FindingRow.sure.desc(), UtteranceRow.call_id, UtteranceRow.position)
 
 
 def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
@@ -266,40 +275,38 @@ def taken_as(decided: Any, decision: Any) -> ColumnElement[str]:
     return case((decision == "reject", OUT_OF_SCOPE), else_=func.coalesce(decided, OUT_OF_SCOPE))
 
 
-def _shadow() -> Select[Any, Any, Any]:
+def _shadow() -> Select[Any]:
     """Nobody is told who of the two decided how: the labels judge between them. Found from the shadow's side, which is small."""
     last = select(ShadowRow.release).order_by(ShadowRow.at.desc()).limit(1).scalar_subquery()
     served = aliased(UtteranceRow)
     own = and_(served.call_id == ShadowRow.call_id, served.position == ShadowRow.position)
     otherwise = taken_as(ShadowRow.intent, ShadowRow.decision) != taken_as(served.intent, served.decision)
-    differ = select(ShadowRow.call_id, ShadowRow.position, CallRow.started).join(served, own)
-    differ = differ.join(CallRow, CallRow.call_id == served.call_id).where(ShadowRow.release == last, otherwise)
+    differ = select(*_read(served, ShadowRow.at)).join(ShadowRow, own).where(ShadowRow.release == last, otherwise)
     return differ.order_by(ShadowRow.at.desc()).limit(NEWEST)
 
 
-def _grouped(of: SelectBase, *, least_sure_first: bool) -> Select[Any]:
-    """The same words once, the first of them in the queue's order."""
-    some = of.subquery()
-    line = (UtteranceRow.call_id, UtteranceRow.position)
-    newest = (some.c.started.desc(), *line)
-    within = (UtteranceRow.confidence, *newest) if least_sure_first else newest
-    each = _open(
-        some,
-        *line,
-        UtteranceRow.confidence,
-        some.c.started,
-        func.count().over(partition_by=_SAME_WORDS).label("hits"),
-        func.max(_before_others()).over(partition_by=_SAME_WORDS).label("held"),
-        func.row_number().over(partition_by=_SAME_WORDS, order_by=within).label("nth"),
+def _grouped(lines: Subquery, *, least_sure_first: bool) -> Select[Any]:
+    """The same words once, the first of them in the queue's order: the newest, or the least sure."""
+
+    def order(of: Any) -> tuple[Any, ...]:
+        newest = (of.came.desc(), of.call_id, of.position)
+        return (of.confidence, *newest) if least_sure_first else newest
+
+    same = _same_words(lines)
+    each = select(
+        *(lines.c[name] for name in ("call_id", "position", "confidence", "came")),
+        func.count().over(partition_by=same).label("hits"),
+        func.max(_before_others(lines.c)).over(partition_by=same).label("held"),
+        func.row_number().over(partition_by=same, order_by=order(lines.c)).label("nth"),
     )
-    all_ = each.subquery().c
-    order = (all_.started.desc(), all_.call_id, all_.position)
-    first = _places(all_, hits=all_.hits).where(all_.nth == 1, all_.held == 0)
-    return first.order_by(all_.confidence, *order) if least_sure_first else first.order_by(*order)
+    first = each.where(_open(lines)).subquery().c
+    return _places(first, hits=first.hits).where(first.nth == 1, first.held == 0).order_by(*order(first))
 
 
-def _open(some: Subquery, *columns: Any) -> Select[Any]:
-    """Of lines, or of all lines of calls, those that are still to be looked at: one label is enough for all of the same words."""
-    own = [some.c[name] == getattr(UtteranceRow, name) for name in ("call_id", "position") if name in some.c]
-    lines = select(*columns).select_from(UtteranceRow).join(some, and_(*own))
-    return lines.where(UtteranceRow.text != "", ~_settled())
+def _same_words(lines: Subquery) -> tuple[Any, ...]:
+    return (lines.c.folded, lines.c.language)
+
+
+def _open(lines: Subquery) -> ColumnElement[bool]:
+    """Whether a line is still to be looked at: one label is enough for all of the same words."""
+    return and_(lines.c.text != "", ~_settled(lines.c))

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from voicebot.records import schema
+from voicebot.records.among import among
 from voicebot.records.database_time import DatabaseTime
 from voicebot.records.folding import folded
 from voicebot.records.models import LineRow, UtteranceRow
@@ -292,7 +293,7 @@ class Review:
         found: set[tuple[str, int]] = set()
         with Session(self._engine) as session:
             for table in (LabelRow, SampleRow):
-                chosen = select(table.call_id, table.position).where(table.call_id.in_(call_ids), table.folded != "")
+                chosen = select(table.call_id, table.position).where(among(table.call_id, call_ids), table.folded != "")
                 found |= {(call_id, position) for call_id, position in session.execute(chosen)}
         return len(found)
 
@@ -300,9 +301,9 @@ class Review:
         """Take the words of these calls out of labels and sample; of how many lines. What was labelled still counts."""
         found = self.of_calls(call_ids)
         with Session(self._engine) as session, session.begin():
-            session.execute(update(LabelRow).where(LabelRow.call_id.in_(call_ids)).values(text="", folded=""))
+            session.execute(update(LabelRow).where(among(LabelRow.call_id, call_ids)).values(text="", folded=""))
             for table in (SampleRow, TaughtRow):
-                session.execute(update(table).where(table.call_id.in_(call_ids)).values(folded=""))
+                session.execute(update(table).where(among(table.call_id, call_ids)).values(folded=""))
             if found:  # names of groups of lines are words of callers
                 session.execute(update(StudyRow).where(StudyRow.name == CLUSTERS).values(result=None))
         return found

@@ -36,6 +36,8 @@ Write = Callable[[Pipeline], object]
 DEADLINE_S = 0.2
 _LATE_S = 0.01
 _WAITS = 4
+_MOST_AT_ONCE = 64
+"""Questions; the client has a hundred connections, and one more than those would be taken for a server that is away."""
 PREFIX = "voicebot:"
 _MOST_PENDING = 50_000
 _BATCH = 500
@@ -70,6 +72,7 @@ class SharedState:
         self._drained.set()
         self._writer: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[Any]] = set()
+        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
         self._ahead: float | None = None
         """Of the server's time of day, before our monotonic clock, in seconds."""
         self._timing: asyncio.Task[None] | None = None
@@ -142,10 +145,11 @@ class SharedState:
         """
 
         async def put() -> T:
-            if self._ahead is None:
-                with suppress(ResponseError):  # who is not allowed to ask goes by their own clock
-                    await self._learn_time()
-            return await question(self._redis)
+            async with self._places:
+                if self._ahead is None:
+                    with suppress(ResponseError):  # who is not allowed to ask goes by their own clock
+                        await self._learn_time()
+                return await question(self._redis)
 
         asking = asyncio.create_task(put(), name="state-question")
         self._asking.add(asking)

@@ -103,6 +103,13 @@ async def test_a_process_that_is_late_itself_does_not_take_the_server_for_away(s
     await shared.close()
 
 
+async def test_hundreds_of_questions_at_once_are_all_answered(shared: SharedState) -> None:
+    """As when many browsers come back together: the server is not away because the client has no connection left."""
+    answers = await asyncio.gather(*(read(shared, f"n{number}") for number in range(500)))
+    assert answers == [None] * 500
+    assert shared.available
+
+
 async def test_of_many_questions_that_fail_together_one_is_told(server: StateServer, shared: SharedState) -> None:
     """A busy service must not fill its log with one fact."""
     server.freeze()

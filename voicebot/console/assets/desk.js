@@ -2,10 +2,16 @@
 "use strict";
 
 (() => {
-  const AGAIN_MS = 2000, HERE_MS = 4000, SILENT_MS = 8000; // the console answers within so long; else the connection is dead
+  const AGAIN_MS = 2000, LOGGED_OUT_MS = 10_000, HERE_MS = 4000, AROUND_MS = 30_000;
+  const SILENT_MS = 8000; // the console answers within so long; else the connection is dead
+  const TITLE = document.title;
+  let called = new Set(); // chats that the agent was called to
+  let waits = 0;
+  let wrote = ""; // what the customer wrote is unread: so says the title
   const taking = () => sessionStorage.getItem("desk-take") === "1";
   const list = document.getElementById("desk-chats");
   if (list) waiting(list);
+  if (document.getElementById("desk-calls")) keepAround();
   const chat = document.getElementById("desk-chat");
   if (chat) talk(chat);
 
@@ -14,48 +20,106 @@
     const take = document.getElementById("take");
     document.getElementById("desk-take").hidden = false;
     take.checked = taking();
-    let known = -1;
+    const items = new Map([...list.children].map((item) => [decodeURIComponent(item.querySelector("a").pathname.split("/").pop()), item]));
 
     function tell(answer) {
-      const reads = list.contains(document.activeElement); // what somebody stands on is not taken away
-      if (answer.chats && !reads) show(answer.chats);
-      if (answer.chats) return;
-      state.textContent = answer.loggedOut ? state.dataset.out : state.dataset.away;
-      known = -1;
+      if (answer.chats) show(answer.chats);
+      else say(answer.loggedOut ? state.dataset.out : state.dataset.away);
+    }
+
+    function say(words) {
+      if (state.textContent !== words) state.textContent = words; // a reader of screens hears what is new, once
     }
 
     function show(chats) {
-      list.replaceChildren(...chats.map((chat) => {
-        const item = document.createElement("li");
-        const link = document.createElement("a");
-        link.href = `/desk/chats/${encodeURIComponent(chat.ref)}`;
-        link.textContent = [chat.queue, chat.intent || "–", chat.language].join(" · ");
-        const how = document.createElement("span");
-        how.className = "quiet";
-        how.textContent = ` ${chat.taken ? state.dataset.taken : state.dataset.waits} ${chat.waited_s} s`;
-        item.append(link, how);
-        return item;
-      }));
+      const fresh = chats.map(itemOf);
+      for (const ref of items.keys()) if (!chats.some((chat) => chat.ref === ref)) items.delete(ref);
+      const reads = document.activeElement?.closest("#desk-chats > li"); // what somebody stands on is not taken away
+      for (const old of [...list.children]) if (old !== reads) old.remove();
+      const place = fresh.indexOf(reads);
+      if (reads) reads.before(...fresh.slice(0, Math.max(place, 0)));
+      list.append(...fresh.slice(place + 1));
       const free = chats.filter((chat) => !chat.taken).length;
-      if (free !== known) state.textContent = free ? state.dataset.some.replace("{n}", free) : state.dataset.none;
-      known = free;
+      say(free ? state.dataset.some.replace("{n}", free) : state.dataset.none);
     }
+
+    function itemOf(chat) {
+      const item = items.get(chat.ref) ?? document.createElement("li");
+      items.set(chat.ref, item);
+      if (!item.firstChild) item.append(document.createElement("a"), document.createElement("span"));
+      const [link, how] = item.children;
+      link.href = `/desk/chats/${encodeURIComponent(chat.ref)}`;
+      link.textContent = [chat.queue, chat.intent || "–", chat.language].join(" · ");
+      how.className = "quiet";
+      how.textContent = ` ${chat.taken ? state.dataset.taken : state.dataset.waits} ${lasted(chat.waited_s)}`;
+      return item;
+    }
+
+    const lasted = (s) => (s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`);
 
     take.addEventListener("change", async () => {
       sessionStorage.setItem("desk-take", take.checked ? "1" : "0");
+      if (take.checked) mayNotify();
       tell(await look(take.checked ? "take=1" : "take=0"));
     });
     follow(tell);
   }
 
-  // One question after another: the console holds each answer back for some seconds. A timer of the page's own would run once a
-  // minute where the desk is behind another tab, and the desk would be taken for empty.
-  async function follow(tell) {
-    for (let hold = ""; ; hold = "&hold=1") {
-      const answer = await look((taking() ? "take=1" : "") + hold);
-      tell(answer);
-      if (!answer.chats) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  // Callbacks, cases and calls are asked for again, but not under the hand of who reads them; without setHTML by hand only.
+  function keepAround() {
+    const KEEP_ALL = { sanitizer: { removeElements: [], removeAttributes: [] } };
+
+    async function around() {
+      if (document.hidden || !("setHTML" in Element.prototype)) return;
+      const answer = await fetch("/desk", { signal: AbortSignal.timeout(SILENT_MS) });
+      if (!answer.ok || answer.redirected) return; // the list of chats says so
+      const whole = document.implementation.createHTMLDocument("");
+      whole.body.setHTML(await answer.text(), KEEP_ALL);
+      for (const id of ["desk-callbacks", "desk-cases", "desk-calls"]) {
+        const [old, fresh] = [document.getElementById(id), whole.getElementById(id)];
+        if (fresh && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
+      }
     }
+
+    const again = () => around().catch(() => {});
+    setInterval(again, AROUND_MS);
+    document.addEventListener("visibilitychange", again);
+  }
+
+  // One question after another: the console holds each answer back until something changes, for some seconds at most. A timer of
+  // the page's own would run once a minute where the desk is behind another tab, and the desk would be taken for empty.
+  async function follow(tell) {
+    for (let more = "", known = ""; ; more = `&hold=1&known=${known}`) {
+      const answer = await look((taking() ? "take=1" : "") + more);
+      tell(answer);
+      known = answer.mark ?? "";
+      if (answer.chats) call(answer.chats.filter((chat) => !chat.taken));
+      else await new Promise((resolve) => setTimeout(resolve, answer.loggedOut ? LOGGED_OUT_MS : AGAIN_MS));
+    }
+  }
+
+  // The agent may be looking elsewhere: the title says how many wait, and who takes chats is called to a new one.
+  function call(free) {
+    waits = free.length;
+    entitle();
+    const fresh = free.filter((chat) => !called.has(chat.ref));
+    called = new Set(free.map((chat) => chat.ref));
+    if (fresh.length && taking()) notify(fresh.map((chat) => chat.queue).join(", "));
+  }
+
+  function entitle() {
+    document.title = [waits ? `(${waits})` : "", wrote ? `${wrote} ·` : "", TITLE].filter(Boolean).join(" ");
+  }
+
+  // Names a queue, never a person: it may stand on a screen that is locked.
+  function notify(body) {
+    if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+    const shown = new Notification(TITLE, { body, tag: location.pathname, renotify: true, lang: document.documentElement.lang });
+    shown.addEventListener("click", () => { window.focus(); shown.close(); });
+  }
+
+  function mayNotify() {
+    if ("Notification" in window && Notification.permission === "default") Notification.requestPermission().catch(() => {});
   }
 
   async function look(query) {
@@ -113,8 +177,9 @@
       const left = [...unsure.values(), text.value.trim()].filter(Boolean).join(" / ");
       over = true;
       state.textContent = left ? `${why} ${words.refused}: ${left}` : why;
-      form.hidden = tools.hidden = true;
-      takeIt.hidden = true;
+      const stood = [form, tools, takeIt].some((each) => each.contains(document.activeElement));
+      form.hidden = tools.hidden = takeIt.hidden = true;
+      if (stood) document.getElementById("to-desk").focus(); // what goes away takes the keyboard's place with it
       socket?.close();
     }
 
@@ -162,6 +227,7 @@
 
     setInterval(stillHere, 1000);
     window.addEventListener("offline", cutOff);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) { wrote = ""; entitle(); stillHere(); } });
 
     const takeAgain = () => send({ type: "take", name: "-", claim });
     const pass = (id) => unsure.has(id) && send({ type: "say", text: unsure.get(id), id });
@@ -201,16 +267,24 @@
         else if (lostAt) { lostAt = 0; state.textContent = ""; }
       },
       taken(told) {
-        if (!claim) text.focus();
+        const first = !claim;
         claim = told.claim;
         leaseMs = told.lease_s * 1000;
         lostAt = 0;
         takeIt.hidden = true;
         form.hidden = tools.hidden = false;
+        if (first) text.focus();
         state.textContent = words.yours;
         passFirst();
       },
-      say(told) { state.textContent = ""; line("customer", told.text); },
+      say(told) {
+        state.textContent = "";
+        line("customer", told.text);
+        if (!document.hidden) return;
+        wrote = words.wrote;
+        entitle();
+        notify(words.wrote);
+      },
       sent(told) {
         if (toldRefused) state.textContent = "";
         toldRefused = false;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +14,9 @@ from caller_id.phone_numbers import shorten
 from dialogs.data.whisper import desk_texts
 from dialogs.events import Prompt
 from voicebot.cases.store import Cases
-from voicebot.chat.handed import as_shown
+from voicebot.chat.handed import Look, as_shown
 from voicebot.chat.wording import written_text
+from voicebot.console.desk_feed import ChatFeed, DesksHere, gone
 from voicebot.console.desk_socket import AGENTS, queues_of
 from voicebot.console.parts import ConsoleParts
 from voicebot.console.routing import Pages, View
@@ -22,6 +25,7 @@ from voicebot.handoff.callback_service import ClaimLost, Outcome
 from voicebot.handoff.record import HandOffRecord
 from voicebot.outcomes.handed import lately
 from voicebot.outcomes.store import Outcomes, Verdict
+from voicebot.tasks import cancelled
 
 _LATELY = timedelta(hours=8)
 _HOLD_S = 4.0
@@ -33,16 +37,16 @@ def pages(parts: ConsoleParts) -> Pages:
     """The desk, a call, a chat, a callback."""
     found = Pages()
     outcomes, cases = Outcomes(parts.engine), Cases(parts.engine)
+    talks = parts.chats.talks if parts.chats is not None else None
+    feed = ChatFeed(talks.chats.everywhere) if talks is not None else None
+    desks = DesksHere(talks.desks) if talks is not None else None
 
     def queues(view: View) -> list[str]:
         return queues_of(view.user, parts.bundle().queues)
 
     async def chats_of(view: View) -> list[dict[str, Any]]:
         """Chats that wait in the agent's queues, or have an agent."""
-        if parts.chats is None:
-            return []
-        looks, mine = await parts.chats.talks.chats.everywhere(), set(queues(view))
-        return [as_shown(look, parts.clock()) for look in looks if look.chat is not None and look.chat.queue in mine]
+        return [] if feed is None else [as_shown(look, parts.clock()) for look in _of(await feed.now(), queues(view))]
 
     @found.get("/desk", roles=AGENTS, nav="nav.desk", order=15)
     async def desk(view: View) -> Response:
@@ -63,16 +67,23 @@ def pages(parts: ConsoleParts) -> Pages:
     @found.get("/desk/chats.json", roles=AGENTS)
     async def chats(view: View) -> Response:
         """What the page asks for again and again; with `take` the person takes chats of their queues until they stop asking. With
-        `hold` the answer comes after some seconds: who asks at once again needs no timer.
+        `hold` the answer comes as soon as it is another than the one marked `known`, else after some seconds: who asks at once
+        again needs no timer.
         """
-        if parts.chats is None:
-            return JSONResponse({"chats": []})
-        desk_name = f"console-{view.user.user_id[:16]}"
-        if view.query.get("take") is not None:
-            await parts.chats.talks.desks.here(desk_name, queues(view) if view.query["take"] == "1" else ())
+        if feed is None or desks is None:
+            return JSONResponse({"chats": [], "mark": ""})
+        mine, known = queues(view), view.query.get("known")
+        if "take" in view.query:
+            await desks.here(view.user, mine if view.query["take"] == "1" else ())
         if "hold" in view.query:
-            await asyncio.sleep(_HOLD_S)
-        return JSONResponse({"chats": await chats_of(view)})
+            with desks.holding(view.user):
+                there = await _until(
+                    gone(view.request), feed.once(lambda looks: known not in (None, _mark(looks, mine)), _HOLD_S)
+                )
+            if not there:
+                await desks.closed(view.user)
+        looks = await feed.now()
+        return JSONResponse({"chats": [as_shown(look, parts.clock()) for look in _of(looks, mine)], "mark": _mark(looks, mine)})
 
     @found.get("/desk/find", roles=AGENTS)
     async def find(view: View) -> Response:
@@ -161,6 +172,26 @@ def pages(parts: ConsoleParts) -> Pages:
         return view.go("/desk", "desk.settled")
 
     return found
+
+
+def _of(looks: Sequence[Look], queues: Collection[str]) -> list[Look]:
+    return [look for look in looks if look.chat is not None and look.chat.queue in queues]
+
+
+def _mark(looks: Sequence[Look], queues: Collection[str]) -> str:
+    """Another one when a chat came or went, was taken or given back."""
+    told = [(look.chat.ref, look.chat.queue, look.agent is None) for look in _of(looks, queues) if look.chat is not None]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+async def _until(over: Coroutine[Any, Any, None], waited: Coroutine[Any, Any, None]) -> bool:
+    """Wait for either; whether it was not `over`."""
+    tasks = (asyncio.create_task(over), asyncio.create_task(waited))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return not tasks[0].done()
+    finally:
+        await cancelled(*tasks)
 
 
 def _pseudonym(view: View) -> str:
