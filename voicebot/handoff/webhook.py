@@ -34,6 +34,8 @@ _LONGEST_RETRY_AFTER_S = 300.0
 _AGAIN = frozenset({408, 425, 429})
 _KEPT_AGAIN_S = 30.0
 _KEPT_AT_ONCE = 200
+_KEPT_EVERY_S = 0.01
+"""Between two kept messages: thousands of them would else take the time that moves callers' audio."""
 _CLOSE_S = 5.0
 _AWAY = "away"
 T = TypeVar("T")
@@ -348,6 +350,7 @@ class Webhook:
         while True:
             for message in found:
                 await self._waiting.put((True, next(self._order), message))
+                await asyncio.sleep(_KEPT_EVERY_S)
             for message in found:
                 await message.over.wait()
             if len(found) < _KEPT_AT_ONCE or not self._is_there:

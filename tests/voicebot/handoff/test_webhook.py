@@ -185,7 +185,7 @@ async def test_what_a_receiver_does_not_take_waits_until_it_is_back(receiver: Re
     await receiver.received(len(receiver.requests) + 600)
     await settled(after)
     assert len({each["id"] for each in receiver.messages()}) == 600
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while after.delivered < 599 or files(folder):
             await asyncio.sleep(0.01)
     assert (after.given_up, files(folder)) == (1, [])
