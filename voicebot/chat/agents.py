@@ -62,8 +62,11 @@ class AgentPlace:
 class AgentSession:
     """`run` returns when the agent and the chat have parted, in whatever way; the WebSocket was accepted before."""
 
-    def __init__(self, socket: WebSocket, place: AgentPlace, ref: str, *, name: str = "") -> None:
-        """`name` is what the customer sees, where it is known who sits there; "": what the desk says."""
+    def __init__(self, socket: WebSocket, place: AgentPlace, ref: str, *, name: str = "", silent_s: float | None = None) -> None:
+        """`name` is what the customer sees, where it is known who sits there; "": what the desk says. A desk that sends nothing
+        for `silent_s` is taken for gone: a browser answers pings also for a page that it has put to sleep. None: it need not.
+        """
+        self._silent_s = silent_s
         self._socket = socket
         self._place = place
         self._ref = ref
@@ -148,8 +151,9 @@ class AgentSession:
     async def _read(self) -> None:
         while True:
             try:
-                frame = await self._socket.receive()
-            except (WebSocketDisconnect, RuntimeError):
+                async with asyncio.timeout(self._silent_s):
+                    frame = await self._socket.receive()
+            except (WebSocketDisconnect, RuntimeError, TimeoutError):
                 return
             if frame["type"] == "websocket.disconnect" or not await self._take_frame(frame.get("text")):
                 return

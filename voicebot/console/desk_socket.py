@@ -23,6 +23,8 @@ from voicebot.tasks import cancelled
 
 AGENTS = frozenset({Role.AGENT})
 _LOOK_EVERY_S = 5.0
+_SILENT_S = 90.0
+"""The page asks every few seconds whether the connection lives; behind another tab its timers run once a minute."""
 _REFUSED = 1008
 
 
@@ -57,12 +59,17 @@ def desk_routes(parts: ConsoleParts, guard: Guard) -> list[BaseRoute]:
             return
         await socket.accept()
         await parts.audit.note("desk.chat", who=login.user.name, ref=ref)
-        session = asyncio.create_task(AgentSession(socket, place, ref, name=login.user.shown).run())
+        agent = AgentSession(socket, place, ref, name=login.user.shown, silent_s=_SILENT_S)
+        session = asyncio.create_task(agent.run())
         watch = asyncio.create_task(_until_logged_out(guard, socket))
+        stopping = asyncio.create_task(parts.stopping.wait())
         try:
-            await asyncio.wait((session, watch), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((session, watch, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():  # the agent comes back to the next process with the claim; the customer hears nothing of it
+                agent.stop()
+                await session
         finally:
-            await cancelled(session, watch)  # a chat that was taken is given back
+            await cancelled(session, watch, stopping)  # a chat that was taken is given back
             with contextlib.suppress(RuntimeError):  # it is closed already
                 await socket.close(_REFUSED)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -61,3 +62,5 @@ class ConsoleParts:
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time of day that the service goes by, aware."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """The console ends: nobody is kept waiting any more."""

@@ -213,4 +213,5 @@ async def open_console(
             app, pages, limits=console.limits, proxies=console.proxies, tls=tls, refused=refused, prompt=("/desk/",)
         )
         stack.push_async_callback(server.close)
+        stack.callback(parts.stopping.set)  # before the server waits for what is under way
         yield ConsoleService(parts, (console.host, server.port), follower)

@@ -78,7 +78,9 @@ def pages(parts: ConsoleParts) -> Pages:
         if "hold" in view.query:
             with desks.holding(view.user):
                 there = await _until(
-                    gone(view.request), feed.once(lambda looks: known not in (None, _mark(looks, mine)), _HOLD_S)
+                    gone(view.request),
+                    feed.once(lambda looks: known not in (None, _mark(looks, mine)), _HOLD_S),
+                    parts.stopping.wait(),
                 )
             if not there:
                 await desks.closed(view.user)
@@ -184,9 +186,9 @@ def _mark(looks: Sequence[Look], queues: Collection[str]) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-async def _until(over: Coroutine[Any, Any, None], waited: Coroutine[Any, Any, None]) -> bool:
-    """Wait for either; whether it was not `over`."""
-    tasks = (asyncio.create_task(over), asyncio.create_task(waited))
+async def _until(over: Coroutine[Any, Any, object], *waited: Coroutine[Any, Any, object]) -> bool:
+    """Wait for any of them; whether it was not `over`."""
+    tasks = [asyncio.create_task(each) for each in (over, *waited)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return not tasks[0].done()
