@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,3 +23,11 @@ async def ended(tasks: Iterable[asyncio.Task[None]], within_s: float) -> None:
     if waiting:
         _, late = await asyncio.wait(waiting, timeout=within_s)
         await cancelled(*late)
+
+
+async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Sleep for so long, but no longer than until the event is set; whether it is."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

@@ -16,6 +16,7 @@ from voicebot.accounts.users import User
 from voicebot.chat.desks import Desks
 from voicebot.chat.handed import Look
 from voicebot.errors import StateError
+from voicebot.tasks import is_set_within
 
 EVERY_S = 0.5
 HERE_S = 20.0
@@ -27,9 +28,10 @@ CLOSED_S = 6.0
 class ChatFeed:
     """Reads while somebody waits for a change."""
 
-    def __init__(self, read: Callable[[], Awaitable[Sequence[Look]]]) -> None:
-        """`read` gives all chats that are not over."""
+    def __init__(self, read: Callable[[], Awaitable[Sequence[Look]]], stopping: asyncio.Event) -> None:
+        """`read` gives all chats that are not over; nothing is read any more by itself once we are `stopping`."""
         self._read = read
+        self._stopping = stopping
         self._looks: Sequence[Look] = ()
         self._read_at = float("-inf")
         self._one_reads = asyncio.Lock()
@@ -58,8 +60,7 @@ class ChatFeed:
             self._waiting -= 1
 
     async def _keep_reading(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(EVERY_S)
+        while self._waiting and not await is_set_within(self._stopping, EVERY_S):
             with contextlib.suppress(StateError):
                 async with self._one_reads:
                     await self._look()

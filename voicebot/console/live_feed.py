@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import Any
 
 from voicebot.state.live_calls import LiveCall, shown
-from voicebot.tasks import cancelled
+from voicebot.tasks import is_set_within
 
 EVERY_S = 0.5
 LONGEST_S = 50.0
@@ -27,9 +27,10 @@ Row = dict[str, Any]
 class LiveFeed:
     """Reads, compares, and tells what changed."""
 
-    def __init__(self, read: Callable[[], Awaitable[Sequence[LiveCall]]]) -> None:
-        """`read` gives all calls under way."""
+    def __init__(self, read: Callable[[], Awaitable[Sequence[LiveCall]]], stopping: asyncio.Event) -> None:
+        """`read` gives all calls under way; nothing is read any more once we are `stopping`."""
         self._read = read
+        self._stopping = stopping
         self._rows: dict[str, Row] = {}
         self._watchers: set[asyncio.Queue[str]] = set()
         self._reading: asyncio.Task[None] | None = None
@@ -53,13 +54,8 @@ class LiveFeed:
         finally:
             self._watchers.discard(changes)
 
-    async def close(self) -> None:
-        """Stop reading."""
-        await cancelled(self._reading)
-
     async def _keep_reading(self) -> None:
-        while self._watchers:
-            await asyncio.sleep(EVERY_S)
+        while self._watchers and not await is_set_within(self._stopping, EVERY_S):
             fresh = {row["call_id"]: row for row in map(shown, await self._read())}
             changed = {call_id: row for call_id, row in fresh.items() if self._rows.get(call_id) != row}
             gone = [call_id for call_id in self._rows if call_id not in fresh]

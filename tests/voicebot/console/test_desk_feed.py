@@ -68,7 +68,7 @@ async def test_all_who_wait_are_told_of_a_change_and_it_is_read_once_for_them() 
             raise StateUnavailable("away")
         return list(looks)
 
-    feed = ChatFeed(read)
+    feed = ChatFeed(read, asyncio.Event())
     assert len(await feed.now()) == 1
     held = [asyncio.create_task(feed.once(lambda seen: len(seen) == 2, FOR_EVER)) for _ in range(40)]
     async with asyncio.timeout(20):

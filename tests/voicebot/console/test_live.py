@@ -72,7 +72,7 @@ async def test_nobody_reads_the_state_server_when_nobody_looks() -> None:
         reads += 1
         return list(now)
 
-    feed = LiveFeed(read)
+    feed = LiveFeed(read, asyncio.Event())
     stream = feed.events()
     assert '"c1"' in await anext(stream)
     now.append(call("c2"))

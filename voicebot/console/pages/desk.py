@@ -38,7 +38,7 @@ def pages(parts: ConsoleParts) -> Pages:
     found = Pages()
     outcomes, cases = Outcomes(parts.engine), Cases(parts.engine)
     talks = parts.chats.talks if parts.chats is not None else None
-    feed = ChatFeed(talks.chats.everywhere) if talks is not None else None
+    feed = ChatFeed(talks.chats.everywhere, parts.stopping) if talks is not None else None
     desks = DesksHere(talks.desks) if talks is not None else None
 
     def queues(view: View) -> list[str]:

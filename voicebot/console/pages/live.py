@@ -79,7 +79,7 @@ def alarms_in(told: dict[str, Any]) -> list[Alarm]:
 def pages(parts: ConsoleParts, calls_health: Callable[[], Awaitable[dict[str, Any]]]) -> Pages:
     """The page of what is under way. `calls_health` asks the calls' process how it is (`voicebot.health.asked`)."""
     found = Pages()
-    feed = LiveFeed(parts.stores.live.everywhere)
+    feed = LiveFeed(parts.stores.live.everywhere, parts.stopping)
 
     async def last_ended() -> datetime | None:
         try:
