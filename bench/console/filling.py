@@ -247,8 +247,8 @@ class _Sqlite:
         self._connection.execute("COMMIT")
 
     def close(self, *, written: bool) -> None:
-        if written:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # what comes next does not wait for what was written here
+        self._connection.executescript("PRAGMA synchronous=FULL; PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
 
