@@ -78,8 +78,8 @@ async def test_a_ticket_is_good_for_one_of_many_offers_at_one_instant(tmp_path: 
             results = await asyncio.gather(*(offered_by(client, text(*LINES), token) for _ in range(60)))
     assert results.count((201, "")) == 1
     refused = {each for each in results if each != (201, "")}
-    # 60 at once on a slow machine: the state server may not answer some in time, and they are refused
-    assert refused <= {(409, "ticket.replayed"), (503, "ticket.unavailable")}
+    # 60 at once on a slow machine: the state server may not tell of some ticket or quota in time, and they are refused
+    assert refused <= {(409, "ticket.replayed"), (503, "ticket.unavailable"), (503, "unavailable")}
     assert (409, "ticket.replayed") in refused
 
 
