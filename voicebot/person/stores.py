@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -74,12 +74,9 @@ async def opened(settings: Settings) -> AsyncIterator[PersonStores]:
             yield stores
 
 
-@contextmanager
-def of_process(settings: Settings, stores: Stores, engine: Engine) -> Iterator[PersonStores]:
+def of_process(settings: Settings, stores: Stores, engine: Engine) -> AbstractContextManager[PersonStores]:
     """All of them, in a process that has its stores open, and an `engine` for the records' database. Raises DirectoryError."""
-    found = (stores.shared, stores.records, stores.handoffs, stores.callbacks, stores.memory)
-    with _beside(settings, *found, engine) as all_:
-        yield all_
+    return _beside(settings, stores.shared, stores.records, stores.handoffs, stores.callbacks, stores.memory, engine)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from caller_id.types import Caller, NumberTrust
 from dialogs.events import HandOff, Told
-from tests.voicebot.chat.bank import Bank, open_bank
+from tests.voicebot.chat.bank import Bank
 from tests.voicebot.chat.handed.talks import hand_over
 from tests.voicebot.console.chromium import DESKTOP, PHONE, axe_finds, chromium, needs_chromium, page_of, shoot, sideways
 from tests.voicebot.console.running import Browser, Console, console_of
@@ -30,20 +30,10 @@ from voicebot.console.guard import COOKIE
 from voicebot.handoff.callbacks import Callback
 from voicebot.handoff.record import HandOffRecord, make_record
 from voicebot.outcomes.store import Outcomes
-from voicebot.state.shared import SharedState
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)  # a Tuesday noon in Warsaw: callbacks may be made
 NUMBER = "+48600100200"
-
-
-@pytest.fixture
-async def bank(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
-    """Chats of customers, beside the console. No desk but the console's own."""
-    folder = tmp_path / "bank"
-    folder.mkdir()
-    async with open_bank(shared, folder, desk=False) as opened:
-        yield opened
 
 
 async def seen(console: Console, do: Callable[[Browser], T], *roles: Role) -> T:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,8 +13,8 @@ from sqlalchemy import Engine, event
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.voicebot.chat.bank import Bank, open_bank
-from tests.voicebot.chat.handed.talks import hand_over, until
+from tests.voicebot.chat.bank import Bank
+from tests.voicebot.chat.handed.talks import hand_over, has_desk, until
 from tests.voicebot.console.chromium import chromium, needs_chromium, page_of
 from tests.voicebot.console.running import Console, token_in
 from voicebot.accounts.roles import Role
@@ -32,15 +30,6 @@ AGENT = "/desk/chats.json?take=1"
 FOR_EVER = 600.0
 
 
-@pytest.fixture
-async def bank(shared: SharedState, tmp_path: Path) -> AsyncIterator[Bank]:
-    """Chats of customers, beside the console. No desk but the console's own."""
-    folder = tmp_path / "bank"
-    folder.mkdir()
-    async with open_bank(shared, folder, desk=False) as opened:
-        yield opened
-
-
 def browser_of(console: Console) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=console.origin, headers={"Cookie": f"{COOKIE}={console.cookie(Role.AGENT)}"}, timeout=30)
 
@@ -48,10 +37,6 @@ def browser_of(console: Console) -> httpx.AsyncClient:
 def rename(engine: Engine, table: str, to: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {to}")
-
-
-async def has_desk(desks: Desks) -> bool:
-    return await desks.refresh() and "payments" in desks.queues
 
 
 async def has_none(desks: Desks) -> bool:

@@ -9,38 +9,39 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.voicebot.chat.bank import AgentDesk, open_bank
-from tests.voicebot.chat.handed.talks import hand_over, until
-from tests.voicebot.console.running import console_of
+from tests.voicebot.chat.bank import AgentDesk, Bank
+from tests.voicebot.chat.handed.talks import hand_over, has_desk, until
+from tests.voicebot.console.running import Console, console_of
 from tests.voicebot.state.servers import StateServer
 from voicebot.accounts.roles import Role
 from voicebot.console import desk_socket
 from voicebot.console.guard import COOKIE
 from voicebot.console.pages import desk
-from voicebot.state.shared import SharedState
+
+
+def page_of(console: Console) -> tuple[str, dict[str, str]]:
+    """Where an agent's page is, and what it brings."""
+    return console.origin, {"Cookie": f"{COOKIE}={console.cookie(Role.AGENT)}"}
+
+
+def chat_of(origin: str, ref: str, headers: dict[str, str]) -> connect:
+    url = f"{origin.replace('http', 'ws')}/desk/chats/{ref}/ws"
+    return connect(url, additional_headers=headers, origin=origin)  # type: ignore[arg-type]
 
 
 async def test_the_end_of_the_console_answers_what_is_held_and_keeps_chats(
-    tmp_path: Path, server: StateServer, shared: SharedState, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: StateServer, bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent comes back with the claim."""
     monkeypatch.setattr(desk, "_HOLD_S", 600.0)
-    for name in ("bank", "console"):
-        (tmp_path / name).mkdir()
-    async with open_bank(shared, tmp_path / "bank", desk=False) as bank, bank.customer() as customer:
-        async with console_of(tmp_path / "console", server) as console:
-            headers = {"Cookie": f"{COOKIE}={console.cookie(Role.AGENT)}"}
-            async with httpx.AsyncClient(base_url=console.origin, headers=headers, timeout=60) as client:
+    async with bank.customer() as customer:
+        async with console_of(tmp_path, server) as console:
+            origin, headers = page_of(console)
+            async with httpx.AsyncClient(base_url=origin, headers=headers, timeout=60) as client:
                 mark = (await client.get("/desk/chats.json?take=1")).json()["mark"]
-
-                async def has_desk() -> bool:
-                    await bank.desks.refresh()
-                    return "payments" in bank.desks.queues
-
-                await until(has_desk)
+                await until(lambda: has_desk(bank.desks))
                 handed = await hand_over(customer)
-                url = f"{console.origin.replace('http', 'ws')}/desk/chats/{handed['ref']}/ws"
-                async with connect(url, additional_headers=headers, origin=console.origin) as socket:  # type: ignore[arg-type]
+                async with chat_of(origin, handed["ref"], headers) as socket:
                     agent = AgentDesk(socket)
                     claim = await agent.take()
                     await customer.until("agent")
@@ -60,25 +61,16 @@ async def test_the_end_of_the_console_answers_what_is_held_and_keeps_chats(
         assert customer.of("agent_left") == []
 
 
-async def test_a_page_that_says_nothing_for_long_is_gone(
-    tmp_path: Path, server: StateServer, shared: SharedState, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_that_says_nothing_for_long_is_gone(bank: Bank, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser answers pings for a page that it has put to sleep."""
     monkeypatch.setattr(desk_socket, "_SILENT_S", 1.0)
-    for name in ("bank", "console"):
-        (tmp_path / name).mkdir()
-    async with (
-        open_bank(shared, tmp_path / "bank", desk=False) as bank,
-        bank.customer() as customer,
-        console_of(tmp_path / "console", server) as console,
-    ):
-        headers = {"Cookie": f"{COOKIE}={console.cookie(Role.AGENT)}"}
-        async with httpx.AsyncClient(base_url=console.origin, headers=headers, timeout=60) as client:
+    origin, headers = page_of(console)
+    async with bank.customer() as customer:
+        async with httpx.AsyncClient(base_url=origin, headers=headers, timeout=60) as client:
             await client.get("/desk/chats.json?take=1")
-        await until(bank.desks.refresh)
+        await until(lambda: has_desk(bank.desks))
         handed = await hand_over(customer)
-        url = f"{console.origin.replace('http', 'ws')}/desk/chats/{handed['ref']}/ws"
-        async with connect(url, additional_headers=headers, origin=console.origin) as socket:  # type: ignore[arg-type]
+        async with chat_of(origin, handed["ref"], headers) as socket:
             await AgentDesk(socket).take()
             await customer.until("agent")
             await customer.until("agent_left")

@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from tests.voicebot.chat.bank import Bank, Customer, open_bank
+from voicebot.chat.desks import Desks
 from voicebot.chat.settings import ChatSettings
 from voicebot.state.shared import SharedState
 
@@ -41,6 +42,11 @@ async def until(condition: Any) -> None:
     async with asyncio.timeout(10):
         while not await condition():
             await asyncio.sleep(0.01)
+
+
+async def has_desk(desks: Desks) -> bool:
+    """Whether somebody takes chats of the queue that customers are sent to here."""
+    return await desks.refresh() and "payments" in desks.queues
 
 
 def stored(folder: Path) -> str:
